@@ -1,0 +1,68 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { labelsOf } from "./labels.ts";
+
+/** Characters of a generated password. 40 alphanumeric ones hold 238 bits, and need no escaping anywhere. */
+const PASSWORD_LENGTH = 40;
+
+/** Arguments of {@link Credentials}. */
+export interface CredentialsArgs {
+  namespace: pulumi.Input<string>;
+  /** The database that clients connect to. */
+  database: pulumi.Input<string>;
+  /** The role that clients connect as, owner of the database. */
+  owner: pulumi.Input<string>;
+  /** The owner's password. @default 40 random characters, kept in the stack's state */
+  password?: pulumi.Input<string> | undefined;
+  /** The superuser's password. @default 40 random characters, kept in the stack's state */
+  superuserPassword?: pulumi.Input<string> | undefined;
+  /** Whether the generated passwords are protected from deletion. */
+  protect: boolean;
+}
+
+/** The database's two logins: the owner's for clients, and the superuser's for the init Job alone. */
+export class Credentials extends pulumi.ComponentResource {
+  /** Name of the Secret with POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD. */
+  readonly secretName: pulumi.Output<string>;
+  /** Name of the superuser's Secret, with POSTGRES_USER and POSTGRES_PASSWORD. */
+  readonly superuserSecretName: pulumi.Output<string>;
+  /** The owner's password. A secret. */
+  readonly password: pulumi.Output<string>;
+
+  constructor(name: string, args: CredentialsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("transcript-pipeline:index:Credentials", name, {}, opts);
+
+    const passwordOf = (login: string, given: pulumi.Input<string> | undefined): pulumi.Output<string> =>
+      pulumi.secret(
+        given ??
+          new random.RandomPassword(
+            `${name}-${login}`,
+            { length: PASSWORD_LENGTH, special: false },
+            { parent: this, protect: args.protect },
+          ).result,
+      );
+    const secretOf = (secretName: string, stringData: Record<string, pulumi.Input<string>>) =>
+      new k8s.core.v1.Secret(
+        secretName,
+        {
+          metadata: { name: secretName, namespace: args.namespace, labels: labelsOf("credentials") },
+          type: "Opaque",
+          stringData,
+        },
+        { parent: this, deleteBeforeReplace: true },
+      );
+
+    this.password = passwordOf("owner", args.password);
+    this.secretName = secretOf("postgres-secret", {
+      POSTGRES_USER: args.owner,
+      POSTGRES_DB: args.database,
+      POSTGRES_PASSWORD: this.password,
+    }).metadata.name;
+    this.superuserSecretName = secretOf("postgres-superuser", {
+      POSTGRES_USER: "postgres",
+      POSTGRES_PASSWORD: passwordOf("superuser", args.superuserPassword),
+    }).metadata.name;
+    this.registerOutputs({ secretName: this.secretName, superuserSecretName: this.superuserSecretName });
+  }
+}

@@ -1,0 +1,76 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Credentials, type CredentialsArgs } from "./credentials.ts";
+import type { PostgresEndpoint } from "./postgres-endpoint.ts";
+import { Server, type ServerArgs } from "./server.ts";
+import { Volume, type VolumeArgs } from "./volume.ts";
+
+/** Arguments of {@link Database}: those of its parts, less what the parts give each other. */
+export interface DatabaseArgs {
+  namespace: pulumi.Input<string>;
+  /** Whose data this is: written into the directory once, and compared at every start. */
+  identity: string;
+  hostname: pulumi.Input<string>;
+  /** Whether what cannot be made again (volume, claim, generated passwords) is protected from deletion. */
+  protect: boolean;
+  credentials: Pick<CredentialsArgs, "password" | "superuserPassword"> & { database: string; owner: string };
+  volume: Pick<VolumeArgs, "path" | "capacity" | "mount" | "connection" | "beforeClaim">;
+  server: Omit<
+    ServerArgs,
+    "namespace" | "identity" | "hostname" | "claimName" | "secretName" | "superuserSecretName" | "owner"
+  >;
+}
+
+/** A PostgreSQL database on one node: its logins, its directory and its server. */
+export class Database extends pulumi.ComponentResource implements PostgresEndpoint {
+  readonly host: pulumi.Output<string>;
+  readonly port: pulumi.Output<number>;
+  readonly database: pulumi.Output<string>;
+  readonly owner: pulumi.Output<string>;
+  readonly secretName: pulumi.Output<string>;
+  readonly ready: pulumi.Resource;
+  /** Secret of the superuser, for what bootstraps the database. */
+  readonly superuserSecretName: pulumi.Output<string>;
+  /** The owner's password. A secret. */
+  readonly password: pulumi.Output<string>;
+
+  constructor(name: string, args: DatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("transcript-pipeline:index:Database", name, {}, opts);
+    const { namespace, identity, hostname, protect } = args;
+    const child = { parent: this };
+
+    const credentials = new Credentials(
+      `${name}-credentials`,
+      { namespace, protect, ...args.credentials },
+      child,
+    );
+    const volume = new Volume(
+      `${name}-volume`,
+      { namespace, identity, hostname, protect, ...args.volume },
+      child,
+    );
+    const server = new Server(
+      `${name}-server`,
+      {
+        namespace,
+        identity,
+        hostname,
+        claimName: volume.claimName,
+        secretName: credentials.secretName,
+        superuserSecretName: credentials.superuserSecretName,
+        owner: args.credentials.owner,
+        ...args.server,
+      },
+      child,
+    );
+
+    this.host = server.host;
+    this.port = server.port;
+    this.database = pulumi.output(args.credentials.database);
+    this.owner = pulumi.output(args.credentials.owner);
+    this.secretName = credentials.secretName;
+    this.superuserSecretName = credentials.superuserSecretName;
+    this.password = credentials.password;
+    this.ready = server;
+    this.registerOutputs({ host: this.host, port: this.port, secretName: this.secretName });
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * One read-only look at the cluster before anything is changed. What it finds stops a preview with one line each,
+ * where the provider would time out minutes later.
+ */
+import { type ClusterContext, KubectlError, read } from "./kubectl.ts";
+import { SERVER_NAME } from "./server.ts";
+import { VOLUME_NAME } from "./volume.ts";
+import { type OwnVolume, readVolume, strangeness, type VolumeObject } from "./volume-binding.ts";
+
+interface NodeObject {
+  metadata: { name: string };
+  status?: {
+    allocatable?: Record<string, string>;
+    conditions?: { type: string; status: string; message?: string }[];
+  };
+}
+
+interface StatefulSetObject {
+  metadata: { annotations?: Record<string, string> };
+}
+
+/** What the deployment needs of the cluster. */
+export interface Expectations extends OwnVolume {
+  hostname: string;
+  /** Resource that the node must offer. @default none */
+  gpuResource?: string | undefined;
+  /** Whose StatefulSet and volume these must be, where there are some already. */
+  identity: string;
+}
+
+/** What the cluster has. */
+export interface ClusterState {
+  nodes: NodeObject[];
+  statefulSet: StatefulSetObject | undefined;
+  volume: VolumeObject | undefined;
+}
+
+/** A finding: the key it concerns, what is wrong with its value, and the way out. */
+export interface Finding {
+  key: string;
+  message: string;
+}
+
+/**
+ * Looks.
+ *
+ * @throws KubectlError when the cluster cannot be reached or does not let us look
+ */
+export async function lookAtCluster(cluster: ClusterContext, namespace: string): Promise<ClusterState> {
+  const [nodes, statefulSet, volume] = await Promise.all([
+    read<{ items: NodeObject[] }>(cluster, "/api/v1/nodes"),
+    read<StatefulSetObject>(cluster, `/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
+    readVolume(cluster),
+  ]);
+  return { nodes: nodes?.items ?? [], statefulSet, volume };
+}
+
+/** What stands in the way of the deployment. */
+export function findObstacles(state: ClusterState, expected: Expectations): Finding[] {
+  const findings: Finding[] = [];
+  const node = state.nodes.find(({ metadata }) => metadata.name === expected.hostname);
+  if (!node) {
+    const names = state.nodes.map(({ metadata }) => metadata.name).join(", ") || "no node at all";
+    findings.push({
+      key: "node.hostname",
+      message: `is "${expected.hostname}", which is no node of the cluster. It has: ${names}. Set it: pulumi config set --path node.hostname <name>`,
+    });
+  } else if (
+    expected.gpuResource !== undefined &&
+    !(Number(node.status?.allocatable?.[expected.gpuResource]) > 0)
+  ) {
+    findings.push({
+      key: "node.gpuResource",
+      message:
+        `is ${expected.gpuResource}, which node ${expected.hostname} does not offer. Install the GPU's device plugin ` +
+        `on it (kubectl describe node ${expected.hostname}), or do without: pulumi config set --path node.requireGpu false`,
+    });
+  }
+  if (state.statefulSet) {
+    const owner = state.statefulSet.metadata.annotations?.["transcript-pipeline/identity"];
+    if (owner !== expected.identity) {
+      findings.push({
+        key: "cluster.context",
+        message:
+          `leads to a cluster in which StatefulSet ${expected.namespace}/${SERVER_NAME} belongs to ` +
+          `${owner ?? "somebody else"}, not to ${expected.identity}. Choose another cluster: pulumi config set --path ` +
+          `cluster.context <context>; or, if it is to be replaced by this stack's: kubectl delete statefulset ` +
+          `${SERVER_NAME} -n ${expected.namespace}`,
+      });
+    }
+  }
+  if (state.volume) {
+    const owner = state.volume.metadata.annotations?.["transcript-pipeline/identity"];
+    const strange =
+      strangeness(state.volume, expected) ??
+      (owner === expected.identity ? undefined : `it belongs to ${owner ?? "somebody else"}`);
+    if (strange !== undefined) {
+      findings.push({
+        key: "storage.path",
+        message:
+          `is "${expected.path}", but the cluster has a PersistentVolume ${VOLUME_NAME} that is not this stack's: ` +
+          `${strange}. If it is not needed any more (its directory stays): kubectl delete pv ${VOLUME_NAME}`,
+      });
+    }
+  }
+  return findings;
+}
+
+/** Why the cluster could not be looked at, in a sentence. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof KubectlError) return error.message;
+  throw error;
+}

@@ -1,0 +1,15 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+/** Where the containers find their scripts. */
+export const SCRIPTS_PATH = "/usr/local/lib/transcript-pipeline";
+
+/** The text of a file of ./scripts. */
+export function scriptFile(name: string): string {
+  return readFileSync(new URL(`./scripts/${name}`, import.meta.url), "utf8");
+}
+
+/** Enough of a SHA-256 to tell two texts apart: an annotation that changes when its text does. */
+export function checksum(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+}

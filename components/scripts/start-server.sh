@@ -1,0 +1,42 @@
+#!/bin/bash
+# Starts PostgreSQL as PID 1 of its container, on a directory that is known to be the right one and to be free.
+# Environment: VOLUME (the mounted directory), IDENTITY (whose data it must be), PGDATA (a directory inside it).
+set -euo pipefail
+
+# PID 1 ignores a signal it has no handler for, and a pod that is told to stop here would wait for its kill.
+trap 'exit 143' INT TERM
+
+say() { echo "start-server: $*" >&2; }
+refuse() {
+  say "REFUSED: $*"
+  exit 1
+}
+
+found=$(cat "$VOLUME/volume.identity" 2>/dev/null || true)
+[ -n "$found" ] ||
+  refuse "the directory behind $VOLUME has no marker volume.identity. The disk is not mounted, the path is wrong, or the directory was never prepared. Nothing was written. Expected: $IDENTITY"
+[ "$found" = "$IDENTITY" ] ||
+  refuse "the directory behind $VOLUME belongs to $found, and this server is $IDENTITY. Nothing was written."
+
+# Held until the last process of this server has gone, whatever became of its pod: the descriptor is inherited by
+# postgres and all its children. postmaster.pid cannot do this, every server being PID 1 of its own container.
+exec {lock}>>"$VOLUME/server.lock"
+until flock --exclusive --wait 10 "$lock"; do
+  say "another server still runs on this directory; waiting for it to end"
+done
+
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  [ ! -e "$PGDATA" ] || refuse "$PGDATA exists but holds no database. Nothing was written."
+  [ -e "$VOLUME/initialize.once" ] ||
+    refuse "$PGDATA is missing and there is no permission to make a new one. If this is to be a new database: install -o 999 -g 999 -m 0600 /dev/null <storage.path>/initialize.once"
+  say "making a new database"
+  # Under another name until it is whole: a start that is killed half-way begins anew.
+  rm -rf "$PGDATA.initializing"
+  initdb --pgdata="$PGDATA.initializing" --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
+    --auth-local=peer --auth-host=reject >&2
+  mv "$PGDATA.initializing" "$PGDATA"
+  sync "$VOLUME"
+fi
+rm -f "$VOLUME/initialize.once"
+
+exec postgres -D "$PGDATA" -c config_file=/etc/postgresql/postgresql.conf

@@ -1,0 +1,256 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { labelsOf, SERVER_SELECTOR } from "./labels.ts";
+import { pgHba, pgIdent } from "./client-authentication.ts";
+import { restrictedContainer, restrictedPod } from "./pod-security.ts";
+import { postgresqlConf, restartSettings } from "./postgresql-settings.ts";
+import { mebibytes } from "./quantities.ts";
+import { checksum, scriptFile, SCRIPTS_PATH } from "./scripts.ts";
+
+/** Name of the StatefulSet, and of the Service that clients use. */
+export const SERVER_NAME = "postgres";
+/** PostgreSQL's port, in the pod and at the Service. */
+export const PORT = 5432;
+
+const VOLUME_PATH = "/var/lib/postgresql/data";
+const SOCKET_PATH = "/var/run/postgresql";
+const CONFIG_PATH = "/etc/postgresql";
+
+/** CPUs and memory, as Kubernetes quantities. */
+export interface ComputeResources {
+  cpu: string;
+  memory: string;
+}
+
+/** Arguments of {@link Server}. */
+export interface ServerArgs {
+  namespace: pulumi.Input<string>;
+  image: pulumi.Input<string>;
+  /** The only node it may run on. */
+  hostname: pulumi.Input<string>;
+  tolerations: k8s.types.input.core.v1.Toleration[];
+  /** The claim on the data directory. */
+  claimName: pulumi.Input<string>;
+  /** Whose data the directory must be. */
+  identity: string;
+  /** Secret with POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD. */
+  secretName: pulumi.Input<string>;
+  /** Secret with the superuser's POSTGRES_PASSWORD. */
+  superuserSecretName: pulumi.Input<string>;
+  /** The role that may come in over the socket beside the superuser. */
+  owner: string;
+  requests: ComputeResources;
+  limits: ComputeResources;
+  /** Size of /dev/shm in bytes. */
+  sharedMemory: number;
+  /** PostgreSQL's settings. */
+  settings: Readonly<Record<string, string>>;
+  /** Seconds a shutdown has for its last checkpoint. */
+  terminationGracePeriod: number;
+  /** Seconds a start has, crash recovery included. */
+  recoveryTime: number;
+}
+
+/** One PostgreSQL server on one node, with the Services in front of it. */
+export class Server extends pulumi.ComponentResource {
+  /** DNS name that clients inside the cluster connect to. */
+  readonly host: pulumi.Output<string>;
+  readonly port: pulumi.Output<number>;
+
+  constructor(name: string, args: ServerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("transcript-pipeline:index:Server", name, {}, opts);
+    const inNamespace = (objectName: string) => ({
+      name: objectName,
+      namespace: args.namespace,
+      labels: labelsOf("database"),
+    });
+
+    const config = new k8s.core.v1.ConfigMap(
+      "postgres-config",
+      {
+        metadata: inNamespace("postgres-config"),
+        data: {
+          "postgresql.conf": postgresqlConf(args.settings),
+          "pg_hba.conf": pgHba(),
+          "pg_ident.conf": pgIdent(args.owner),
+        },
+      },
+      { parent: this, deleteBeforeReplace: true },
+    );
+    const scriptFiles = {
+      "start-server.sh": scriptFile("start-server.sh"),
+      "reconcile.sh": scriptFile("reconcile.sh"),
+    };
+    const scripts = new k8s.core.v1.ConfigMap(
+      "postgres-scripts",
+      { metadata: inNamespace("postgres-scripts"), data: scriptFiles },
+      { parent: this, deleteBeforeReplace: true },
+    );
+
+    // The pods' own names; without ready pods too, or a starting server could not be looked at by name.
+    const headless = new k8s.core.v1.Service(
+      `${SERVER_NAME}-headless`,
+      {
+        metadata: inNamespace(`${SERVER_NAME}-headless`),
+        spec: {
+          clusterIP: "None",
+          publishNotReadyAddresses: true,
+          selector: SERVER_SELECTOR,
+          ports: [{ name: "postgresql", port: PORT, targetPort: "postgresql" }],
+        },
+      },
+      { parent: this, deleteBeforeReplace: true },
+    );
+    const service = new k8s.core.v1.Service(
+      SERVER_NAME,
+      {
+        metadata: inNamespace(SERVER_NAME),
+        spec: {
+          type: "ClusterIP",
+          selector: SERVER_SELECTOR,
+          ports: [{ name: "postgresql", port: PORT, targetPort: "postgresql" }],
+        },
+      },
+      { parent: this, deleteBeforeReplace: true },
+    );
+
+    const statefulSet = new k8s.apps.v1.StatefulSet(
+      SERVER_NAME,
+      {
+        metadata: {
+          ...inNamespace(SERVER_NAME),
+          annotations: { "transcript-pipeline/identity": args.identity },
+        },
+        spec: {
+          replicas: 1,
+          serviceName: headless.metadata.name,
+          // With OrderedReady a pod that cannot become ready is never replaced by the corrected one.
+          podManagementPolicy: "Parallel",
+          selector: { matchLabels: SERVER_SELECTOR },
+          template: {
+            metadata: {
+              labels: { ...labelsOf("database"), ...SERVER_SELECTOR },
+              annotations: {
+                "kubectl.kubernetes.io/default-container": "postgres",
+                // The server is restarted when one of these changes, and only then: a reload does for the rest.
+                "transcript-pipeline/restart-settings": checksum(restartSettings(args.settings)),
+                "transcript-pipeline/scripts": checksum(JSON.stringify(scriptFiles)),
+              },
+            },
+            spec: serverPod(args, config.metadata.name, scripts.metadata.name),
+          },
+        },
+      },
+      { parent: this, deleteBeforeReplace: true, customTimeouts: { create: "15m", update: "15m" } },
+    );
+
+    this.host = pulumi
+      .all([service.metadata.name, args.namespace, statefulSet.metadata.name])
+      .apply(([serviceName, namespace]) => `${serviceName}.${namespace}.svc.cluster.local`);
+    this.port = statefulSet.metadata.name.apply(() => PORT);
+    this.registerOutputs({ host: this.host, port: this.port });
+  }
+}
+
+function serverPod(
+  args: ServerArgs,
+  configName: pulumi.Input<string>,
+  scriptsName: pulumi.Input<string>,
+): k8s.types.input.core.v1.PodSpec {
+  // 0: accepts connections. 1: refuses them for now, as in crash recovery or shutdown, which no kill would shorten.
+  const alive = ["bash", "-c", "pg_isready -q -h 127.0.0.1 -t 3; [ $? -le 1 ]"];
+  const mount = (name: string, mountPath: string, readOnly = false) => ({ name, mountPath, readOnly });
+  return {
+    nodeSelector: { "kubernetes.io/hostname": args.hostname },
+    tolerations: args.tolerations,
+    terminationGracePeriodSeconds: args.terminationGracePeriod,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    securityContext: restrictedPod,
+    containers: [
+      {
+        name: "postgres",
+        image: args.image,
+        imagePullPolicy: "IfNotPresent",
+        command: ["bash", `${SCRIPTS_PATH}/start-server.sh`],
+        env: [
+          { name: "VOLUME", value: VOLUME_PATH },
+          { name: "PGDATA", value: `${VOLUME_PATH}/pgdata` },
+          { name: "IDENTITY", value: args.identity },
+        ],
+        ports: [{ name: "postgresql", containerPort: PORT }],
+        resources: { requests: { ...args.requests }, limits: { ...args.limits } },
+        securityContext: restrictedContainer,
+        // What a refused start has to say is then in `kubectl describe` and in Pulumi's output.
+        terminationMessagePolicy: "FallbackToLogsOnError",
+        startupProbe: {
+          exec: { command: alive },
+          periodSeconds: 1,
+          timeoutSeconds: 5,
+          failureThreshold: args.recoveryTime,
+        },
+        livenessProbe: {
+          exec: { command: alive },
+          periodSeconds: 10,
+          timeoutSeconds: 5,
+          failureThreshold: 6,
+        },
+        // Over TCP: a server that is being initialised answers on its socket alone.
+        readinessProbe: {
+          exec: { command: ["pg_isready", "-q", "-h", "127.0.0.1", "-t", "3"] },
+          periodSeconds: 2,
+          timeoutSeconds: 5,
+          failureThreshold: 3,
+        },
+        volumeMounts: [
+          mount("data", VOLUME_PATH),
+          mount("config", CONFIG_PATH, true),
+          mount("scripts", SCRIPTS_PATH, true),
+          mount("socket", SOCKET_PATH),
+          mount("shared-memory", "/dev/shm"),
+          mount("tmp", "/tmp"),
+        ],
+      },
+      {
+        name: "reconcile",
+        image: args.image,
+        imagePullPolicy: "IfNotPresent",
+        command: ["bash", `${SCRIPTS_PATH}/reconcile.sh`],
+        resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { cpu: "500m", memory: "128Mi" } },
+        securityContext: restrictedContainer,
+        terminationMessagePolicy: "FallbackToLogsOnError",
+        // The pod is ready when the Secrets' passwords have been seen to log in.
+        readinessProbe: {
+          exec: { command: ["test", "-e", "/run/reconcile/done"] },
+          periodSeconds: 1,
+          failureThreshold: 1,
+        },
+        livenessProbe: {
+          exec: { command: ["bash", "-c", '[ -n "$(find /run/reconcile/heartbeat -mmin -2)" ]'] },
+          initialDelaySeconds: 60,
+          periodSeconds: 60,
+        },
+        volumeMounts: [
+          mount("owner-credentials", "/etc/credentials/owner", true),
+          mount("superuser-credentials", "/etc/credentials/superuser", true),
+          mount("config", CONFIG_PATH, true),
+          mount("scripts", SCRIPTS_PATH, true),
+          mount("socket", SOCKET_PATH),
+          mount("reconcile-state", "/run/reconcile"),
+        ],
+      },
+    ],
+    volumes: [
+      { name: "data", persistentVolumeClaim: { claimName: args.claimName } },
+      { name: "config", configMap: { name: configName } },
+      { name: "scripts", configMap: { name: scriptsName } },
+      { name: "owner-credentials", secret: { secretName: args.secretName, defaultMode: 0o440 } },
+      { name: "superuser-credentials", secret: { secretName: args.superuserSecretName, defaultMode: 0o440 } },
+      { name: "socket", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+      { name: "reconcile-state", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+      // A container's own 64 MiB are too small for a parallel index build.
+      { name: "shared-memory", emptyDir: { medium: "Memory", sizeLimit: mebibytes(args.sharedMemory) } },
+      { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
+    ],
+  };
+}

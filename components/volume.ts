@@ -1,0 +1,117 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { labelsOf } from "./labels.ts";
+import { type NodeConnection, NodeStorage } from "./node-storage.ts";
+
+/** Names that the guide's commands use. */
+export const VOLUME_NAME = "postgres-pv";
+export const CLAIM_NAME = "postgres-pvc";
+
+/** Arguments of {@link Volume}. */
+export interface VolumeArgs {
+  namespace: pulumi.Input<string>;
+  /** Name of the node that has the directory. */
+  hostname: pulumi.Input<string>;
+  /** The directory on the node. */
+  path: pulumi.Input<string>;
+  /** Size, as a Kubernetes quantity. */
+  capacity: pulumi.Input<string>;
+  /** Mount point that must be mounted on the node. @default none is checked */
+  mount?: pulumi.Input<string> | undefined;
+  /** Whose data the directory holds; written into it once and compared at every start of the server. */
+  identity: pulumi.Input<string>;
+  /** How to reach the node's file system. @default its storage is prepared by hand */
+  connection?: NodeConnection | undefined;
+  /** Whether volume and claim are protected from deletion. */
+  protect: boolean;
+  /** Runs before the claim is created: a volume that an earlier claim left Released cannot be bound as it is. */
+  beforeClaim?: pulumi.ResourceHook | undefined;
+}
+
+/**
+ * A directory on one node as a volume that outlives every claim on it. The volume's object stands for the data:
+ * while it exists the directory is never prepared anew.
+ */
+export class Volume extends pulumi.ComponentResource {
+  /** The claim's name, known once it is bound to the prepared directory. */
+  readonly claimName: pulumi.Output<string>;
+
+  constructor(name: string, args: VolumeArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("transcript-pipeline:index:Volume", name, {}, { ...opts, protect: args.protect });
+
+    const volume = new k8s.core.v1.PersistentVolume(
+      VOLUME_NAME,
+      {
+        metadata: {
+          name: VOLUME_NAME,
+          labels: labelsOf("storage"),
+          annotations: { "transcript-pipeline/identity": args.identity },
+        },
+        spec: {
+          capacity: { storage: args.capacity },
+          accessModes: ["ReadWriteOnce"],
+          persistentVolumeReclaimPolicy: "Retain",
+          storageClassName: "",
+          volumeMode: "Filesystem",
+          // Without a uid: reserved for the claim of this name, whichever of its lives.
+          claimRef: {
+            apiVersion: "v1",
+            kind: "PersistentVolumeClaim",
+            namespace: args.namespace,
+            name: CLAIM_NAME,
+          },
+          hostPath: { path: args.path, type: "DirectoryOrCreate" },
+          nodeAffinity: {
+            required: {
+              nodeSelectorTerms: [
+                {
+                  matchExpressions: [
+                    { key: "kubernetes.io/hostname", operator: "In", values: [args.hostname] },
+                  ],
+                },
+              ],
+            },
+          },
+        },
+      },
+      { parent: this, deleteBeforeReplace: true },
+    );
+
+    const prepared =
+      args.connection &&
+      new NodeStorage(
+        `${name}-directory`,
+        {
+          connection: args.connection,
+          path: args.path,
+          mount: args.mount,
+          capacity: args.capacity,
+          identity: args.identity,
+          volumeUid: volume.metadata.uid,
+        },
+        { parent: this, protect: false },
+      );
+
+    const claim = new k8s.core.v1.PersistentVolumeClaim(
+      CLAIM_NAME,
+      {
+        metadata: { name: CLAIM_NAME, namespace: args.namespace, labels: labelsOf("storage") },
+        spec: {
+          accessModes: ["ReadWriteOnce"],
+          // Not the cluster's default class, which would make a volume of its own somewhere else.
+          storageClassName: "",
+          volumeName: volume.metadata.name,
+          resources: { requests: { storage: args.capacity } },
+        },
+      },
+      {
+        parent: this,
+        deleteBeforeReplace: true,
+        dependsOn: prepared ? [prepared] : [],
+        ...(args.beforeClaim && { hooks: { beforeCreate: [args.beforeClaim] } }),
+      },
+    );
+    this.claimName = claim.metadata.name;
+    this.registerOutputs({ claimName: this.claimName });
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * The configuration of a stack, read in this one place: Pulumi.<stack>.yaml in, typed and checked settings out.
+ * Every field, its unit, its default and its range stand in the table below and nowhere else.
+ */
+import * as pulumi from "@pulumi/pulumi";
+import { checkSettings } from "./config/checks.ts";
+import {
+  absolutePath,
+  cpu,
+  databaseName,
+  defaulted,
+  dnsName,
+  flag,
+  host,
+  image,
+  integer,
+  oneOf,
+  password,
+  required,
+  secretText,
+  settings,
+  size,
+  text,
+  tolerations,
+} from "./config/fields.ts";
+import { type Problem, readSection, type Section, type ValuesOf } from "./config/reader.ts";
+
+const resources = (what: string) => ({
+  memory: required(size({ description: `Memory ${what}` })),
+  cpu: required(cpu({ description: `CPUs ${what}` })),
+});
+
+/** Every field there is. */
+export const table = {
+  cluster: {
+    context: text(/^\S+$/, "the name of a context", {
+      description:
+        "Context of the kubeconfig. Without one `dev` takes the current context; other stacks refuse",
+    }),
+    kubeconfig: text(/\S/, "the path of a kubeconfig", {
+      description: "Path of the kubeconfig, where it is not the one kubectl would take",
+    }),
+  },
+  node: {
+    hostname: required(dnsName({ description: "The node with the GPU and the RAID: `kubectl get nodes`" })),
+    gpuResource: defaulted(
+      "nvidia.com/gpu",
+      text(/^[a-z0-9.-]+\/[a-z0-9.-]+$/, "a resource name with its domain, as nvidia.com/gpu", {
+        description: "The resource that a node with a GPU offers",
+      }),
+    ),
+    requireGpu: defaulted(false, flag({ description: "Whether the node must offer the GPU resource" })),
+    tolerations: defaulted([], tolerations({ description: "Tolerations of the pods, for a tainted node" })),
+    connection: defaulted(
+      "none",
+      oneOf(["none", "local", "ssh"], {
+        description:
+          "How the node's storage is prepared and checked: over SSH, on this machine, or by hand as `up` prints it",
+      }),
+    ),
+    sshHost: host({ description: "Where `connection: ssh` connects to" }),
+    sshPort: defaulted(22, integer(1, 65535, "port", { description: "Its port" })),
+    sshUser: defaulted(
+      "root",
+      text(/^[a-z_][a-z0-9_-]*$/, "a user name", { description: "Its user: root, or one who may `sudo -n`" }),
+    ),
+    sshHostKey: text(
+      /^(ssh-|ecdsa-|sk-)\S+ [A-Za-z0-9+/=]+/,
+      "a public key, as `ssh-keyscan -t ed25519 <host>` prints it behind the name",
+      {
+        description: "Its public host key. SSH is refused without one",
+      },
+    ),
+  },
+  storage: {
+    path: required(absolutePath({ description: "Directory on the node that holds the data" })),
+    mount: absolutePath({
+      description: "Mount point that must be mounted for `path` to be the real one. Above `path`",
+    }),
+    capacity: defaulted(
+      "100Gi",
+      size({ description: "Size of the volume, and the space that must be there" }),
+    ),
+    protect: flag({
+      description:
+        "Whether volume, claim and password are protected from deletion. Default: yes, but for `dev`",
+    }),
+  },
+  database: {
+    image: defaulted(
+      "pgvector/pgvector:0.8.6-pg16-bookworm",
+      image({ description: "PostgreSQL 16 with pgvector, Debian-based" }),
+    ),
+    name: defaulted("transcripts_db", databaseName({ description: "The database" })),
+    owner: defaulted("transcript_user", databaseName({ description: "Its owner, who is no superuser" })),
+    requests: resources("set aside for the server"),
+    limits: resources("the server cannot exceed"),
+    sharedMemory: size({
+      description:
+        "/dev/shm. Counts against the memory limit. Default: maintenance_work_mem and a quarter, 64Mi or more",
+    }),
+    terminationGracePeriod: defaulted(
+      300,
+      integer(30, 3600, "seconds", { description: "Time a shutdown has for its last checkpoint" }),
+    ),
+    recoveryTime: defaulted(
+      3600,
+      integer(60, 86400, "seconds", {
+        description: "Time a start has, crash recovery included, before it is started over",
+      }),
+    ),
+    settings: defaulted(
+      {},
+      settings({
+        description: "PostgreSQL's settings by name: shared_buffers, work_mem, max_connections, …",
+      }),
+    ),
+  },
+  migration: {
+    image: defaulted("ghcr.io/amacneil/dbmate:2.36.0", image({ description: "dbmate, with psql" })),
+    timeout: defaulted(
+      600,
+      integer(30, 86400, "seconds", {
+        description: "Time the init Job has, waiting for the server included",
+      }),
+    ),
+  },
+  secrets: {
+    databasePassword: password({ description: "Password of the owner. Default: 40 random characters" }),
+    superuserPassword: password({ description: "Password of `postgres`. Default: 40 random characters" }),
+    sshPrivateKey: secretText({ description: "Private key of `node.sshUser`. Default: the SSH agent" }),
+  },
+} as const satisfies Record<string, Section>;
+
+/** A stack's configuration, typed, with its defaults. Values under `secrets` are plain text: wrap them at once. */
+export type Settings = { [Name in keyof typeof table]: ValuesOf<(typeof table)[Name]> } & { stack: string };
+
+/** Configuration that cannot be deployed: one line for each problem, each with the key, the value and the way out. */
+export class ConfigurationError extends pulumi.RunError {
+  readonly problems: readonly Problem[];
+  constructor(stack: string, problems: readonly Problem[]) {
+    super(
+      [
+        `the configuration of stack ${stack} cannot be deployed:`,
+        ...problems.map(({ key, message }) => `  ${key}: ${message}`),
+      ].join("\n"),
+    );
+    this.problems = problems;
+  }
+}
+
+/** What {@link readSettings} found: the settings, and what is doubtful about them. */
+export interface Reading {
+  settings: Settings;
+  /** Sentences with their numbers, for a person to weigh. Nothing here stops a deployment. */
+  doubts: string[];
+}
+
+/**
+ * Reads and checks raw configuration.
+ *
+ * @param stack the stack's name; `dev` alone may leave out the cluster's context and the protection of its data
+ * @param raw what stands under each top-level key
+ * @throws ConfigurationError with every problem at once
+ */
+export function readSettings(stack: string, raw: Record<string, unknown>): Reading {
+  const problems: Problem[] = [];
+  const values = Object.fromEntries(
+    Object.entries(table).map(([name, section]) => [
+      name,
+      readSection(name, section, raw[name] ?? {}, problems),
+    ]),
+  );
+  // Sums and comparisons mean nothing while a part of them could not be read.
+  if (problems.length > 0) throw new ConfigurationError(stack, problems);
+  const read = { ...values, stack } as Settings;
+  const checked = checkSettings(read);
+  if (checked.problems.length > 0) throw new ConfigurationError(stack, checked.problems);
+  return { settings: read, doubts: checked.doubts };
+}
+
+/** Reads the configuration of the stack that is being deployed. */
+export function readStackSettings(): Reading {
+  const config = new pulumi.Config();
+  const raw: Record<string, unknown> = {};
+  const problems: Problem[] = [];
+  for (const name of Object.keys(table)) {
+    const written = config.get(name);
+    if (written === undefined) continue;
+    try {
+      raw[name] = JSON.parse(written);
+    } catch {
+      problems.push({
+        key: name,
+        message: `is no map. Set one field of it: pulumi config set --path '${name}.<field>' <value>`,
+      });
+    }
+  }
+  if (problems.length > 0) throw new ConfigurationError(pulumi.getStack(), problems);
+  return readSettings(pulumi.getStack(), raw);
+}

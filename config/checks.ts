@@ -1,0 +1,141 @@
+/** What no single field can tell: how the fields of a configuration fit together. */
+import type { Settings } from "../config.ts";
+import { memoryBudget, sharedMemoryFor } from "../components/memory-budget.ts";
+import { objectionTo, settingNames } from "../components/postgresql-settings.ts";
+import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../components/quantities.ts";
+import { nearest } from "./nearest.ts";
+import { commandToSet, type Problem } from "./reader.ts";
+
+/** What {@link checkSettings} found. */
+export interface Findings {
+  /** Impossible: stops the deployment. */
+  problems: Problem[];
+  /** Doubtful: said with its numbers. */
+  doubts: string[];
+}
+
+/** Checks a configuration whose fields are each of the right form. */
+export function checkSettings(settings: Settings): Findings {
+  const problems = [...clusterProblems(settings), ...nodeProblems(settings), ...settingProblems(settings)];
+  const requestProblems = requestsAboveLimits(settings);
+  problems.push(...requestProblems);
+  // The sum needs every part of it to be a size.
+  if (problems.some(({ key }) => key.startsWith("database."))) return { problems, doubts: [] };
+  const memory = memoryFindings(settings);
+  return { problems: [...problems, ...memory.problems], doubts: memory.doubts };
+}
+
+function clusterProblems({ stack, cluster }: Settings): Problem[] {
+  if (stack === "dev" || cluster.context !== undefined) return [];
+  return [
+    {
+      key: "cluster.context",
+      message:
+        `is missing. Outside dev no stack is deployed to whatever context happens to be current. ` +
+        `Choose one of \`kubectl config get-contexts -o name\` and set it: ${commandToSet("cluster.context", false)}`,
+    },
+  ];
+}
+
+function nodeProblems({ node, storage }: Settings): Problem[] {
+  const problems: Problem[] = [];
+  if (node.connection === "ssh") {
+    for (const name of ["sshHost", "sshHostKey"] as const) {
+      if (node[name] !== undefined) continue;
+      problems.push({
+        key: `node.${name}`,
+        message: `is missing, but node.connection is ssh. Set it: ${commandToSet(`node.${name}`, false)}`,
+      });
+    }
+  }
+  if (storage.mount !== undefined && !`${storage.path}/`.startsWith(`${storage.mount}/`)) {
+    problems.push({
+      key: "storage.mount",
+      message:
+        `is "${storage.mount}", which is not above storage.path, "${storage.path}". ` +
+        `Set it: ${commandToSet("storage.mount", false)}`,
+    });
+  }
+  return problems;
+}
+
+function settingProblems({ database }: Settings): Problem[] {
+  return Object.entries(database.settings).flatMap(([name, value]) => {
+    const objection = objectionTo(name, value);
+    if (objection === undefined) return [];
+    const meant = objection.startsWith("is no setting") ? nearest(name, settingNames()) : undefined;
+    const key = `database.settings.${name}`;
+    const wayOut = meant
+      ? `Did you mean ${meant}? To remove it: pulumi config rm --path ${key}`
+      : `Set it: ${commandToSet(key, false)}`;
+    return [{ key, message: `${objection}. ${wayOut}` }];
+  });
+}
+
+function requestsAboveLimits({ database: { requests, limits } }: Settings): Problem[] {
+  const problems: Problem[] = [];
+  const compared = [
+    ["memory", bytesOfQuantity],
+    ["cpu", cpusOfQuantity],
+  ] as const;
+  for (const [resource, parse] of compared) {
+    if ((parse(requests[resource]) ?? 0) <= (parse(limits[resource]) ?? 0)) continue;
+    const key = `database.requests.${resource}`;
+    problems.push({
+      key,
+      message:
+        `is ${requests[resource]}, above database.limits.${resource}, ${limits[resource]}. ` +
+        `Allowed: the limit or less. Set it: ${commandToSet(key, false)}`,
+    });
+  }
+  return problems;
+}
+
+/** Size of /dev/shm in bytes: the configured one, or what the settings need. */
+export function sharedMemoryBytes({ database }: Settings): number {
+  return database.sharedMemory === undefined
+    ? sharedMemoryFor(database.settings)
+    : (bytesOfQuantity(database.sharedMemory) ?? NaN);
+}
+
+function memoryFindings(settings: Settings): Findings {
+  const { database } = settings;
+  const limit = bytesOfQuantity(database.limits.memory) ?? NaN;
+  const request = bytesOfQuantity(database.requests.memory) ?? NaN;
+  const budget = memoryBudget(database.settings, sharedMemoryBytes(settings));
+  const fixed =
+    `shared_buffers ${readableBytes(budget.sharedBuffers)} + /dev/shm ${readableBytes(budget.sharedMemory)} + ` +
+    `WAL buffers ${readableBytes(budget.walBuffers)}`;
+  if (budget.fixed >= limit) {
+    return {
+      problems: [
+        {
+          key: "database.settings.shared_buffers",
+          message:
+            `does not fit: ${fixed} is ${readableBytes(budget.fixed)}, and database.limits.memory is ` +
+            `${database.limits.memory}; the container would be killed at its start. Allowed: a sum below the limit. ` +
+            `Set it: ${commandToSet("database.settings.shared_buffers", false)}`,
+        },
+      ],
+      doubts: [],
+    };
+  }
+  const doubts: string[] = [];
+  if (budget.peak > limit) {
+    doubts.push(
+      `database.limits.memory is ${database.limits.memory}, but the settings can ask for ` +
+        `${readableBytes(budget.peak)}: ${fixed} + ${budget.connections} connections x work_mem ` +
+        `${readableBytes(budget.workMem)} + ${budget.autovacuumWorkers} autovacuum workers x ` +
+        `${readableBytes(budget.maintenanceWorkMem)}. When they do, the kernel kills the server. ` +
+        `Lower database.settings.work_mem or max_connections, or raise the limit.`,
+    );
+  }
+  if (request < budget.sharedBuffers) {
+    doubts.push(
+      `database.requests.memory is ${database.requests.memory}, below shared_buffers, ` +
+        `${readableBytes(budget.sharedBuffers)}: once the cache is warm the pod is among the first to be evicted ` +
+        `when the node runs short. Raise the request to ${readableBytes(budget.fixed)} or more.`,
+    );
+  }
+  return { problems: [], doubts };
+}

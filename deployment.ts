@@ -1,0 +1,81 @@
+/** What a deployment of the settings does beside its resources: looking at the cluster, and reaching the node. */
+import * as pulumi from "@pulumi/pulumi";
+import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
+import type { Settings } from "./config.ts";
+import { commandsForNode, type NodeConnection } from "./components/node-storage.ts";
+import { findObstacles, lookAtCluster, reasonOf } from "./components/preflight.ts";
+import { releaseDeadClaim } from "./components/volume-binding.ts";
+
+/** Whether the program is only evaluated, by `render` or a unit test: there is no cluster to look at then. */
+function withoutEngine(): boolean {
+  return pulumi.runtime.getMonitor() instanceof MockMonitor;
+}
+
+/**
+ * Stops the deployment when the cluster is not the one that the settings describe.
+ *
+ * @throws RunError with one line for each obstacle; in an `up` also when the cluster cannot be looked at
+ */
+export async function checkCluster(settings: Settings, identity: string, namespace: string): Promise<void> {
+  if (withoutEngine()) return;
+  const { cluster, node, storage } = settings;
+  const state = await lookAtCluster(cluster, namespace).catch((error: unknown) => reasonOf(error));
+  if (typeof state === "string") {
+    const which =
+      cluster.context === undefined ? "the current context's cluster" : `cluster ${cluster.context}`;
+    const message = `${which} cannot be looked at: ${state}. See: kubectl cluster-info`;
+    if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(`cluster.context: ${message}`);
+    await pulumi.log.warn(
+      `${message}. Not checked: whether node ${node.hostname} exists` +
+        `${node.requireGpu ? ` and offers ${node.gpuResource}` : ""}, and whose database is there already`,
+    );
+    return;
+  }
+  const obstacles = findObstacles(state, {
+    hostname: node.hostname,
+    gpuResource: node.requireGpu ? node.gpuResource : undefined,
+    identity,
+    namespace,
+    path: storage.path,
+  });
+  if (obstacles.length > 0) {
+    throw new pulumi.RunError(obstacles.map(({ key, message }) => `${key}: ${message}`).join("\n"));
+  }
+  if (node.connection === "none" && !state.volume) {
+    await pulumi.log.info(
+      [
+        `No connection to node ${node.hostname} is configured (node.connection). Before a first deployment type on it:`,
+        ...commandsForNode({ path: storage.path, identity }).map((line) => `  ${line}`),
+      ].join("\n"),
+    );
+  }
+}
+
+/** How the node's file system is reached, or undefined when it is prepared by hand. */
+export function connectionTo({ node, secrets }: Settings): NodeConnection | undefined {
+  if (node.connection === "none") return undefined;
+  if (node.connection === "local") return { kind: "local" };
+  return {
+    kind: "ssh",
+    // Both are there: the configuration's checks ask for them.
+    host: node.sshHost ?? "",
+    hostKey: node.sshHostKey ?? "",
+    port: node.sshPort,
+    user: node.sshUser,
+    privateKey: secrets.sshPrivateKey === undefined ? undefined : pulumi.secret(secrets.sshPrivateKey),
+    agentSocket: process.env.SSH_AUTH_SOCK,
+  };
+}
+
+/** Takes the volume back from a claim that is gone, just before the new claim is made. Nothing in a preview. */
+export function rebindHook(
+  { cluster, storage }: Settings,
+  namespace: string,
+): pulumi.ResourceHook | undefined {
+  if (withoutEngine() || pulumi.runtime.isDryRun()) return undefined;
+  return new pulumi.ResourceHook("release-dead-claim", async () => {
+    if (await releaseDeadClaim(cluster, { namespace, path: storage.path })) {
+      await pulumi.log.info("the volume that an earlier deployment left Released is bound again");
+    }
+  });
+}

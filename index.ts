@@ -1,0 +1,104 @@
+/**
+ * A transcript pipeline's database on the node that holds the GPU and the RAID: settings in, components in the
+ * order of their dependencies, connection details out.
+ */
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { readStackSettings } from "./config.ts";
+import { sharedMemoryBytes } from "./config/checks.ts";
+import { Database } from "./components/database.ts";
+import { contextFlags } from "./components/kubectl.ts";
+import { APPLICATION } from "./components/labels.ts";
+import { Migration } from "./components/migration.ts";
+import { Namespace } from "./components/namespace.ts";
+import { checkCluster, connectionTo, rebindHook } from "./deployment.ts";
+import { bootstrapFiles, migrationFiles } from "./sql/files.ts";
+
+const { settings, doubts } = readStackSettings();
+for (const doubt of doubts) void pulumi.log.warn(doubt);
+const { cluster, node, storage, database, migration, secrets } = settings;
+const identity = `${pulumi.getProject()}/${settings.stack}`;
+const protect = storage.protect ?? settings.stack !== "dev";
+
+await checkCluster(settings, identity, APPLICATION);
+
+const provider = new k8s.Provider("cluster", {
+  ...(cluster.context !== undefined && { context: cluster.context }),
+  ...(cluster.kubeconfig !== undefined && { kubeconfig: cluster.kubeconfig }),
+  // Without it everything would be replaced when the API server's address changes.
+  clusterIdentifier: identity,
+  enableServerSideApply: true,
+  // A change of these is an update; otherwise it would be a deletion and a creation under running pods.
+  enableSecretMutable: true,
+  enableConfigMapMutable: true,
+});
+const onCluster = { provider };
+
+const namespace = new Namespace(APPLICATION, { name: APPLICATION }, onCluster);
+
+const postgres = new Database(
+  "postgres",
+  {
+    namespace: namespace.namespaceName,
+    identity,
+    hostname: node.hostname,
+    protect,
+    credentials: {
+      database: database.name,
+      owner: database.owner,
+      password: secrets.databasePassword && pulumi.secret(secrets.databasePassword),
+      superuserPassword: secrets.superuserPassword && pulumi.secret(secrets.superuserPassword),
+    },
+    volume: {
+      path: storage.path,
+      mount: storage.mount,
+      capacity: storage.capacity,
+      connection: connectionTo(settings),
+      beforeClaim: rebindHook(settings, APPLICATION),
+    },
+    server: {
+      image: database.image,
+      tolerations: node.tolerations,
+      requests: database.requests,
+      limits: database.limits,
+      sharedMemory: sharedMemoryBytes(settings),
+      settings: database.settings,
+      terminationGracePeriod: database.terminationGracePeriod,
+      recoveryTime: database.recoveryTime,
+    },
+  },
+  onCluster,
+);
+
+new Migration(
+  "postgres-init",
+  {
+    namespace: namespace.namespaceName,
+    endpoint: postgres,
+    superuserSecretName: postgres.superuserSecretName,
+    postgresImage: database.image,
+    dbmateImage: migration.image,
+    bootstrap: bootstrapFiles(),
+    migrations: migrationFiles(),
+    hostname: node.hostname,
+    tolerations: node.tolerations,
+    timeout: migration.timeout,
+  },
+  onCluster,
+);
+
+const kubectl = ["kubectl", ...contextFlags(cluster)].join(" ");
+
+/** DNS name of the database inside the cluster. */
+export const host = postgres.host;
+export const port = postgres.port;
+export const databaseName = postgres.database;
+export const user = postgres.owner;
+/** A secret: `pulumi stack output password --show-secrets`. */
+export const password = postgres.password;
+/** A secret: the connection URL for use inside the cluster. */
+export const url = pulumi.interpolate`postgresql://${user}:${password.apply(encodeURIComponent)}@${host}:${port}/${databaseName}`;
+/** Opens psql in the server's pod. */
+export const psql = pulumi.interpolate`${kubectl} exec -it -n ${namespace.namespaceName} postgres-0 -- psql -U ${user} -d ${databaseName}`;
+/** Brings the database's port to this machine. */
+export const portForward = pulumi.interpolate`${kubectl} port-forward -n ${namespace.namespaceName} svc/postgres ${port}:${port}`;

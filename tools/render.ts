@@ -1,0 +1,24 @@
+/** `npm run render -- --stack <name> --out <dir>`: the program's objects as files for kubectl, Argo CD or Flux. */
+import { parseArgs } from "node:util";
+import { projectFile, runTool, UsageError } from "./cli.ts";
+import { renderStack, writeRendering } from "./rendering.ts";
+
+const usage = "usage: npm run render -- --stack <name> [--out <dir>] [--config-file <file>] [--secrets]";
+
+await runTool(async () => {
+  const { values } = parseArgs({
+    options: {
+      stack: { type: "string" },
+      out: { type: "string" },
+      "config-file": { type: "string" },
+      secrets: { type: "boolean", default: false },
+    },
+  });
+  if (values.stack === undefined) throw new UsageError(usage);
+  const out = values.out ?? `rendered/${values.stack}`;
+  const configFile = values["config-file"] ?? projectFile(`Pulumi.${values.stack}.yaml`);
+  const rendering = await renderStack(values.stack, configFile);
+  const written = writeRendering(rendering, out, { secrets: values.secrets });
+  for (const note of written.notes) console.error(note);
+  console.log(`${written.files.length} objects in ${out}. To apply them: kubectl apply -k ${out}`);
+});
