@@ -1,7 +1,6 @@
 /** The program, evaluated in this process: no CLI, no cluster, and the same objects that the engine would register. */
 import { randomBytes } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import type { StackFile } from "./stack-file.ts";
 
 /** A resource as the program registers it. */
 export interface Registration {
@@ -10,6 +9,15 @@ export interface Registration {
   /** Logical name. */
   name: string;
   inputs: Record<string, unknown>;
+  /** The options that a policy or a reader asks about. */
+  options: {
+    protect: boolean;
+    deleteBeforeReplace: boolean;
+    /** Logical names of what was named in dependsOn. */
+    dependsOn: string[];
+    /** Logical names of the parents, nearest first, without the stack. */
+    parents: string[];
+  };
 }
 
 /** The mark by which the SDK wraps a secret on its way to the engine. */
@@ -24,7 +32,11 @@ export function unwrapped(value: unknown): unknown {
 }
 
 /** Stands in for what only the engine's providers could answer. */
-function outputsOf({ type, name, inputs }: Registration): Record<string, unknown> {
+function outputsOf({
+  type,
+  name,
+  inputs,
+}: Pick<Registration, "type" | "name" | "inputs">): Record<string, unknown> {
   if (type === "random:index/randomPassword:RandomPassword") {
     return {
       ...inputs,
@@ -37,21 +49,51 @@ function outputsOf({ type, name, inputs }: Registration): Record<string, unknown
   return { ...inputs, metadata: { ...(inputs.metadata as object | undefined), uid: `uid-of-${name}` } };
 }
 
+type Options = Registration["options"];
+
+/** What the SDK keeps of a resource and does not show. */
+type Inside = pulumi.Resource & { __name?: string; __protect?: boolean; __parentResource?: Inside };
+
+/** Logical name of a resource. */
+const nameOf = (resource: pulumi.Resource): string => (resource as Inside).__name ?? "";
+
+function optionsOf(opts: pulumi.CustomResourceOptions): Options {
+  const parents: string[] = [];
+  let protect = opts.protect;
+  for (let parent = opts.parent as Inside | undefined; parent; parent = parent.__parentResource) {
+    // The stack itself is everybody's parent, and has none.
+    if (!parent.__parentResource) break;
+    parents.push(nameOf(parent));
+    protect ??= parent.__protect;
+  }
+  const dependsOn = [opts.dependsOn ?? []].flat().filter((entry) => pulumi.Resource.isInstance(entry));
+  return {
+    protect: protect === true,
+    deleteBeforeReplace: opts.deleteBeforeReplace === true,
+    dependsOn: dependsOn.map(nameOf),
+    parents,
+  };
+}
+
+let evaluations = 0;
+
 /**
  * Evaluates index.ts.
  *
  * @param stack the stack's name
- * @param file its configuration
- * @returns every resource, in the order of registration, which is that of dependency
+ * @param config its configuration, by full key
+ * @returns every custom resource, in the order of registration, which is that of dependency
  */
-export async function evaluate(stack: string, file: StackFile): Promise<Registration[]> {
+export async function evaluate(stack: string, config: Record<string, string>): Promise<Registration[]> {
   const registrations: Registration[] = [];
+  const options = new Map<string, Options>();
   await pulumi.runtime.setMocks(
     {
       call: ({ inputs }) => inputs as Record<string, unknown>,
       newResource: ({ type, name, inputs, custom }) => {
         const registration = { type, name, inputs: inputs as Record<string, unknown> };
-        if (custom) registrations.push(registration);
+        const known = options.get(`${type} ${name}`);
+        if (custom && known) registrations.push({ ...registration, options: known });
         return { id: `${name}-id`, state: outputsOf(registration) };
       },
     },
@@ -59,8 +101,17 @@ export async function evaluate(stack: string, file: StackFile): Promise<Registra
     stack,
     true,
   );
-  pulumi.runtime.setAllConfig(file.config);
-  await pulumi.runtime.runInPulumiStack(() => import("../index.ts"));
+  pulumi.runtime.setAllConfig(config);
+  // A module is evaluated once; the query makes it another one each time.
+  const program = new URL(`../index.ts?evaluation=${++evaluations}`, import.meta.url).href;
+  await pulumi.runtime.runInPulumiStack(() => {
+    // Mocks are not told of resource options; a transformation is.
+    pulumi.runtime.registerStackTransformation(({ type, name, opts }) => {
+      options.set(`${type} ${name}`, optionsOf(opts));
+      return undefined;
+    });
+    return import(program);
+  });
   await pulumi.runtime.disconnect();
   return registrations;
 }

@@ -22,7 +22,11 @@ export interface Rendering {
 /** Evaluates the program for a stack. */
 export async function renderStack(stack: string, configFile: string): Promise<Rendering> {
   const stackFile = readStackFile(configFile);
-  return { stack, files: manifestsOf(await evaluate(stack, stackFile)), undecrypted: stackFile.undecrypted };
+  return {
+    stack,
+    files: manifestsOf(await evaluate(stack, stackFile.config)),
+    undecrypted: stackFile.undecrypted,
+  };
 }
 
 const KUSTOMIZATION = "kustomization.yaml";

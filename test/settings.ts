@@ -1,0 +1,35 @@
+/** Raw configuration for tests: one that can be deployed, and changes of it. */
+
+/** What stands under each top-level key. */
+export type Raw = Record<string, Record<string, unknown>>;
+
+/** A small configuration that can be deployed. */
+export function deployable(): Raw {
+  return {
+    cluster: { context: "rack" },
+    node: { hostname: "gen8" },
+    storage: { path: "/mnt/raid/pgdata", mount: "/mnt/raid", capacity: "10Gi" },
+    database: {
+      requests: { memory: "1Gi", cpu: "500m" },
+      limits: { memory: "2Gi", cpu: "2" },
+      settings: {
+        shared_buffers: "256MB",
+        work_mem: "4MB",
+        maintenance_work_mem: "128MB",
+        max_connections: 50,
+      },
+    },
+  };
+}
+
+/** The same with one field, given by its path, set; undefined removes it. */
+export function changed(path: string, value: unknown): Raw {
+  const raw = deployable();
+  const names = path.split(".");
+  const last = names.pop() ?? "";
+  let target: Record<string, unknown> = raw;
+  for (const name of names) target = (target[name] ??= {}) as Record<string, unknown>;
+  if (value === undefined) delete target[last];
+  else target[last] = value;
+  return raw;
+}

@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { ConfigurationError, readSettings, table } from "../../config.ts";
+import { isField, type Section } from "../../config/reader.ts";
+import { changed, deployable, type Raw } from "../settings.ts";
+
+function messageFor(raw: Raw, stack = "prod"): string {
+  try {
+    readSettings(stack, raw);
+  } catch (error) {
+    assert.ok(error instanceof ConfigurationError);
+    return error.message;
+  }
+  assert.fail("this configuration was accepted");
+}
+
+/** Bad input, the key that the message must name, and what else it must say. */
+const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
+  [
+    "no hostname",
+    "node.hostname",
+    undefined,
+    /node\.hostname: is missing.*kubectl get nodes.*pulumi config set --path node\.hostname/,
+  ],
+  [
+    "a hostname that can be no node's",
+    "node.hostname",
+    "Gen 8",
+    /node\.hostname: is "Gen 8"\. Allowed: .*lower-case/,
+  ],
+  [
+    "memory requests above the limit",
+    "database.requests.memory",
+    "3Gi",
+    /database\.requests\.memory: is 3Gi, above database\.limits\.memory, 2Gi/,
+  ],
+  [
+    "CPU requests above the limit",
+    "database.requests.cpu",
+    "2500m",
+    /database\.requests\.cpu: is 2500m, above database\.limits\.cpu, 2/,
+  ],
+  [
+    "shared_buffers above the memory limit",
+    "database.settings.shared_buffers",
+    "4GB",
+    /shared_buffers: does not fit: shared_buffers 4 GiB \+ \/dev\/shm 160 MiB \+ WAL buffers 16 MiB is 4\.17 GiB, and database\.limits\.memory is 2Gi/,
+  ],
+  [
+    "a capacity without a unit",
+    "storage.capacity",
+    "100",
+    /storage\.capacity: is "100"\. Allowed: a size above zero with its unit/,
+  ],
+  ["a capacity that is a bare number", "storage.capacity", 100, /storage\.capacity: is 100\. Allowed/],
+  [
+    "a memory limit without a unit",
+    "database.limits.memory",
+    "40",
+    /database\.limits\.memory: is "40"\. Allowed/,
+  ],
+  [
+    "a setting's size without a unit",
+    "database.settings.work_mem",
+    4096,
+    /database\.settings\.work_mem: is "4096"\. Allowed: a size with its unit/,
+  ],
+  [
+    "a path that is not absolute",
+    "storage.path",
+    "mnt/raid/pgdata",
+    /storage\.path: is "mnt\/raid\/pgdata"\. Allowed: an absolute path/,
+  ],
+  ["a path that climbs", "storage.path", "/mnt/raid/../etc", /storage\.path: .*without '\.\.'/],
+  ["a path that a shell would split", "storage.path", "/mnt/raid/pg data", /storage\.path: .*Allowed/],
+  [
+    "a mount point that is not above the path",
+    "storage.mount",
+    "/mnt/other",
+    /storage\.mount: is "\/mnt\/other", which is not above storage\.path/,
+  ],
+  [
+    "an unknown field",
+    "storage.capasity",
+    "1Gi",
+    /storage\.capasity: is no field of storage\. Did you mean storage\.capacity\?.*pulumi config rm --path storage\.capasity/,
+  ],
+  [
+    "an unknown nested field",
+    "database.limits.memroy",
+    "1Gi",
+    /database\.limits\.memroy: .*Did you mean database\.limits\.memory\?/,
+  ],
+  [
+    "an unknown setting",
+    "database.settings.shared_bufers",
+    "1GB",
+    /shared_bufers: is no setting of PostgreSQL 16\. Did you mean shared_buffers\?/,
+  ],
+  [
+    "a setting out of its range",
+    "database.settings.max_connections",
+    0,
+    /max_connections: is 0\. Allowed: 1 to 262143/,
+  ],
+  [
+    "a setting with a word that it does not take",
+    "database.settings.wal_level",
+    "full",
+    /wal_level: is "full"\. Allowed: one of minimal, replica, logical/,
+  ],
+  [
+    "a setting that the deployment stands by",
+    "database.settings.hba_file",
+    "/tmp/hba",
+    /hba_file: is set by the deployment itself/,
+  ],
+  [
+    "libraries without pg_stat_statements",
+    "database.settings.shared_preload_libraries",
+    "auto_explain",
+    /pg_stat_statements must be among/,
+  ],
+  [
+    "a setting with a line break",
+    "database.settings.application_name",
+    "a\nport = 1",
+    /application_name: holds a line break/,
+  ],
+  [
+    "an image without a tag",
+    "database.image",
+    "pgvector/pgvector",
+    /database\.image: .*Allowed: an image with a tag/,
+  ],
+  ["the tag latest", "database.image", "pgvector/pgvector:latest", /database\.image: .*not 'latest'/],
+  ["an owner whose name is reserved", "database.owner", "pg_owner", /database\.owner: is "pg_owner"/],
+  ["a section that is no map", "node", "gen8", /node: is "gen8", but holds the fields hostname/],
+  ["SSH without a host", "node.connection", "ssh", /node\.sshHost: is missing, but node\.connection is ssh/],
+  [
+    "SSH without a host key",
+    "node.connection",
+    "ssh",
+    /node\.sshHostKey: is missing, but node\.connection is ssh/,
+  ],
+  [
+    "a connection of an unknown kind",
+    "node.connection",
+    "telnet",
+    /node\.connection: is "telnet"\. Allowed: one of none, local, ssh/,
+  ],
+  [
+    "a short password",
+    "secrets.databasePassword",
+    "hunter2",
+    /secrets\.databasePassword: is of a form that cannot be used.*pulumi config set --secret/,
+  ],
+  [
+    "tolerations of another form",
+    "node.tolerations",
+    [{ key: 1 }],
+    /node\.tolerations: .*Allowed: a list of \{key/,
+  ],
+];
+
+describe("configuration", () => {
+  for (const [what, path, value, says] of refused) {
+    it(`refuses ${what}, naming the key and the way out`, () => {
+      assert.match(messageFor(changed(path, value)), says);
+    });
+  }
+
+  it("refuses production without a context, and takes dev without one", () => {
+    const raw = changed("cluster.context", undefined);
+    assert.match(messageFor(raw), /cluster\.context: is missing\..*kubectl config get-contexts/);
+    assert.equal(readSettings("dev", raw).settings.cluster.context, undefined);
+  });
+
+  it("says every problem at once, one line each", () => {
+    const raw = changed("node.hostname", undefined);
+    raw.storage = { path: "relative", capacity: "5" };
+    const lines = messageFor(raw).split("\n");
+    assert.equal(lines.length, 1 + 3);
+    assert.match(lines[0] ?? "", /stack prod cannot be deployed/);
+  });
+
+  it("never repeats a secret in a message", () => {
+    assert.doesNotMatch(messageFor(changed("secrets.databasePassword", "hunter2")), /hunter2/);
+  });
+
+  it("says with numbers what is doubtful, and deploys it", () => {
+    const raw = changed("database.settings.max_connections", 1000);
+    const { doubts } = readSettings("prod", raw);
+    assert.equal(doubts.length, 1);
+    assert.match(doubts[0] ?? "", /limits\.memory is 2Gi.*1000 connections x work_mem 4 MiB/);
+    assert.deepEqual(readSettings("prod", deployable()).doubts, []);
+  });
+
+  it("describes every field", () => {
+    const check = (section: Section): void => {
+      for (const entry of Object.values(section)) {
+        if (!isField(entry)) check(entry);
+        else assert.ok(entry.description.length > 5 && entry.type.length > 0);
+      }
+    };
+    Object.values(table).forEach(check);
+  });
+});

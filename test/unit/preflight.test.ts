@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { type ClusterState, findObstacles } from "../../components/preflight.ts";
+import { strangeness, type VolumeObject } from "../../components/volume-binding.ts";
+
+const expected = {
+  hostname: "gen8",
+  gpuResource: "nvidia.com/gpu",
+  identity: "transcript-pipeline/prod",
+  namespace: "transcript-pipeline",
+  path: "/mnt/raid/pgdata",
+};
+
+function volume(change: Partial<VolumeObject["spec"]> = {}): VolumeObject {
+  return {
+    metadata: { uid: "1", annotations: { "transcript-pipeline/identity": expected.identity } },
+    spec: {
+      hostPath: { path: expected.path },
+      claimRef: { namespace: expected.namespace, name: "postgres-pvc", uid: "dead" },
+      ...change,
+    },
+    status: { phase: "Released" },
+  };
+}
+
+function state(change: Partial<ClusterState> = {}): ClusterState {
+  return {
+    nodes: [
+      { metadata: { name: "gen8" }, status: { allocatable: { "nvidia.com/gpu": "1" } } },
+      { metadata: { name: "pi" }, status: { allocatable: {} } },
+    ],
+    statefulSet: { metadata: { annotations: { "transcript-pipeline/identity": expected.identity } } },
+    volume: volume(),
+    ...change,
+  };
+}
+
+describe("preflight", () => {
+  it("lets a cluster pass that has what is needed, empty or deployed to before", () => {
+    assert.deepEqual(findObstacles(state(), expected), []);
+    assert.deepEqual(findObstacles(state({ statefulSet: undefined, volume: undefined }), expected), []);
+  });
+
+  it("names the nodes there are when the configured one is none of them", () => {
+    const [finding, ...more] = findObstacles(state(), { ...expected, hostname: "gen9" });
+    assert.deepEqual(more, []);
+    assert.equal(finding?.key, "node.hostname");
+    assert.match(finding.message, /"gen9".*It has: gen8, pi.*pulumi config set --path node\.hostname/);
+  });
+
+  it("stops at a node without the GPU only where one is required", () => {
+    const onPi = { ...expected, hostname: "pi" };
+    const [finding] = findObstacles(state(), onPi);
+    assert.equal(finding?.key, "node.gpuResource");
+    assert.match(finding.message, /device plugin.*node\.requireGpu false/);
+    assert.deepEqual(findObstacles(state(), { ...onPi, gpuResource: undefined }), []);
+  });
+
+  it("does not touch a StatefulSet of somebody else", () => {
+    for (const annotations of [undefined, { "transcript-pipeline/identity": "transcript-pipeline/dev" }]) {
+      const [finding] = findObstacles(
+        state({ statefulSet: { metadata: annotations ? { annotations } : {} } }),
+        expected,
+      );
+      assert.equal(finding?.key, "cluster.context");
+      assert.match(
+        finding.message,
+        /belongs to (somebody else|transcript-pipeline\/dev), not to transcript-pipeline\/prod/,
+      );
+    }
+  });
+
+  it("does not take over a volume of another path, claim or owner", () => {
+    const foreign = volume();
+    foreign.metadata.annotations = {};
+    for (const other of [
+      volume({ hostPath: { path: "/mnt/elsewhere" } }),
+      volume({ claimRef: { namespace: "default", name: "postgres-pvc" } }),
+      foreign,
+    ]) {
+      const [finding] = findObstacles(state({ volume: other }), expected);
+      assert.equal(finding?.key, "storage.path");
+      assert.match(finding.message, /kubectl delete pv postgres-pv/);
+    }
+  });
+
+  it("knows its own volume by path and claim", () => {
+    assert.equal(strangeness(volume(), expected), undefined);
+    assert.match(strangeness(volume({ hostPath: { path: "/x" } }), expected) ?? "", /its path is \/x/);
+    assert.match(
+      strangeness(volume({ claimRef: { namespace: "a", name: "b" } }), expected) ?? "",
+      /reserved for the claim a\/b/,
+    );
+  });
+});

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { memoryBudget, sharedMemoryFor } from "../../components/memory-budget.ts";
+import {
+  bytesOfQuantity,
+  bytesOfSetting,
+  cpusOfQuantity,
+  mebibytes,
+  readableBytes,
+} from "../../components/quantities.ts";
+
+describe("quantities", () => {
+  it("reads Kubernetes sizes, decimal and binary, and nothing without a unit", () => {
+    assert.equal(bytesOfQuantity("40Gi"), 40 * 2 ** 30);
+    assert.equal(bytesOfQuantity("1.5M"), 1_500_000);
+    for (const wrong of ["40", "40GB", "-1Gi", "Gi", "1 Gi", ""])
+      assert.equal(bytesOfQuantity(wrong), undefined);
+  });
+
+  it("reads CPUs", () => {
+    assert.equal(cpusOfQuantity("500m"), 0.5);
+    assert.equal(cpusOfQuantity("8"), 8);
+    for (const wrong of ["8 CPUs", "m", "-1", ""]) assert.equal(cpusOfQuantity(wrong), undefined);
+  });
+
+  it("takes PostgreSQL's GB for 2^30 bytes", () => {
+    assert.equal(bytesOfSetting("32GB"), 32 * 2 ** 30);
+    assert.equal(bytesOfSetting("8kB"), 8192);
+    for (const wrong of ["32Gi", "32", "32 gb"]) assert.equal(bytesOfSetting(wrong), undefined);
+  });
+
+  it("says sizes to three figures and rounds whole MiB up", () => {
+    assert.equal(readableBytes(90.53 * 2 ** 30), "90.5 GiB");
+    assert.equal(readableBytes(512), "512 bytes");
+    assert.equal(mebibytes(2 ** 20 + 1), "2Mi");
+  });
+});
+
+describe("memory budget", () => {
+  const guide = {
+    shared_buffers: "32GB",
+    work_mem: "512MB",
+    maintenance_work_mem: "2GB",
+    max_connections: "100",
+  };
+  const GiB = 2 ** 30;
+
+  it("adds up the guide's own figures", () => {
+    const shm = sharedMemoryFor(guide);
+    assert.equal(shm, 2.5 * GiB);
+    const budget = memoryBudget(guide, shm);
+    assert.equal(budget.fixed, 34.5 * GiB + 16 * 2 ** 20);
+    assert.equal(budget.peak, budget.fixed + 50 * GiB + 6 * GiB);
+  });
+
+  it("takes autovacuum_work_mem and wal_buffers where they are set", () => {
+    const budget = memoryBudget({ ...guide, autovacuum_work_mem: "1GB", wal_buffers: "64MB" }, 0);
+    assert.equal(budget.walBuffers, 64 * 2 ** 20);
+    assert.equal(budget.peak - budget.fixed, 53 * GiB);
+  });
+
+  it("never makes /dev/shm smaller than a container has by itself", () => {
+    assert.equal(sharedMemoryFor({ maintenance_work_mem: "16MB" }), 64 * 2 ** 20);
+  });
+});

@@ -1,0 +1,47 @@
+/** `npm run down`: takes away what `npm run up` made. The data directory stays, unless --remove-data is given. */
+import { rmSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { runTool } from "./cli.ts";
+import { downWithEngine } from "./deploy-with-engine.ts";
+import { downWithKubectl } from "./deploy-with-kubectl.ts";
+import { DevState } from "./dev-state.ts";
+import { findEngine } from "./engine.ts";
+import { start, stop } from "./local-cluster/cluster.ts";
+import { withLock } from "./local-cluster/lock.ts";
+
+await runTool(async () => {
+  const { values } = parseArgs({ options: { "remove-data": { type: "boolean", default: false } } });
+  const state = new DevState();
+  state.prepare();
+  await withLock(`${state.directory}/lock`, console.log, async () => {
+    const { deployment } = state;
+    if (deployment) {
+      const log = (line: string) => console.log(`  ${line}`);
+      // A machine that was restarted has the deployment's record, but not its cluster.
+      if (deployment.localCluster !== undefined) await start({ name: deployment.localCluster, log });
+      if (deployment.by === "pulumi") {
+        const engine = await findEngine();
+        if ("reason" in engine) {
+          throw new Error(
+            `stack dev was deployed by the Pulumi CLI, which cannot be had now: ${engine.reason}`,
+          );
+        }
+        await downWithEngine(engine, state);
+      } else {
+        await downWithKubectl(deployment, state);
+      }
+      if (deployment.localCluster !== undefined) await stop({ name: deployment.localCluster, log });
+      state.deployment = undefined;
+    } else {
+      console.log("there is nothing to take down");
+    }
+    if (values["remove-data"]) {
+      rmSync(state.dataDirectory, { recursive: true, force: true });
+      console.log(`removed ${state.dataDirectory}`);
+    } else if (deployment) {
+      console.log(
+        `the data stays in ${state.dataDirectory}, for the next \`npm run up\`. To remove it: npm run down -- --remove-data`,
+      );
+    }
+  });
+});

@@ -1,0 +1,76 @@
+/**
+ * `npm run up`: the stack `dev` on a real cluster, for somebody who has nothing yet. Makes sure there is a cluster
+ * and an engine, deploys, proves the deployment by use, and says how to connect.
+ */
+import { parseArgs } from "node:util";
+import { contextFlags } from "../components/kubectl.ts";
+import { APPLICATION } from "../components/labels.ts";
+import { runTool } from "./cli.ts";
+import { upWithEngine } from "./deploy-with-engine.ts";
+import { upWithKubectl } from "./deploy-with-kubectl.ts";
+import { type DevCluster, ensureCluster, serverVersion } from "./dev-cluster.ts";
+import { DevState } from "./dev-state.ts";
+import { findEngine } from "./engine.ts";
+import { withLock } from "./local-cluster/lock.ts";
+import { smokeTest } from "./smoke-test.ts";
+
+/** Configuration that this machine and its cluster decide. */
+function overridesFor(cluster: DevCluster, state: DevState): Record<string, Record<string, unknown>> {
+  return {
+    cluster: { context: cluster.context, kubeconfig: cluster.kubeconfig },
+    node: { hostname: cluster.node, ...(cluster.onThisMachine && { connection: "local" }) },
+    storage: cluster.onThisMachine ? { path: state.dataDirectory } : {},
+    database: cluster.local?.postgresImage === undefined ? {} : { image: cluster.local.postgresImage },
+    migration: cluster.local?.dbmateImage === undefined ? {} : { image: cluster.local.dbmateImage },
+  };
+}
+
+await runTool(async () => {
+  const { values } = parseArgs({
+    options: {
+      context: { type: "string" },
+      node: { type: "string" },
+      "local-cluster": { type: "string", default: "local" },
+    },
+  });
+  const started = Date.now();
+  const state = new DevState();
+  state.prepare();
+  await withLock(`${state.directory}/lock`, console.log, async () => {
+    const engine = await findEngine();
+    const cluster = await ensureCluster({ ...values, localCluster: values["local-cluster"] });
+    console.log(
+      `cluster: ${cluster.context ?? "K3s on this machine"}, ${await serverVersion(cluster)}, node ${cluster.node}`,
+    );
+    state.writeConfig(overridesFor(cluster, state));
+    // Recorded before anything is deployed: `down` must find what an interrupted `up` has begun.
+    state.deployment = {
+      context: cluster.context,
+      kubeconfig: cluster.kubeconfig,
+      by: "reason" in engine ? "kubectl" : "pulumi",
+      localCluster: cluster.local?.name,
+    };
+    if ("reason" in engine) {
+      console.log(
+        `the Pulumi CLI cannot be had (${engine.reason}); applying the rendered objects with kubectl instead`,
+      );
+      await upWithKubectl(cluster, state, cluster.onThisMachine);
+    } else {
+      console.log(`deploying stack dev with Pulumi ${engine.version}`);
+      await upWithEngine(engine, state);
+    }
+    console.log(`proved by use: ${await smokeTest(cluster)}`);
+    const kubectl = ["kubectl", ...contextFlags(cluster)].join(" ");
+    console.log(
+      [
+        "",
+        `PostgreSQL 16 + pgvector is up after ${((Date.now() - started) / 1000).toFixed(0)} s.`,
+        "  a prompt:          npm run psql",
+        `  from this machine: ${kubectl} port-forward -n ${APPLICATION} svc/postgres 5432:5432`,
+        `  its password:      ${kubectl} get secret -n ${APPLICATION} postgres-secret -o jsonpath='{.data.POSTGRES_PASSWORD}' | base64 -d`,
+        `  from a pod:        postgres.${APPLICATION}.svc.cluster.local:5432, with the Secret postgres-secret`,
+        "  and down again:    npm run down",
+      ].join("\n"),
+    );
+  });
+});
