@@ -20,50 +20,45 @@ function environment(state: DevState): NodeJS.ProcessEnv {
   };
 }
 
-/** Runs the engine on the stack, its progress shown. */
-function pulumi(engine: Engine, state: DevState, args: readonly string[], show = true): Promise<string> {
-  return run(engine.command, [...args, "--non-interactive"], {
+/** Runs the program: the checkout's, with the configuration of the state folder. */
+function pulumi(engine: Engine, state: DevState, args: readonly string[]): Promise<string> {
+  return run(engine.command, [...args, "--stack", STACK, "--config-file", state.configFile, "--non-interactive"], {
     cwd: projectFile("."),
     env: environment(state),
-    show,
+    show: true,
   });
 }
 
-const onStack = (state: DevState) => ["--stack", STACK, "--config-file", state.configFile];
+/** Runs `pulumi stack` and its like, which know no --config-file: in the state folder, a project of its own. */
+function manageStack(engine: Engine, state: DevState, args: readonly string[]): Promise<string> {
+  return run(engine.command, [...args, "--non-interactive"], { cwd: state.directory, env: environment(state) });
+}
 
 /**
  * `pulumi up`. Whoever calls holds the state's lock, so a lock of the backend is that of a run that was killed, and
  * pending operations are its unfinished ones.
  */
 export async function upWithEngine(engine: Engine, state: DevState): Promise<void> {
-  await pulumi(engine, state, ["stack", "select", "--create", ...onStack(state)], false);
+  // Writes the salt of the stack's encryption into the configuration beside it.
+  await manageStack(engine, state, ["stack", "select", "--create", "--stack", STACK]);
   await clearInterrupted(engine, state);
-  await pulumi(engine, state, ["up", "--yes", "--skip-preview", ...onStack(state)]);
+  await pulumi(engine, state, ["up", "--yes", "--skip-preview"]);
 }
 
 /** `pulumi destroy`. */
 export async function downWithEngine(engine: Engine, state: DevState): Promise<void> {
-  await pulumi(engine, state, ["stack", "select", ...onStack(state)], false);
   await clearInterrupted(engine, state);
-  await pulumi(engine, state, ["destroy", "--yes", "--skip-preview", ...onStack(state)]);
+  await pulumi(engine, state, ["destroy", "--yes", "--skip-preview"]);
 }
 
-/** Removes the lock of a run that was killed. What it had begun is settled by the refresh of every `up`. */
+/** Removes the lock of a run that was killed, and looks at what became of the operations it had begun. */
 async function clearInterrupted(engine: Engine, state: DevState): Promise<void> {
-  await pulumi(engine, state, ["cancel", "--yes", "--stack", STACK], false).catch(() => undefined);
-  const exported = JSON.parse(await pulumi(engine, state, ["stack", "export", "--stack", STACK], false)) as {
+  await manageStack(engine, state, ["cancel", "--yes", "--stack", STACK]).catch(() => undefined);
+  const exported = JSON.parse(await manageStack(engine, state, ["stack", "export", "--stack", STACK])) as {
     deployment?: { pending_operations?: unknown[] };
   };
   const pending = exported.deployment?.pending_operations?.length ?? 0;
   if (pending === 0) return;
-  console.log(
-    `an earlier run was interrupted with ${pending} operations unfinished; looking at what became of them`,
-  );
-  await pulumi(engine, state, [
-    "refresh",
-    "--yes",
-    "--skip-preview",
-    "--clear-pending-creates",
-    ...onStack(state),
-  ]);
+  console.log(`an earlier run was interrupted with ${pending} operations unfinished; looking at what became of them`);
+  await pulumi(engine, state, ["refresh", "--yes", "--skip-preview", "--clear-pending-creates"]);
 }

@@ -51,6 +51,8 @@ export class DevState {
   /** Makes the folder, and the passphrase once: without it the state could not be read again. */
   prepare(): void {
     mkdirSync(this.backend, { recursive: true, mode: 0o700 });
+    // Makes this folder a project of the same name, for the commands that write to the project's own stack file.
+    writeWhole(join(this.directory, "Pulumi.yaml"), "name: transcript-pipeline\nruntime: nodejs\n");
     if (existsSync(this.passphraseFile)) return;
     writeWhole(this.passphraseFile, `${randomBytes(32).toString("base64url")}\n`);
   }
