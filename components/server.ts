@@ -104,7 +104,11 @@ export class Server extends pulumi.ComponentResource {
     const service = new k8s.core.v1.Service(
       SERVER_NAME,
       {
-        metadata: inNamespace(SERVER_NAME),
+        metadata: {
+          ...inNamespace(SERVER_NAME),
+          // The StatefulSet's readiness is the server's; the wait for endpoints would add ten idle seconds to it.
+          annotations: { "pulumi.com/skipAwait": "true" },
+        },
         spec: {
           type: "ClusterIP",
           selector: SERVER_SELECTOR,

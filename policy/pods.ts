@@ -1,0 +1,157 @@
+/** Pods, wherever they are written: as themselves, in a workload's template, in an unknown kind's. */
+import { type KubernetesObject, objectsIn, type Resource } from "./resources.ts";
+import { field, isMap, listAt, mapAt, shown, textAt, UNKNOWN } from "./values.ts";
+
+/** A container of any sort. */
+export interface Container {
+  name: string;
+  /** `init`: runs to its end before the others. `sidecar`: an init container that stays. */
+  sort: "main" | "init" | "sidecar" | "ephemeral";
+  body: Record<string, unknown>;
+}
+
+/** A pod or a template of pods. */
+export interface Pod {
+  object: KubernetesObject;
+  spec: Record<string, unknown>;
+  metadata: Record<string, unknown>;
+  containers: Container[];
+  /** Whether it is meant to run until somebody stops it. */
+  longRunning: boolean;
+  /** The most of these pods that run at once on one node. */
+  copies: number;
+}
+
+const TEMPLATE = ["spec", "template", "spec"];
+/** Where each kind that runs containers writes its pod. */
+const POD_SPEC: Readonly<Record<string, readonly string[]>> = {
+  Pod: ["spec"],
+  PodTemplate: ["template", "spec"],
+  Deployment: TEMPLATE,
+  StatefulSet: TEMPLATE,
+  DaemonSet: TEMPLATE,
+  ReplicaSet: TEMPLATE,
+  ReplicationController: TEMPLATE,
+  Job: TEMPLATE,
+  CronJob: ["spec", "jobTemplate", "spec", "template", "spec"],
+};
+
+/** Why an object that should run containers shows none, or undefined when it does, or need not. */
+export function hiddenPod(object: KubernetesObject): string | undefined {
+  const path = POD_SPEC[object.kind];
+  if (!path) return undefined;
+  const spec = field(object.body, ...path);
+  const containers = field(spec, "containers");
+  if (Array.isArray(containers) && containers.length > 0 && !containers.includes(UNKNOWN)) {
+    return field(spec, "initContainers") === UNKNOWN ? "its initContainers are not known before the deployment" : undefined;
+  }
+  if (object.patch && containers === undefined) return undefined;
+  return `${[...path, "containers"].join(".")} is ${containers === undefined ? shown(spec === UNKNOWN ? UNKNOWN : undefined) : "not known before the deployment, or empty"}`;
+}
+
+/** Every map with a list of containers, with the map around it. */
+function* podSpecsIn(value: unknown, around: unknown): Generator<{ spec: Record<string, unknown>; around: unknown }> {
+  if (Array.isArray(value)) for (const entry of value) yield* podSpecsIn(entry, value);
+  if (!isMap(value)) return;
+  const lists = [...listAt(value, "containers"), ...listAt(value, "initContainers")];
+  if (lists.some((entry) => isMap(entry) && ("image" in entry || "name" in entry))) {
+    yield { spec: value, around };
+    return;
+  }
+  for (const entry of Object.values(value)) yield* podSpecsIn(entry, value);
+}
+
+function containersOf(spec: Record<string, unknown>): Container[] {
+  const of = (name: string, sortOf: (body: Record<string, unknown>) => Container["sort"]) =>
+    listAt(spec, name)
+      .filter(isMap)
+      .map((body) => ({ name: textAt(body, "name") ?? "(without a name)", sort: sortOf(body), body }));
+  return [
+    ...of("initContainers", (body) => (body.restartPolicy === "Always" ? "sidecar" : "init")),
+    ...of("containers", () => "main"),
+    ...of("ephemeralContainers", () => "ephemeral"),
+  ];
+}
+
+function copiesOf({ kind, body }: KubernetesObject): number {
+  const number = (value: unknown, otherwise: number) => (typeof value === "number" ? value : otherwise);
+  switch (kind) {
+    case "Job":
+      return number(field(body, "spec", "parallelism"), 1);
+    case "CronJob": {
+      const parallelism = number(field(body, "spec", "jobTemplate", "spec", "parallelism"), 1);
+      // Runs that may overlap have no number; two is what shows at once that they do.
+      return field(body, "spec", "concurrencyPolicy") === "Forbid" || field(body, "spec", "concurrencyPolicy") === "Replace"
+        ? parallelism
+        : 2 * parallelism;
+    }
+    case "Deployment": {
+      const replicas = number(field(body, "spec", "replicas"), 1);
+      if (field(body, "spec", "strategy", "type") === "Recreate") return replicas;
+      // An update runs old and new pods side by side; Kubernetes' own default is a quarter, rounded up.
+      const surge = field(body, "spec", "strategy", "rollingUpdate", "maxSurge") ?? "25%";
+      return replicas + (typeof surge === "number" ? surge : Math.ceil((replicas * parseInt(String(surge), 10)) / 100));
+    }
+    case "DaemonSet":
+      return 1;
+    default:
+      return number(field(body, "spec", "replicas"), 1);
+  }
+}
+
+/** The pods of an object. */
+export function podsOf(object: KubernetesObject): Pod[] {
+  return [...podSpecsIn(object.body, undefined)].map(({ spec, around }) => {
+    const restart = field(spec, "restartPolicy");
+    return {
+      object,
+      spec,
+      metadata: mapAt(around, "metadata"),
+      containers: containersOf(spec),
+      longRunning:
+        object.kind !== "Job" && object.kind !== "CronJob" && restart !== "Never" && restart !== "OnFailure",
+      copies: copiesOf(object),
+    };
+  });
+}
+
+/** The pods of a stack. */
+export function podsIn(stack: readonly Resource[]): Pod[] {
+  return objectsIn(stack).flatMap(podsOf);
+}
+
+/** Volumes of a pod. */
+export function volumesOf(pod: Pod): Record<string, unknown>[] {
+  return listAt(pod.spec, "volumes").filter(isMap);
+}
+
+/** Names of the nodes that a pod may run on, as far as its spec pins them; empty when it does not. */
+export function nodesOf(spec: unknown): unknown[] {
+  const selected = field(spec, "nodeSelector", HOSTNAME);
+  if (selected !== undefined) return [selected];
+  return nodesOfAffinity(
+    field(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"),
+  );
+}
+
+/** The label that every node carries its own name under. */
+export const HOSTNAME = "kubernetes.io/hostname";
+
+/**
+ * Names of the nodes that a required node affinity leaves over. Its terms are alternatives: one without a name
+ * lets every node in, and leaves nothing pinned.
+ */
+export function nodesOfAffinity(required: unknown): unknown[] {
+  const terms = listAt(required, "nodeSelectorTerms").map((term) =>
+    listAt(term, "matchExpressions")
+      .filter((expression) => field(expression, "key") === HOSTNAME && field(expression, "operator") === "In")
+      .flatMap((expression) => listAt(expression, "values"))
+      .concat(
+        listAt(term, "matchFields")
+          .filter((entry) => field(entry, "key") === "metadata.name" && field(entry, "operator") === "In")
+          .flatMap((entry) => listAt(entry, "values")),
+      ),
+  );
+  if (terms.some((names) => names.length === 0)) return [];
+  return [...new Set(terms.flat())];
+}

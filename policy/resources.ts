@@ -1,0 +1,129 @@
+/** A stack as the rules see it: the engine's resources and the rendered ones alike. */
+import { field, isMap, listAt, mapAt, textAt } from "./values.ts";
+
+/** A registered resource. */
+export interface Resource {
+  urn: string;
+  /** Type token, `kubernetes:core/v1:Secret`. */
+  type: string;
+  /** Logical name. */
+  name: string;
+  /** Plain values; `UNKNOWN` where one is not known yet. */
+  inputs: Record<string, unknown>;
+  protect: boolean;
+  /** Top-level fields that the state keeps encrypted because the program says so. */
+  secretOutputs: readonly string[];
+  /** URNs of what was named in dependsOn and of what the inputs are made from. */
+  dependencies: readonly string[];
+}
+
+/** A Kubernetes object: a resource, or an item of a resource of a List kind. */
+export interface KubernetesObject {
+  resource: Resource;
+  apiVersion: string;
+  /** Kind, without the `Patch` of Pulumi's patch resources. */
+  kind: string;
+  /** Whether it is laid over an object that is somebody else's. */
+  patch: boolean;
+  name: string;
+  /** `<kind>/<name>`, as waivers and messages say it. */
+  subject: string;
+  body: Record<string, unknown>;
+}
+
+/** Type of the stack itself: the first resource of every deployment. */
+export const STACK_TYPE = "pulumi:pulumi:Stack";
+
+/** `<kind>/<name>` of any resource. */
+export function subjectOf(resource: Resource): string {
+  return `${kindOf(resource.type)}/${textAt(resource.inputs, "metadata", "name") ?? resource.name}`;
+}
+
+function kindOf(type: string): string {
+  return type.split(":").at(-1) ?? type;
+}
+
+const LIST = /^(.*)List$/;
+const PATCH = /^(.+)Patch$/;
+
+function objectOf(
+  resource: Resource,
+  apiVersion: string,
+  kind: string,
+  body: Record<string, unknown>,
+): KubernetesObject[] {
+  const list = LIST.exec(kind);
+  if (list) {
+    return listAt(body, "items")
+      .filter(isMap)
+      .flatMap((item) =>
+        objectOf(resource, textAt(item, "apiVersion") ?? apiVersion, textAt(item, "kind") ?? list[1] ?? "", item),
+      );
+  }
+  const patched = PATCH.exec(kind);
+  const plainKind = patched?.[1] ?? kind;
+  const name = textAt(body, "metadata", "name") ?? resource.name;
+  return [
+    {
+      resource,
+      apiVersion,
+      kind: plainKind,
+      patch: patched !== null,
+      name,
+      subject: `${plainKind}/${name}`,
+      body,
+    },
+  ];
+}
+
+/** The Kubernetes objects of a resource: one, or as many as a List kind has items. */
+export function objectsOf(resource: Resource): KubernetesObject[] {
+  const [provider, group = "", kind] = resource.type.split(":");
+  // Charts, ConfigFiles and the like are components: their children come as resources of their own.
+  if (provider !== "kubernetes" || kind === undefined || /^(helm\.sh|yaml|kustomize)(\/|$)/.test(group)) return [];
+  const apiVersion = textAt(resource.inputs, "apiVersion") ?? group.replace(/^core\//, "");
+  return objectOf(resource, apiVersion, kind, resource.inputs);
+}
+
+/** A chart that the provider installs by itself, so that nothing sees its objects. */
+export const HELM_RELEASE = "kubernetes:helm.sh/v3:Release";
+
+/** All Kubernetes objects of a stack. */
+export function objectsIn(stack: readonly Resource[]): KubernetesObject[] {
+  return stack.flatMap(objectsOf);
+}
+
+/** Labels of an object. */
+export function labelsOf(body: unknown): Record<string, unknown> {
+  return mapAt(body, "metadata", "labels");
+}
+
+/** Whether labels fulfil a selector; an empty selector selects everything. */
+export function selects(selector: unknown, labels: Record<string, unknown>): boolean {
+  const matched = Object.entries(mapAt(selector, "matchLabels")).every(([key, value]) => labels[key] === value);
+  return (
+    matched &&
+    listAt(selector, "matchExpressions").every((expression) => {
+      const value = labels[textAt(expression, "key") ?? ""];
+      const values = listAt(expression, "values");
+      switch (field(expression, "operator")) {
+        case "In":
+          return value !== undefined && values.includes(value);
+        case "NotIn":
+          return value === undefined || !values.includes(value);
+        case "Exists":
+          return value !== undefined;
+        default:
+          return value === undefined;
+      }
+    })
+  );
+}
+
+const CLUSTER_WIDE =
+  /^(Namespace|Node|PersistentVolume|StorageClass|CSIDriver|CSINode|VolumeSnapshotClass|VolumeSnapshotContent|PriorityClass|RuntimeClass|IngressClass|GatewayClass|ClusterRole|ClusterRoleBinding|CustomResourceDefinition|APIService|(Mutating|Validating)(WebhookConfiguration|AdmissionPolicy|AdmissionPolicyBinding)|DeviceClass|ResourceSlice|FlowSchema|PriorityLevelConfiguration|CertificateSigningRequest|Cluster[A-Z].*)$/;
+
+/** Whether a kind lives outside namespaces. */
+export function isClusterWide(kind: string): boolean {
+  return CLUSTER_WIDE.test(kind);
+}

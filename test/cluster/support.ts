@@ -1,0 +1,178 @@
+/** What the cluster tests share: one local cluster, one state folder, and the commands that a user types. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { DevState } from "../../tools/dev-state.ts";
+import { projectFile } from "../../tools/cli.ts";
+import { type Engine, findEngine } from "../../tools/engine.ts";
+import { type LocalCluster, leftovers, start, stop } from "../../tools/local-cluster/cluster.ts";
+
+/** The tests' own local cluster, beside the user's. */
+export const CLUSTER = "test";
+
+/** What a command did. */
+export interface Ran {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+  /** Both, as they came. */
+  output: string;
+  /** Seconds. */
+  seconds: number;
+}
+
+let stateHome: string | undefined;
+let cluster: LocalCluster | undefined;
+let engine: Engine | undefined;
+
+/** The state folder of these tests; nothing of the user's own stack `dev` is touched. */
+export function state(): DevState {
+  assert.ok(stateHome, "the cluster tests are not set up");
+  return new DevState(join(stateHome, "transcript-pipeline"));
+}
+
+/** The running cluster. */
+export function theCluster(): LocalCluster {
+  assert.ok(cluster, "the local cluster is not running");
+  return cluster;
+}
+
+/** The real engine. */
+export function theEngine(): Engine {
+  assert.ok(engine, "there is no Pulumi CLI");
+  return engine;
+}
+
+/** Why this machine cannot have the local cluster, or undefined when it can. */
+export function clusterObstacle(): string | undefined {
+  if (process.platform !== "linux") return "the local cluster needs Linux";
+  if (process.getuid?.() !== 0) return "the local cluster needs root";
+  return undefined;
+}
+
+/** For the tests of a suite that need the engine: they are skipped, with the reason, where there is none. */
+export function needsEngine(): void {
+  before(function () {
+    if (engine) return;
+    (this.test?.parent as { skipReason?: string }).skipReason = "no Pulumi CLI can be had on this machine";
+    this.skip();
+  });
+}
+
+/** Starts the cluster, once for all tests. */
+export async function setUp(): Promise<void> {
+  stateHome = mkdtempSync(join(tmpdir(), "transcript-pipeline-"));
+  process.env.XDG_STATE_HOME = stateHome;
+  const found = await findEngine();
+  engine = "reason" in found ? undefined : found;
+  cluster = await start({ name: CLUSTER, gpu: 1, log: console.log });
+  process.env.PATH = `${process.env.PATH}${delimiter}${dirname(cluster.kubectl)}`;
+}
+
+/** Stops the cluster and removes what these tests wrote. */
+export async function tearDown(): Promise<void> {
+  await stop({ name: CLUSTER, purge: true });
+  assert.deepEqual(await leftovers(CLUSTER), []);
+  if (stateHome !== undefined) rmSync(stateHome, { recursive: true, force: true });
+}
+
+/** Runs a program to its end, whatever its status. */
+export function execute(
+  command: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; input?: string; cwd?: string; timeout?: number } = {},
+): Promise<Ran> {
+  const started = Date.now();
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: options.cwd ?? projectFile("."),
+      env: { ...process.env, ...options.env },
+      stdio: ["pipe", "pipe", "pipe"],
+      timeout: options.timeout ?? 600_000,
+    });
+    const ran: Ran = { status: null, stdout: "", stderr: "", output: "", seconds: 0 };
+    child.stdout.on("data", (data: Buffer) => {
+      ran.stdout += data.toString();
+      ran.output += data.toString();
+    });
+    child.stderr.on("data", (data: Buffer) => {
+      ran.stderr += data.toString();
+      ran.output += data.toString();
+    });
+    child.on("error", reject);
+    child.on("close", (status) => resolve({ ...ran, status, seconds: (Date.now() - started) / 1000 }));
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(options.input ?? "");
+  });
+}
+
+/** Runs a program that must succeed. */
+export async function succeed(...args: Parameters<typeof execute>): Promise<Ran> {
+  const ran = await execute(...args);
+  assert.equal(ran.status, 0, `${args[0]} ${args[1].join(" ")}\n${ran.output}`);
+  return ran;
+}
+
+/** A shell command line, as the guide prints it, with the kubeconfig of these tests. */
+export function shell(line: string, options: { cwd?: string; timeout?: number } = {}): Promise<Ran> {
+  return execute("bash", ["-c", line], { ...options, env: { KUBECONFIG: theCluster().kubeconfig } });
+}
+
+/** kubectl on the cluster; must succeed. */
+export async function kubectl(...args: string[]): Promise<string> {
+  return (await succeed("kubectl", ["--kubeconfig", theCluster().kubeconfig, ...args])).stdout;
+}
+
+/** SQL in the server's pod, as the owner; must succeed. Returns unaligned rows. */
+export async function sql(statement: string, user = "transcript_user"): Promise<string> {
+  const ran = await succeed(
+    "kubectl",
+    [
+      ...["--kubeconfig", theCluster().kubeconfig, "exec", "-i", "-n", "transcript-pipeline", "postgres-0", "--"],
+      ...["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", "transcripts_db"],
+    ],
+    { input: statement },
+  );
+  return ran.stdout.trim();
+}
+
+/** `npm run <script>`, as a user types it. */
+export function npm(script: string, ...args: string[]): Promise<Ran> {
+  return execute("npm", ["run", "--silent", script, "--", ...args]);
+}
+
+/** `npm run up` on the tests' cluster; must succeed. */
+export async function up(): Promise<Ran> {
+  const ran = await npm("up", "--local-cluster", CLUSTER);
+  assert.equal(ran.status, 0, ran.output);
+  return ran;
+}
+
+/** The real engine on the stack that `up` deployed. */
+export function pulumi(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  return execute(theEngine().command, [...args, "--stack", "dev", "--config-file", state().configFile, "--non-interactive"], {
+    env: {
+      PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
+      PULUMI_BACKEND_URL: `file://${state().backend}`,
+      PULUMI_CONFIG_PASSPHRASE_FILE: state().passphraseFile,
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      ...env,
+    },
+  });
+}
+
+/** Changes fields of the deployed configuration, by path: `database.settings.work_mem`. */
+export async function configured(changes: Record<string, unknown>): Promise<string> {
+  const { readFileSync, writeFileSync } = await import("node:fs");
+  const { parseDocument } = await import("yaml");
+  const document = parseDocument(readFileSync(state().configFile, "utf8"));
+  for (const [path, value] of Object.entries(changes)) {
+    const [section, ...rest] = path.split(".");
+    document.setIn(["config", `transcript-pipeline:${section}`, ...rest], value);
+  }
+  const file = join(state().directory, "Pulumi.changed.yaml");
+  writeFileSync(file, String(document), { mode: 0o600 });
+  return file;
+}

@@ -1,0 +1,95 @@
+import { generateKeyPairSync } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "./run.ts";
+
+/** Whom a certificate names: a Kubernetes user, its group, and for servers the addresses. */
+interface Subject {
+  user: string;
+  group?: string;
+  addresses?: string[];
+}
+
+const tenYears = "3650";
+const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+
+/** The cluster's own authority and what it signed; made once, kept in the cluster's state folder. */
+export class Certificates {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Makes the authority and the key that signs service accounts' tokens, unless they are there. */
+  async prepare(clusterName: string): Promise<void> {
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    if (!existsSync(this.path("ca.crt"))) {
+      const subject = ["-subj", `/CN=${clusterName}`, "-days", tenYears];
+      await run("openssl", ["req", "-x509", ...curve, ...subject, ...this.output("ca")]);
+    }
+    if (!existsSync(this.path("service-accounts.key"))) {
+      const { privateKey, publicKey } = generateKeyPairSync("rsa", {
+        modulusLength: 2048,
+        publicKeyEncoding: { type: "spki", format: "pem" },
+        privateKeyEncoding: { type: "pkcs8", format: "pem" },
+      });
+      writeFileSync(this.path("service-accounts.pub"), publicKey);
+      writeFileSync(this.path("service-accounts.key"), privateKey, { mode: 0o600 });
+    }
+  }
+
+  /** Makes `<name>.crt` and `<name>.key`, unless they are there and name the same subject. */
+  async issue(name: string, subject: Subject): Promise<void> {
+    const wanted = JSON.stringify(subject);
+    const record = this.path(`${name}.subject`);
+    if (existsSync(record) && readFileSync(record, "utf8") === wanted) return;
+    const distinguished = `${subject.group === undefined ? "" : `/O=${subject.group}`}/CN=${subject.user}`;
+    const alternatives = (subject.addresses ?? []).map(
+      (one) => `${/^[\d.]+$/.test(one) ? "IP" : "DNS"}:${one}`,
+    );
+    await run("openssl", [
+      ...["req", "-x509", ...curve, "-CA", this.path("ca.crt"), "-CAkey", this.path("ca.key")],
+      ...["-subj", distinguished, "-days", tenYears, ...this.output(name)],
+      ...["-addext", "basicConstraints=critical,CA:FALSE"],
+      ...["-addext", "extendedKeyUsage=clientAuth,serverAuth"],
+      ...(alternatives.length > 0 ? ["-addext", `subjectAltName=${alternatives.join(",")}`] : []),
+    ]);
+    chmodSync(this.path(`${name}.key`), 0o600);
+    writeFileSync(record, wanted);
+  }
+
+  /** A kubeconfig, complete in itself, for the holder of certificate `name`. */
+  kubeconfig(name: string, context: string, server: string): string {
+    const data = (file: string): string => readFileSync(this.path(file)).toString("base64");
+    return JSON.stringify(
+      {
+        apiVersion: "v1",
+        kind: "Config",
+        "current-context": context,
+        clusters: [{ name: context, cluster: { server, "certificate-authority-data": data("ca.crt") } }],
+        users: [
+          {
+            name: context,
+            user: {
+              "client-certificate-data": data(`${name}.crt`),
+              "client-key-data": data(`${name}.key`),
+            },
+          },
+        ],
+        contexts: [{ name: context, context: { cluster: context, user: context } }],
+      },
+      undefined,
+      2,
+    );
+  }
+
+  /** Path of a file in the folder. */
+  path(file: string): string {
+    return join(this.folder, file);
+  }
+
+  private output(name: string): string[] {
+    return ["-keyout", this.path(`${name}.key`), "-out", this.path(`${name}.crt`)];
+  }
+}

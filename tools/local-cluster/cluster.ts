@@ -1,0 +1,400 @@
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import type { Binaries } from "./build.ts";
+import { buildBinaries } from "./build.ts";
+import { clusterCgroups, clusterProcesses, makeCgroups, removeCgroups } from "./cgroups.ts";
+import { requireSpace } from "./disk.ts";
+import type { Image } from "./images.ts";
+import { buildImages, dbmateImage, postgresImage } from "./images.ts";
+import { withLock } from "./lock.ts";
+import { addresses, connect, disconnect, requireFreeRange, serviceRange } from "./network.ts";
+import { writeNodeConfig } from "./node-config.ts";
+import type { ClusterPaths } from "./paths.ts";
+import { clusterPaths } from "./paths.ts";
+import { preflight } from "./preflight.ts";
+import { attempt, run, waitUntil } from "./run.ts";
+
+/** A running cluster, and how to use it. */
+export interface LocalCluster {
+  name: string;
+  /** Path of a kubeconfig for an administrator of the cluster. */
+  kubeconfig: string;
+  /** The only context in it. */
+  context: string;
+  nodeName: string;
+  /** Reference of the stand-in for the PostgreSQL 16 + pgvector image. */
+  postgresImage: string;
+  /** Reference of the stand-in for the dbmate image. */
+  dbmateImage: string;
+  /** Path of a kubectl of the cluster's version. */
+  kubectl: string;
+}
+
+type Log = (line: string) => void;
+
+const defaultName = "local";
+const silent: Log = () => undefined;
+/** Says of a state folder that it is ours, and with which programs the cluster was last started. */
+const recordFile = "cluster.json";
+
+/**
+ * Starts the cluster, unless it runs, and returns when its node is ready and can start pods. What a former
+ * run of the same name left (objects, images, pods on their volumes) is there again, as after a reboot.
+ *
+ * @throws one clear line; nothing of the cluster is left on the machine then
+ */
+export async function start(options: { name?: string; log?: Log; gpu?: number } = {}): Promise<LocalCluster> {
+  const paths = clusterPaths(options.name ?? defaultName);
+  const log = options.log ?? silent;
+  await preflight(log);
+  return withLock(lockFile(paths), log, async () => {
+    requireOwnState(paths);
+    let cluster = await status(paths.name);
+    if (cluster === undefined) {
+      const binaries = await buildBinaries(log);
+      const images = await buildImages(log);
+      await boot(paths, binaries, images, log);
+      cluster = describe(paths, kubectlPath(binaries));
+    }
+    if (options.gpu !== undefined) await advertiseGpu(cluster, options.gpu);
+    return cluster;
+  });
+}
+
+/**
+ * Stops the cluster: containers get their stop signal and up to ten seconds, then everything ends. State
+ * stays unless `purge` is set. Stopping one that does not run, or the remains of one, is fine.
+ *
+ * @throws if something of the cluster could not be removed
+ */
+export async function stop(options: { name?: string; purge?: boolean; log?: Log } = {}): Promise<void> {
+  const paths = clusterPaths(options.name ?? defaultName);
+  const log = options.log ?? silent;
+  await withLock(lockFile(paths), log, async () => {
+    requireOwnState(paths);
+    await remove(paths);
+    if (options.purge) rmSync(paths.state, { recursive: true, force: true });
+  });
+  const left = await leftovers(paths.name);
+  if (left.length > 0) throw new Error(`cluster "${paths.name}" is not completely gone: ${left.join(", ")}`);
+  log(`cluster "${paths.name}" is stopped${options.purge ? " and its state removed" : ""}`);
+}
+
+/** The cluster, if it runs and its API server answers. */
+export async function status(name = defaultName): Promise<LocalCluster | undefined> {
+  const paths = clusterPaths(name);
+  const record = readRecord(paths);
+  if (record === undefined || existsSync(startingFile(paths)) || clusterProcesses(paths).length === 0) {
+    return undefined;
+  }
+  const cluster = describe(paths, record.kubectl);
+  const answer = await attempt(cluster.kubectl, kubectlArguments(cluster, ["get", "--raw", "/readyz"]), {
+    timeout: 5000,
+  });
+  return answer.ok ? cluster : undefined;
+}
+
+/** What of a cluster is on the machine, whether it runs or was left behind; empty after a stop. */
+export async function leftovers(name = defaultName): Promise<string[]> {
+  const paths = clusterPaths(name);
+  const found = clusterProcesses(paths).map((process) => `process ${process}`);
+  for (const line of readFileSync("/proc/self/mounts", "utf8").split("\n")) {
+    const mountPoint = line.split(" ")[1] ?? "";
+    const folders = [paths.state, paths.runtime, paths.networkNamespace];
+    if (folders.some((folder) => mountPoint === folder || mountPoint.startsWith(`${folder}/`))) {
+      found.push(`mount ${mountPoint}`);
+    }
+  }
+  if (existsSync(join("/sys/class/net", paths.interface))) found.push(`interface ${paths.interface}`);
+  if (existsSync(paths.networkNamespace)) found.push(`network namespace ${paths.fullName}`);
+  if (existsSync(paths.runtime)) found.push(`folder ${paths.runtime}`);
+  const rules = (await attempt("iptables-save", [])).output.split("\n");
+  const { range } = addresses(name);
+  for (const rule of rules) {
+    if (rule.includes(paths.interface) || rule.includes(range)) found.push(`firewall rule ${rule}`);
+  }
+  for (const cgroup of clusterCgroups(paths)) if (existsSync(cgroup)) found.push(`control group ${cgroup}`);
+  return found;
+}
+
+/** Makes the node say that it has `count` GPUs; pods that ask for one are then scheduled, and find none. */
+export async function advertiseGpu(cluster: LocalCluster, count: number): Promise<void> {
+  const gpus = { "nvidia.com/gpu": String(count) };
+  const patch = JSON.stringify({ status: { capacity: gpus, allocatable: gpus } });
+  const command = ["patch", "node", cluster.nodeName, "--subresource=status", "--patch", patch];
+  await run(cluster.kubectl, kubectlArguments(cluster, command));
+}
+
+/**
+ * Fetches a real image into the node, from the host: the node has no way out.
+ *
+ * @returns false, within seconds, where the image's registry cannot be reached
+ */
+export async function pull(cluster: LocalCluster, image: string): Promise<boolean> {
+  const paths = clusterPaths(cluster.name);
+  const reference = fullyQualified(image);
+  const registry = reference.slice(0, reference.indexOf("/"));
+  const address = registry === "docker.io" ? "registry-1.docker.io" : registry;
+  // Any answer will do, a refusal too. A process of its own, because proxies are an option of Node's.
+  const probe = `fetch("https://${address}/v2/", {signal: AbortSignal.timeout(5000)}).catch(() => process.exit(1))`;
+  const env = { NODE_USE_ENV_PROXY: "1" };
+  if (!(await attempt(process.execPath, ["-e", probe], { env, timeout: 10_000 })).ok) return false;
+  const binaries = await buildBinaries(silent);
+  return (await ctr(paths, binaries, ["images", "pull", "--local", reference], 15 * 60_000)).ok;
+}
+
+async function boot(paths: ClusterPaths, binaries: Binaries, images: Image[], log: Log): Promise<void> {
+  const begun = Date.now();
+  // What a power failure, a kill or a failed start left behind.
+  await remove(paths);
+  const { range, host, node } = addresses(paths.name);
+  await requireFreeRange(paths, range);
+  requireSpace(paths.state, 1500, `cluster "${paths.name}"`);
+  log(`starting cluster "${paths.name}" (node ${node}, state in ${paths.state})…`);
+  mkdirSync(paths.state, { recursive: true, mode: 0o711 });
+  writeFileSync(join(paths.state, recordFile), JSON.stringify({ kubectl: kubectlPath(binaries) }));
+  try {
+    await writeNodeConfig(paths, { range, host, node }, binaries);
+    await connect(paths, { range, host, node });
+    await launch(paths, node, binaries);
+    await importImages(paths, binaries, images, log);
+    await untilReady(describe(paths, kubectlPath(binaries)), paths, begun);
+    rmSync(startingFile(paths));
+  } catch (error) {
+    await remove(paths).catch(() => undefined);
+    throw error;
+  }
+  log(`cluster "${paths.name}" is ready after ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+}
+
+/** Starts process 1 of the node, detached from us. */
+async function launch(paths: ClusterPaths, node: string, binaries: Binaries): Promise<void> {
+  const logs = join(paths.state, "logs");
+  mkdirSync(logs, { recursive: true });
+  mkdirSync(paths.runtime, { recursive: true });
+  writeFileSync(join(paths.runtime, "state"), paths.state);
+  writeFileSync(startingFile(paths), "");
+  const output = openSync(join(logs, "node.log"), "w");
+  const namespaces = [
+    "--mount",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--uts",
+    "--ipc",
+    "--propagation",
+    "private",
+  ];
+  const init = [
+    join(import.meta.dirname, "node-init.sh"),
+    paths.state,
+    paths.runtime,
+    paths.nodeName,
+    node,
+    serviceRange,
+  ];
+  // The shell puts itself into the control groups before it becomes what all the node descends from.
+  const script = `for file in ${makeCgroups(paths).join(" ")}; do echo 0 >"$file" || exit; done; exec "$@"`;
+  const command = ["nsenter", `--net=${paths.networkNamespace}`, "unshare", ...namespaces, "bash", ...init];
+  const child = spawn("sh", ["-c", script, "sh", ...command], {
+    cwd: "/",
+    detached: true,
+    stdio: ["ignore", output, output],
+    env: {
+      HOME: "/root",
+      LANG: "C.UTF-8",
+      PATH: `${binaries.path}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+    },
+  });
+  closeSync(output);
+  await new Promise((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", reject);
+  });
+  child.unref();
+}
+
+async function importImages(
+  paths: ClusterPaths,
+  binaries: Binaries,
+  images: Image[],
+  log: Log,
+): Promise<void> {
+  const answers = await waitUntil(
+    async () => (await ctr(paths, binaries, ["images", "list", "-q"])).ok,
+    30_000,
+  );
+  if (!answers) throw new Error(`containerd does not answer:\n${lastLines(paths, "containerd")}`);
+  for (const { reference, archive } of images) {
+    // The archive's name has the image's version in it: remembered, so that a changed image is imported.
+    const imported = join(paths.state, "imported", archive.replaceAll("/", "_"));
+    const present =
+      (await ctr(paths, binaries, ["images", "list", "-q", `name==${reference}`])).output.trim() !== "";
+    if (present && existsSync(imported)) continue;
+    log(`importing the image ${reference}…`);
+    // Unpacking on the client's side would need the node's mounts.
+    const result = await ctr(paths, binaries, ["images", "import", "--local=false", archive], 10 * 60_000);
+    if (!result.ok) throw new Error(`importing ${archive} failed: ${result.errors.trim()}`);
+    mkdirSync(join(paths.state, "imported"), { recursive: true });
+    writeFileSync(imported, "");
+  }
+}
+
+/** Waits until the node has reported ready since `begun`, names resolve and pods get their account. */
+async function untilReady(cluster: LocalCluster, paths: ClusterPaths, begun: number): Promise<void> {
+  const get = async (...what: string[]): Promise<string> =>
+    (await attempt(cluster.kubectl, kubectlArguments(cluster, ["get", ...what]), { timeout: 5000 })).output;
+  const path = `jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].lastHeartbeatTime}`;
+  const ready = await waitUntil(async () => {
+    const [condition, heartbeat] = (await get("node", paths.nodeName, "-o", path)).split(" ");
+    // At first the API still tells the state in which the node went down. Heartbeats are whole seconds; a
+    // node needs more than one.
+    if (condition !== "True" || Date.parse(heartbeat ?? "") < begun) return false;
+    if ((await get("--raw", "/readyz")) !== "ok") return false;
+    if ((await get("serviceaccount", "default", "-o", "name")) === "") return false;
+    return namesResolve(paths);
+  }, 120_000);
+  if (!ready) {
+    const tails = ["api-server", "kubelet"].map((one) => `${one}: ${lastLines(paths, one)}`);
+    throw new Error(
+      `the node was not ready after two minutes; its logs are in ${paths.state}/logs\n${tails.join("\n")}`,
+    );
+  }
+}
+
+async function namesResolve(paths: ClusterPaths): Promise<boolean> {
+  const url = `http://${addresses(paths.name).node}:8181/ready`;
+  return fetch(url, { signal: AbortSignal.timeout(1000) }).then(
+    (answer) => answer.ok,
+    () => false,
+  );
+}
+
+/** Ends everything that runs and removes everything that the kernel or /run holds of the cluster. */
+async function remove(paths: ClusterPaths): Promise<void> {
+  const gone = (): boolean => clusterProcesses(paths).length === 0;
+  const init = clusterProcesses(paths).find(isInit);
+  if (init !== undefined) {
+    signal(init, "SIGTERM");
+    await waitUntil(gone, 15_000, 100);
+  }
+  await waitUntil(() => {
+    for (const process of clusterProcesses(paths)) signal(process, "SIGKILL");
+    return gone();
+  }, 10_000);
+  await disconnect(paths);
+  await removeCgroups(paths);
+  rmSync(paths.runtime, { recursive: true, force: true });
+}
+
+/** Whether the process is the node's first: 1 in a PID namespace that is one level below ours. */
+function isInit(process: number): boolean {
+  try {
+    const [, ids = ""] = /^NSpid:\s*(.*)$/m.exec(readFileSync(`/proc/${process}/status`, "utf8")) ?? [];
+    return ids.split("\t").length === 2 && ids.endsWith("\t1");
+  } catch {
+    return false;
+  }
+}
+
+function signal(target: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(target, name);
+  } catch {
+    // It ended by itself.
+  }
+}
+
+/**
+ * Refuses a state folder that is not a cluster's, and a name under which a cluster runs with other state.
+ */
+function requireOwnState(paths: ClusterPaths): void {
+  const foreign =
+    existsSync(paths.state) && readdirSync(paths.state).length > 0 && readRecord(paths) === undefined;
+  if (foreign) {
+    throw new Error(
+      `${paths.state} exists and is not the state of a local cluster: move it away, or use --name`,
+    );
+  }
+  const running = join(paths.runtime, "state");
+  if (existsSync(running) && clusterProcesses(paths).length > 0) {
+    const other = readFileSync(running, "utf8");
+    if (other !== paths.state) {
+      throw new Error(
+        `a cluster "${paths.name}" runs already with its state in ${other}: use --name for another one`,
+      );
+    }
+  }
+}
+
+function kubectlPath(binaries: Binaries): string {
+  return join(binaries.kubernetes, "kubectl");
+}
+
+function describe(paths: ClusterPaths, kubectl: string): LocalCluster {
+  return {
+    name: paths.name,
+    kubeconfig: paths.kubeconfig,
+    context: paths.fullName,
+    nodeName: paths.nodeName,
+    postgresImage,
+    dbmateImage,
+    kubectl,
+  };
+}
+
+function readRecord(paths: ClusterPaths): { kubectl: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(join(paths.state, recordFile), "utf8")) as { kubectl: string };
+  } catch {
+    return undefined;
+  }
+}
+
+function ctr(
+  paths: ClusterPaths,
+  binaries: Binaries,
+  command: string[],
+  timeout = 10_000,
+): ReturnType<typeof attempt> {
+  const target = ["--address", paths.containerdSocket, "--namespace", "k8s.io"];
+  return attempt(join(binaries.containerd, "ctr"), [...target, ...command], { timeout });
+}
+
+function kubectlArguments({ kubeconfig }: LocalCluster, command: string[]): string[] {
+  return ["--kubeconfig", kubeconfig, ...command];
+}
+
+/** Docker's short names, as containerd wants them. */
+function fullyQualified(image: string): string {
+  const [first = "", ...rest] = image.split("/");
+  if (rest.length === 0) return `docker.io/library/${image}`;
+  return /[.:]|^localhost$/.test(first) ? image : `docker.io/${image}`;
+}
+
+function lastLines(paths: ClusterPaths, component: string): string {
+  const file = join(paths.state, "logs", `${component}.log`);
+  return existsSync(file)
+    ? readFileSync(file, "utf8").trim().split("\n").slice(-3).join("\n")
+    : "never started";
+}
+
+/** There while a start is under way: a node that lost its starter may lack its images. */
+function startingFile(paths: ClusterPaths): string {
+  return join(paths.runtime, "starting");
+}
+
+/** Beside the state folder, as a purge removes that. */
+function lockFile(paths: ClusterPaths): string {
+  return `${paths.state}.lock`;
+}

@@ -1,0 +1,45 @@
+import { existsSync, mkdirSync, renameSync, rmSync, statfsSync } from "node:fs";
+import { dirname } from "node:path";
+
+const mebibyte = 1024 * 1024;
+
+/**
+ * Refuses to begin what would fill the disk half-way.
+ *
+ * @throws naming the folder, what is needed and what is free
+ */
+export function requireSpace(folder: string, neededMiB: number, what: string): void {
+  let existing = folder;
+  while (!existsSync(existing)) existing = dirname(existing);
+  const { bavail, bsize } = statfsSync(existing);
+  const freeMiB = Math.floor((bavail * bsize) / mebibyte);
+  if (freeMiB < neededMiB) {
+    throw new Error(
+      `${what} needs ${neededMiB} MiB in ${folder}, ${freeMiB} MiB are free: make room there, or point XDG_CACHE_HOME ` +
+        `(finished builds), GOCACHE and GOMODCACHE (Go's own) to a larger disk. What is finished stays valid.`,
+    );
+  }
+}
+
+/**
+ * Makes `target` (a file or a folder) by way of a temporary neighbour that is renamed once complete, so
+ * that whatever is killed or runs out of disk leaves nothing that could be taken for finished.
+ * Callers hold a lock: a neighbour that is already there is the remains of a killed run.
+ */
+export async function makeWhole(target: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = `${target}.unfinished`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(dirname(target), { recursive: true });
+  try {
+    await make(temporary);
+    renameSync(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    const full = error instanceof Error && /ENOSPC|No space left on device/.test(error.message);
+    if (!full) throw error;
+    throw new Error(
+      `the disk of ${dirname(target)} (or of Go's own caches, see \`go env GOCACHE GOMODCACHE GOTMPDIR\`) became full ` +
+        `while making ${target}: make room and start again. What was finished before is still valid.`,
+    );
+  }
+}

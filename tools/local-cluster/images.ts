@@ -1,0 +1,213 @@
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { kubernetesSources, pinnedVersion } from "./build.ts";
+import { makeWhole, requireSpace } from "./disk.ts";
+import { withLock } from "./lock.ts";
+import { cacheRoot, digest } from "./paths.ts";
+import { run } from "./run.ts";
+
+/** An image that is ready to be imported: a tar in OCI layout. */
+export interface Image {
+  reference: string;
+  archive: string;
+}
+
+/** What the image's processes get unless a pod says otherwise. */
+interface Defaults {
+  Env?: string[];
+  Entrypoint?: string[];
+  Cmd?: string[];
+  WorkingDir?: string;
+  StopSignal?: string;
+  Volumes?: Record<string, object>;
+  ExposedPorts?: Record<string, object>;
+}
+
+interface Definition {
+  reference: string;
+  /** Scripts under images/, lowest layer first. */
+  layers: string[];
+  defaults: Defaults;
+}
+
+const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/16/bin";
+
+/** Names of their own: nobody shall take them for the images they stand in for. */
+export const postgresImage = "localhost/transcript-pipeline/postgres-standin:16-pgvector";
+export const dbmateImage = "localhost/transcript-pipeline/dbmate-standin:2.36.0";
+/** Fully qualified, or containerd would not recognise it as the image it must keep. */
+export const pauseImage = `localhost/transcript-pipeline/pause:${pinnedVersion("kubernetes")}`;
+
+const definitions: Definition[] = [
+  { reference: pauseImage, layers: ["pause"], defaults: { Entrypoint: ["/pause"] } },
+  {
+    reference: postgresImage,
+    layers: ["base", "postgres"],
+    defaults: {
+      // PGHOST because these client programs were built to look for the socket in /tmp.
+      Env: [
+        path,
+        "LANG=C.UTF-8",
+        "PG_MAJOR=16",
+        "PGDATA=/var/lib/postgresql/data",
+        "PGHOST=/var/run/postgresql",
+      ],
+      Entrypoint: ["docker-entrypoint.sh"],
+      Cmd: ["postgres"],
+      StopSignal: "SIGINT",
+      Volumes: { "/var/lib/postgresql/data": {} },
+      ExposedPorts: { "5432/tcp": {} },
+    },
+  },
+  {
+    reference: dbmateImage,
+    layers: ["base", "postgres", "dbmate"],
+    defaults: { Env: [path, "LANG=C.UTF-8"], Entrypoint: ["/usr/local/bin/dbmate"], WorkingDir: "/" },
+  },
+];
+
+/** True when nothing is left to be fetched or packed. */
+export function imagesAreBuilt(): boolean {
+  return definitions.every((definition) => existsSync(archivePath(definition)));
+}
+
+/** Makes the images that the cache does not hold yet. */
+export async function buildImages(log: (line: string) => void): Promise<Image[]> {
+  if (!imagesAreBuilt()) {
+    await withLock(join(cacheRoot(), "images.lock"), log, async () => {
+      for (const definition of definitions) {
+        if (!existsSync(archivePath(definition))) await pack(definition, log);
+      }
+    });
+  }
+  return definitions.map((definition) => ({
+    reference: definition.reference,
+    archive: archivePath(definition),
+  }));
+}
+
+async function pack(definition: Definition, log: (line: string) => void): Promise<void> {
+  requireSpace(cacheRoot(), 1200, `packing ${definition.reference}`);
+  log(`packing the image ${definition.reference}…`);
+  const layers: string[] = [];
+  for (const layer of definition.layers) layers.push(await layerTar(layer, log));
+  await makeWhole(archivePath(definition), async (temporary) => {
+    const layout = `${temporary}.layout`;
+    rmSync(layout, { recursive: true, force: true });
+    try {
+      await writeLayout(layout, definition, layers);
+      await run("tar", ["-cf", temporary, "-C", layout, "oci-layout", "index.json", "blobs"]);
+    } finally {
+      rmSync(layout, { recursive: true, force: true });
+    }
+  });
+}
+
+async function layerTar(layer: string, log: (line: string) => void): Promise<string> {
+  const target = join(cacheRoot(), "images", `layer-${layer}-${layerKey(layer)}.tar`);
+  if (existsSync(target)) return target;
+  log(`  layer ${layer}…`);
+  await makeWhole(target, async (temporary) => {
+    const work = `${temporary}.work`;
+    rmSync(work, { recursive: true, force: true });
+    mkdirSync(work, { recursive: true });
+    try {
+      const sources = layer === "pause" ? [await kubernetesSources(), pinnedVersion("kubernetes")] : [];
+      await run(script(layer), [temporary, work, ...sources], {
+        // Version managers look for a .python-version or .npmrc from the current folder upwards.
+        cwd: work,
+      });
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  });
+  return target;
+}
+
+/** Writes an image in the layout of the OCI image specification, version 1. */
+async function writeLayout(
+  layout: string,
+  { reference, defaults }: Definition,
+  layers: string[],
+): Promise<void> {
+  const blobs = join(layout, "blobs/sha256");
+  mkdirSync(blobs, { recursive: true });
+  const add = (content: string): { digest: string; size: number } => {
+    writeFileSync(join(blobs, digest(content)), content);
+    return { digest: `sha256:${digest(content)}`, size: Buffer.byteLength(content) };
+  };
+  const mediaType = (kind: string): string => `application/vnd.oci.image.${kind}`;
+  const described = [];
+  for (const layer of layers) {
+    const { hash, size } = await hashFile(layer);
+    copyFileSync(layer, join(blobs, hash));
+    described.push({ mediaType: mediaType("layer.v1.tar"), digest: `sha256:${hash}`, size });
+  }
+  const config = add(
+    JSON.stringify({
+      architecture: "amd64",
+      os: "linux",
+      config: defaults,
+      rootfs: { type: "layers", diff_ids: described.map((layer) => layer.digest) },
+    }),
+  );
+  const manifest = add(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaType("manifest.v1+json"),
+      config: { mediaType: mediaType("config.v1+json"), ...config },
+      layers: described,
+    }),
+  );
+  writeFileSync(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+  writeFileSync(
+    join(layout, "index.json"),
+    JSON.stringify({
+      schemaVersion: 2,
+      manifests: [
+        {
+          mediaType: mediaType("manifest.v1+json"),
+          ...manifest,
+          annotations: { "io.containerd.image.name": reference },
+        },
+      ],
+    }),
+  );
+}
+
+async function hashFile(file: string): Promise<{ hash: string; size: number }> {
+  const hash = createHash("sha256");
+  let size = 0;
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    size += chunk.length;
+  }
+  return { hash: hash.digest("hex"), size };
+}
+
+function archivePath(definition: Definition): string {
+  const key = digest(JSON.stringify([definition, definition.layers.map(layerKey)])).slice(0, 12);
+  const name = definition.reference.slice(definition.reference.lastIndexOf("/") + 1).replace(":", "-");
+  return join(cacheRoot(), "images", `${name}-${key}.tar`);
+}
+
+/** Changes with whatever could change the layer. */
+function layerKey(layer: string): string {
+  const inputs = [readFileSync(script(layer), "utf8")];
+  if (layer === "pause") inputs.push(pinnedVersion("kubernetes"));
+  if (layer === "postgres") inputs.push(readFileSync(join(dirname(script(layer)), "entrypoint.sh"), "utf8"));
+  return digest(inputs.join("\0")).slice(0, 12);
+}
+
+function script(layer: string): string {
+  return join(import.meta.dirname, "images", `${layer}.sh`);
+}
