@@ -8,9 +8,6 @@ import { checksum, scriptFile, SCRIPTS_PATH } from "./scripts.ts";
 /** Name of the Job, which the guide's commands use. */
 export const JOB_NAME = "postgres-init";
 
-/** What a script ends with when the SQL is at fault: running it again would not help. */
-const SQL_FAILED = 3;
-
 /** Arguments of {@link Migration}. */
 export interface MigrationArgs {
   namespace: pulumi.Input<string>;
@@ -94,16 +91,13 @@ export class Migration extends pulumi.ComponentResource {
           },
         },
         spec: {
-          backoffLimit: 6,
+          // The scripts go on after a lost connection by themselves, so a pod that failed has failed for good. Only
+          // for this reason (BackoffLimitExceeded) does Pulumi stop waiting at once, and say what the pod said.
+          backoffLimit: 0,
           activeDeadlineSeconds: args.timeout,
           podFailurePolicy: {
-            rules: [
-              { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
-              ...["bootstrap", "migrate"].map((containerName) => ({
-                action: "FailJob",
-                onExitCodes: { containerName, operator: "In", values: [SQL_FAILED] },
-              })),
-            ],
+            // An evicted pod, or one of a node that is drained, is no failure.
+            rules: [{ action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] }],
           },
           template: {
             metadata: {
@@ -117,6 +111,8 @@ export class Migration extends pulumi.ComponentResource {
             },
             spec: {
               restartPolicy: "Never",
+              // A statement that is cut off is rolled back; there is nothing to wait for.
+              terminationGracePeriodSeconds: 10,
               nodeSelector: { "kubernetes.io/hostname": args.hostname },
               tolerations: args.tolerations,
               automountServiceAccountToken: false,

@@ -12,12 +12,18 @@ module.exports = class extends reporters.Spec {
     runner.on(Runner.constants.EVENT_TEST_PENDING, (test) => {
       let suite = test.parent;
       while (suite && !suite.skipReason) suite = suite.parent;
-      skipped.push({ name: test.fullTitle(), reason: test.skipReason ?? suite?.skipReason ?? "no reason given" });
+      skipped.push({
+        name: test.fullTitle(),
+        reason: test.skipReason ?? suite?.skipReason ?? "no reason given",
+      });
     });
     runner.on(Runner.constants.EVENT_RUN_END, () => {
       const { passes, failures } = runner.stats;
       if (process.env.TEST_RESULTS) {
-        appendFileSync(process.env.TEST_RESULTS, `${JSON.stringify({ passed: passes, failed: failures, skipped })}\n`);
+        appendFileSync(
+          process.env.TEST_RESULTS,
+          `${JSON.stringify({ passed: passes, failed: failures, skipped })}\n`,
+        );
       }
     });
   }

@@ -42,9 +42,12 @@ async function check(name: string, command: string, args: string[]): Promise<Res
 /** The mocha tests of one folder. */
 async function mocha(folder: string): Promise<Result> {
   const file = join(results, `${folder}.json`);
+  const hooks = existsSync(projectFile(`test/${folder}/hooks.ts`))
+    ? ["--require", `./test/${folder}/hooks.ts`]
+    : [];
   const status = await runInProject(
     "mocha",
-    ["--reporter", "test/reporter.cjs", `test/${folder}/**/*.test.ts`],
+    ["--reporter", "test/reporter.cjs", ...hooks, `test/${folder}/**/*.test.ts`],
     { TEST_RESULTS: file },
   );
   // No results: mocha itself could not run, and its tests must not pass for passed.

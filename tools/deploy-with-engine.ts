@@ -22,16 +22,23 @@ function environment(state: DevState): NodeJS.ProcessEnv {
 
 /** Runs the program: the checkout's, with the configuration of the state folder. */
 function pulumi(engine: Engine, state: DevState, args: readonly string[]): Promise<string> {
-  return run(engine.command, [...args, "--stack", STACK, "--config-file", state.configFile, "--non-interactive"], {
-    cwd: projectFile("."),
-    env: environment(state),
-    show: true,
-  });
+  return run(
+    engine.command,
+    [...args, "--stack", STACK, "--config-file", state.configFile, "--non-interactive"],
+    {
+      cwd: projectFile("."),
+      env: environment(state),
+      show: true,
+    },
+  );
 }
 
 /** Runs `pulumi stack` and its like, which know no --config-file: in the state folder, a project of its own. */
 function manageStack(engine: Engine, state: DevState, args: readonly string[]): Promise<string> {
-  return run(engine.command, [...args, "--non-interactive"], { cwd: state.directory, env: environment(state) });
+  return run(engine.command, [...args, "--non-interactive"], {
+    cwd: state.directory,
+    env: environment(state),
+  });
 }
 
 /**
@@ -59,6 +66,8 @@ async function clearInterrupted(engine: Engine, state: DevState): Promise<void> 
   };
   const pending = exported.deployment?.pending_operations?.length ?? 0;
   if (pending === 0) return;
-  console.log(`an earlier run was interrupted with ${pending} operations unfinished; looking at what became of them`);
+  console.log(
+    `an earlier run was interrupted with ${pending} operations unfinished; looking at what became of them`,
+  );
   await pulumi(engine, state, ["refresh", "--yes", "--skip-preview", "--clear-pending-creates"]);
 }

@@ -1,7 +1,7 @@
 /** What the cluster tests share: one local cluster, one state folder, and the commands that a user types. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { DevState } from "../../tools/dev-state.ts";
@@ -10,7 +10,10 @@ import { type Engine, findEngine } from "../../tools/engine.ts";
 import { type LocalCluster, leftovers, start, stop } from "../../tools/local-cluster/cluster.ts";
 
 /** The tests' own local cluster, beside the user's. */
-export const CLUSTER = "test";
+export const CLUSTER = "testing";
+
+/** The tests' own state folder. Always the same, so that what a killed run left behind is found and removed. */
+const STATE_HOME = join(tmpdir(), "transcript-pipeline-suite");
 
 /** What a command did. */
 export interface Ran {
@@ -23,14 +26,14 @@ export interface Ran {
   seconds: number;
 }
 
-let stateHome: string | undefined;
+let ready = false;
 let cluster: LocalCluster | undefined;
 let engine: Engine | undefined;
 
 /** The state folder of these tests; nothing of the user's own stack `dev` is touched. */
 export function state(): DevState {
-  assert.ok(stateHome, "the cluster tests are not set up");
-  return new DevState(join(stateHome, "transcript-pipeline"));
+  assert.ok(ready, "the cluster tests are not set up");
+  return new DevState(join(STATE_HOME, "transcript-pipeline"));
 }
 
 /** The running cluster. */
@@ -63,8 +66,9 @@ export function needsEngine(): void {
 
 /** Starts the cluster, once for all tests. */
 export async function setUp(): Promise<void> {
-  stateHome = mkdtempSync(join(tmpdir(), "transcript-pipeline-"));
-  process.env.XDG_STATE_HOME = stateHome;
+  process.env.XDG_STATE_HOME = STATE_HOME;
+  await tearDown();
+  ready = true;
   const found = await findEngine();
   engine = "reason" in found ? undefined : found;
   cluster = await start({ name: CLUSTER, gpu: 1, log: console.log });
@@ -75,7 +79,7 @@ export async function setUp(): Promise<void> {
 export async function tearDown(): Promise<void> {
   await stop({ name: CLUSTER, purge: true });
   assert.deepEqual(await leftovers(CLUSTER), []);
-  if (stateHome !== undefined) rmSync(stateHome, { recursive: true, force: true });
+  rmSync(STATE_HOME, { recursive: true, force: true });
 }
 
 /** Runs a program to its end, whatever its status. */
@@ -130,7 +134,16 @@ export async function sql(statement: string, user = "transcript_user"): Promise<
   const ran = await succeed(
     "kubectl",
     [
-      ...["--kubeconfig", theCluster().kubeconfig, "exec", "-i", "-n", "transcript-pipeline", "postgres-0", "--"],
+      ...[
+        "--kubeconfig",
+        theCluster().kubeconfig,
+        "exec",
+        "-i",
+        "-n",
+        "transcript-pipeline",
+        "postgres-0",
+        "--",
+      ],
       ...["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", "transcripts_db"],
     ],
     { input: statement },
@@ -152,7 +165,13 @@ export async function up(): Promise<Ran> {
 
 /** The real engine on the stack that `up` deployed. */
 export function pulumi(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-  return execute(theEngine().command, [...args, "--stack", "dev", "--config-file", state().configFile, "--non-interactive"], {
+  const onStack =
+    ["stack", "cancel"].includes(args[0] ?? "") || args.includes("--config-file")
+      ? []
+      : ["--config-file", state().configFile];
+  return execute(theEngine().command, [...args, "--stack", "dev", ...onStack, "--non-interactive"], {
+    // `pulumi stack` knows no --config-file: the state folder is a project of its own.
+    cwd: args[0] === "stack" ? state().directory : projectFile("."),
     env: {
       PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
       PULUMI_BACKEND_URL: `file://${state().backend}`,

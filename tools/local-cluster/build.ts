@@ -127,15 +127,17 @@ async function build(component: Component, log: (line: string) => void): Promise
   const version = pinnedVersion(component.folder);
   const what = `${component.title} ${version} (${component.binaries})`;
   requireSpace(cacheRoot(), component.spaceMiB, `building ${what}`);
-  log(`building ${what}: about ${component.minutes} minutes on 2 cores, once…`);
+  log(`building ${what}: about ${component.minutes} min on 2 cores, once…`);
   const begun = Date.now();
+  const elapsed = (): number => Math.round((Date.now() - begun) / 1000);
+  const notice = setInterval(() => log(`  …${elapsed()} s`), 30_000);
   await makeWhole(target(component), async (temporary) => {
     mkdirSync(temporary);
     await run("go", [...buildArguments(component), "-o", `${temporary}/`, "tool"], {
       cwd: moduleFolder(component.folder),
     });
-  });
-  log(`built ${what} in ${Math.round((Date.now() - begun) / 1000)} s`);
+  }).finally(() => clearInterval(notice));
+  log(`built ${what} in ${elapsed()} s`);
 }
 
 function buildArguments(component: Component): string[] {

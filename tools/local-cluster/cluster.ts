@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { spawn } from "node:child_process";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Binaries } from "./build.ts";
 import { buildBinaries } from "./build.ts";
@@ -193,7 +194,7 @@ async function launch(paths: ClusterPaths, node: string, binaries: Binaries): Pr
     "--uts",
     "--ipc",
     "--propagation",
-    "private",
+    "slave",
   ];
   const init = [
     join(import.meta.dirname, "node-init.sh"),
@@ -211,7 +212,7 @@ async function launch(paths: ClusterPaths, node: string, binaries: Binaries): Pr
     detached: true,
     stdio: ["ignore", output, output],
     env: {
-      HOME: "/root",
+      HOME: homedir(),
       LANG: "C.UTF-8",
       PATH: `${binaries.path}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     },

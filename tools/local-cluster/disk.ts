@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, renameSync, rmSync, statfsSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 
 const mebibyte = 1024 * 1024;
 
@@ -24,18 +24,22 @@ export function requireSpace(folder: string, neededMiB: number, what: string): v
 /**
  * Makes `target` (a file or a folder) by way of a temporary neighbour that is renamed once complete, so
  * that whatever is killed or runs out of disk leaves nothing that could be taken for finished.
- * Callers hold a lock: a neighbour that is already there is the remains of a killed run.
+ * Callers hold a lock: other neighbours are the remains of killed runs, whose last children may still write.
  */
 export async function makeWhole(target: string, make: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = `${target}.unfinished`;
-  rmSync(temporary, { recursive: true, force: true });
+  const temporary = `${target}.${process.pid}.unfinished`;
   mkdirSync(dirname(target), { recursive: true });
+  for (const name of readdirSync(dirname(target))) {
+    if (name.startsWith(`${basename(target)}.`) && name.includes(".unfinished")) {
+      rmSync(join(dirname(target), name), { recursive: true, force: true });
+    }
+  }
   try {
     await make(temporary);
     renameSync(temporary, target);
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
-    const full = error instanceof Error && /ENOSPC|No space left on device/.test(error.message);
+    const full = error instanceof Error && /ENOSPC|no space left on device/i.test(error.message);
     if (!full) throw error;
     throw new Error(
       `the disk of ${dirname(target)} (or of Go's own caches, see \`go env GOCACHE GOMODCACHE GOTMPDIR\`) became full ` +

@@ -13,6 +13,7 @@ config=$state/config
 logs=$state/logs
 
 hostname "$node"
+# What the machine mounts and unmounts is seen here too, and nothing of what is mounted here is seen there.
 mount --make-rshared /
 mount -t proc proc /proc
 
@@ -24,10 +25,12 @@ mkdir -p "$runtime"
 mount --bind "$state/runtime" "$runtime"
 umount "$state/runtime"
 
-mkdir -p "$state"/{kine/db,kubelet,containerd,var-log,cni,kernel,logs}
+# Paths that no setting moves. The two under /var/lib stay on the machine as empty folders.
+mkdir -p "$state"/{kine/db,kubelet,containerd,var-log,var-lib-cni,var-lib-kubelet,kernel,logs}
+mkdir -p /var/lib/cni /var/lib/kubelet
 mount --bind "$state/var-log" /var/log
-mkdir -p /var/lib/cni
-mount --bind "$state/cni" /var/lib/cni
+mount --bind "$state/var-lib-cni" /var/lib/cni
+mount --bind "$state/var-lib-kubelet" /var/lib/kubelet
 
 # The kubelet insists on some settings of the whole machine's kernel. It reads these files, finds its wishes
 # fulfilled, and the machine keeps its own values.
