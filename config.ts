@@ -3,7 +3,7 @@
  * Every field, its unit, its default and its range stand in the table below and nowhere else.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { checkSettings } from "./config/checks.ts";
+import { checkSettings, tuned } from "./config/checks.ts";
 import {
   absolutePath,
   cpu,
@@ -115,6 +115,19 @@ export const table = {
         description: "PostgreSQL's settings by name: shared_buffers, work_mem, max_connections, …",
       }),
     ),
+    tuning: defaulted(
+      "none",
+      oneOf(["none", "auto"], {
+        description:
+          "`auto`: settings that fit the limits are chosen, and those named in `settings` win. `none`: these alone",
+      }),
+    ),
+    storageKind: defaulted(
+      "ssd",
+      oneOf(["ssd", "hdd", "san"], {
+        description: "What the data lies on, for `tuning`. `san`: an array of many disks",
+      }),
+    ),
   },
   migration: {
     image: defaulted("ghcr.io/amacneil/dbmate:2.36.0", image({ description: "dbmate, with psql" })),
@@ -176,7 +189,7 @@ export function readSettings(stack: string, raw: Record<string, unknown>): Readi
   const read = { ...values, stack } as Settings;
   const checked = checkSettings(read);
   if (checked.problems.length > 0) throw new ConfigurationError(stack, checked.problems);
-  return { settings: read, doubts: checked.doubts };
+  return { settings: tuned(read), doubts: checked.doubts };
 }
 
 /** Reads the configuration of the stack that is being deployed. */

@@ -28,6 +28,10 @@ const provider = new k8s.Provider("cluster", {
   // Without it everything would be replaced when the API server's address changes.
   clusterIdentifier: identity,
   enableServerSideApply: true,
+  // What an interrupted `up`, a lost state or kubectl left in the cluster is taken over, fields that somebody else
+  // set included. Whose it is, `checkCluster` has looked at.
+  upsertExistingObjects: true,
+  enablePatchForce: true,
   // A change of these is an update; otherwise it would be a deletion and a creation under running pods.
   enableSecretMutable: true,
   enableConfigMapMutable: true,

@@ -114,7 +114,7 @@ export class Migration extends pulumi.ComponentResource {
               // A statement that is cut off is rolled back; there is nothing to wait for.
               terminationGracePeriodSeconds: 10,
               nodeSelector: { "kubernetes.io/hostname": args.hostname },
-              tolerations: args.tolerations,
+              ...(args.tolerations.length > 0 && { tolerations: args.tolerations }),
               automountServiceAccountToken: false,
               enableServiceLinks: false,
               securityContext: restrictedPod,

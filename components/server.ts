@@ -163,10 +163,14 @@ function serverPod(
 ): k8s.types.input.core.v1.PodSpec {
   // 0: accepts connections. 1: refuses them for now, as in crash recovery or shutdown, which no kill would shorten.
   const alive = ["bash", "-c", "pg_isready -q -h 127.0.0.1 -t 3; [ $? -le 1 ]"];
-  const mount = (name: string, mountPath: string, readOnly = false) => ({ name, mountPath, readOnly });
+  const mount = (name: string, mountPath: string, readOnly = false) => ({
+    name,
+    mountPath,
+    ...(readOnly && { readOnly }),
+  });
   return {
     nodeSelector: { "kubernetes.io/hostname": args.hostname },
-    tolerations: args.tolerations,
+    ...(args.tolerations.length > 0 && { tolerations: args.tolerations }),
     terminationGracePeriodSeconds: args.terminationGracePeriod,
     automountServiceAccountToken: false,
     enableServiceLinks: false,

@@ -50,8 +50,8 @@ export class Volume extends pulumi.ComponentResource {
         spec: {
           capacity: { storage: args.capacity },
           accessModes: ["ReadWriteOnce"],
+          // No storage class: a volume of a class would be deleted by whoever provisions for that class.
           persistentVolumeReclaimPolicy: "Retain",
-          storageClassName: "",
           volumeMode: "Filesystem",
           // Without a uid: reserved for the claim of this name, whichever of its lives.
           claimRef: {

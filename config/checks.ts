@@ -1,8 +1,9 @@
 /** What no single field can tell: how the fields of a configuration fit together. */
 import type { Settings } from "../config.ts";
 import { memoryBudget, sharedMemoryFor } from "../components/memory-budget.ts";
-import { objectionTo, settingNames } from "../components/postgresql-settings.ts";
+import { effectiveSettings, objectionTo, settingNames } from "../components/postgresql-settings.ts";
 import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../components/quantities.ts";
+import { contradictions, explainShortfall, type Machine, tune } from "../components/tuning.ts";
 import { nearest } from "./nearest.ts";
 import { commandToSet, type Problem } from "./reader.ts";
 
@@ -21,8 +22,47 @@ export function checkSettings(settings: Settings): Findings {
   problems.push(...requestProblems);
   // The sum needs every part of it to be a size.
   if (problems.some(({ key }) => key.startsWith("database."))) return { problems, doubts: [] };
-  const memory = memoryFindings(settings);
-  return { problems: [...problems, ...memory.problems], doubts: memory.doubts };
+  const memory = memoryFindings(tuned(settings), shortfallOf(settings));
+  return {
+    problems: [...problems, ...memory.problems],
+    doubts: [...memory.doubts, ...contradictionsOf(tuned(settings))],
+  };
+}
+
+function machineOf({ database: { limits, storageKind }, storage }: Settings): Machine {
+  return {
+    memory: bytesOfQuantity(limits.memory) ?? NaN,
+    cpus: cpusOfQuantity(limits.cpu) ?? NaN,
+    capacity: bytesOfQuantity(storage.capacity) ?? NaN,
+    storageKind,
+  };
+}
+
+/** Size of /dev/shm in bytes, where it was chosen. */
+function chosenSharedMemory({ database }: Settings): number | undefined {
+  return database.sharedMemory === undefined ? undefined : bytesOfQuantity(database.sharedMemory);
+}
+
+/** The same settings with `database.settings` completed as `database.tuning` says. Named values win. */
+export function tuned(settings: Settings): Settings {
+  const { database } = settings;
+  if (database.tuning === "none") return settings;
+  const found = tune(machineOf(settings), database.settings, chosenSharedMemory(settings));
+  return { ...settings, database: { ...database, settings: found.settings } };
+}
+
+/** Why not even the smallest settings fit, where the settings are chosen. */
+function shortfallOf(settings: Settings): string | undefined {
+  const { database } = settings;
+  if (database.tuning === "none") return undefined;
+  const [machine, sharedMemory] = [machineOf(settings), chosenSharedMemory(settings)];
+  const found = tune(machine, database.settings, sharedMemory);
+  return explainShortfall(found, machine, database.settings, sharedMemory);
+}
+
+function contradictionsOf(settings: Settings): string[] {
+  const inForce = effectiveSettings(settings.database.settings);
+  return contradictions(inForce, machineOf(settings), sharedMemoryBytes(settings));
 }
 
 function clusterProblems({ stack, cluster }: Settings): Problem[] {
@@ -98,7 +138,7 @@ export function sharedMemoryBytes({ database }: Settings): number {
     : (bytesOfQuantity(database.sharedMemory) ?? NaN);
 }
 
-function memoryFindings(settings: Settings): Findings {
+function memoryFindings(settings: Settings, shortfall: string | undefined): Findings {
   const { database } = settings;
   const limit = bytesOfQuantity(database.limits.memory) ?? NaN;
   const request = bytesOfQuantity(database.requests.memory) ?? NaN;
@@ -121,7 +161,8 @@ function memoryFindings(settings: Settings): Findings {
     };
   }
   const doubts: string[] = [];
-  if (budget.peak > limit) {
+  if (shortfall !== undefined) doubts.push(shortfall);
+  else if (budget.peak > limit) {
     doubts.push(
       `database.limits.memory is ${database.limits.memory}, but the settings can ask for ` +
         `${readableBytes(budget.peak)}: ${fixed} + ${budget.connections} connections x work_mem ` +

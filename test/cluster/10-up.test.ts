@@ -98,7 +98,7 @@ describe("npm run up, with the engine", function () {
     );
     const started = await sql("select pg_postmaster_start_time()");
     const password = `changed-${"p:a\\ss".repeat(3)}-word`;
-    const file = await configured({ "secrets.databasePassword": password });
+    const file = configured({ "secrets.databasePassword": password });
     const ran = await pulumi(["up", "--yes", "--skip-preview", "--config-file", file]);
     assert.equal(ran.status, 0, ran.output);
     assert.ok(!ran.output.includes(password), "the password is in Pulumi's output");

@@ -1,9 +1,10 @@
 /** What the cluster tests share: one local cluster, one state folder, and the commands that a user types. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { parseDocument } from "yaml";
 import { DevState } from "../../tools/dev-state.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { type Engine, findEngine } from "../../tools/engine.ts";
@@ -183,9 +184,7 @@ export function pulumi(args: readonly string[], env: NodeJS.ProcessEnv = {}): Pr
 }
 
 /** Changes fields of the deployed configuration, by path: `database.settings.work_mem`. */
-export async function configured(changes: Record<string, unknown>): Promise<string> {
-  const { readFileSync, writeFileSync } = await import("node:fs");
-  const { parseDocument } = await import("yaml");
+export function configured(changes: Record<string, unknown>): string {
   const document = parseDocument(readFileSync(state().configFile, "utf8"));
   for (const [path, value] of Object.entries(changes)) {
     const [section, ...rest] = path.split(".");
@@ -194,4 +193,33 @@ export async function configured(changes: Record<string, unknown>): Promise<stri
   const file = join(state().directory, "Pulumi.changed.yaml");
   writeFileSync(file, String(document), { mode: 0o600 });
   return file;
+}
+
+/** Starts the cluster again after a test has taken it down, for the tests that follow. */
+export async function restoreCluster(): Promise<void> {
+  cluster = await start({ name: CLUSTER, gpu: 1 });
+}
+
+/** A stack of its own for a preview: nothing of it is ever deployed. */
+export async function scratchStack(
+  name: string,
+  config: string,
+): Promise<{ engine: string; flags: string[]; env: NodeJS.ProcessEnv }> {
+  const directory = mkdtempSync(join(STATE_HOME, "scratch-"));
+  const file = join(directory, `Pulumi.${name}.yaml`);
+  writeFileSync(join(directory, "Pulumi.yaml"), "name: transcript-pipeline\nruntime: nodejs\n");
+  writeFileSync(file, config);
+  mkdirSync(join(directory, "state"));
+  const env = {
+    PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
+    PULUMI_BACKEND_URL: `file://${join(directory, "state")}`,
+    PULUMI_CONFIG_PASSPHRASE: "scratch",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+  };
+  await succeed(theEngine().command, ["stack", "init", name, "--non-interactive"], { cwd: directory, env });
+  return {
+    engine: theEngine().command,
+    flags: ["--stack", name, "--config-file", file, "--non-interactive"],
+    env,
+  };
 }

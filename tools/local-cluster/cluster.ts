@@ -57,6 +57,7 @@ const recordFile = "cluster.json";
 export async function start(options: { name?: string; log?: Log; gpu?: number } = {}): Promise<LocalCluster> {
   const paths = clusterPaths(options.name ?? defaultName);
   const log = options.log ?? silent;
+  reachDirectly(paths.name);
   await preflight(log);
   return withLock(lockFile(paths), log, async () => {
     requireOwnState(paths);
@@ -94,6 +95,7 @@ export async function stop(options: { name?: string; purge?: boolean; log?: Log 
 /** The cluster, if it runs and its API server answers. */
 export async function status(name = defaultName): Promise<LocalCluster | undefined> {
   const paths = clusterPaths(name);
+  reachDirectly(name);
   const record = readRecord(paths);
   if (record === undefined || existsSync(startingFile(paths)) || clusterProcesses(paths).length === 0) {
     return undefined;
@@ -103,6 +105,13 @@ export async function status(name = defaultName): Promise<LocalCluster | undefin
     timeout: 5000,
   });
   return answer.ok ? cluster : undefined;
+}
+
+/** Keeps this process, and what it starts, from asking a proxy for the node, which no proxy can reach. */
+function reachDirectly(name: string): void {
+  const { node } = addresses(name);
+  const without = (process.env["NO_PROXY"] ?? "").split(",").filter((entry) => entry !== "");
+  if (!without.includes(node)) process.env["NO_PROXY"] = [...without, node].join(",");
 }
 
 /** What of a cluster is on the machine, whether it runs or was left behind; empty after a stop. */

@@ -18,12 +18,13 @@ export interface Addresses {
 }
 
 /**
- * The four addresses of a cluster: LOCAL_CLUSTER_SUBNET, or 10.213.N.0/30 with N from the cluster's name, so
- * that a kubeconfig stays valid over restarts.
+ * The four addresses of a cluster: LOCAL_CLUSTER_SUBNET, or four of 10.213.0.0/16 by the cluster's name, so that
+ * a kubeconfig stays valid over restarts.
  */
 export function addresses(name: string): Addresses {
-  const range =
-    process.env["LOCAL_CLUSTER_SUBNET"] || `10.213.${parseInt(digest(name).slice(0, 4), 16) % 255}.0/30`;
+  // One of the 16,384 blocks of four in 10.213.0.0/16.
+  const block = parseInt(digest(name).slice(0, 4), 16) >> 2;
+  const range = process.env["LOCAL_CLUSTER_SUBNET"] || `10.213.${block >> 6}.${(block & 63) << 2}/30`;
   const { first, size } = parseRange(range);
   if (size !== 4 || first % 4 !== 0) {
     throw new Error(
