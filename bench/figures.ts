@@ -1,0 +1,14 @@
+/** The figures that measurements print. */
+
+/** The middle value; of an even number, the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
+}
+
+/** A ratio with its aim: `prod / empty program: 1.84 (aim: 2 or less, met)`. */
+export function ratioLine(what: string, ratio: number, aim: number): string {
+  return `${what}: ${ratio.toFixed(2)} (aim: ${aim} or less, ${ratio <= aim ? "met" : "not met"})`;
+}

@@ -1,0 +1,122 @@
+/**
+ * `npm run bench:up`: from nothing to a finished init Job, by `pulumi up` (its preview skipped) and by
+ * `kubectl apply -k` of the same objects with `kubectl wait`. The two take turns on one local cluster, each time with
+ * a new directory; medians and their ratio from one run.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { parse, stringify } from "yaml";
+import { preparationScript } from "../components/node-storage.ts";
+import { projectFile, runTool } from "../tools/cli.ts";
+import { findEngine } from "../tools/engine.ts";
+import { start, stop } from "../tools/local-cluster/cluster.ts";
+import { run } from "../tools/processes.ts";
+import { renderStack, writeRendering } from "../tools/rendering.ts";
+import { median, ratioLine } from "./figures.ts";
+
+const ROUNDS = 3;
+const CLUSTER = "bench-up";
+
+await runTool(async () => {
+  const engine = await findEngine();
+  if ("reason" in engine) throw new Error(`this measurement needs the Pulumi CLI: ${engine.reason}`);
+  const directory = mkdtempSync(join(tmpdir(), "bench-up-"));
+  process.env.XDG_STATE_HOME = directory;
+  const cluster = await start({ name: CLUSTER, log: console.log });
+  const env = {
+    ...process.env,
+    PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
+    PULUMI_CONFIG_PASSPHRASE: "bench",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    PULUMI_BACKEND_URL: `file://${directory}/state`,
+    KUBECONFIG: cluster.kubeconfig,
+  };
+  const kubectl = (...args: string[]) => run("kubectl", args, { env });
+  const seconds = async (work: () => Promise<unknown>): Promise<number> => {
+    const started = performance.now();
+    await work();
+    return (performance.now() - started) / 1000;
+  };
+
+  /** The configuration of one round, and its directory. */
+  const configure = (round: string): { file: string; path: string } => {
+    const path = join(directory, "data", round);
+    const committed = parse(readFileSync(projectFile("Pulumi.dev.yaml"), "utf8")) as {
+      config: Record<string, Record<string, unknown>>;
+    };
+    const set = (section: string, values: Record<string, unknown>) => {
+      const key = `transcript-pipeline:${section}`;
+      committed.config[key] = { ...committed.config[key], ...values };
+    };
+    set("cluster", { kubeconfig: cluster.kubeconfig, context: cluster.context });
+    set("node", { hostname: cluster.nodeName, connection: "local" });
+    set("storage", { path });
+    set("database", { image: cluster.postgresImage });
+    set("migration", { image: cluster.dbmateImage });
+    const file = join(directory, "project", "Pulumi.dev.yaml");
+    writeFileSync(file, stringify(committed));
+    return { file, path };
+  };
+
+  const withEngine = async (round: string): Promise<number> => {
+    const { file } = configure(round);
+    const stack = ["--stack", "dev", "--config-file", file, "--non-interactive", "--yes", "--skip-preview"];
+    await run(engine.command, ["stack", "init", "dev", "--non-interactive"], {
+      env,
+      cwd: join(directory, "project"),
+    });
+    const took = await seconds(() => run(engine.command, ["up", ...stack], { env, cwd: projectFile(".") }));
+    await run(engine.command, ["destroy", ...stack], { env, cwd: projectFile(".") });
+    await run(engine.command, ["stack", "rm", "dev", "--yes", "--preserve-config", "--non-interactive"], {
+      env,
+      cwd: join(directory, "project"),
+    });
+    return took;
+  };
+
+  const withKubectl = async (round: string): Promise<number> => {
+    const { file, path } = configure(round);
+    const out = join(directory, "rendered");
+    writeRendering(await renderStack("dev", file), out, { secrets: true });
+    const identity = "transcript-pipeline/dev";
+    const took = await seconds(async () => {
+      await run("/bin/sh", ["-c", preparationScript({ path, capacity: "1Gi", identity })]);
+      await kubectl("apply", "-k", out);
+      await kubectl(
+        "wait",
+        "--for=condition=complete",
+        "job/postgres-init",
+        "-n",
+        "transcript-pipeline",
+        "--timeout=300s",
+      );
+    });
+    await kubectl("delete", "-k", out);
+    return took;
+  };
+
+  try {
+    mkdirSync(join(directory, "project"));
+    mkdirSync(join(directory, "state"));
+    writeFileSync(join(directory, "project", "Pulumi.yaml"), "name: transcript-pipeline\nruntime: nodejs\n");
+    const engineTook: number[] = [];
+    const kubectlTook: number[] = [];
+    for (let round = 0; round <= ROUNDS; round++) {
+      const first = await withEngine(`engine-${round}`);
+      const second = await withKubectl(`kubectl-${round}`);
+      if (round === 0) continue;
+      engineTook.push(first);
+      kubectlTook.push(second);
+      console.log(
+        `round ${round}: pulumi up ${first.toFixed(1)} s, kubectl apply and wait ${second.toFixed(1)} s`,
+      );
+    }
+    console.log(
+      ratioLine("pulumi up / kubectl apply -k and wait", median(engineTook) / median(kubectlTook), 0.8),
+    );
+  } finally {
+    await stop({ name: CLUSTER, purge: true });
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
