@@ -38,6 +38,7 @@ await runTool(async () => {
       "components",
       "sql",
       "tools/node-version.cjs",
+      "tools/compile-cache.cjs",
       "package.json",
       "tsconfig.json",
     ]) {
@@ -117,6 +118,7 @@ async function asCommonJs(cwd: string): Promise<void> {
         resolveJsonModule: true,
         skipLibCheck: true,
         strict: true,
+        exactOptionalPropertyTypes: true,
         types: ["node"],
       },
     }),
