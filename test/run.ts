@@ -80,7 +80,7 @@ try {
       ])),
     );
   }
-  for (const folder of ["unit", "policy", "cluster"]) {
+  for (const folder of ["unit", "policy", "workflows", "cluster"]) {
     if (wanted(folder) && existsSync(projectFile(`test/${folder}`))) count(await mocha(folder));
   }
 } finally {

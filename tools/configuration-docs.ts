@@ -17,7 +17,9 @@ function rows(path: string, section: Section): string[] {
         : entry.presence === "optional"
           ? ""
           : `\`${typeof entry.default === "string" ? entry.default : JSON.stringify(entry.default)}\``;
-    const cells = [`\`${key}\``, entry.type, standIn, entry.description].map((cell) => cell.replaceAll("|", "\\|"));
+    const cells = [`\`${key}\``, entry.type, standIn, entry.description].map((cell) =>
+      cell.replaceAll("|", "\\|"),
+    );
     return [`| ${cells.join(" | ")} |`];
   });
 }
@@ -25,7 +27,9 @@ function rows(path: string, section: Section): string[] {
 /** README.md with the table as the configuration has it now. */
 export function readmeWithTable(readme: string): string {
   const lines = Object.entries(table).flatMap(([name, section]) => rows(name, section));
-  const text = ["| field | type, unit | default | what it is |", "| --- | --- | --- | --- |", ...lines].join("\n");
+  const text = ["| field | type, unit | default | what it is |", "| --- | --- | --- | --- |", ...lines].join(
+    "\n",
+  );
   const begin = readme.indexOf(BEGIN);
   const end = readme.indexOf(END);
   if (begin < 0 || end < begin) throw new Error(`README.md has no place for the table: ${BEGIN} … ${END}`);

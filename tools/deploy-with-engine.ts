@@ -1,5 +1,6 @@
 /** The stack `dev`, deployed and destroyed by Pulumi's engine on a backend of files in the user's state folder. */
 import { delimiter } from "node:path";
+import { type ExportedState, unfinished, withPendingCreated } from "./ci/recovery.ts";
 import { projectFile } from "./cli.ts";
 import type { DevState } from "./dev-state.ts";
 import type { Engine } from "./engine.ts";
@@ -8,9 +9,11 @@ import { run } from "./processes.ts";
 const STACK = "dev";
 
 function environment(state: DevState): NodeJS.ProcessEnv {
-  const { PULUMI_CONFIG_PASSPHRASE: _, PULUMI_ACCESS_TOKEN: __, ...inherited } = process.env;
   return {
-    ...inherited,
+    ...process.env,
+    // A passphrase of another stack would be taken before the file's, and a token would lead to another backend.
+    PULUMI_CONFIG_PASSPHRASE: undefined,
+    PULUMI_ACCESS_TOKEN: undefined,
     // The Node that came with `npm ci`, which is new enough whatever the machine has.
     PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
     PULUMI_BACKEND_URL: `file://${state.backend}`,
@@ -34,10 +37,16 @@ function pulumi(engine: Engine, state: DevState, args: readonly string[]): Promi
 }
 
 /** Runs `pulumi stack` and its like, which know no --config-file: in the state folder, a project of its own. */
-function manageStack(engine: Engine, state: DevState, args: readonly string[]): Promise<string> {
+function manageStack(
+  engine: Engine,
+  state: DevState,
+  args: readonly string[],
+  input?: string,
+): Promise<string> {
   return run(engine.command, [...args, "--non-interactive"], {
     cwd: state.directory,
     env: environment(state),
+    ...(input !== undefined && { input }),
   });
 }
 
@@ -61,13 +70,13 @@ export async function downWithEngine(engine: Engine, state: DevState): Promise<v
 /** Removes the lock of a run that was killed, and looks at what became of the operations it had begun. */
 async function clearInterrupted(engine: Engine, state: DevState): Promise<void> {
   await manageStack(engine, state, ["cancel", "--yes", "--stack", STACK]).catch(() => undefined);
-  const exported = JSON.parse(await manageStack(engine, state, ["stack", "export", "--stack", STACK])) as {
-    deployment?: { pending_operations?: unknown[] };
-  };
-  const pending = exported.deployment?.pending_operations?.length ?? 0;
-  if (pending === 0) return;
-  console.log(
-    `an earlier run was interrupted with ${pending} operations unfinished; looking at what became of them`,
-  );
-  await pulumi(engine, state, ["refresh", "--yes", "--skip-preview", "--clear-pending-creates"]);
+  const exported = JSON.parse(
+    await manageStack(engine, state, ["stack", "export", "--stack", STACK]),
+  ) as ExportedState;
+  const begun = unfinished(exported);
+  if (begun.length === 0) return;
+  console.log(`an earlier run was killed while ${begun.join(", ")}; looking at what became of it`);
+  const taken = JSON.stringify(withPendingCreated(exported));
+  await manageStack(engine, state, ["stack", "import", "--stack", STACK], taken);
+  await pulumi(engine, state, ["refresh", "--yes", "--skip-preview"]);
 }

@@ -19,6 +19,7 @@ describe("README.md", () => {
 
   it("names no command that package.json does not have", () => {
     const { scripts } = JSON.parse(readFileSync(projectFile("package.json"), "utf8")) as { scripts: object };
-    for (const [, script = ""] of readme.matchAll(/npm run ([a-z:-]+)/g)) assert.ok(script in scripts, script);
+    for (const [, script = ""] of readme.matchAll(/npm run ([a-z:-]+)/g))
+      assert.ok(script in scripts, script);
   });
 });

@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import type { EngineResult, StackEngine } from "../../tools/ci/engine.ts";
+import { masked, secretsOf } from "../../tools/ci/masking.ts";
+import {
+  type ExportedState,
+  locksIn,
+  type Machine,
+  objectionTo,
+  unfinished,
+  withLockOfDeadRun,
+  withPendingCreated,
+} from "../../tools/ci/recovery.ts";
+
+/** As the CLI printed it (3.260). */
+const LOCKED = `error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock file with \`pulumi cancel\`.
+  s3://state/.pulumi/locks/organization/transcript-pipeline/prod/3271adbc-8ad8-4e4d-89f0-368868d214d4.json: created by runner@rack (pid 29845) at 2026-11-23T20:40:06Z
+`;
+const lock = { user: "runner", host: "rack", pid: 29845, since: "2026-11-23T20:40:06Z" };
+
+const machine = (change: Partial<Machine> = {}): Machine => ({
+  user: "runner",
+  host: "rack",
+  isOneJobs: false,
+  isAlive: () => false,
+  ...change,
+});
+
+const result = (status: number, output = ""): EngineResult => ({ status, stdout: output, output });
+
+/** An engine that writes down what it is asked. */
+function recorder(answers: Record<string, EngineResult> = {}): StackEngine & { asked: string[] } {
+  const asked: string[] = [];
+  const answer = (args: readonly string[]) => {
+    asked.push(args.join(" "));
+    return Promise.resolve(answers[args[0] ?? ""] ?? result(0));
+  };
+  return { stack: "prod", asked, operate: answer, manage: answer, close: () => undefined };
+}
+
+describe("recovery", () => {
+  it("reads who holds the lock", () => {
+    assert.deepEqual(locksIn(LOCKED), [lock]);
+  });
+
+  it("takes the lock of a process that is dead, on the machine that knows it", () => {
+    assert.equal(objectionTo(lock, machine()), undefined);
+    assert.match(objectionTo(lock, machine({ isAlive: () => true })) ?? "", /still running on this machine/);
+  });
+
+  it("takes the lock of another machine only where machines are made for one job each", () => {
+    const elsewhere = { ...lock, host: "fv-az1" };
+    assert.equal(objectionTo(elsewhere, machine({ host: "fv-az2", isOneJobs: true })), undefined);
+    assert.match(objectionTo(elsewhere, machine({ host: "fv-az2" })) ?? "", /may be a person's/);
+    assert.match(
+      objectionTo({ ...lock, user: "anna", host: "laptop" }, machine({ host: "fv-az2", isOneJobs: true })) ??
+        "",
+      /anna@laptop/,
+    );
+  });
+
+  it("removes a dead run's lock once, and goes on", async () => {
+    const engine = recorder();
+    const results = [result(255, LOCKED), result(0)];
+    const { status } = await withLockOfDeadRun(
+      engine,
+      () => Promise.resolve(results.shift() ?? result(1)),
+      machine(),
+    );
+    assert.equal(status, 0);
+    assert.deepEqual(engine.asked, ["cancel --yes"]);
+  });
+
+  it("stops at a lock that may be somebody's, and says whose", async () => {
+    const engine = recorder();
+    await assert.rejects(
+      withLockOfDeadRun(engine, () => Promise.resolve(result(255, LOCKED)), machine({ host: "other" })),
+      /stack prod is locked: runner@rack, process 29845.*pulumi cancel prod/,
+    );
+    assert.deepEqual(engine.asked, []);
+  });
+
+  it("waits for the lease of a run that died under Pulumi Cloud", async () => {
+    const busy = result(255, "error: [409] Conflict: Another update is currently in progress.");
+    const results = [busy, busy, result(0)];
+    const { status } = await withLockOfDeadRun(
+      recorder(),
+      () => Promise.resolve(results.shift() ?? result(1)),
+      machine(),
+      1,
+    );
+    assert.equal(status, 0);
+    await assert.rejects(
+      withLockOfDeadRun(recorder(), () => Promise.resolve(busy), machine(), 1),
+      /being updated by somebody else/,
+    );
+  });
+
+  it("leaves other failures as they are", async () => {
+    const engine = recorder();
+    const { status } = await withLockOfDeadRun(
+      engine,
+      () => Promise.resolve(result(1, "error: x")),
+      machine(),
+    );
+    assert.equal(status, 1);
+    assert.deepEqual(engine.asked, []);
+  });
+
+  describe("of what a killed run was creating", () => {
+    const job = {
+      urn: "urn:pulumi:prod::transcript-pipeline::kubernetes:batch/v1:Job::postgres-init",
+      type: "kubernetes:batch/v1:Job",
+      inputs: { metadata: { name: "postgres-init", namespace: "transcript-pipeline" } },
+    };
+    const password = {
+      urn: "urn:x::y::random:index/randomPassword:RandomPassword::p",
+      type: "random:index/randomPassword:RandomPassword",
+    };
+    const state = (resources: object[], ...pending: object[]): ExportedState =>
+      ({
+        version: 3,
+        deployment: {
+          resources,
+          pending_operations: pending.map((resource) => ({ type: "creating", resource })),
+        },
+      }) as ExportedState;
+
+    it("counts an object with a fixed name as created, for the refresh to look at", () => {
+      const recovered = withPendingCreated(state([], job));
+      assert.deepEqual(recovered.deployment?.resources, [
+        { ...job, id: "transcript-pipeline/postgres-init" },
+      ]);
+      assert.deepEqual(recovered.deployment?.pending_operations, []);
+      assert.deepEqual(unfinished(state([], job)), ["creating Job postgres-init"]);
+    });
+
+    it("puts it where the object was that it replaces", () => {
+      const old = { ...job, id: "old", pendingReplacement: true };
+      const dependent = { ...job, urn: "urn:z", id: "z" };
+      const recovered = withPendingCreated(state([old, dependent], job));
+      assert.deepEqual(recovered.deployment?.resources, [
+        { ...job, id: "transcript-pipeline/postgres-init" },
+        dependent,
+      ]);
+    });
+
+    it("gives an object outside namespaces its bare name, and forgets what is made again", () => {
+      const volume = { ...job, inputs: { metadata: { name: "postgres-pv" } } };
+      const recovered = withPendingCreated(state([], volume, password));
+      assert.deepEqual(recovered.deployment?.resources, [{ ...volume, id: "postgres-pv" }]);
+      assert.deepEqual(recovered.deployment?.pending_operations, []);
+    });
+  });
+});
+
+describe("masking", () => {
+  it("keeps the environment's secrets out of what is printed", () => {
+    const env = {
+      PULUMI_CONFIG_PASSPHRASE: "correct horse",
+      AWS_SECRET_ACCESS_KEY: "abcdef/123",
+      KUBECONFIG_CONTENT: "users:\n- user:\n    client-key-data: S0VZS0VZ\n    token: eyJhbGci\n  name: me\n",
+    };
+    const text = masked("correct horse, abcdef/123, S0VZS0VZ, eyJhbGci, me", secretsOf(env));
+    assert.equal(text, "[secret], [secret], [secret], [secret], me");
+  });
+
+  it("does not mask what is not set", () => {
+    assert.deepEqual(secretsOf({ PULUMI_ACCESS_TOKEN: "" }), []);
+  });
+});

@@ -1,0 +1,57 @@
+/** `comment`: the plans of a pull request as its one comment, which is updated. */
+import { parseArgs } from "node:util";
+import { runTool, UsageError } from "../cli.ts";
+import { plansMarkdown, type StackPlan } from "../plan-summary-markdown.ts";
+import { environments } from "./environments.ts";
+import { isOurs, type Post, type Repository, repositoryFromEnvironment } from "./github.ts";
+import { readPlans } from "./preview.ts";
+
+const usage =
+  "usage: GITHUB_TOKEN=… GITHUB_REPOSITORY=owner/name PR_NUMBER=… node tools/ci/comment.ts --from <dir>";
+
+/** By which the comment is found again. */
+const MARK = "<!-- transcript-pipeline: preview -->";
+
+/** The comment's text. */
+export function commentText(plans: readonly StackPlan[], expected: readonly string[]): string {
+  const run =
+    process.env.GITHUB_RUN_ID === undefined
+      ? ""
+      : `[This run](${process.env.GITHUB_SERVER_URL ?? "https://github.com"}/${process.env.GITHUB_REPOSITORY}/actions/runs/${process.env.GITHUB_RUN_ID})`;
+  const commit = plans.find((plan) => plan.commit !== "")?.commit.slice(0, 12);
+  const foot = [commit === undefined ? "" : `Commit ${commit}.`, run].filter((part) => part !== "").join(" ");
+  return [
+    MARK,
+    "## What a deployment would do",
+    "",
+    plansMarkdown(plans, expected),
+    ...(foot === "" ? [] : ["", `<sub>${foot}</sub>`]),
+  ].join("\n");
+}
+
+/** Writes the comment, or writes it anew where it is. */
+export async function publishComment(
+  repository: Repository,
+  pullRequest: number,
+  text: string,
+): Promise<string> {
+  const comments = await repository.list<Post>(`/issues/${pullRequest}/comments`);
+  const own = comments.find((comment) => isOurs(comment, MARK));
+  if (own) {
+    await repository.send("PATCH", `/issues/comments/${own.id}`, { body: text });
+    return `updated comment ${own.id}`;
+  }
+  const { id } = await repository.send<Post>("POST", `/issues/${pullRequest}/comments`, { body: text });
+  return `wrote comment ${id}`;
+}
+
+if (import.meta.main) {
+  await runTool(async () => {
+    const { values } = parseArgs({ options: { from: { type: "string" } } });
+    const pullRequest = Number(process.env.PR_NUMBER);
+    if (values.from === undefined || !Number.isInteger(pullRequest)) throw new UsageError(usage);
+    const stacks = environments();
+    const text = commentText(readPlans(values.from, stacks), stacks);
+    console.log(await publishComment(repositoryFromEnvironment(), pullRequest, text));
+  });
+}

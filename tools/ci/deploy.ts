@@ -1,0 +1,28 @@
+/**
+ * `deploy`: brings a stack to what this checkout says. Takes up a run that was killed first, without a prompt; then
+ * previews and updates, with the policy pack, which refuses before anything has been changed.
+ */
+import { runTool } from "../cli.ts";
+import { openStack, policyFlags, readStackArguments } from "./engine.ts";
+import { recover, withLockOfDeadRun } from "./recovery.ts";
+
+const usage = "usage: node tools/ci/deploy.ts --stack <name> [--config-file <file>] [--policy-pack <dir>]";
+
+await runTool(async () => {
+  const { stack, configFile, policyPack } = readStackArguments(usage);
+  const engine = await openStack(stack, configFile === undefined ? {} : { configFile });
+  try {
+    await recover(engine);
+    const commit = process.env.GITHUB_SHA;
+    const up = [
+      ...["up", "--yes", "--suppress-outputs", "--suppress-progress"],
+      ...policyFlags(stack, policyPack),
+      ...(commit === undefined ? [] : ["--message", `commit ${commit}`]),
+    ];
+    const { status } = await withLockOfDeadRun(engine, () => engine.operate(up, { show: true }));
+    if (status !== 0) throw new Error(`stack ${stack} was not deployed, or not wholly: see above`);
+    console.log(`stack ${stack} is deployed`);
+  } finally {
+    engine.close();
+  }
+});

@@ -1,0 +1,205 @@
+/** The engine as the workflows use it: the pinned CLI, any backend, the policy pack always attached. */
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { parseArgs } from "node:util";
+import { projectFile, UsageError } from "../cli.ts";
+import { findEngine } from "../engine.ts";
+import { run } from "../processes.ts";
+import { environments } from "./environments.ts";
+import { masked } from "./masking.ts";
+import { withNode } from "./stack-config.ts";
+
+/** What a command of the engine did. */
+export interface EngineResult {
+  status: number | null;
+  stdout: string;
+  /** Standard output and standard error as they came, secrets masked. */
+  output: string;
+}
+
+/** Runs the engine on one stack. */
+export interface StackEngine {
+  stack: string;
+  /** Runs the program: preview, up, refresh. With `show`, its output is also printed as it comes. */
+  operate: (
+    args: readonly string[],
+    options?: { show?: boolean; env?: NodeJS.ProcessEnv },
+  ) => Promise<EngineResult>;
+  /** Runs a command about the stack, with a text for its standard input: export, import, cancel. */
+  manage: (args: readonly string[], input?: string) => Promise<EngineResult>;
+  close: () => void;
+}
+
+/** The options that preview, drift and deploy share. */
+export const stackOptions = {
+  stack: { type: "string" },
+  "config-file": { type: "string" },
+  "policy-pack": { type: "string", default: "policy" },
+} as const;
+
+/** The command line's stack, which must be one of the environments. */
+export function stackOf(values: { stack?: string | undefined }, usage: string): string {
+  if (values.stack === undefined) throw new UsageError(usage);
+  if (!environments().includes(values.stack)) {
+    throw new UsageError(
+      `there is no Pulumi.${values.stack}.yaml; the environments are ${environments().join(", ")}`,
+    );
+  }
+  return values.stack;
+}
+
+/** Reads a command line of nothing but {@link stackOptions}. */
+export function readStackArguments(usage: string): {
+  stack: string;
+  configFile?: string;
+  policyPack: string;
+} {
+  const { values } = parseArgs({ options: stackOptions });
+  return {
+    stack: stackOf(values, usage),
+    ...(values["config-file"] !== undefined && { configFile: values["config-file"] }),
+    policyPack: values["policy-pack"],
+  };
+}
+
+/**
+ * The CLI that package-lock.json pins; where its download is out of reach, the one on PATH.
+ *
+ * @throws when there is neither
+ */
+async function engineCommand(): Promise<string> {
+  const launcher = projectFile("node_modules/.bin/pulumi");
+  const pinned = await run(launcher, ["version"], {
+    env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
+  }).then(
+    (version) => ({ command: launcher, version: version.trim() }),
+    () => undefined,
+  );
+  const engine = pinned ?? (await findEngine());
+  if ("reason" in engine) throw new Error(`the Pulumi CLI cannot be had: ${engine.reason}`);
+  console.log(`Pulumi ${engine.version}${pinned ? "" : ", from PATH: the pinned one could not be had"}`);
+  return engine.command;
+}
+
+const KUBECONFIG_MARK = "# KUBECONFIG_CONTENT of one run, which removes it at its end.\n";
+
+/**
+ * Puts a kubeconfig that is given as text where kubectl and the provider look by themselves. Not elsewhere under
+ * KUBECONFIG: the provider keeps that path in the state, and the next run's refresh would look for it there.
+ *
+ * @returns what takes it away again
+ * @throws when there is another one
+ */
+function installKubeconfig(): () => void {
+  const content = process.env.KUBECONFIG_CONTENT;
+  if (content === undefined || content.trim() === "") return () => undefined;
+  const directory = join(homedir(), ".kube");
+  const file = join(directory, "config");
+  // That of a run that was killed is replaced, and then removed.
+  if (existsSync(file) && !readFileSync(file, "utf8").startsWith(KUBECONFIG_MARK)) {
+    throw new Error(`${file} is there already: unset KUBECONFIG_CONTENT to use it, or move the file`);
+  }
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(file, KUBECONFIG_MARK + content, { mode: 0o600 });
+  return () => rmSync(file, { force: true });
+}
+
+/** The flags that attach the policy pack, with the stack's configuration of it where there is one. */
+export function policyFlags(stack: string, policyPack: string): string[] {
+  const config = join(policyPack, `config.${stack}.json`);
+  return [
+    "--policy-pack",
+    policyPack,
+    ...(existsSync(projectFile(config)) || existsSync(config) ? ["--policy-pack-config", config] : []),
+  ];
+}
+
+/**
+ * Makes ready to run the engine on a stack.
+ *
+ * @param options.configFile instead of the committed Pulumi.<stack>.yaml; without one NODE_HOSTNAME names the node
+ *   where the committed file does not
+ */
+export async function openStack(stack: string, options: { configFile?: string } = {}): Promise<StackEngine> {
+  const command = await engineCommand();
+  const directory = mkdtempSync(join(tmpdir(), "transcript-pipeline-ci-"));
+  // Neither the program nor its providers have a use for what publishes comments and issues.
+  const inherited = { ...process.env };
+  // A workflow hands on what is not set as an empty text, which is not the same to everybody. An empty passphrase is one.
+  for (const [name, value] of Object.entries(inherited)) {
+    if (value === "" && name !== "PULUMI_CONFIG_PASSPHRASE") delete inherited[name];
+  }
+  delete inherited.KUBECONFIG_CONTENT;
+  delete inherited.GITHUB_TOKEN;
+  const removeKubeconfig = installKubeconfig();
+  const configFile = options.configFile ?? withNode(stack, process.env.NODE_HOSTNAME, directory);
+  const environment = {
+    ...inherited,
+    PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+  };
+
+  interface Execution {
+    show?: boolean;
+    env?: NodeJS.ProcessEnv;
+    input?: string | undefined;
+  }
+  const execute = (
+    args: readonly string[],
+    { show = false, env = {}, input = "" }: Execution,
+  ): Promise<EngineResult> =>
+    new Promise((resolve, reject) => {
+      const child = spawn(command, [...args, "--stack", stack, "--non-interactive", "--color", "never"], {
+        cwd: projectFile("."),
+        env: { ...environment, ...env },
+        stdio: ["pipe", "pipe", "pipe"],
+      });
+      // One that ends without reading it says why by its status.
+      child.stdin.on("error", () => undefined);
+      child.stdin.end(input);
+      const result: EngineResult = { status: null, stdout: "", output: "" };
+      const keep = (text: string, isStdout: boolean) => {
+        if (isStdout) result.stdout += text;
+        result.output += masked(text);
+        if (show) process.stdout.write(masked(text));
+      };
+      // Whole lines, so that no secret is cut in two and missed.
+      for (const [stream, isStdout] of [
+        [child.stdout, true],
+        [child.stderr, false],
+      ] as const) {
+        let rest = "";
+        stream.setEncoding("utf8");
+        stream.on("data", (data: string) => {
+          const end = (rest + data).lastIndexOf("\n") + 1;
+          const text = rest + data;
+          if (end > 0) keep(text.slice(0, end), isStdout);
+          rest = text.slice(end);
+        });
+        stream.on("end", () => {
+          if (rest !== "") keep(rest, isStdout);
+        });
+      }
+      // A cancelled run lets the engine finish the operation it is in, and write down where it was.
+      const interrupt = () => void child.kill("SIGINT");
+      process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+      child.on("error", reject);
+      child.on("close", (status) => {
+        process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+        resolve({ ...result, status });
+      });
+    });
+
+  return {
+    stack,
+    operate: (args, execution = {}) =>
+      execute([...args, ...(configFile === undefined ? [] : ["--config-file", configFile])], execution),
+    manage: (args, input) => execute(args, { input }),
+    close: () => {
+      removeKubeconfig();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

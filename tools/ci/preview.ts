@@ -1,0 +1,96 @@
+/**
+ * `preview`: what a deployment of this checkout would do to a stack. Prints the summary and writes
+ * `<out>/<stack>.json` with it and the engine's diff. With `--drift`: whether the cluster is still as it was deployed.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { runTool } from "../cli.ts";
+import { parseEventLog, type PlanSummary, summarize } from "../plan-summary.ts";
+import { readableDiff, type StackPlan, summaryMarkdown } from "../plan-summary-markdown.ts";
+import { openStack, policyFlags, type StackEngine, stackOf, stackOptions } from "./engine.ts";
+import { masked } from "./masking.ts";
+
+const usage =
+  "usage: node tools/ci/preview.ts --stack <name> [--out <dir>] [--drift] [--config-file <file>] [--policy-pack <dir>]";
+
+/** What the engine says at the end that is no reason for a failure. */
+const NOT_A_REASON = /no changes were expected|preview failed$|update canceled/;
+
+/** Why a preview failed that has no event to tell it: an unknown stack, a backend that does not answer. */
+function reasonsIn(output: string): string[] {
+  return output
+    .split("\n")
+    .filter((line) => line.startsWith("error: ") && !NOT_A_REASON.test(line))
+    .map((line) => line.slice("error: ".length));
+}
+
+/** Previews. A preview that fails is a plan too: one with errors. */
+export async function preview(engine: StackEngine, policyPack: string, drift: boolean): Promise<StackPlan> {
+  const directory = mkdtempSync(join(tmpdir(), "transcript-pipeline-preview-"));
+  const log = join(directory, "events.jsonl");
+  try {
+    const { status, stdout, output } = await engine.operate(
+      [
+        ...["preview", "--diff", "--suppress-progress", "--event-log", log],
+        ...policyFlags(engine.stack, policyPack),
+        ...(drift ? ["--refresh", "--expect-no-changes"] : []),
+      ],
+      // --event-log is what Pulumi's own Automation API reads; the CLI knows it under this switch.
+      { env: { PULUMI_DEBUG_COMMANDS: "true" } },
+    );
+    const text = existsSync(log) ? masked(readFileSync(log, "utf8")) : "";
+    const summary = summarize(parseEventLog(text));
+    const explained = summary.errors.length > 0 || summary.refusals.length > 0;
+    const reasons = explained ? [] : reasonsIn(output);
+    if (reasons.length > 0 || (status !== 0 && !explained && summary.changes === 0)) {
+      summary.errors.push(...(reasons.length > 0 ? reasons : [`the engine ended with ${status}`]));
+      summary.statements = summary.statements.filter(({ severity }) => severity !== "none");
+    }
+    return {
+      stack: engine.stack,
+      commit: process.env.GITHUB_SHA ?? "",
+      summary,
+      diff: masked(readableDiff(stdout)),
+    };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Whether a plan must not be deployed. */
+export function hasFailed({ errors, refusals }: PlanSummary): boolean {
+  return errors.length > 0 || refusals.length > 0;
+}
+
+/** The plans that earlier commands wrote to a directory. */
+export function readPlans(directory: string, stacks: readonly string[]): StackPlan[] {
+  return stacks.flatMap((stack) => {
+    const file = join(directory, `${stack}.json`);
+    return existsSync(file) ? [JSON.parse(readFileSync(file, "utf8")) as StackPlan] : [];
+  });
+}
+
+if (import.meta.main) {
+  await runTool(async () => {
+    const { values } = parseArgs({
+      options: { ...stackOptions, out: { type: "string" }, drift: { type: "boolean", default: false } },
+    });
+    const stack = stackOf(values, usage);
+    const configFile = values["config-file"];
+    const engine = await openStack(stack, configFile === undefined ? {} : { configFile });
+    const plan = await preview(engine, values["policy-pack"], values.drift).finally(engine.close);
+    if (values.out !== undefined) {
+      mkdirSync(values.out, { recursive: true });
+      writeFileSync(join(values.out, `${stack}.json`), `${JSON.stringify(plan, undefined, 2)}\n`);
+    }
+    console.log(`${summaryMarkdown(plan.summary)}\n\n${plan.diff}`);
+    // That there is drift is a finding, not a failure: the issue says it.
+    const failed = values.drift
+      ? hasFailed(plan.summary) && plan.summary.changes === 0
+      : hasFailed(plan.summary);
+    process.exitCode = failed ? 1 : 0;
+  });
+}
