@@ -44,6 +44,8 @@ const USUAL: Readonly<Record<string, string>> = {
   log_line_prefix: "%m [%p] %q%u@%d ",
   // Index builds and bulk loads of embeddings write much WAL at once; 1GB would force a checkpoint every minute.
   max_wal_size: "4GB",
+  // A pod that requests no huge pages may not touch one: where the node has some, `try` ends in SIGBUS.
+  huge_pages: "off",
 };
 
 /** Names of settings, for suggestions. */

@@ -33,7 +33,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   # Under another name until it is whole: a start that is killed half-way begins anew.
   rm -rf "$PGDATA.initializing"
   initdb --no-instructions --pgdata="$PGDATA.initializing" --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
-    --auth-local=peer --auth-host=reject >&2
+    -c huge_pages=off --auth-local=peer --auth-host=reject >&2
   mv "$PGDATA.initializing" "$PGDATA"
   sync "$VOLUME"
 fi
