@@ -35,7 +35,9 @@ function objections(path: string, value: unknown, schema: PolicyConfigJSONSchema
   }
   const { items, properties, required } = schema;
   if (Array.isArray(value) && isMap(items)) {
-    return value.flatMap((entry, index) => objections(`${path}[${index}]`, entry, items as PolicyConfigJSONSchema));
+    return value.flatMap((entry, index) =>
+      objections(`${path}[${index}]`, entry, items as PolicyConfigJSONSchema),
+    );
   }
   if (isMap(value) && properties) {
     return mapObjections(path, value, properties as ConfigSchema["properties"], required ?? []);
@@ -78,7 +80,10 @@ export function readConfig(rule: Rule, raw: Record<string, unknown>): { config: 
   const defaults = Object.entries(schema.properties).flatMap(([name, property]) =>
     property.default === undefined ? [] : [[name, property.default] as const],
   );
-  const { waivers = [], ...config } = { ...Object.fromEntries(defaults), ...given } as Record<string, unknown>;
+  const { waivers = [], ...config } = { ...Object.fromEntries(defaults), ...given } as Record<
+    string,
+    unknown
+  >;
   return { config, waivers: waivers as Waiver[] };
 }
 
@@ -89,7 +94,8 @@ export function readConfig(rule: Rule, raw: Record<string, unknown>): { config: 
  * @throws PackError
  */
 export function checkPackConfig(rules: readonly Rule[], config: unknown): asserts config is PackConfig {
-  if (!isMap(config)) throw new PackError("the configuration of the policy pack is no map from rules to their fields");
+  if (!isMap(config))
+    throw new PackError("the configuration of the policy pack is no map from rules to their fields");
   const problems = Object.entries(config).flatMap(([name, entry]) => {
     const rule = rules.find((candidate) => candidate.name === name);
     if (!rule) return [`there is no rule ${name}`];
@@ -99,5 +105,6 @@ export function checkPackConfig(rules: readonly Rule[], config: unknown): assert
       ? []
       : [`${name}.enforcementLevel is ${JSON.stringify(level)}; write a waiver instead`];
   });
-  if (problems.length > 0) throw new PackError(`the configuration of the policy pack: ${problems.join("; ")}`);
+  if (problems.length > 0)
+    throw new PackError(`the configuration of the policy pack: ${problems.join("; ")}`);
 }

@@ -51,6 +51,34 @@ export interface Violation extends Finding {
   rule: Rule;
 }
 
+/** What all rules have to say to one resource. */
+export function judgeOne(
+  rules: readonly Rule[],
+  resource: Resource,
+  config: PackConfig,
+  day: string,
+): Violation[] {
+  return rules
+    .filter((rule) => "checkResource" in rule)
+    .flatMap((rule) =>
+      judgeResource(rule, resource, config[rule.name] ?? {}, day).map((finding) => ({ ...finding, rule })),
+    );
+}
+
+/** What the rules about a whole stack have to say to one. */
+export function judgeWhole(
+  rules: readonly Rule[],
+  stack: readonly Resource[],
+  config: PackConfig,
+  day: string,
+): Violation[] {
+  return rules
+    .filter((rule) => "checkStack" in rule)
+    .flatMap((rule) =>
+      judgeStack(rule, stack, config[rule.name] ?? {}, day).map((finding) => ({ ...finding, rule })),
+    );
+}
+
 /**
  * Judges a stack by all rules.
  *
@@ -63,14 +91,10 @@ export function judge(
   day: string,
 ): Violation[] {
   if (stack.length === 0) throw new PackError("there are no resources to judge");
-  return rules.flatMap((rule) => {
-    const raw = config[rule.name] ?? {};
-    const findings =
-      "checkStack" in rule
-        ? judgeStack(rule, stack, raw, day)
-        : stack.flatMap((resource) => judgeResource(rule, resource, raw, day));
-    return findings.map((finding) => ({ ...finding, rule }));
-  });
+  return [
+    ...stack.flatMap((resource) => judgeOne(rules, resource, config, day)),
+    ...judgeWhole(rules, stack, config, day),
+  ];
 }
 
 /** A finding as one message: what, why, and what to write instead. */

@@ -1,6 +1,6 @@
 /** Pods, wherever they are written: as themselves, in a workload's template, in an unknown kind's. */
 import { type KubernetesObject, objectsIn, type Resource } from "./resources.ts";
-import { field, isMap, listAt, mapAt, shown, textAt, UNKNOWN } from "./values.ts";
+import { field, isMap, listAt, mapAt, textAt, UNKNOWN } from "./values.ts";
 
 /** A container of any sort. */
 export interface Container {
@@ -43,22 +43,45 @@ export function hiddenPod(object: KubernetesObject): string | undefined {
   const spec = field(object.body, ...path);
   const containers = field(spec, "containers");
   if (Array.isArray(containers) && containers.length > 0 && !containers.includes(UNKNOWN)) {
-    return field(spec, "initContainers") === UNKNOWN ? "its initContainers are not known before the deployment" : undefined;
+    return field(spec, "initContainers") === UNKNOWN
+      ? "its initContainers are not known before the deployment"
+      : undefined;
   }
   if (object.patch && containers === undefined) return undefined;
-  return `${[...path, "containers"].join(".")} is ${containers === undefined ? shown(spec === UNKNOWN ? UNKNOWN : undefined) : "not known before the deployment, or empty"}`;
+  const what =
+    containers === undefined
+      ? "missing"
+      : containers === UNKNOWN
+        ? "not known before the deployment"
+        : "empty, or known only in part";
+  return `${[...path, "containers"].join(".")} is ${what}`;
 }
 
-/** Every map with a list of containers, with the map around it. */
-function* podSpecsIn(value: unknown, around: unknown): Generator<{ spec: Record<string, unknown>; around: unknown }> {
-  if (Array.isArray(value)) for (const entry of value) yield* podSpecsIn(entry, value);
-  if (!isMap(value)) return;
+/** Whether a map is a pod's spec: the one thing in Kubernetes with a list of containers. */
+function isPodSpec(value: Record<string, unknown>): boolean {
   const lists = [...listAt(value, "containers"), ...listAt(value, "initContainers")];
-  if (lists.some((entry) => isMap(entry) && ("image" in entry || "name" in entry))) {
-    yield { spec: value, around };
-    return;
-  }
-  for (const entry of Object.values(value)) yield* podSpecsIn(entry, value);
+  return lists.some((entry) => isMap(entry) && ("image" in entry || "name" in entry));
+}
+
+/** A pod's spec, with the map around it, which has the pod's metadata. */
+interface Template {
+  spec: Record<string, unknown>;
+  around: unknown;
+}
+
+/** Every pod's spec in a value: of a kind that is not known here there is no saying where it writes them. */
+function* templatesIn(value: unknown, around: unknown): Generator<Template> {
+  if (Array.isArray(value)) for (const entry of value) yield* templatesIn(entry, value);
+  if (!isMap(value)) return;
+  if (isPodSpec(value)) yield { spec: value, around };
+  else for (const entry of Object.values(value)) yield* templatesIn(entry, value);
+}
+
+function templatesOf({ kind, body }: KubernetesObject): Template[] {
+  const path = POD_SPEC[kind];
+  if (!path) return [...templatesIn(body.spec, body), ...templatesIn(body.template, body)];
+  const spec = field(body, ...path);
+  return isMap(spec) && isPodSpec(spec) ? [{ spec, around: field(body, ...path.slice(0, -1)) }] : [];
 }
 
 function containersOf(spec: Record<string, unknown>): Container[] {
@@ -81,7 +104,8 @@ function copiesOf({ kind, body }: KubernetesObject): number {
     case "CronJob": {
       const parallelism = number(field(body, "spec", "jobTemplate", "spec", "parallelism"), 1);
       // Runs that may overlap have no number; two is what shows at once that they do.
-      return field(body, "spec", "concurrencyPolicy") === "Forbid" || field(body, "spec", "concurrencyPolicy") === "Replace"
+      return field(body, "spec", "concurrencyPolicy") === "Forbid" ||
+        field(body, "spec", "concurrencyPolicy") === "Replace"
         ? parallelism
         : 2 * parallelism;
     }
@@ -89,8 +113,11 @@ function copiesOf({ kind, body }: KubernetesObject): number {
       const replicas = number(field(body, "spec", "replicas"), 1);
       if (field(body, "spec", "strategy", "type") === "Recreate") return replicas;
       // An update runs old and new pods side by side; Kubernetes' own default is a quarter, rounded up.
-      const surge = field(body, "spec", "strategy", "rollingUpdate", "maxSurge") ?? "25%";
-      return replicas + (typeof surge === "number" ? surge : Math.ceil((replicas * parseInt(String(surge), 10)) / 100));
+      const surge = textAt(body, "spec", "strategy", "rollingUpdate", "maxSurge") ?? "25%";
+      const percent = /^(\d+)%$/.exec(surge)?.[1];
+      return (
+        replicas + (percent === undefined ? Number(surge) : Math.ceil((replicas * Number(percent)) / 100))
+      );
     }
     case "DaemonSet":
       return 1;
@@ -101,7 +128,7 @@ function copiesOf({ kind, body }: KubernetesObject): number {
 
 /** The pods of an object. */
 export function podsOf(object: KubernetesObject): Pod[] {
-  return [...podSpecsIn(object.body, undefined)].map(({ spec, around }) => {
+  return templatesOf(object).map(({ spec, around }) => {
     const restart = field(spec, "restartPolicy");
     return {
       object,

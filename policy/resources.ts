@@ -1,5 +1,5 @@
 /** A stack as the rules see it: the engine's resources and the rendered ones alike. */
-import { field, isMap, listAt, mapAt, textAt } from "./values.ts";
+import { field, isMap, listAt, mapAt, textAt, UNKNOWN } from "./values.ts";
 
 /** A registered resource. */
 export interface Resource {
@@ -54,10 +54,20 @@ function objectOf(
 ): KubernetesObject[] {
   const list = LIST.exec(kind);
   if (list) {
-    return listAt(body, "items")
+    const items = field(body, "items");
+    // What cannot be seen stands for an object of which nothing is known, so that no rule takes it for good.
+    const unseen = { metadata: UNKNOWN, spec: UNKNOWN, data: UNKNOWN };
+    return (
+      items === UNKNOWN ? [unseen] : listAt(body, "items").map((item) => (item === UNKNOWN ? unseen : item))
+    )
       .filter(isMap)
       .flatMap((item) =>
-        objectOf(resource, textAt(item, "apiVersion") ?? apiVersion, textAt(item, "kind") ?? list[1] ?? "", item),
+        objectOf(
+          resource,
+          textAt(item, "apiVersion") ?? apiVersion,
+          textAt(item, "kind") ?? list[1] ?? "",
+          item,
+        ),
       );
   }
   const patched = PATCH.exec(kind);
@@ -80,7 +90,8 @@ function objectOf(
 export function objectsOf(resource: Resource): KubernetesObject[] {
   const [provider, group = "", kind] = resource.type.split(":");
   // Charts, ConfigFiles and the like are components: their children come as resources of their own.
-  if (provider !== "kubernetes" || kind === undefined || /^(helm\.sh|yaml|kustomize)(\/|$)/.test(group)) return [];
+  if (provider !== "kubernetes" || kind === undefined || /^(helm\.sh|yaml|kustomize)(\/|$)/.test(group))
+    return [];
   const apiVersion = textAt(resource.inputs, "apiVersion") ?? group.replace(/^core\//, "");
   return objectOf(resource, apiVersion, kind, resource.inputs);
 }
@@ -100,7 +111,9 @@ export function labelsOf(body: unknown): Record<string, unknown> {
 
 /** Whether labels fulfil a selector; an empty selector selects everything. */
 export function selects(selector: unknown, labels: Record<string, unknown>): boolean {
-  const matched = Object.entries(mapAt(selector, "matchLabels")).every(([key, value]) => labels[key] === value);
+  const matched = Object.entries(mapAt(selector, "matchLabels")).every(
+    ([key, value]) => labels[key] === value,
+  );
   return (
     matched &&
     listAt(selector, "matchExpressions").every((expression) => {

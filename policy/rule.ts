@@ -50,7 +50,10 @@ type Defined<Config, Check extends string, Target> = RuleFacts & {
 /** A rule about resources of any provider. */
 export function resourceRule<Config>(rule: Defined<Config, "check", Resource>): ResourceRule {
   const { check, ...facts } = rule;
-  return { ...facts, checkResource: (resource, config) => located(check(resource, config as Config), resource) };
+  return {
+    ...facts,
+    checkResource: (resource, config) => located(check(resource, config as Config), resource),
+  };
 }
 
 /** A rule about Kubernetes objects. */

@@ -46,7 +46,10 @@ export function waiverFindings(rule: string, waivers: readonly Waiver[], today: 
       );
     }
     if (!isDay(waiver.until)) {
-      return finding(`the waiver's end, ${waiver.until}, is no day of the calendar`, "write a day as 2026-12-31");
+      return finding(
+        `the waiver's end, ${waiver.until}, is no day of the calendar`,
+        "write a day as 2026-12-31",
+      );
     }
     if (waiver.until < today) {
       return finding(

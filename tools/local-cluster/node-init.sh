@@ -71,7 +71,7 @@ kine() (
     --metrics-bind-address 0
 )
 
-api_server() {
+api_server() (
   exec kube-apiserver \
     --etcd-servers="unix://$runtime/kine.sock" \
     --advertise-address="$address" --bind-address=0.0.0.0 --secure-port=6443 \
@@ -86,7 +86,7 @@ api_server() {
     --service-account-key-file="$certificates/service-accounts.pub" \
     --service-account-signing-key-file="$certificates/service-accounts.key" \
     --allow-privileged=true --profiling=false
-}
+)
 
 keep kine kine
 keep api-server api_server

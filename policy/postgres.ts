@@ -1,0 +1,182 @@
+/** Knowing a PostgreSQL server when one is written down, and reading its settings. Shares no code with the program's. */
+import { bytesOfQuantity, bytesOfSetting } from "../components/quantities.ts";
+import { type Container, type Pod, podsIn, volumesOf } from "./pods.ts";
+import { objectsIn, type Resource } from "./resources.ts";
+import { field, isMap, listAt, mapAt, textAt } from "./values.ts";
+
+export const POSTGRES_PORT = 5432;
+/** Where the official image puts the data unless PGDATA says otherwise. */
+const USUAL_DATA_DIRECTORY = "/var/lib/postgresql/data";
+
+const IMAGE = /(^|\/)(postgres|postgresql|pgvector|postgis|spilo[^/]*|timescaledb[^/]*|pgvecto-rs|paradedb)$/;
+
+/** Whether an image is PostgreSQL's, by the last part of its repository's name. */
+export function isDatabaseImage(image: string | undefined): boolean {
+  const repository = (image ?? "").replace(/@.*$/, "").replace(/:[^:/]*$/, "");
+  return IMAGE.test(repository);
+}
+
+function environment(container: Container, name: string): unknown {
+  return field(
+    listAt(container.body, "env").find((entry) => field(entry, "name") === name),
+    "value",
+  );
+}
+
+/** Whether a container serves a database, rather than being a client of one. */
+export function isServer(container: Container): boolean {
+  if (container.sort === "init") return false;
+  return (
+    environment(container, "PGDATA") !== undefined ||
+    listAt(container.body, "ports").some((port) => field(port, "containerPort") === POSTGRES_PORT) ||
+    (isDatabaseImage(textAt(container.body, "image")) &&
+      listAt(container.body, "volumeMounts").some((mount) =>
+        (textAt(mount, "mountPath") ?? "").startsWith("/var/lib/postgresql"),
+      ))
+  );
+}
+
+/** The containers of a pod that serve a database. */
+export function serversOf(pod: Pod): Container[] {
+  return pod.containers.filter(isServer);
+}
+
+/** Why a pod belongs to the node that has the storage, or undefined when it may run anywhere. */
+export function statefulness(pod: Pod): string | undefined {
+  if (pod.object.kind === "StatefulSet") return "is a StatefulSet";
+  if (serversOf(pod).length > 0) return "serves a database";
+  if (
+    volumesOf(pod).some(
+      (volume) => volume.persistentVolumeClaim !== undefined || volume.hostPath !== undefined,
+    )
+  ) {
+    return "mounts storage of the node";
+  }
+  // One copy of the image, on the node where the server needs it anyway.
+  if (pod.containers.some(({ body }) => isDatabaseImage(textAt(body, "image"))))
+    return "uses the database's image";
+  return undefined;
+}
+
+/** Where a server keeps its data. */
+export function dataDirectory(server: Container): string {
+  const chosen = environment(server, "PGDATA");
+  return typeof chosen === "string" && chosen !== "" ? chosen : USUAL_DATA_DIRECTORY;
+}
+
+/** The mount that a path of a container lies in: the longest of those above it. */
+export function mountOver(container: Container, path: string): Record<string, unknown> | undefined {
+  const length = (mount: unknown) => (textAt(mount, "mountPath") ?? "").length;
+  return listAt(container.body, "volumeMounts")
+    .filter(isMap)
+    .filter((mount) => `${path}/`.startsWith(`${(textAt(mount, "mountPath") ?? "?").replace(/\/+$/, "")}/`))
+    .sort((a, b) => length(b) - length(a))[0];
+}
+
+/** Settings as a postgresql.conf has them; of repeated ones the last is in force. */
+export function parseSettings(text: string): Record<string, string> {
+  const settings: Record<string, string> = {};
+  for (const line of text.split("\n")) {
+    const match = /^\s*([A-Za-z_][\w.]*)\s*(?:=|\s)\s*(?:'((?:[^']|'')*)'|([^\s#']+))/.exec(line);
+    if (match) settings[(match[1] ?? "").toLowerCase()] = match[2]?.replaceAll("''", "'") ?? match[3] ?? "";
+  }
+  return settings;
+}
+
+/** Settings given on a container's command line, as `-c fsync=off` or `--fsync=off`. */
+export function settingsOnCommandLine(container: Container): Record<string, string> {
+  const words = [...listAt(container.body, "command"), ...listAt(container.body, "args")].filter(
+    (word) => typeof word === "string",
+  );
+  const settings: Record<string, string> = {};
+  for (const match of words.join(" ").matchAll(/(?:^|\s)(?:-c\s*|--)([A-Za-z_][\w.-]*)=('[^']*'|\S+)/g)) {
+    settings[(match[1] ?? "").toLowerCase().replaceAll("-", "_")] = (match[2] ?? "").replace(/^'|'$/g, "");
+  }
+  return settings;
+}
+
+/** Texts of configuration files in a ConfigMap, by name. */
+export function configurationFiles(body: unknown): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(mapAt(body, "data")).flatMap(([name, text]) =>
+      typeof text === "string" && /\.conf$/.test(name) ? [[name, text]] : [],
+    ),
+  );
+}
+
+/** A server with what its memory depends on. */
+export interface ServerFacts {
+  pod: Pod;
+  container: Container;
+  settings: Record<string, string>;
+  /** Bytes of /dev/shm. */
+  sharedMemory: number;
+}
+
+/** Containers have 64 MiB of it unless a volume is mounted there. */
+const USUAL_SHARED_MEMORY = 64 * 2 ** 20;
+
+function sharedMemoryOf(pod: Pod, container: Container): number {
+  const mount = listAt(container.body, "volumeMounts").find(
+    (entry) => field(entry, "mountPath") === "/dev/shm",
+  );
+  const volume = volumesOf(pod).find(({ name }) => name === field(mount, "name"));
+  if (!mount || !volume || field(volume, "emptyDir", "medium") !== "Memory") return USUAL_SHARED_MEMORY;
+  return bytesOfQuantity(textAt(volume, "emptyDir", "sizeLimit") ?? "") ?? USUAL_SHARED_MEMORY;
+}
+
+/** The servers of a stack, each with the settings of the ConfigMaps that its pod mounts. */
+export function serversIn(stack: readonly Resource[]): ServerFacts[] {
+  const configMaps = objectsIn(stack).filter(({ kind }) => kind === "ConfigMap");
+  return podsIn(stack).flatMap((pod) => {
+    const names = volumesOf(pod).map((volume) => field(volume, "configMap", "name"));
+    const mounted = configMaps.filter(({ name }) => names.includes(name));
+    // A name that is not known yet, or a projected volume: any configuration of PostgreSQL in the stack may be meant.
+    const files = (mounted.length > 0 ? mounted : configMaps).flatMap(({ body }) =>
+      Object.entries(configurationFiles(body)).filter(([name]) => !/hba|ident/.test(name)),
+    );
+    const written = Object.assign({}, ...files.map(([, text]) => parseSettings(text))) as Record<
+      string,
+      string
+    >;
+    return serversOf(pod).map((container) => ({
+      pod,
+      container,
+      settings: { ...written, ...settingsOnCommandLine(container) },
+      sharedMemory: sharedMemoryOf(pod, container),
+    }));
+  });
+}
+
+const KB = 2 ** 10;
+/** Defaults of PostgreSQL 16, and what a bare number counts: https://www.postgresql.org/docs/16/runtime-config-resource.html */
+const MEMORY_SETTINGS: Readonly<Record<string, { usual: number; unit: number }>> = {
+  shared_buffers: { usual: 128 * 2 ** 20, unit: 8 * KB },
+  work_mem: { usual: 4 * 2 ** 20, unit: KB },
+  maintenance_work_mem: { usual: 64 * 2 ** 20, unit: KB },
+  autovacuum_work_mem: { usual: -1, unit: KB },
+  wal_buffers: { usual: -1, unit: 8 * KB },
+};
+
+/** Bytes of a memory setting, -1 where PostgreSQL derives it, NaN where it cannot be read. */
+export function memorySetting(settings: Readonly<Record<string, string>>, name: string): number {
+  const { usual = NaN, unit = NaN } = MEMORY_SETTINGS[name] ?? {};
+  const written = settings[name];
+  if (written === undefined) return usual;
+  if (written === "-1") return -1;
+  return /^\d+$/.test(written) ? Number(written) * unit : (bytesOfSetting(written) ?? NaN);
+}
+
+/** Bytes that a server takes at its start, whatever happens then. */
+export function memoryAtStart({ settings, sharedMemory }: ServerFacts): {
+  sharedBuffers: number;
+  walBuffers: number;
+  total: number;
+} {
+  const sharedBuffers = memorySetting(settings, "shared_buffers");
+  const chosen = memorySetting(settings, "wal_buffers");
+  // Derived: a 32nd of shared_buffers, between 64 kB and one segment of 16 MB.
+  const walBuffers =
+    chosen >= 0 || Number.isNaN(chosen) ? chosen : Math.min(2 ** 24, Math.max(64 * KB, sharedBuffers / 32));
+  return { sharedBuffers, walBuffers, total: sharedBuffers + walBuffers + sharedMemory };
+}

@@ -1,0 +1,53 @@
+import { type Pod, podsIn } from "../pods.ts";
+import { serversOf } from "../postgres.ts";
+import { type KubernetesObject, labelsOf, objectsIn, selects } from "../resources.ts";
+import { stackRule } from "../rule.ts";
+import { field, isMap, listAt } from "../values.ts";
+
+function covers(policy: KubernetesObject, pod: Pod): boolean {
+  const types = listAt(policy.body, "spec", "policyTypes");
+  return (
+    (types.length === 0 || types.includes("Ingress")) &&
+    field(policy.body, "metadata", "namespace") === field(pod.object.body, "metadata", "namespace") &&
+    selects(
+      field(policy.body, "spec", "podSelector"),
+      labelsOf(pod.object.kind === "Pod" ? pod.object.body : { metadata: pod.metadata }),
+    )
+  );
+}
+
+/** Whether a policy lets in everybody: an ingress rule without `from`. */
+function letsEverybodyIn(policy: KubernetesObject): boolean {
+  return listAt(policy.body, "spec", "ingress").some(
+    (rule) => isMap(rule) && listAt(rule, "from").length === 0,
+  );
+}
+
+export const databaseNetworkPolicy = stackRule({
+  name: "database-network-policy",
+  description:
+    "Who writes network policies and leaves the database out has it reachable from every pod of the cluster",
+  level: "mandatory",
+  check: (stack) => {
+    const policies = objectsIn(stack).filter(({ kind, patch }) => kind === "NetworkPolicy" && !patch);
+    if (policies.length === 0) return [];
+    return podsIn(stack)
+      .filter((pod) => serversOf(pod).length > 0 && !pod.object.patch)
+      .flatMap((pod) => {
+        const covering = policies.filter((policy) => covers(policy, pod));
+        const open = covering.find(letsEverybodyIn);
+        if (covering.length > 0 && !open) return [];
+        return [
+          {
+            subject: pod.object.subject,
+            urn: pod.object.resource.urn,
+            why: open
+              ? `${open.subject} lets everybody in: an ingress rule has no from`
+              : `none of ${policies.map(({ subject }) => subject).join(", ")} selects its pods for Ingress`,
+            remedy:
+              "a NetworkPolicy in its namespace with podSelector on its pods' labels, policyTypes [Ingress] and the clients in ingress.from",
+          },
+        ];
+      });
+  },
+});

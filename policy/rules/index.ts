@@ -1,0 +1,99 @@
+/** All rules, in the order in which the documentation has them. */
+import type { Rule } from "../rule.ts";
+import { claimOnRetainedVolume } from "./claim-on-retained-volume.ts";
+import { claimsKept } from "./claims-kept.ts";
+import { clientAuthentication } from "./client-authentication.ts";
+import { dataDirectoryOnClaim } from "./data-directory-on-claim.ts";
+import { dataProtected } from "./data-protected.ts";
+import { databaseNetworkPolicy } from "./database-network-policy.ts";
+import { durableSettings } from "./durable-settings.ts";
+import { expectedResources } from "./expected-resources.ts";
+import { explicitProvider } from "./explicit-provider.ts";
+import { gpuDeclared } from "./gpu-declared.ts";
+import { gracePeriod } from "./grace-period.ts";
+import { imageDigest } from "./image-digest.ts";
+import { imageTag } from "./image-tag.ts";
+import { initJobAfterServer } from "./init-job-after-server.ts";
+import { jobsEnd } from "./jobs-end.ts";
+import { namespaceLabels } from "./namespace-labels.ts";
+import { noServiceLinks } from "./no-service-links.ts";
+import { noToken } from "./no-token.ts";
+import { nodeCapacity } from "./node-capacity.ts";
+import { notExposed } from "./not-exposed.ts";
+import { nothingUnseen } from "./nothing-unseen.ts";
+import { oneNode } from "./one-node.ts";
+import { oneWriter } from "./one-writer.ts";
+import { ownNamespace } from "./own-namespace.ts";
+import { passwordStrength } from "./password-strength.ts";
+import { placement } from "./placement.ts";
+import { postgresDoubtful } from "./postgres-doubtful.ts";
+import { postgresFits } from "./postgres-fits.ts";
+import { probes } from "./probes.ts";
+import { readOnlyRoot } from "./read-only-root.ts";
+import { recommendedLabels } from "./recommended-labels.ts";
+import { requestsWithinLimits } from "./requests-within-limits.ts";
+import { resourceLimits } from "./resource-limits.ts";
+import { restrictedPods } from "./restricted-pods.ts";
+import { secretInPlainSight } from "./secret-in-plain-sight.ts";
+import { secretInputs } from "./secret-inputs.ts";
+import { secretVolumeModes } from "./secret-volume-modes.ts";
+import { secretsOnlyInSecrets } from "./secrets-only-in-secrets.ts";
+import { sshHostKey } from "./ssh-host-key.ts";
+import { stackKind } from "./stack-kind.ts";
+import { volumePinned } from "./volume-pinned.ts";
+import { volumeReserved } from "./volume-reserved.ts";
+import { volumeRetained } from "./volume-retained.ts";
+import { volumeSizes } from "./volume-sizes.ts";
+
+export const rules: readonly Rule[] = [
+  // Data
+  volumeRetained,
+  claimOnRetainedVolume,
+  volumePinned,
+  volumeReserved,
+  dataProtected,
+  claimsKept,
+  dataDirectoryOnClaim,
+  oneWriter,
+  durableSettings,
+  // Resources
+  resourceLimits,
+  requestsWithinLimits,
+  volumeSizes,
+  nodeCapacity,
+  postgresFits,
+  postgresDoubtful,
+  // Placement
+  placement,
+  oneNode,
+  gpuDeclared,
+  // Pods
+  restrictedPods,
+  readOnlyRoot,
+  noToken,
+  noServiceLinks,
+  probes,
+  gracePeriod,
+  imageTag,
+  imageDigest,
+  secretVolumeModes,
+  jobsEnd,
+  // Exposure
+  notExposed,
+  clientAuthentication,
+  ownNamespace,
+  namespaceLabels,
+  secretsOnlyInSecrets,
+  secretInputs,
+  secretInPlainSight,
+  sshHostKey,
+  passwordStrength,
+  // The whole stack
+  stackKind,
+  expectedResources,
+  nothingUnseen,
+  explicitProvider,
+  databaseNetworkPolicy,
+  initJobAfterServer,
+  recommendedLabels,
+];

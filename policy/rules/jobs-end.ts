@@ -1,0 +1,32 @@
+import { objectRule } from "../rule.ts";
+import { field, shown } from "../values.ts";
+
+export const jobsEnd = objectRule({
+  name: "jobs-end",
+  description:
+    "Who lets a Job run without an end waits for it for ever, or has it made anew by every refresh",
+  level: "mandatory",
+  check: ({ kind, patch, body, subject }) => {
+    const path = kind === "Job" ? ["spec"] : kind === "CronJob" ? ["spec", "jobTemplate", "spec"] : undefined;
+    if (!path || (patch && body.spec === undefined)) return [];
+    const deadline = field(body, ...path, "activeDeadlineSeconds");
+    const findings =
+      typeof deadline === "number" && deadline > 0
+        ? []
+        : [
+            {
+              subject,
+              why: `${path.join(".")}.activeDeadlineSeconds is ${shown(deadline)}`,
+              remedy: `${path.join(".")}.activeDeadlineSeconds: the seconds it may take, waiting included`,
+            },
+          ];
+    if (kind === "Job" && field(body, "spec", "ttlSecondsAfterFinished") !== undefined) {
+      findings.push({
+        subject,
+        why: "spec.ttlSecondsAfterFinished deletes the finished Job, and the next refresh runs it again",
+        remedy: "no ttlSecondsAfterFinished",
+      });
+    }
+    return findings;
+  },
+});

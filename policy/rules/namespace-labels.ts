@@ -1,0 +1,29 @@
+import { labelsOf } from "../resources.ts";
+import { objectRule } from "../rule.ts";
+import { shown } from "../values.ts";
+
+const PREFIX = "pod-security.kubernetes.io/";
+
+export const namespaceLabels = objectRule({
+  name: "namespace-labels",
+  description: "Who leaves a namespace unlabelled has an API server that lets privileged pods in",
+  level: "mandatory",
+  check: ({ kind, patch, body, subject }) => {
+    if (kind !== "Namespace") return [];
+    const labels = labelsOf(body);
+    if (patch && !Object.keys(labels).some((key) => key.startsWith(PREFIX))) return [];
+    const wrong = (name: string, value: unknown, wanted: string) => ({
+      subject,
+      why: `the label ${PREFIX}${name} is ${shown(value)}`,
+      remedy: `metadata.labels["${PREFIX}${name}"]: "${wanted}"`,
+    });
+    const findings = ["enforce", "warn", "audit"].flatMap((mode) => {
+      const value = labels[PREFIX + mode];
+      return value === "restricted" ? [] : [wrong(mode, value, "restricted")];
+    });
+    const version = labels[`${PREFIX}enforce-version`];
+    if (!/^(latest|v1\.\d+)$/.test(String(version)))
+      findings.push(wrong("enforce-version", version, "latest"));
+    return findings;
+  },
+});

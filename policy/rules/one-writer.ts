@@ -1,0 +1,33 @@
+import { volumesOf } from "../pods.ts";
+import { serversOf } from "../postgres.ts";
+import { podRule } from "../rule.ts";
+import { field, listAt, shown, UNKNOWN } from "../values.ts";
+
+export const oneWriter = podRule({
+  name: "one-writer",
+  description: "Who lets two servers open one data directory has a corrupt database",
+  level: "mandatory",
+  check: (pod) => {
+    if (serversOf(pod).length === 0) return [];
+    const { kind, subject, body } = pod.object;
+    const shared = volumesOf(pod).some((volume) => volume.persistentVolumeClaim !== undefined);
+    if (!shared && listAt(body, "spec", "volumeClaimTemplates").length > 0) return [];
+    const findings = [];
+    if (kind !== "StatefulSet" && kind !== "Pod") {
+      findings.push({
+        subject,
+        why: `a database server is run by a ${kind}, which starts a new pod while the old one still runs`,
+        remedy: "a StatefulSet, which never runs two pods of one name",
+      });
+    }
+    const replicas = field(body, "spec", "replicas");
+    if (kind !== "Pod" && (replicas === UNKNOWN || (typeof replicas === "number" && replicas > 1))) {
+      findings.push({
+        subject,
+        why: `spec.replicas is ${shown(replicas)}, and all of them mount the same claim`,
+        remedy: "spec.replicas: 1",
+      });
+    }
+    return findings;
+  },
+});

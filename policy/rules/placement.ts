@@ -1,0 +1,42 @@
+import { HOSTNAME, nodesOf } from "../pods.ts";
+import { statefulness } from "../postgres.ts";
+import { podRule } from "../rule.ts";
+import { field, shown } from "../values.ts";
+
+interface Config {
+  node: string;
+}
+
+export const placement = podRule<Config>({
+  name: "placement",
+  description:
+    "Who lets what keeps state run on another node has a pod that waits for its volume for ever, or starts without it",
+  level: "mandatory",
+  schema: {
+    properties: {
+      node: {
+        type: "string",
+        minLength: 1,
+        description: "Name of the node with the GPU and the storage; `*` for one node, whichever",
+      },
+    },
+    required: ["node"],
+  },
+  check: (pod, { node }) => {
+    const reason = statefulness(pod);
+    if (reason === undefined) return [];
+    const names = nodesOf(pod.spec);
+    const bound = field(pod.spec, "nodeName");
+    if (names.length === 1 && (node === "*" || names[0] === node) && bound === undefined) return [];
+    return [
+      {
+        subject: pod.object.subject,
+        why:
+          bound === undefined
+            ? `it ${reason}, and may run on ${names.length === 0 ? "every node" : names.map(shown).join(", ")}`
+            : `spec.nodeName is ${shown(bound)}, which goes past the scheduler and its checks of storage and memory`,
+        remedy: `nodeSelector: { "${HOSTNAME}": "${node === "*" ? "<the node>" : node}" }${bound === undefined ? "" : " and no nodeName"}`,
+      },
+    ];
+  },
+});

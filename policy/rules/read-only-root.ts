@@ -1,0 +1,20 @@
+import { containerText, podRule } from "../rule.ts";
+import { field, shown } from "../values.ts";
+
+export const readOnlyRoot = podRule({
+  name: "read-only-root",
+  description: "Who lets a container write its own files lets whoever breaks in change the program it runs",
+  level: "mandatory",
+  check: (pod) =>
+    pod.containers.flatMap((container) => {
+      const value = field(container.body, "securityContext", "readOnlyRootFilesystem");
+      if (value === true) return [];
+      return [
+        {
+          subject: pod.object.subject,
+          why: `${containerText(container)} has securityContext.readOnlyRootFilesystem ${shown(value)}`,
+          remedy: "readOnlyRootFilesystem: true, with an emptyDir for what must be written",
+        },
+      ];
+    }),
+});

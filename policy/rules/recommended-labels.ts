@@ -1,0 +1,58 @@
+import { podsOf } from "../pods.ts";
+import { type KubernetesObject, labelsOf } from "../resources.ts";
+import { type Finding, objectRule } from "../rule.ts";
+import { field, shown, textAt, UNKNOWN } from "../values.ts";
+
+interface Config {
+  partOf: string;
+}
+
+const PREFIX = "app.kubernetes.io/";
+const NAMES = ["name", "instance", "component", "part-of", "managed-by"];
+
+/** A label's value: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ */
+const VALUE = /^[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?$/;
+
+export const recommendedLabels = objectRule<Config>({
+  name: "recommended-labels",
+  description: "Who leaves an object unlabelled has one that no dashboard, policy or clean-up by label finds",
+  level: "mandatory",
+  schema: {
+    properties: {
+      partOf: { type: "string", default: "transcript-pipeline", description: `What ${PREFIX}part-of says` },
+    },
+  },
+  check: (object: KubernetesObject, { partOf }) => {
+    // A Patch adds to an object whose labels are its owner's.
+    if (object.patch) return [];
+    const { subject } = object;
+    const wanted: Readonly<Record<string, string>> = { "part-of": partOf, "managed-by": "pulumi" };
+    const labelled = [
+      { where: "metadata", body: object.body },
+      ...podsOf(object)
+        .filter(() => object.kind !== "Pod")
+        .map(({ metadata }) => ({ where: "the pod template's metadata", body: { metadata } })),
+    ];
+    return labelled.flatMap(({ where, body }) => {
+      if (field(body, "metadata", "labels") === UNKNOWN || field(body, "metadata") === UNKNOWN) return [];
+      const labels = labelsOf(body);
+      return NAMES.flatMap((name): Finding[] => {
+        const value = labels[PREFIX + name];
+        if (value === UNKNOWN) return [];
+        if (
+          wanted[name] === undefined
+            ? VALUE.test(textAt(labels, PREFIX + name) ?? "")
+            : value === wanted[name]
+        )
+          return [];
+        return [
+          {
+            subject,
+            why: `${where}.labels["${PREFIX}${name}"] is ${shown(value)}`,
+            remedy: `"${PREFIX}${name}": "${wanted[name] ?? `<its ${name}>`}"; in this project labelsOf(part) of components/labels.ts`,
+          },
+        ];
+      });
+    });
+  },
+});

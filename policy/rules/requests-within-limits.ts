@@ -1,0 +1,32 @@
+import { bytesOfQuantity, cpusOfQuantity } from "../../components/quantities.ts";
+import { containerText, podRule } from "../rule.ts";
+import { mapAt, textAt } from "../values.ts";
+
+/** Any amount as a number: extended resources are counted without a unit, as CPUs are. */
+function amount(quantity: string): number | undefined {
+  return cpusOfQuantity(quantity) ?? bytesOfQuantity(quantity);
+}
+
+export const requestsWithinLimits = podRule({
+  name: "requests-within-limits",
+  description:
+    "Who requests more than the limit has a pod that the API server refuses, in the middle of the deployment",
+  level: "mandatory",
+  check: (pod) =>
+    pod.containers.flatMap((container) => {
+      const requests = mapAt(container.body, "resources", "requests");
+      return Object.keys(requests).flatMap((name) => {
+        const requested = textAt(requests, name);
+        const limit = textAt(container.body, "resources", "limits", name);
+        const difference = (amount(requested ?? "") ?? NaN) - (amount(limit ?? "") ?? NaN);
+        if (!(difference > 0)) return [];
+        return [
+          {
+            subject: pod.object.subject,
+            why: `${containerText(container)} requests ${requested} of ${name}, above its limit of ${limit}`,
+            remedy: `resources.requests.${name}: "${limit}" or less, or a higher limit`,
+          },
+        ];
+      });
+    }),
+});

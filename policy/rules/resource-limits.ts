@@ -1,0 +1,48 @@
+import { bytesOfQuantity, cpusOfQuantity } from "../../components/quantities.ts";
+import { hiddenPod, podsOf } from "../pods.ts";
+import { containerText, objectRule } from "../rule.ts";
+import { field, shown, textAt } from "../values.ts";
+
+const AMOUNTS = [
+  { resource: "memory", parse: bytesOfQuantity, example: "256Mi" },
+  { resource: "cpu", parse: cpusOfQuantity, example: "500m" },
+] as const;
+
+export const resourceLimits = objectRule({
+  name: "resource-limits",
+  description:
+    "Who leaves a container without requests and limits lets it take the node's memory, and the kernel kills the database for it",
+  level: "mandatory",
+  check: (object) => {
+    const hidden = hiddenPod(object);
+    if (hidden !== undefined) {
+      return [
+        {
+          subject: object.subject,
+          why: `${hidden}, so that its containers' requests and limits cannot be seen`,
+          remedy: "containers as plain values, each with resources.requests and resources.limits",
+        },
+      ];
+    }
+    return podsOf(object).flatMap((pod) =>
+      pod.containers
+        // Kubernetes refuses resources on ephemeral containers.
+        .filter(({ sort }) => sort !== "ephemeral")
+        .flatMap((container) =>
+          ["requests", "limits"].flatMap((side) =>
+            AMOUNTS.flatMap(({ resource, parse, example }) => {
+              const amount = parse(textAt(container.body, "resources", side, resource) ?? "");
+              if (amount !== undefined && amount > 0) return [];
+              return [
+                {
+                  subject: object.subject,
+                  why: `${containerText(container)} has resources.${side}.${resource} ${shown(field(container.body, "resources", side, resource))}`,
+                  remedy: `resources.${side}.${resource}: a plain amount above zero with its unit, as "${example}"`,
+                },
+              ];
+            }),
+          ),
+        ),
+    );
+  },
+});

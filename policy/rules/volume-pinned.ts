@@ -1,0 +1,37 @@
+import { HOSTNAME, nodesOfAffinity } from "../pods.ts";
+import { objectRule } from "../rule.ts";
+import { field, shown } from "../values.ts";
+
+interface Config {
+  node: string;
+}
+
+export const volumePinned = objectRule<Config>({
+  name: "volume-pinned",
+  description:
+    "Who leaves a volume unpinned gets an empty directory on another node, and a database without its rows",
+  level: "mandatory",
+  schema: {
+    properties: {
+      node: {
+        type: "string",
+        minLength: 1,
+        description: "Name of the node that has the storage; `*` for one node, whichever",
+      },
+    },
+    required: ["node"],
+  },
+  check: ({ kind, patch, body, subject }, { node }) => {
+    if (kind !== "PersistentVolume" || (patch && body.spec === undefined)) return [];
+    const names = nodesOfAffinity(field(body, "spec", "nodeAffinity", "required"));
+    if (names.length === 1 && (node === "*" || names[0] === node)) return [];
+    const wanted = node === "*" ? "<the node>" : node;
+    return [
+      {
+        subject,
+        why: `spec.nodeAffinity.required leaves ${names.length === 0 ? "every node" : names.map(shown).join(", ")}, not ${node === "*" ? "one node" : `${node} alone`}`,
+        remedy: `spec.nodeAffinity.required.nodeSelectorTerms: [{ matchExpressions: [{ key: "${HOSTNAME}", operator: "In", values: ["${wanted}"] }] }]`,
+      },
+    ];
+  },
+});

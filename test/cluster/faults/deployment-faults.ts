@@ -1,0 +1,464 @@
+/** Interrupted deployments: of `up`, of the init Job, of the first start. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { parseDocument } from "yaml";
+import { preparationScript } from "../../../components/node-storage.ts";
+import { projectFile } from "../../../tools/cli.ts";
+import { execute, type Ran, succeed } from "../support.ts";
+import { isAlive, type Lab, NAMESPACE, pause, signal, until } from "./lab.ts";
+import type { Random } from "./random.ts";
+import type { Fault } from "./runner.ts";
+import { type PodSpec, serverTemplate } from "./second-server.ts";
+
+/** Pulumi on the stack, as `npm run up` runs it. */
+function pulumi(lab: Lab, args: string[], configFile = lab.state.configFile): Promise<Ran> {
+  assert.ok(lab.engine);
+  return execute(
+    lab.engine.command,
+    [...args, "--stack", "dev", "--config-file", configFile, "--non-interactive"],
+    {
+      env: {
+        PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
+        PULUMI_BACKEND_URL: `file://${lab.state.backend}`,
+        PULUMI_CONFIG_PASSPHRASE_FILE: lab.state.passphraseFile,
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+      },
+    },
+  );
+}
+
+/** Takes the deployment away and leaves the cluster, so that the next `up` has everything to do. */
+async function destroy(lab: Lab): Promise<void> {
+  if (lab.engine) {
+    const ran = await pulumi(lab, ["destroy", "--yes", "--skip-preview"]);
+    assert.equal(ran.status, 0, ran.output);
+  } else {
+    await lab.kubectl("delete", "namespace", NAMESPACE);
+    await lab.kubectl("delete", "pv", "postgres-pv");
+  }
+}
+
+/** `npm run up`, running. */
+class RunningUp {
+  private readonly child;
+  readonly end: Promise<number | null>;
+  output = "";
+
+  constructor(lab: Lab) {
+    this.child = spawn("npm", ["run", "--silent", "up", "--", "--local-cluster", lab.cluster.name], {
+      cwd: projectFile("."),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr])
+      stream.on("data", (data: Buffer) => (this.output += data.toString()));
+    this.end = new Promise((resolve) => this.child.on("exit", (status) => resolve(status)));
+  }
+
+  /** It, and everything it has started. */
+  family(): { pid: number; title: string }[] {
+    const children = new Map<number, number[]>();
+    for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+      try {
+        const parent = Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${name}/status`, "utf8"))?.[1]);
+        children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+      } catch {
+        // It ended while we looked.
+      }
+    }
+    const found: { pid: number; title: string }[] = [];
+    const add = (pid: number): void => {
+      found.push({ pid, title: titleOf(pid) });
+      children.get(pid)?.forEach(add);
+    };
+    if (this.child.pid !== undefined) add(this.child.pid);
+    return found;
+  }
+
+  kill(which: (title: string) => boolean): number {
+    const chosen = this.family().filter(({ title }) => which(title));
+    for (const { pid } of chosen) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It ended by itself.
+      }
+    }
+    return chosen.length;
+  }
+}
+
+function titleOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
+
+/** One `npm run up` must mend everything; then the writer's door is made again. */
+async function upOnce(lab: Lab): Promise<void> {
+  await lab.up();
+  await lab.openDoor();
+}
+
+/** `up` of a whole deployment, killed after a while that chance decides. */
+function killedUp(name: string, which: (title: string) => boolean, needsEngine: boolean): Fault {
+  return {
+    name,
+    group: "deployment",
+    needsEngine,
+    limit: 120,
+    strike: async (lab, random) => {
+      await destroy(lab);
+      const up = new RunningUp(lab);
+      const milliseconds = random.between(1000, 18_000);
+      await Promise.race([pause(milliseconds), up.end]);
+      const since = Date.now();
+      const killed = up.kill(which);
+      await up.end;
+      await upOnce(lab);
+      return {
+        since,
+        note: `after ${(milliseconds / 1000).toFixed(1)} s, ${killed} processes; then one \`npm run up\``,
+      };
+    },
+  };
+}
+
+// Interrupted initialisation of the schema.
+
+/** How often each run of this fault interrupts the scripts of the init Job. */
+const INTERRUPTIONS = 12;
+const SCRATCH_POD = "faults-init";
+
+/** Removes the pod, also one that a killed run left behind. */
+async function removeInitPod(lab: Lab): Promise<void> {
+  const now = ["--grace-period=0", "--force", "--ignore-not-found"];
+  await lab.kubectl("delete", "pod", SCRATCH_POD, "-n", NAMESPACE, ...now);
+}
+
+/** A pod that has all that the init Job's has, and does nothing: for a database of its own. */
+async function initPod(lab: Lab, database: string): Promise<void> {
+  await removeInitPod(lab);
+  const job = await lab.read<{
+    spec: { template: { spec: PodSpec & { initContainers: PodSpec["containers"] } } };
+  }>("job", "postgres-init");
+  const secret = await lab.read<{ data: Record<string, string> }>("secret", "postgres-secret");
+  assert.ok(job && secret);
+  const { initContainers, ...spec } = job.spec.template.spec;
+  const containers = [...initContainers, ...spec.containers].map((container) => ({
+    ...container,
+    command: ["sleep", "3600"],
+    env: container.env.map((it) => (it.name === "DATABASE" ? { ...it, value: database } : it)),
+  }));
+  const volumes = spec.volumes.map((volume) =>
+    volume.name === "migrate-credentials"
+      ? { ...volume, secret: { secretName: SCRATCH_POD, defaultMode: 0o440 } }
+      : volume,
+  );
+  await lab.apply(
+    {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: SCRATCH_POD, namespace: NAMESPACE },
+      data: { ...secret.data, POSTGRES_DB: Buffer.from(database).toString("base64") },
+    },
+    {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: SCRATCH_POD, namespace: NAMESPACE },
+      spec: { ...spec, containers, volumes },
+    },
+  );
+  await lab.kubectl("wait", "--for=condition=Ready", `pod/${SCRATCH_POD}`, "-n", NAMESPACE, "--timeout=60s");
+}
+
+/**
+ * Runs a script of the Job to its end, after killing it, with all that it started, at each of the given times
+ * (milliseconds). Returns how often it was killed, and how many milliseconds the last run took.
+ */
+async function initScript(
+  lab: Lab,
+  container: "bootstrap" | "migrate",
+  kills: readonly number[] = [],
+): Promise<{ killed: number; took: number }> {
+  // setsid: a process group of its own, which is killed as a whole.
+  const driver = `
+    for seconds in $2; do
+      setsid $1 "/usr/local/lib/transcript-pipeline/$0.sh" >/tmp/log 2>&1 & script=$!
+      (sleep "$seconds"; kill -9 -- "-$script") 2>/dev/null & killer=$!
+      wait $script
+      if [ $? = 137 ]; then echo killed; else kill $killer; break; fi
+    done
+    begun=$(date +%s%N)
+    $1 "/usr/local/lib/transcript-pipeline/$0.sh" >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
+    echo "took $((($(date +%s%N) - begun) / 1000000))"`;
+  const ran = await lab.tryKubectl(
+    ...["exec", SCRATCH_POD, "-n", NAMESPACE, "-c", container, "--", "sh", "-c", driver],
+    ...[container, container === "bootstrap" ? "bash" : "sh"],
+    kills.map((milliseconds) => (milliseconds / 1000).toFixed(3)).join(" "),
+  );
+  assert.equal(ran.status, 0, ran.output);
+  return {
+    killed: ran.stdout.split("killed").length - 1,
+    took: Number(/took (\d+)/.exec(ran.stdout)?.[1]),
+  };
+}
+
+/** Everything that the init makes, as text. */
+async function schemaOf(lab: Lab, database: string): Promise<string> {
+  const [dump, migrations] = await Promise.all([
+    lab.inPod("pg_dump", "-U", "postgres", "-d", database, "--schema-only"),
+    lab.ask("select version from schema_migrations order by version", database),
+  ]);
+  // These two lines hold a random word.
+  return `${dump.replace(/^\\(un)?restrict .*$/gm, "")}\n${migrations}`;
+}
+
+async function scratchDatabase(lab: Lab, name: string): Promise<void> {
+  await lab.ask(`drop database if exists ${name} with (force)`, "postgres");
+  await lab.ask(`create database ${name} owner transcript_user template template0`, "postgres");
+}
+
+// Interrupted first start.
+
+const SCRATCH_NAMESPACE = "faults";
+const FIRST_START_POD = "first-start";
+const FIRST_START_IDENTITY = "transcript-pipeline/first-start";
+
+/** The server's container with nothing to do, on a directory of its own, in a namespace that allows it. */
+async function firstStartPod(lab: Lab, path: string): Promise<void> {
+  await lab.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: SCRATCH_NAMESPACE } });
+  for (const name of ["postgres-config", "postgres-scripts"]) {
+    const map = await lab.read<{ data: object }>("configmap", name);
+    assert.ok(map);
+    await lab.apply({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name, namespace: SCRATCH_NAMESPACE },
+      data: map.data,
+    });
+  }
+  const spec = await serverTemplate(lab);
+  const [container] = spec.containers.filter(({ name }) => name === "postgres");
+  assert.ok(container);
+  delete container.startupProbe;
+  delete container.livenessProbe;
+  delete container.readinessProbe;
+  await lab.apply({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: FIRST_START_POD, namespace: SCRATCH_NAMESPACE },
+    spec: {
+      ...spec,
+      // Its first process only sleeps, and does not hear the signal to stop.
+      terminationGracePeriodSeconds: 1,
+      containers: [
+        {
+          ...container,
+          command: ["sleep", "3600"],
+          env: container.env.map((it) =>
+            it.name === "IDENTITY" ? { ...it, value: FIRST_START_IDENTITY } : it,
+          ),
+        },
+      ],
+      volumes: spec.volumes
+        .filter(({ name }) => !name.endsWith("-credentials"))
+        .map((volume) =>
+          volume.name === "data" ? { name: "data", hostPath: { path, type: "Directory" } } : volume,
+        ),
+    },
+  });
+  await lab.kubectl(
+    "wait",
+    "--for=condition=Ready",
+    `pod/${FIRST_START_POD}`,
+    "-n",
+    SCRATCH_NAMESPACE,
+    "--timeout=60s",
+  );
+}
+
+/** Starts the server's script beside the sleeping first process. */
+function firstStart(lab: Lab): { output: () => string; end: Promise<void> } {
+  const child = lab.spawnKubectl(
+    ...["exec", FIRST_START_POD, "-n", SCRATCH_NAMESPACE, "--", "bash", "-c"],
+    "exec bash /usr/local/lib/transcript-pipeline/start-server.sh 2>&1",
+  );
+  let output = "";
+  child.stdout?.on("data", (data: Buffer) => (output += data.toString()));
+  return { output: () => output, end: new Promise((resolve) => child.on("exit", () => resolve())) };
+}
+
+async function killFirstStart(lab: Lab): Promise<void> {
+  const processes = (await lab.containerProcesses("postgres", FIRST_START_POD, SCRATCH_NAMESPACE)).filter(
+    ({ inner }) => inner !== 1,
+  );
+  signal(processes, "SIGKILL");
+  await until("all have ended", () => !processes.some(isAlive), 10_000, 20);
+}
+
+async function interruptedFirstStarts(lab: Lab, random: Random, path: string): Promise<string> {
+  const prepare = () =>
+    succeed("/bin/sh", ["-c", preparationScript({ path, capacity: "1Mi", identity: FIRST_START_IDENTITY })]);
+  mkdirSync(path, { recursive: true });
+  await prepare();
+  await firstStartPod(lab, path);
+  const stages: string[] = [];
+  for (let interruption = 0; interruption < 6; interruption++) {
+    const start = firstStart(lab);
+    await Promise.race([pause(random.between(300, 2500)), start.end]);
+    await killFirstStart(lab);
+    await start.end;
+    stages.push(
+      existsSync(join(path, "pgdata"))
+        ? "whole"
+        : existsSync(join(path, "pgdata.initializing"))
+          ? "half"
+          : "none",
+    );
+  }
+  const last = firstStart(lab);
+  const accepts = () => last.output().includes("database system is ready to accept connections");
+  await until(`the server comes up: ${stages.join(" ")}`, accepts, 60_000, 100);
+  const inside = (...command: string[]) =>
+    lab.kubectl("exec", FIRST_START_POD, "-n", SCRATCH_NAMESPACE, "--", ...command);
+  const answer = await inside(
+    ...["psql", "-X", "-At", "-h", "/var/run/postgresql", "-U", "postgres", "-c"],
+    "select count(*), current_setting('data_checksums'), min(datcollate) from pg_database",
+  );
+  assert.equal(answer.trim(), "3|on|C.UTF-8");
+  assert.deepEqual(readdirSync(path).sort(), ["pgdata", "server.lock", "volume.identity"]);
+  await killFirstStart(lab);
+  return `pgdata after each of 6 kills: ${stages.join(", ")}`;
+}
+
+export const deploymentFaults: Fault[] = [
+  {
+    name: "the init scripts killed again and again",
+    group: "deployment",
+    strike: async (lab, random) => {
+      const since = Date.now();
+      const [plain, interrupted] = ["faults_plain", "faults_interrupted"];
+      await Promise.all([scratchDatabase(lab, plain), scratchDatabase(lab, interrupted)]);
+      await initPod(lab, plain);
+      const duration = {
+        bootstrap: (await initScript(lab, "bootstrap")).took,
+        migrate: (await initScript(lab, "migrate")).took,
+      };
+      const expected = await schemaOf(lab, plain);
+      await initPod(lab, interrupted);
+      let kills = 0;
+      let rounds = 0;
+      while (kills < INTERRUPTIONS) {
+        await scratchDatabase(lab, interrupted);
+        for (const script of ["bootstrap", "migrate"] as const) {
+          const times = Array.from({ length: 4 }, () => random.between(10, duration[script]));
+          kills += (await initScript(lab, script, times)).killed;
+        }
+        assert.equal(await schemaOf(lab, interrupted), expected);
+        rounds++;
+      }
+      return {
+        since,
+        note: `killed ${kills} times in ${rounds} initialisations, each ending with the same schema`,
+      };
+    },
+    restore: async (lab) => {
+      await lab.kubectl(
+        "delete",
+        "pod,secret",
+        SCRATCH_POD,
+        "-n",
+        NAMESPACE,
+        "--grace-period=0",
+        "--force",
+        "--ignore-not-found",
+      );
+      for (const name of ["faults_plain", "faults_interrupted"])
+        await lab.ask(`drop database if exists ${name} with (force)`, "postgres");
+    },
+  },
+  {
+    name: "the first start killed again and again",
+    group: "deployment",
+    strike: async (lab, random) => {
+      const since = Date.now();
+      return { since, note: await interruptedFirstStarts(lab, random, join(lab.folder, "first-start")) };
+    },
+    restore: async (lab) => {
+      await lab.kubectl("delete", "namespace", SCRATCH_NAMESPACE, "--ignore-not-found");
+      rmSync(join(lab.folder, "first-start"), { recursive: true, force: true });
+    },
+  },
+  {
+    name: "a refused start is in Pulumi's output",
+    group: "refusal",
+    needsEngine: true,
+    limit: 120,
+    strike: async (lab) => {
+      const [there, elsewhere] = [
+        join(lab.state.dataDirectory, "pgdata"),
+        join(lab.state.dataDirectory, "pgdata.moved"),
+      ];
+      const document = parseDocument(readFileSync(lab.state.configFile, "utf8"));
+      document.setIn(["config", "transcript-pipeline:database", "settings", "max_connections"], 41);
+      const file = join(lab.folder, "Pulumi.dev.yaml");
+      writeFileSync(file, String(document), { mode: 0o600 });
+      renameSync(there, elsewhere);
+      let since = 0;
+      const up = pulumi(lab, ["up", "--yes", "--skip-preview"], file);
+      try {
+        const refused = async () =>
+          (await lab.pod())?.status?.containerStatuses?.some(({ lastState }) =>
+            lastState?.terminated?.message?.includes("REFUSED"),
+          ) ?? false;
+        await until("the server refuses", refused, 60_000, 500);
+        // Pulumi prints what it sees as it waits.
+        await pause(12_000);
+        assert.ok(!existsSync(there));
+      } finally {
+        renameSync(elsewhere, there);
+        since = Date.now();
+      }
+      const ran = await up;
+      assert.equal(ran.status, 0, ran.output);
+      assert.match(ran.output, /REFUSED: .*pgdata is missing and there is no permission to make a new one/);
+      return { since, note: "the same `up` then succeeded" };
+    },
+    restore: async (lab) => {
+      await lab.up();
+    },
+  },
+  killedUp("`up` killed, with everything it started", () => true, false),
+  killedUp(
+    "the engine killed under `up`",
+    (title) => /\/pulumi (up|stack|cancel|refresh) /.test(title),
+    true,
+  ),
+  {
+    name: "the init Job's pod killed under `up`",
+    group: "deployment",
+    limit: 120,
+    strike: async (lab, random) => {
+      await destroy(lab);
+      const up = new RunningUp(lab);
+      const jobProcesses = () =>
+        lab.processes().filter(({ title, depth }) => depth > 2 && /(bootstrap|migrate)\.sh/.test(title));
+      await until("the init Job runs", () => jobProcesses().length > 0, 60_000, 20);
+      await pause(random.between(0, 1500));
+      const killed = jobProcesses();
+      signal(killed, "SIGKILL");
+      const since = Date.now();
+      const status = await up.end;
+      if (status !== 0 || killed.length === 0) await upOnce(lab);
+      else await lab.openDoor();
+      return {
+        since,
+        note: killed.length === 0 ? "the Job was faster" : `\`up\` ended with ${status}; then one more`,
+      };
+    },
+  },
+];

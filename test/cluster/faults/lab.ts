@@ -1,0 +1,425 @@
+/** The place of the experiments: a deployed stack on a local cluster, and hands that reach every process and file of it. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { parse } from "yaml";
+import type { DevState } from "../../../tools/dev-state.ts";
+import type { Engine } from "../../../tools/engine.ts";
+import { clusterCgroups, clusterProcesses } from "../../../tools/local-cluster/cgroups.ts";
+import { type LocalCluster, start } from "../../../tools/local-cluster/cluster.ts";
+import { type ClusterPaths, clusterPaths } from "../../../tools/local-cluster/paths.ts";
+import { execute, type Ran, succeed } from "../support.ts";
+import { Connection, type Login } from "./connection.ts";
+import { Ledger } from "./ledger.ts";
+
+export const NAMESPACE = "transcript-pipeline";
+export const POD = "postgres-0";
+/** The Service by which the ledger's writer comes in from outside; it follows the pod's readiness as the product's does. */
+const DOOR = "faults-door";
+const DOOR_PORT = 31432;
+
+export const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Polls until the condition holds. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  milliseconds: number,
+  interval = 200,
+): Promise<void> {
+  const deadline = Date.now() + milliseconds;
+  while (!(await condition())) {
+    if (Date.now() > deadline) assert.fail(`not within ${milliseconds / 1000} s: ${what}`);
+    await pause(interval);
+  }
+}
+
+/** A process of the node, as the machine sees it. */
+export interface NodeProcess {
+  pid: number;
+  /** Its id in the innermost PID namespace: 1 for a container's first. */
+  inner: number;
+  /** How many PID namespaces it is in: 2 for the node's own, 3 for containers'. */
+  depth: number;
+  /** Command line, words separated by spaces. */
+  title: string;
+}
+
+/** What of a pod is looked at. */
+export interface PodObject {
+  metadata: { uid: string; deletionTimestamp?: string };
+  status?: {
+    phase?: string;
+    conditions?: { type: string; status: string }[];
+    containerStatuses?: {
+      name: string;
+      containerID?: string;
+      restartCount: number;
+      state?: { running?: { startedAt: string }; terminated?: { message?: string } };
+      lastState?: { terminated?: { message?: string; reason?: string; finishedAt?: string } };
+    }[];
+  };
+}
+
+/** What the lab is made of. */
+export interface LabParts {
+  cluster: LocalCluster;
+  state: DevState;
+  /** Undefined where there is no Pulumi CLI. */
+  engine: Engine | undefined;
+  /** `npm run up` on this cluster; must succeed. */
+  up: () => Promise<Ran>;
+}
+
+export class Lab {
+  readonly cluster: LocalCluster;
+  readonly state: DevState;
+  readonly engine: Engine | undefined;
+  readonly up: () => Promise<Ran>;
+  readonly paths: ClusterPaths;
+  readonly ledger: Ledger;
+  /** Files of the experiments, removed at the end. */
+  readonly folder: string;
+  /** The largest number of servers that ever ran on the data directory at once. */
+  servers = 0;
+  private census: NodeJS.Timeout | undefined;
+
+  constructor({ cluster, state, engine, up }: LabParts) {
+    this.cluster = cluster;
+    this.state = state;
+    this.engine = engine;
+    this.up = up;
+    this.paths = clusterPaths(cluster.name);
+    this.folder = join(state.directory, "faults");
+    mkdirSync(this.folder, { recursive: true });
+    this.ledger = new Ledger(join(this.folder, "ledger"), (milliseconds) => this.connect(milliseconds));
+  }
+
+  /** Opens the door and begins the ledger. */
+  async open(): Promise<void> {
+    await this.openDoor();
+    await this.untilReady(60_000);
+    (await this.connectSoon()).close();
+    await this.ledger.prepare();
+    this.census = setInterval(() => (this.servers = Math.max(this.servers, this.postmasters().length)), 250);
+  }
+
+  /** Removes what the experiments put into the cluster. */
+  async close(): Promise<void> {
+    clearInterval(this.census);
+    await this.ledger.stop();
+    await this.kubectl("delete", "service", DOOR, "-n", NAMESPACE, "--ignore-not-found");
+    await this.inPod(
+      "psql",
+      "-X",
+      "-q",
+      "-U",
+      "postgres",
+      "-d",
+      "transcripts_db",
+      "-c",
+      "drop extension if exists amcheck; drop table if exists faults_ledger, faults_load",
+    );
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** The Service for the writer; made again after the namespace was destroyed. */
+  async openDoor(): Promise<void> {
+    const selector = { app: "postgres" };
+    const ports = [{ port: 5432, targetPort: 5432, nodePort: DOOR_PORT }];
+    await this.apply({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: DOOR, namespace: NAMESPACE },
+      spec: { type: "NodePort", selector, ports },
+    });
+  }
+
+  private login: Login | undefined;
+
+  /** A session of the owner's, from outside the cluster. */
+  async connect(milliseconds: number): Promise<Connection> {
+    this.login ??= await this.readLogin();
+    try {
+      return await Connection.open(this.login, milliseconds);
+    } catch (error) {
+      // A password that was made anew: looked up at the next attempt.
+      if (error instanceof Error && /password authentication/.test(error.message)) this.login = undefined;
+      throw error;
+    }
+  }
+
+  /** The same, waiting while the Service has no server to offer. */
+  async connectSoon(): Promise<Connection> {
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      try {
+        return await this.connect(2000);
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+        await pause(100);
+      }
+    }
+  }
+
+  private async readLogin(): Promise<Login> {
+    const { data } = JSON.parse(
+      await this.kubectl("get", "secret", "postgres-secret", "-n", NAMESPACE, "-o", "json"),
+    ) as { data: Record<string, string> };
+    const value = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
+    return {
+      host: nodeAddress(this.cluster),
+      port: DOOR_PORT,
+      user: value("POSTGRES_USER"),
+      password: value("POSTGRES_PASSWORD"),
+      database: value("POSTGRES_DB"),
+    };
+  }
+
+  /** kubectl; must succeed. */
+  async kubectl(...args: string[]): Promise<string> {
+    return (
+      await succeed(this.cluster.kubectl, ["--kubeconfig", this.cluster.kubeconfig, ...args], {
+        timeout: 120_000,
+      })
+    ).stdout;
+  }
+
+  /** kubectl, whatever comes of it. */
+  tryKubectl(...args: string[]): Promise<Ran> {
+    return execute(this.cluster.kubectl, ["--kubeconfig", this.cluster.kubeconfig, ...args], {
+      timeout: 120_000,
+    });
+  }
+
+  /** kubectl that goes on running. */
+  spawnKubectl(...args: string[]): ChildProcess {
+    return spawn(this.cluster.kubectl, ["--kubeconfig", this.cluster.kubeconfig, ...args], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+  }
+
+  async apply(...objects: object[]): Promise<void> {
+    const input = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
+    await succeed(this.cluster.kubectl, ["--kubeconfig", this.cluster.kubeconfig, "apply", "-f", "-"], {
+      input,
+    });
+  }
+
+  async read<T>(...what: string[]): Promise<T | undefined> {
+    const ran = await this.tryKubectl("get", ...what, "-n", NAMESPACE, "-o", "json", "--ignore-not-found");
+    return ran.status === 0 && ran.stdout !== "" ? (JSON.parse(ran.stdout) as T) : undefined;
+  }
+
+  pod(): Promise<PodObject | undefined> {
+    return this.read<PodObject>("pod", POD);
+  }
+
+  /** What the server's container said, this run of it and the one before. */
+  async serverLog(): Promise<string> {
+    const logs = ["logs", POD, "-n", NAMESPACE, "-c", "postgres"];
+    const [now, before] = await Promise.all([
+      this.tryKubectl(...logs),
+      this.tryKubectl(...logs, "--previous"),
+    ]);
+    return before.output + now.output;
+  }
+
+  /** Runs a command in the server's container; must succeed. */
+  inPod(...command: string[]): Promise<string> {
+    return this.kubectl("exec", "-n", NAMESPACE, POD, "-c", "postgres", "--", ...command);
+  }
+
+  /** A superuser's statement over the socket. */
+  async ask(statement: string, database = "transcripts_db"): Promise<string> {
+    return (
+      await this.inPod("psql", "-X", "-q", "-At", "-U", "postgres", "-d", database, "-c", statement)
+    ).trim();
+  }
+
+  async isReady(): Promise<boolean> {
+    const pod = await this.pod();
+    if (!pod || pod.metadata.deletionTimestamp !== undefined) return false;
+    return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+  }
+
+  untilReady(milliseconds: number): Promise<void> {
+    return until(`${POD} is ready`, () => this.isReady(), milliseconds, 300);
+  }
+
+  /** A pod that has never failed, so that the kubelet's back-off begins at nothing. */
+  async freshPod(): Promise<void> {
+    await this.kubectl("delete", "pod", POD, "-n", NAMESPACE, "--ignore-not-found", "--wait=true");
+    await this.untilReady(60_000);
+  }
+
+  async scale(replicas: 0 | 1): Promise<void> {
+    await this.kubectl("scale", "statefulset", "postgres", "-n", NAMESPACE, `--replicas=${replicas}`);
+    if (replicas === 1) await this.untilReady(60_000);
+    else await until(`${POD} is gone`, async () => (await this.pod()) === undefined, 60_000);
+  }
+
+  /** The data directory's volume, on this machine: where the markers are. */
+  get volume(): string {
+    return this.state.dataDirectory;
+  }
+
+  // The node's processes.
+
+  /** Everything that runs in the cluster. */
+  processes(): NodeProcess[] {
+    return clusterProcesses(this.paths).flatMap((pid) => describeProcess(pid) ?? []);
+  }
+
+  /** The first process of every server on the data directory, which names it in its command line. */
+  postmasters(): NodeProcess[] {
+    return (
+      podProcesses(this.paths)
+        .flatMap((pid) => describeProcess(pid) ?? [])
+        // A child that has just been forked has its parent's title.
+        .filter(
+          ({ title, inner }) =>
+            inner === 1 && title.startsWith("postgres -D /var/lib/postgresql/data/pgdata"),
+        )
+    );
+  }
+
+  /** The processes of one container of a pod. */
+  async containerProcesses(container = "postgres", pod = POD, namespace = NAMESPACE): Promise<NodeProcess[]> {
+    const id = (
+      await this.kubectl(
+        ...["get", "pod", pod, "-n", namespace, "-o"],
+        `jsonpath={.status.containerStatuses[?(@.name=="${container}")].containerID}`,
+      )
+    ).replace(/^containerd:\/\//, "");
+    assert.notEqual(id, "", `${pod} has no container ${container}`);
+    return podProcesses(this.paths, id).flatMap((pid) => describeProcess(pid) ?? []);
+  }
+
+  /** The server's first process. */
+  async postmaster(): Promise<NodeProcess> {
+    const [first] = (await this.containerProcesses()).filter(({ inner }) => inner === 1);
+    assert.ok(first, "no server runs");
+    return first;
+  }
+
+  /** The server's process with this title, like `checkpointer`. */
+  async serverProcess(kind: string): Promise<NodeProcess> {
+    const found = (await this.containerProcesses()).find(({ title }) =>
+      title.startsWith(`postgres: ${kind}`),
+    );
+    assert.ok(found, `the server has no ${kind}`);
+    return found;
+  }
+
+  /** A component of the node, by its program's name. */
+  component(name: string): NodeProcess {
+    const found = this.processes().find(
+      ({ title, depth }) => depth === 2 && title.split(" ")[0]?.endsWith(name),
+    );
+    assert.ok(found, `the node has no ${name}`);
+    return found;
+  }
+
+  /** The node's first process. */
+  nodeInit(): NodeProcess {
+    const found = this.processes().find(({ depth, inner }) => depth === 2 && inner === 1);
+    assert.ok(found, "the node does not run");
+    return found;
+  }
+
+  /** Runs a program in the node's mounts. */
+  onNode(...command: string[]): Promise<Ran> {
+    return succeed("nsenter", [`--target=${this.nodeInit().pid}`, "--mount", "--", ...command]);
+  }
+
+  /** containerd's own client, outside of Kubernetes. */
+  async ctr(...args: string[]): Promise<Ran> {
+    const folder = dirname(readlinkSync(`/proc/${this.component("containerd").pid}/exe`));
+    return succeed(join(folder, "ctr"), [
+      "--address",
+      this.paths.containerdSocket,
+      "--namespace",
+      "k8s.io",
+      ...args,
+    ]);
+  }
+
+  /** Switches the node on again. */
+  async startNode(): Promise<void> {
+    await start({ name: this.cluster.name, gpu: 1 });
+  }
+}
+
+/** The node's address, where NodePort services answer: the API server's. */
+function nodeAddress({ kubeconfig }: LocalCluster): string {
+  const { clusters } = parse(readFileSync(kubeconfig, "utf8")) as {
+    clusters: { cluster: { server: string } }[];
+  };
+  return new URL(clusters[0]?.cluster.server ?? "").hostname;
+}
+
+/** Sends a signal; that the process has ended meanwhile is fine. */
+export function signal(target: NodeProcess | readonly NodeProcess[], name: NodeJS.Signals): void {
+  for (const { pid } of [target].flat()) {
+    try {
+      process.kill(pid, name);
+    } catch {
+      // It ended by itself.
+    }
+  }
+}
+
+export function isAlive({ pid }: NodeProcess): boolean {
+  return existsSync(`/proc/${pid}/exe`) && !/^State:\s+Z/m.test(statusOf(pid));
+}
+
+function statusOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Process ids of all pods, or of one container. */
+function podProcesses(paths: ClusterPaths, container?: string): number[] {
+  const found = new Set<number>();
+  const look = (folder: string, within: boolean): void => {
+    let entries;
+    try {
+      entries = readdirSync(folder, { withFileTypes: true });
+      if (within) {
+        for (const line of readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n"))
+          if (line !== "" && line !== "0") found.add(Number(line));
+      }
+    } catch {
+      return; // The group went away.
+    }
+    for (const entry of entries) {
+      if (entry.isDirectory()) look(join(folder, entry.name), within || entry.name === container);
+    }
+  };
+  // All hierarchies of version 1 hold the same processes: one will do.
+  const [cgroup] = clusterCgroups(paths).filter((folder) => existsSync(join(folder, "kubepods")));
+  if (cgroup !== undefined) look(join(cgroup, "kubepods"), container === undefined);
+  return [...found];
+}
+
+function describeProcess(pid: number): NodeProcess | undefined {
+  try {
+    const ids = /^NSpid:\s*(.*)$/m.exec(statusOf(pid))?.[1]?.split("\t") ?? [];
+    const title = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+    return { pid, inner: Number(ids.at(-1)), depth: ids.length, title };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The process's parent, as the machine sees it. */
+export function parentOf({ pid }: NodeProcess): NodeProcess {
+  const parent = describeProcess(Number(/^PPid:\s*(\d+)/m.exec(statusOf(pid))?.[1]));
+  assert.ok(parent);
+  return parent;
+}

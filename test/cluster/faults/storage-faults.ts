@@ -1,0 +1,270 @@
+/** Faults of the data directory: not the one that is meant, or full. */
+import assert from "node:assert/strict";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { type DirectoryFacts, preparationScript } from "../../../components/node-storage.ts";
+import { execute, succeed } from "../support.ts";
+import { isAlive, type Lab, NAMESPACE, pause, POD, signal, until } from "./lab.ts";
+import type { Fault, Strike } from "./runner.ts";
+
+/** Ends the server, whose next start finds what has been done to its directory. */
+async function endServer(lab: Lab): Promise<void> {
+  const processes = await lab.containerProcesses();
+  signal(processes, "SIGKILL");
+  await until("the server has ended", () => !processes.some(isAlive), 10_000, 20);
+}
+
+/** Waits until the server has refused to start, twice where there is time for it, and says why. */
+async function untilRefused(lab: Lab, reason: RegExp): Promise<void> {
+  await until(
+    `the server refuses: ${reason.source}`,
+    async () => {
+      const status = (await lab.pod())?.status?.containerStatuses?.find(({ name }) => name === "postgres");
+      // The container's last words are what Pulumi and `kubectl describe` print.
+      const said = status?.state?.terminated?.message ?? status?.lastState?.terminated?.message ?? "";
+      return said.includes("start-server: REFUSED: ") && reason.test(said);
+    },
+    40_000,
+    300,
+  );
+}
+
+/** A fault that is done to the directory, refused, and undone. */
+function refusal(
+  name: string,
+  reason: RegExp,
+  change: (lab: Lab) => Promise<{ undo: () => Promise<void>; untouched: () => Promise<void> }>,
+): Fault {
+  return {
+    name,
+    group: "refusal",
+    limit: 90,
+    strike: async (lab): Promise<Strike> => {
+      // Changed while the server runs, as it happens in life; its next start is what matters.
+      const { undo, untouched } = await change(lab);
+      try {
+        await endServer(lab);
+        await untilRefused(lab, reason);
+        await untouched();
+      } finally {
+        await undo();
+      }
+      return { since: Date.now(), note: "refused, with nothing written" };
+    },
+  };
+}
+
+/** Names in a folder, the lock's file aside: a server that only looks may have made it. */
+function entries(folder: string): string[] {
+  return readdirSync(folder).sort();
+}
+
+/** What the one-time preparation of the directory does with these facts. */
+async function preparation(facts: Pick<DirectoryFacts, "path" | "identity"> & { mount?: string }) {
+  return execute("/bin/sh", ["-c", preparationScript({ capacity: "1Mi", ...facts })]);
+}
+
+const IDENTITY = "transcript-pipeline/dev";
+
+/** Fills what is left of the disk with a table, which is refused. */
+async function fillTables(lab: Lab): Promise<string> {
+  const filler = await lab.connectSoon();
+  const refused = await filler
+    .query(
+      "create table faults_filler as select i, repeat(md5(i::text), 20) from generate_series(1, 2000000) i",
+      60_000,
+    )
+    .then(
+      () => "",
+      (error: unknown) => String(error),
+    );
+  filler.close();
+  assert.notEqual(refused, "", "the disk did not become full");
+  return "the statement was refused";
+}
+
+/** Begins new files of the log until there is no room for one, which the server cannot survive. */
+async function fillLog(lab: Lab): Promise<string> {
+  const panicked = async () => /PANIC: .* No space left on device/.test(await lab.serverLog());
+  await until(
+    "the log finds no room",
+    async () => {
+      // One transaction each: a switch in one that wrote nothing begins no file.
+      const switches = Array.from({ length: 4 }, () => [
+        "-c",
+        "select txid_current()",
+        "-c",
+        "select pg_switch_wal()",
+      ]);
+      await lab.tryKubectl(
+        ...["exec", "-n", NAMESPACE, POD, "-c", "postgres", "--", "psql", "-X", "-q", "-U", "postgres"],
+        ...switches.flat(),
+      );
+      return panicked();
+    },
+    60_000,
+    100,
+  );
+  return "the server had gone down";
+}
+
+/** The volume on a small disk of its own, which becomes full; the fault ends when there is room again. */
+function fullDisk(name: string, fill: (lab: Lab) => Promise<string>): Fault {
+  return {
+    name,
+    group: "storage",
+    limit: 400,
+    prepare: async (lab) => {
+      await lab.scale(0);
+      const disk = join(lab.folder, "disk");
+      const mounted = join(lab.folder, "disk.mounted");
+      const used = Number((await succeed("du", ["-sm", lab.volume])).stdout.split("\t")[0]);
+      await succeed("truncate", ["-s", `${used + 250}M`, disk]);
+      await succeed("mkfs.ext4", ["-q", "-m", "0", disk]);
+      mkdirSync(mounted, { recursive: true });
+      // Mounted in the node alone: the machine never sees it.
+      await lab.onNode("mount", "-o", "loop", disk, mounted);
+      await lab.onNode(
+        "sh",
+        "-c",
+        `cp -a ${lab.volume}/. ${mounted}/ && chown 999:999 ${mounted} && chmod 700 ${mounted}`,
+      );
+      await lab.onNode("mount", "--bind", mounted, lab.volume);
+      await lab.scale(1);
+    },
+    strike: async (lab, random) => {
+      const inside = join(`/proc/${lab.nodeInit().pid}/root`, lab.volume);
+      const ballast = join(inside, "ballast");
+      const { bavail, bsize } = statfsSync(inside);
+      const left = random.between(1, 12);
+      await succeed("fallocate", ["-l", `${Math.floor((bavail * bsize) / 2 ** 20) - left}M`, ballast]);
+      const note = await fill(lab);
+      await pause(random.between(500, 5000));
+      assert.match(await lab.serverLog(), /No space left on device/);
+      rmSync(ballast);
+      return { since: Date.now(), note };
+    },
+    restore: async (lab) => {
+      await lab.scale(0);
+      const mounted = join(lab.folder, "disk.mounted");
+      const onNode = (...command: string[]) =>
+        execute("nsenter", [`--target=${lab.nodeInit().pid}`, "--mount", "--", ...command]);
+      if ((await onNode("mountpoint", "-q", lab.volume)).status === 0) {
+        await lab.onNode("umount", lab.volume);
+        await lab.onNode(
+          "sh",
+          "-c",
+          `rm -rf ${lab.volume}/* && cp -a ${mounted}/. ${lab.volume}/ && rmdir ${lab.volume}/lost+found && sync -f ${lab.volume}`,
+        );
+        await until("the disk is free", async () => (await onNode("umount", mounted)).status === 0, 20_000);
+      }
+      rmSync(join(lab.folder, "disk"), { force: true });
+      await lab.scale(1);
+    },
+  };
+}
+
+export const storageFaults: Fault[] = [
+  refusal("the disk is not mounted", /has no marker volume\.identity/, async (lab) => {
+    // An empty directory where the mount point is, as when the RAID did not come up.
+    const empty = join(lab.folder, "mount-point");
+    mkdirSync(empty, { recursive: true });
+    await lab.onNode("mount", "--bind", empty, lab.volume);
+    return {
+      undo: async () => {
+        await lab.onNode("umount", lab.volume);
+      },
+      untouched: async () => {
+        assert.deepEqual(entries(empty), []);
+        const prepared = await preparation({ path: join(empty, "pgdata"), mount: empty, identity: IDENTITY });
+        assert.notEqual(prepared.status, 0);
+        assert.match(prepared.output, /is not mounted, so .* would be on another disk/);
+        assert.deepEqual(entries(empty), []);
+      },
+    };
+  }),
+  refusal("the whole volume was moved away", /has no marker volume\.identity/, async (lab) => {
+    const elsewhere = `${lab.volume}.moved`;
+    renameSync(lab.volume, elsewhere);
+    return Promise.resolve({
+      undo: async () => {
+        // The kubelet or the runtime made an empty one.
+        await until("the empty directory is free", () => removed(lab.volume), 10_000);
+        renameSync(elsewhere, lab.volume);
+      },
+      untouched: async () => {
+        assert.deepEqual(existsSync(lab.volume) ? entries(lab.volume) : [], []);
+        return Promise.resolve();
+      },
+    });
+  }),
+  refusal(
+    "the data directory was moved away",
+    /is missing and there is no permission to make a new one/,
+    async (lab) => {
+      const [there, elsewhere] = [join(lab.volume, "pgdata"), join(lab.volume, "pgdata.moved")];
+      renameSync(there, elsewhere);
+      return Promise.resolve({
+        undo: () => Promise.resolve(renameSync(elsewhere, there)),
+        untouched: () => {
+          assert.ok(!existsSync(there));
+          return Promise.resolve();
+        },
+      });
+    },
+  ),
+  refusal("the data directory is empty", /exists but holds no database/, async (lab) => {
+    const [there, elsewhere] = [join(lab.volume, "pgdata"), join(lab.volume, "pgdata.moved")];
+    renameSync(there, elsewhere);
+    mkdirSync(there);
+    return Promise.resolve({
+      undo: () => {
+        rmdirSync(there);
+        return Promise.resolve(renameSync(elsewhere, there));
+      },
+      untouched: () => Promise.resolve(assert.deepEqual(entries(there), [])),
+    });
+  }),
+  refusal(
+    "the directory belongs to another cluster",
+    /belongs to transcript-pipeline\/other, and this server is/,
+    async (lab) => {
+      const marker = join(lab.volume, "volume.identity");
+      const before = readFileSync(marker, "utf8");
+      writeFileSync(marker, "transcript-pipeline/other\n");
+      const names = entries(lab.volume);
+      return Promise.resolve({
+        undo: () => Promise.resolve(writeFileSync(marker, before)),
+        untouched: async () => {
+          assert.deepEqual(entries(lab.volume), names);
+          const prepared = await preparation({ path: lab.volume, identity: IDENTITY });
+          assert.notEqual(prepared.status, 0);
+          assert.match(prepared.output, /belongs to transcript-pipeline\/other, and this deployment is/);
+          assert.deepEqual(entries(lab.volume), names);
+        },
+      });
+    },
+  ),
+  fullDisk("a disk too full for tables, and room again", fillTables),
+  fullDisk("a disk too full for the write-ahead log, and room again", fillLog),
+];
+
+function removed(folder: string): boolean {
+  try {
+    if (existsSync(folder)) rmdirSync(folder);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EBUSY") return false;
+    throw error;
+  }
+}

@@ -1,0 +1,150 @@
+/** Deploying a stack of a test with the real engine and the pack, into files instead of a cluster. */
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { projectFile } from "../../tools/cli.ts";
+import { CommandFailed, run } from "../../tools/processes.ts";
+import { UNKNOWN } from "../../policy/values.ts";
+import { UNKNOWN_TEXT } from "./fixtures/unknown.ts";
+import type { Judged, Name } from "./stacks.ts";
+
+/** What a run of the CLI did. */
+export interface Outcome {
+  succeeded: boolean;
+  output: string;
+  /** Number of objects that reached the cluster's place. */
+  deployed: number;
+}
+
+/** The CLI on PATH, where npm's launcher does not count: it has no engine of its own. */
+export function engineOnPath(): string | undefined {
+  return (process.env.PATH ?? "")
+    .split(delimiter)
+    .filter((directory) => directory !== "" && !directory.endsWith(join("node_modules", ".bin")))
+    .map((directory) => join(directory, "pulumi"))
+    .find((file) => existsSync(file));
+}
+
+/** Runs of the CLI in directories of their own, with state that no other run sees. */
+export class Deployments {
+  readonly #command: string;
+  readonly #directory: string;
+  #runs = 0;
+
+  constructor(command: string, directory: string) {
+    this.#command = command;
+    this.#directory = directory;
+  }
+
+  async #cli(args: readonly string[], directory: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
+    // What went wrong stands on either stream.
+    const command = [
+      "-c",
+      'exec "$@" 2>&1',
+      "sh",
+      this.#command,
+      ...args,
+      "--non-interactive",
+      "--color",
+      "never",
+    ];
+    return run("sh", command, {
+      cwd: directory,
+      env: {
+        ...process.env,
+        PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+        PULUMI_BACKEND_URL: pathToFileURL(join(directory, "state")).href,
+        PULUMI_CONFIG_PASSPHRASE: "test",
+        NODE_COMPILE_CACHE: join(this.#directory, "compiled"),
+        KUBECONFIG: join(directory, "no-kubeconfig"),
+        ...env,
+      },
+    });
+  }
+
+  /** A project with an empty stack of each name, to be copied. */
+  async prepare(): Promise<void> {
+    const template = join(this.#directory, "template");
+    mkdirSync(join(template, "state"), { recursive: true });
+    mkdirSync(join(template, "rendered"));
+    writeFileSync(
+      join(template, "Pulumi.yaml"),
+      "name: transcript-pipeline\nmain: index.ts\nruntime: {name: nodejs, options: {packagemanager: npm, typescript: false}}\n",
+    );
+    writeFileSync(join(template, "package.json"), '{"type":"module","main":"index.ts"}\n');
+    writeFileSync(
+      join(template, "index.ts"),
+      `await import(${JSON.stringify(pathToFileURL(projectFile("test/policy/fixtures/registered.ts")).href)});\n`,
+    );
+    symlinkSync(projectFile("node_modules"), join(template, "node_modules"));
+    for (const name of ["dev", "prod"]) await this.#cli(["stack", "init", name], template);
+  }
+
+  #copyOfTemplate(): string {
+    const directory = mkdtempSync(join(this.#directory, `run-${++this.#runs}-`));
+    cpSync(join(this.#directory, "template"), directory, { recursive: true, verbatimSymlinks: true });
+    return directory;
+  }
+
+  /**
+   * Runs a command of the CLI over a stack.
+   *
+   * @param pack directory of the pack
+   * @param config the pack's configuration; undefined for none
+   */
+  async run(
+    command: readonly string[],
+    { name, resources, config }: Pick<Judged, "resources" | "name"> & { config: unknown },
+    pack = projectFile("policy"),
+  ): Promise<Outcome> {
+    const directory = this.#copyOfTemplate();
+    const registered = join(directory, "registered.json");
+    const packConfig = join(directory, "policy.json");
+    const plain = (_: string, value: unknown) => (value === UNKNOWN ? UNKNOWN_TEXT : value);
+    const renderTo = join(directory, "rendered");
+    writeFileSync(registered, JSON.stringify({ resources, renderTo }, plain));
+    if (config !== undefined) writeFileSync(packConfig, JSON.stringify(config));
+    const args = [...command, "--stack", name, "--policy-pack", pack];
+    if (config !== undefined) args.push("--policy-pack-config", packConfig);
+    const ended = await this.#cli(args, directory, { REGISTERED: registered }).then(
+      (output) => ({ succeeded: true, output }),
+      (error: unknown) => {
+        if (!(error instanceof CommandFailed)) throw error;
+        return { succeeded: false, output: error.output };
+      },
+    );
+    const deployed = readdirSync(renderTo, { recursive: true }).filter((file) =>
+      String(file).endsWith(".yaml"),
+    ).length;
+    return { ...ended, deployed };
+  }
+
+  /** Previews the project's own program, as it is committed. */
+  async previewProgram(name: Name, stackFile: string, packConfig: string): Promise<Outcome> {
+    const directory = this.#copyOfTemplate();
+    const ended = await this.#cli(
+      [
+        "preview",
+        "--cwd",
+        projectFile("."),
+        "--stack",
+        name,
+        "--config-file",
+        stackFile,
+        "--policy-pack",
+        projectFile("policy"),
+        "--policy-pack-config",
+        packConfig,
+      ],
+      directory,
+    ).then(
+      (output) => ({ succeeded: true, output }),
+      (error: unknown) => {
+        if (!(error instanceof CommandFailed)) throw error;
+        return { succeeded: false, output: error.output };
+      },
+    );
+    return { ...ended, deployed: 0 };
+  }
+}

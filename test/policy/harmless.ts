@@ -1,0 +1,66 @@
+/** Fields of the real resources of which no rule says anything when they are left out, by why none has to. */
+export const HARMLESS: readonly { pattern: RegExp; why: string }[] = [
+  { pattern: / (apiVersion|kind|metadata\/name|name)$/, why: "the API server refuses the object without it" },
+  { pattern: /^kubernetes /, why: "how the provider writes; what it must have, explicit-provider asks" },
+  { pattern: /^RandomPassword special$/, why: "more characters make a stronger password" },
+  {
+    pattern: / (metadata|spec\/template\/metadata)\/annotations(\/|$)/,
+    why: "told to tools; the server compares its identity itself",
+  },
+  {
+    pattern: /^ConfigMap data(\/|$)/,
+    why: "a script, a setting or a migration that is not there fails at once",
+  },
+  { pattern: /^Secret (stringData(\/|$)|type$)/, why: "a login that is not there fails at once" },
+  { pattern: /^Service spec(\/|$)/, why: "a Service that leads nowhere opens nothing" },
+  {
+    pattern:
+      /^PersistentVolume spec\/(capacity|claimRef\/apiVersion|hostPath|storageClassName|volumeMode)(\/|$)/,
+    why: "the API server refuses it, or the default is the same",
+  },
+  { pattern: /^PersistentVolumeClaim spec\/resources(\/|$)/, why: "the API server refuses the claim" },
+  {
+    pattern: /^StatefulSet spec\/(podManagementPolicy|replicas|selector|serviceName)(\/|$)/,
+    why: "refused, or one replica in order",
+  },
+  {
+    pattern: /^StatefulSet spec\/template\/metadata\/labels\/app$/,
+    why: "refused: the selector does not match",
+  },
+  { pattern: /^Job spec\/(backoffLimit|podFailurePolicy)(\/|$)/, why: "the deadline ends it all the same" },
+  {
+    pattern: /ontainers\/\d+\/(command|env|name|ports|imagePullPolicy|terminationMessagePolicy)(\/|$)/,
+    why: "the container fails, or says less",
+  },
+  {
+    pattern: /ontainers\/\d+\/(volumeMounts)(\/|$)/,
+    why: "the container fails; files of Secrets and ConfigMaps cannot be written anyway",
+  },
+  {
+    pattern: /Probe\/(exec\/command\/\d+|failureThreshold|periodSeconds|timeoutSeconds|initialDelaySeconds)$/,
+    why: "asked at another pace, or a probe that fails",
+  },
+  { pattern: /securityContext\/runAsNonRoot$/, why: "said twice: by the pod and by the container" },
+  {
+    pattern: /template\/spec\/securityContext\/(fsGroup|fsGroupChangePolicy|runAsGroup|runAsUser)$/,
+    why: "runAsNonRoot refuses root; files that cannot be read fail at once",
+  },
+  {
+    pattern: /template\/spec\/(tolerations|restartPolicy)$/,
+    why: "the pod is not scheduled, or the object refused",
+  },
+  {
+    pattern:
+      /template\/spec\/volumes\/\d+(\/name|\/configMap(\/name)?|\/secret\/secretName|\/persistentVolumeClaim\/claimName)?$/,
+    why: "refused: a mount has no volume, or a volume no source",
+  },
+  {
+    pattern: /template\/spec\/volumes\/\d+\/emptyDir\/medium$/,
+    why: "a small file on disk instead of in memory",
+  },
+  {
+    pattern: /^Job spec\/template\/spec\/(terminationGracePeriodSeconds|volumes|initContainers(\/0)?)$/,
+    why: "the Job fails, or is killed sooner when it is deleted",
+  },
+  { pattern: /template\/spec\/containers\/1$/, why: "without the sidecar the pod is never ready" },
+];

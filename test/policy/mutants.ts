@@ -1,0 +1,370 @@
+/** Weakening mutants of the real resources, made field by field. Nothing is random: the same ones every time. */
+import { podsOf } from "../../policy/pods.ts";
+import { objectsOf, type Resource } from "../../policy/resources.ts";
+import { isMap } from "../../policy/values.ts";
+import { copyOf, setAt } from "./stacks.ts";
+
+/** A weakened stack. */
+export interface Mutant {
+  name: string;
+  /** The stack that was weakened: the real one, or the real one in another kind. Its own violations do not count. */
+  before: readonly Resource[];
+  after: readonly Resource[];
+}
+
+const escaped = (part: string) => part.replaceAll("~", "~0").replaceAll("/", "~1");
+
+/** Pointers to everything in a value. */
+export function* pointersIn(value: unknown, path = ""): Generator<{ pointer: string; value: unknown }> {
+  if (path !== "") yield { pointer: path, value };
+  if (typeof value !== "object" || value === null) return;
+  for (const [name, entry] of Object.entries(value)) {
+    yield* pointersIn(entry, path === "" ? escaped(name) : `${path}/${escaped(name)}`);
+  }
+}
+
+/** A field that matters, and what weakens it beside leaving it out and misspelling it. */
+interface Weakness {
+  at: RegExp;
+  /** `<kind>` of the objects it is looked for in. */
+  kinds?: RegExp;
+  /** Values that are weaker, made from the real one. */
+  to?: (value: unknown) => unknown[];
+  /** Whether leaving it out is no weakening. */
+  optional?: boolean;
+}
+
+const TIMES = 100_000;
+const widened = (value: unknown) => {
+  const match = /^(\d+(?:\.\d+)?)(.*)$/.exec(String(value));
+  return match ? `${Number(match[1]) * TIMES}${match[2]}` : value;
+};
+const zero = (value: unknown) => String(value).replace(/^\d+(\.\d+)?/, "0");
+
+export const WEAKNESSES: readonly Weakness[] = [
+  { at: /^spec\/persistentVolumeReclaimPolicy$/, to: () => ["Delete", "Recycle", ""] },
+  { at: /^spec\/nodeAffinity(\/required(\/nodeSelectorTerms(\/0(\/matchExpressions)?)?)?)?$/ },
+  { at: /matchExpressions\/0\/values\/0$/, to: () => ["another-node-*"], optional: true },
+  { at: /matchExpressions\/0\/operator$/, to: () => ["NotIn", "Exists"] },
+  { at: /^spec\/claimRef(\/namespace|\/name)?$/ },
+  { at: /^spec\/accessModes$/, to: () => [["ReadWriteMany"], ["ReadOnlyMany"], []] },
+  { at: /^spec\/(storageClassName|volumeName)$/, kinds: /^PersistentVolumeClaim$/ },
+  { at: /^spec\/storageClassName$/, kinds: /^PersistentVolumeClaim$/, to: () => ["local-path"] },
+  {
+    at: /ontainers\/\d\/resources\/limits\/(memory|cpu)$/,
+    to: (value) => [zero(value), 0, "", "lots", widened(value)],
+  },
+  {
+    at: /ontainers\/\d\/resources\/requests\/(memory|cpu)$/,
+    to: (value) => [zero(value), 0, "", widened(value)],
+  },
+  { at: /ontainers\/\d\/resources(\/limits|\/requests)?$/, to: () => [{}] },
+  { at: /\/emptyDir\/sizeLimit$/, to: (value) => [zero(value), ""] },
+  { at: /\/nodeSelector$/, to: () => [{}, { "kubernetes.io/arch": "amd64" }] },
+  { at: /\/nodeSelector\/kubernetes.io~1hostname$/, to: () => ["another-node"] },
+  { at: /\/template\/spec\/securityContext$/, to: () => [{ runAsNonRoot: false }] },
+  { at: /\/template\/spec\/securityContext\/seccompProfile(\/type)?$/, to: () => ["Unconfined"] },
+  { at: /\/template\/spec\/securityContext\/runAsUser$/, to: () => [0], optional: true },
+  { at: /ontainers\/\d\/securityContext$/, to: () => [{}] },
+  { at: /\/securityContext\/runAsNonRoot$/, to: () => [false], optional: true },
+  { at: /\/allowPrivilegeEscalation$/, to: () => [true] },
+  { at: /\/readOnlyRootFilesystem$/, to: () => [false] },
+  { at: /\/capabilities(\/drop(\/0)?)?$/, to: () => [{ add: ["NET_ADMIN"] }] },
+  { at: /\/automountServiceAccountToken$/, to: () => [true] },
+  { at: /\/enableServiceLinks$/, to: () => [true] },
+  { at: /\/(liveness|readiness|startup)Probe(\/exec)?$/, to: () => [{}] },
+  {
+    at: /\/readinessProbe\/exec\/command$/,
+    kinds: /^StatefulSet$/,
+    to: (value) => (JSON.stringify(value).includes("pg_isready") ? [["pg_isready"]] : []),
+    optional: true,
+  },
+  { at: /\/startupProbe\/(failureThreshold|periodSeconds)$/, to: () => [0], optional: true },
+  { at: /\/terminationGracePeriodSeconds$/, kinds: /^StatefulSet$/, to: () => [0, 30] },
+  {
+    at: /ontainers\/\d\/image$/,
+    to: (value) => [String(value).replace(/:[^:]*$/, ":latest"), String(value).replace(/:[^:]*$/, "")],
+  },
+  { at: /\/secret\/defaultMode$/, to: () => [0o644, 0o777, 0o404] },
+  { at: /^spec\/activeDeadlineSeconds$/, to: () => [0] },
+  { at: /^spec\/replicas$/, kinds: /^StatefulSet$/, to: () => [2, 100], optional: true },
+  {
+    at: /^spec\/type$/,
+    kinds: /^Service$/,
+    to: () => ["NodePort", "LoadBalancer", "ExternalName"],
+    optional: true,
+  },
+  { at: /^metadata\/namespace$/, to: () => ["default", "", "kube-system"] },
+  { at: /^metadata\/labels$/, to: () => [{}] },
+  { at: /^metadata\/labels\/app\.kubernetes\.io~1/, to: () => [""] },
+  {
+    at: /^metadata\/labels\/pod-security\.kubernetes\.io~1(enforce|warn|audit)$/,
+    to: () => ["privileged", "baseline"],
+  },
+  { at: /\/volumes\/0\/persistentVolumeClaim$/ },
+  { at: /containers\/0\/volumeMounts\/0\/mountPath$/, kinds: /^StatefulSet$/, to: () => ["/data"] },
+  {
+    at: /^data\/pg_hba\.conf$/,
+    to: (value) => [
+      String(value).replaceAll("scram-sha-256", "trust"),
+      String(value).replaceAll("scram-sha-256", "md5"),
+      String(value).replaceAll("scram-sha-256", "password"),
+      String(value).replace("peer map=server_pod", "trust"),
+    ],
+    optional: true,
+  },
+  {
+    at: /^data\/postgresql\.conf$/,
+    to: (value) => [
+      ...[
+        "fsync = off",
+        "full_page_writes = off",
+        "synchronous_commit = 'off'",
+        "shared_buffers = 900GB",
+        "password_encryption = md5",
+      ].map((line) => `${String(value)}${line}\n`),
+    ],
+    optional: true,
+  },
+  {
+    at: /^data\/01-extensions\.sql$/,
+    to: (value) => [`${String(value)}ALTER ROLE a PASSWORD 'correct horse';\n`],
+    optional: true,
+  },
+  { at: /^length$/, to: () => [8, 0] },
+];
+
+/** Where a pod-level weakness is added rather than changed. */
+const ADDITIONS: readonly { name: string; pointer: string; value: unknown }[] = [
+  ...["hostNetwork", "hostPID", "hostIPC"].map((name) => ({ name, pointer: name, value: true })),
+  { name: "nodeName", pointer: "nodeName", value: "another-node" },
+  { name: "hostPath", pointer: "volumes/0", value: { name: "data", hostPath: { path: "/mnt" } } },
+  { name: "emptyDir", pointer: "volumes/0", value: { name: "data", emptyDir: { sizeLimit: "1Gi" } } },
+  { name: "privileged", pointer: "containers/0/securityContext/privileged", value: true },
+  { name: "hostPort", pointer: "containers/0/ports", value: [{ containerPort: 5432, hostPort: 5432 }] },
+  { name: "GPU", pointer: "containers/0/resources/limits/nvidia.com~1gpu", value: 1 },
+  { name: "password", pointer: "containers/0/env/9", value: { name: "PGPASSWORD", value: "hunter2hunter2" } },
+  { name: "capability", pointer: "containers/0/securityContext/capabilities/add", value: ["SYS_PTRACE"] },
+  { name: "procMount", pointer: "containers/0/securityContext/procMount", value: "Unmasked" },
+  { name: "sysctl", pointer: "securityContext/sysctls", value: [{ name: "kernel.sem", value: "1" }] },
+  {
+    name: "token",
+    pointer: "volumes/8",
+    value: { name: "tmp", projected: { sources: [{ serviceAccountToken: { path: "t" } }] } },
+  },
+];
+
+function valueAt(target: unknown, pointer: string): unknown {
+  return pointer
+    .split("/")
+    .reduce<unknown>(
+      (value, part) =>
+        (value as Record<string, unknown> | undefined)?.[part.replaceAll("~1", "/").replaceAll("~0", "~")],
+      target,
+    );
+}
+
+/** The ways in which a value is weakened, as functions that do it. */
+function* weakenings(
+  inputs: Record<string, unknown>,
+  kind: string,
+): Generator<{ how: string; apply: (inputs: Record<string, unknown>) => void }> {
+  for (const { pointer, value } of pointersIn(inputs)) {
+    for (const { at, kinds, to = () => [], optional } of WEAKNESSES) {
+      if (!at.test(pointer) || (kinds && !kinds.test(kind))) continue;
+      if (!optional) {
+        yield { how: `drop ${pointer}`, apply: (target) => setAt(target, pointer, undefined) };
+        if (!/\/\d+$/.test(pointer)) {
+          yield {
+            how: `rename ${pointer}`,
+            apply: (target) => {
+              const moved = valueAt(target, pointer);
+              setAt(target, pointer, undefined);
+              setAt(target, `${pointer}x`, moved);
+            },
+          };
+        }
+      }
+      for (const weaker of to(value)) {
+        yield {
+          how: `${pointer} to ${JSON.stringify(weaker)?.slice(-60)}`,
+          apply: (target) => setAt(target, pointer, weaker),
+        };
+      }
+    }
+  }
+}
+
+/** Each field of the real resources weakened where it stands. */
+export function* mutantsInPlace(
+  stack: readonly Resource[],
+  { patchesAndLists }: { patchesAndLists: boolean },
+): Generator<Mutant> {
+  for (const resource of stack) {
+    const object = objectsOf(resource)[0];
+    const kind = object?.kind ?? resource.type.split(":").at(-1) ?? "";
+    if (!object && !resource.type.startsWith("random:")) continue;
+    const mutant = (how: string, change: (resource: Resource) => void): Mutant => {
+      const weakened = copyOf(resource);
+      change(weakened);
+      const after = stack.map((other) => (other === resource ? weakened : other));
+      return { name: `${kind}/${resource.name}: ${how}`, before: stack, after };
+    };
+    for (const { how, apply } of weakenings(resource.inputs, kind)) {
+      yield mutant(how, ({ inputs }) => apply(inputs));
+    }
+    if (object && podsOf(object).length > 0) {
+      for (const { name, pointer, value } of ADDITIONS) {
+        // The Job has no data volume to take away.
+        if (kind !== "StatefulSet" && pointer === "volumes/0" && name === "emptyDir") continue;
+        yield mutant(`add ${name}`, ({ inputs }) => setAt(inputs, `spec/template/spec/${pointer}`, value));
+      }
+    }
+    if (kind === "Secret") {
+      yield mutant("kept in plain text", (weakened) => (weakened.secretOutputs = []));
+      yield mutant("a placeholder", ({ inputs }) =>
+        setAt(inputs, "stringData/POSTGRES_PASSWORD", "CHANGE_ME_BEFORE_DEPLOY"),
+      );
+      yield mutant("as a ConfigMap", (weakened) => {
+        weakened.type = "kubernetes:core/v1:ConfigMap";
+        weakened.inputs.kind = "ConfigMap";
+        weakened.inputs.data = { ...(weakened.inputs.stringData as object) };
+        delete weakened.inputs.stringData;
+      });
+    }
+    if (kind === "Job") yield mutant("no dependency", (weakened) => (weakened.dependencies = []));
+    if (!object || !patchesAndLists) continue;
+    for (const as of ["Patch", "List"] as const) {
+      const other = extra(resource, as);
+      const before = [...stack, other];
+      for (const { how, apply } of weakenings(resource.inputs, kind)) {
+        // A Patch leaves alone what it does not name; a second ConfigMap is no server's configuration.
+        if (as === "Patch" && /^(drop |rename )?(metadata|data)/.test(how)) continue;
+        if (/shared_buffers/.test(how)) continue;
+        const added = copyOf(other);
+        apply(as === "List" ? ((added.inputs.items as Record<string, unknown>[])[0] ?? {}) : added.inputs);
+        yield { name: `${kind}${as}/${resource.name}: ${how}`, before, after: [...stack, added] };
+      }
+    }
+  }
+}
+
+/** The same object once more, under another name, as a Patch or in a List. */
+function extra(resource: Resource, as: "Patch" | "List"): Resource {
+  const copy = copyOf(resource);
+  setAt(copy.inputs, "metadata/name", `other-${resource.name}`);
+  return {
+    ...copy,
+    type: `${resource.type}${as}`,
+    urn: `${resource.urn}-${as}`,
+    name: `other-${resource.name}`,
+    inputs:
+      as === "Patch"
+        ? copy.inputs
+        : {
+            apiVersion: copy.inputs.apiVersion,
+            kind: `${String(copy.inputs.kind)}List`,
+            items: [copy.inputs],
+          },
+  };
+}
+
+/** Another kind with the pod of a StatefulSet in it: its type, and the path to the pod's spec. */
+const KINDS: Readonly<Record<string, { type: string; path: string; around: Record<string, unknown> }>> = {
+  Deployment: {
+    type: "apps/v1:Deployment",
+    path: "spec/template",
+    around: { spec: { replicas: 1, strategy: { type: "Recreate" } } },
+  },
+  DaemonSet: { type: "apps/v1:DaemonSet", path: "spec/template", around: {} },
+  ReplicaSet: { type: "apps/v1:ReplicaSet", path: "spec/template", around: { spec: { replicas: 1 } } },
+  ReplicationController: {
+    type: "core/v1:ReplicationController",
+    path: "spec/template",
+    around: { spec: { replicas: 1 } },
+  },
+  Pod: { type: "core/v1:Pod", path: "", around: {} },
+  Job: { type: "batch/v1:Job", path: "spec/template", around: { spec: { activeDeadlineSeconds: 60 } } },
+  CronJob: {
+    type: "batch/v1:CronJob",
+    path: "spec/jobTemplate/spec/template",
+    around: { spec: { concurrencyPolicy: "Forbid", jobTemplate: { spec: { activeDeadlineSeconds: 60 } } } },
+  },
+  StatefulSetPatch: { type: "apps/v1:StatefulSetPatch", path: "spec/template", around: {} },
+  DeploymentList: { type: "apps/v1:DeploymentList", path: "items/0/spec/template", around: {} },
+  Rollout: { type: "argoproj.io/v1alpha1:Rollout", path: "spec/template", around: {} },
+};
+
+/** Where a container of the pod is moved to. */
+const PLACES = ["containers", "initContainers", "sidecars"] as const;
+
+/** What is weakened of a container, wherever it has been moved to. */
+const CONTAINER_WEAKENINGS: readonly { pointer: string; value?: unknown; long?: boolean }[] = [
+  { pointer: "resources" },
+  { pointer: "resources/limits/memory" },
+  { pointer: "resources/limits/cpu", value: "0" },
+  { pointer: "resources/requests/memory", value: "99Ti" },
+  { pointer: "securityContext" },
+  { pointer: "securityContext/privileged", value: true },
+  { pointer: "securityContext/readOnlyRootFilesystem" },
+  { pointer: "securityContext/capabilities/drop", value: [] },
+  { pointer: "securityContext/runAsUser", value: 0 },
+  { pointer: "image", value: "pgvector/pgvector:latest" },
+  { pointer: "env/8", value: { name: "API_TOKEN", value: "hunter2hunter2" } },
+  { pointer: "resources/limits/nvidia.com~1gpu", value: 1 },
+  { pointer: "readinessProbe", long: true },
+];
+
+/** A weakened container in each place of each kind. */
+export function* mutantsElsewhere(stack: readonly Resource[]): Generator<Mutant> {
+  const template = stack.find(({ type }) => type.endsWith(":StatefulSet"))?.inputs;
+  const pod = copyOf((template?.spec as Record<string, Record<string, unknown>>).template);
+  const sidecar = ((pod?.spec as Record<string, unknown>).containers as Record<string, unknown>[])[1];
+  for (const [kind, { type, path, around }] of Object.entries(KINDS)) {
+    for (const place of PLACES) {
+      const body = copyOf(around);
+      const name = "moved";
+      // The second container, so that the server's own rules do not speak for it.
+      const moved = {
+        ...copyOf(sidecar),
+        name: "moved",
+        ...(place === "sidecars" && { restartPolicy: "Always" }),
+      };
+      const target = copyOf(pod) as Record<string, Record<string, unknown>>;
+      const list = place === "containers" ? "containers" : "initContainers";
+      (target.spec ??= {})[list] = [...((target.spec[list] as unknown[] | undefined) ?? []), moved];
+      const index = (target.spec[list] as unknown[]).length - 1;
+      const metadata = {
+        name,
+        namespace: "transcript-pipeline",
+        labels: template?.metadata && isMap(template.metadata) ? template.metadata.labels : {},
+      };
+      if (path === "") Object.assign(body, { metadata, spec: target.spec });
+      else setAt(body, path, target);
+      if (path.startsWith("items")) setAt(body, "items/0/metadata", metadata);
+      else body.metadata = metadata;
+      const base = path === "" ? "spec" : `${path}/spec`;
+      if (path.startsWith("items")) body.items = [(body.items as Record<string, unknown>)["0"]];
+      const resource: Resource = {
+        urn: `urn:pulumi:prod::transcript-pipeline::kubernetes:${type}::${name}`,
+        type: `kubernetes:${type}`,
+        name,
+        inputs: { kind: type.split(":")[1], ...body },
+        protect: true,
+        secretOutputs: [],
+        dependencies: [],
+      };
+      const before = [...stack, resource];
+      for (const { pointer, value, long } of CONTAINER_WEAKENINGS) {
+        if (long && (place === "initContainers" || kind === "Job" || kind === "CronJob")) continue;
+        const added = copyOf(resource);
+        setAt(added.inputs, `${base}/${list}/${index}/${pointer}`, value);
+        yield {
+          name: `${kind}, ${place}: ${pointer} ${value === undefined ? "dropped" : `to ${JSON.stringify(value)}`}`,
+          before,
+          after: [...stack, added],
+        };
+      }
+    }
+  }
+}

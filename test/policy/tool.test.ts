@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { projectFile } from "../../tools/cli.ts";
+import { CommandFailed, run } from "../../tools/processes.ts";
+
+/** Exit status and output of the tool. */
+async function policy(...args: string[]): Promise<{ status: number | null; output: string }> {
+  try {
+    const output = await run("sh", [
+      "-c",
+      'exec node "$@" 2>&1',
+      "sh",
+      projectFile("tools/policy.ts"),
+      ...args,
+    ]);
+    return { status: 0, output };
+  } catch (error) {
+    if (error instanceof CommandFailed) return { status: error.status, output: error.output };
+    throw error;
+  }
+}
+
+describe("npm run policy", function () {
+  this.timeout(120_000);
+  let directory: string;
+  before(() => {
+    directory = mkdtempSync(join(tmpdir(), "policy-tool-"));
+  });
+  after(() => rmSync(directory, { recursive: true }));
+
+  /** A changed copy of one of the project's files. */
+  function copyOf(file: string, change: (text: string) => string): string {
+    const copy = join(directory, file.replaceAll("/", "-"));
+    writeFileSync(copy, change(readFileSync(projectFile(file), "utf8")));
+    return copy;
+  }
+
+  it("ends with 0 for dev as it is committed", async () => {
+    const { status, output } = await policy("--stack", "dev");
+    assert.equal(status, 0, output);
+    assert.match(output, /dev: \d+ resources, \d+ rules, 0 mandatory/);
+  });
+
+  it("ends with 1, and says which rule, which resource, why and what to write instead", async () => {
+    const file = copyOf("Pulumi.prod.yaml", (text) => text.replace("hostname: gen8", "hostname: rack2"));
+    const { status, output } = await policy("--stack", "prod", "--config-file", file);
+    assert.equal(status, 1);
+    assert.match(
+      output,
+      /✖ volume-pinned \(mandatory\): PersistentVolume\/postgres-pv\n {2}Who .*\n {2}Why: .*rack2.*\n {2}Instead: .*gen8/,
+    );
+  });
+
+  it("ends with 1 without a configuration that it can read", async () => {
+    const missing = await policy("--stack", "dev", "--policy-config", join(directory, "none.json"));
+    assert.equal(missing.status, 1);
+    assert.match(missing.output, /none\.json cannot be read/);
+    const empty = await policy(
+      "--stack",
+      "dev",
+      "--policy-config",
+      copyOf("policy/config.dev.json", () => "{}"),
+    );
+    assert.equal(empty.status, 1);
+    assert.match(empty.output, /volume-pinned\.node is missing/);
+  });
+
+  it("ends with 1 when a rule is switched off instead of waived", async () => {
+    const file = copyOf("policy/config.dev.json", (text) =>
+      text.replace(
+        '"volume-pinned": {',
+        '"volume-retained": { "enforcementLevel": "disabled" }, "volume-pinned": {',
+      ),
+    );
+    const { status, output } = await policy("--stack", "dev", "--policy-config", file);
+    assert.equal(status, 1);
+    assert.match(output, /volume-retained\.enforcementLevel is "disabled"; write a waiver instead/);
+  });
+
+  it("ends with 2 and its usage without a stack", async () => {
+    const { status, output } = await policy();
+    assert.equal(status, 2);
+    assert.match(output, /usage: npm run policy/);
+  });
+});

@@ -1,0 +1,483 @@
+/** Changes of the real resources that keep to every rule. */
+import { UNKNOWN } from "../../policy/values.ts";
+import {
+  add,
+  type Change,
+  decentDeployment,
+  decentPod,
+  drop,
+  edit,
+  labels,
+  metadata,
+  set,
+  setAt,
+} from "./stacks.ts";
+
+/** A change that nobody must be stopped for. */
+export interface Variation {
+  name: string;
+  change: Change;
+  /** What it takes in the pack's configuration. */
+  config?: Record<string, Record<string, unknown>>;
+}
+
+const PV = "PersistentVolume/postgres-pv";
+const PVC = "PersistentVolumeClaim/postgres-pvc";
+const SET = "StatefulSet/postgres";
+const JOB = "Job/postgres-init";
+const CONF = "ConfigMap/postgres-config";
+const POD = "spec/template/spec";
+const SERVER = `${POD}/containers/0`;
+
+const both =
+  (...changes: Change[]): Change =>
+  (resources) => {
+    for (const change of changes) change(resources);
+  };
+const deployment = (
+  name: string,
+  mutate: (body: Record<string, unknown>) => void = () => undefined,
+): Change => {
+  const body = decentDeployment(name);
+  mutate(body);
+  return add("kubernetes:apps/v1:Deployment", body);
+};
+const kind = (type: string, name: string, spec: Record<string, unknown>) =>
+  add(`kubernetes:${type}`, { metadata: metadata(name), spec });
+const template = () => ({ metadata: { labels }, spec: decentPod() });
+const job = () => ({ metadata: { labels }, spec: { ...decentPod(), restartPolicy: "Never" } });
+const setting = (line: string): Variation => ({
+  name: `the setting ${line}`,
+  change: edit(CONF, ({ inputs }) => {
+    const data = inputs.data as Record<string, string>;
+    data["postgresql.conf"] += `${line}\n`;
+  }),
+});
+const hba = (line: string): Variation => ({
+  name: `the line ${line}`,
+  change: edit(CONF, ({ inputs }) => {
+    const data = inputs.data as Record<string, string>;
+    data["pg_hba.conf"] += `${line}\n`;
+  }),
+});
+const variable = (name: string, entry: Record<string, unknown>): Variation => ({
+  name: `the variable ${name}`,
+  change: set(SET, `${SERVER}/env/3`, { name, ...entry }),
+});
+
+export const VARIATIONS: readonly Variation[] = [
+  {
+    name: "another PV source",
+    change: both(drop(PV, "spec/hostPath"), set(PV, "spec/local", { path: "/mnt/raid10/pgdata" })),
+  },
+  {
+    name: "a CSI source",
+    change: both(
+      drop(PV, "spec/hostPath"),
+      set(PV, "spec/csi", { driver: "zfs.csi.openebs.io", volumeHandle: "v" }),
+    ),
+  },
+  {
+    name: "ReadWriteOncePod",
+    change: both(
+      set(PV, "spec/accessModes", ["ReadWriteOncePod"]),
+      set(PVC, "spec/accessModes", ["ReadWriteOncePod"]),
+    ),
+  },
+  { name: "a larger volume", change: set(PV, "spec/capacity/storage", "2Ti") },
+  {
+    name: "a second condition on the node",
+    change: set(PV, "spec/nodeAffinity/required/nodeSelectorTerms/0/matchExpressions/1", {
+      key: "raid",
+      operator: "Exists",
+    }),
+  },
+  {
+    name: "a retained class",
+    change: add("kubernetes:storage.k8s.io/v1:StorageClass", {
+      metadata: metadata("kept"),
+      provisioner: "p",
+      reclaimPolicy: "Retain",
+    }),
+  },
+  {
+    name: "a claim on a retained class",
+    change: add("kubernetes:core/v1:PersistentVolumeClaim", {
+      metadata: metadata("more"),
+      spec: { storageClassName: "kept", accessModes: ["ReadWriteOnce"] },
+    }),
+    config: { "claim-on-retained-volume": { retainedClasses: ["kept"] } },
+  },
+  {
+    name: "claims kept, said aloud",
+    change: set(SET, "spec/persistentVolumeClaimRetentionPolicy", {
+      whenDeleted: "Retain",
+      whenScaled: "Retain",
+    }),
+  },
+  { name: "no replicas", change: set(SET, "spec/replicas", 0) },
+  { name: "OrderedReady", change: drop(SET, "spec/podManagementPolicy") },
+  {
+    name: "a volumes' names not known yet",
+    change: set(SET, `${POD}/volumes/0/persistentVolumeClaim/claimName`, UNKNOWN),
+  },
+  { name: "a namespace not known yet", change: set(SET, "metadata/namespace", UNKNOWN) },
+  { name: "a Secret not known yet", change: set("Secret/postgres-secret", "stringData", UNKNOWN) },
+  { name: "an image not known yet", change: set(JOB, `${POD}/containers/0/image`, UNKNOWN) },
+  { name: "CPUs as a number", change: set(JOB, `${POD}/containers/0/resources/limits/cpu`, 2) },
+  { name: "CPUs in thousandths", change: set(SET, `${SERVER}/resources/requests/cpu`, "100m") },
+  { name: "half a CPU", change: set(SET, `${SERVER}/resources/requests/cpu`, "0.1") },
+  {
+    name: "requests at their limits",
+    change: edit(JOB, ({ inputs }) =>
+      setAt(inputs, `${POD}/containers/0/resources`, {
+        requests: { cpu: "100m", memory: "128Mi" },
+        limits: { cpu: "100m", memory: "128Mi" },
+      }),
+    ),
+  },
+  { name: "decimal memory", change: set(JOB, `${POD}/containers/0/resources/limits/memory`, "300M") },
+  {
+    name: "limits on ephemeral storage",
+    change: set(JOB, `${POD}/containers/0/resources/limits/ephemeral-storage`, "1Gi"),
+  },
+  { name: "a smaller /dev/shm", change: set(SET, `${POD}/volumes/7/emptyDir/sizeLimit`, "96Mi") },
+  { name: "a disk emptyDir of some size", change: set(SET, `${POD}/volumes/8/emptyDir/sizeLimit`, "10Gi") },
+  {
+    name: "the node by affinity",
+    change: edit(JOB, ({ inputs }) => {
+      const pod =
+        (inputs.spec as Record<string, Record<string, Record<string, Record<string, unknown>>>>).template
+          ?.spec ?? {};
+      const values = Object.values(pod.nodeSelector ?? {});
+      delete pod.nodeSelector;
+      pod.affinity = {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [
+              { matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values }] },
+            ],
+          },
+        },
+      };
+    }),
+  },
+  { name: "another label of the node", change: set(SET, `${POD}/nodeSelector/raid`, "yes") },
+  { name: "a toleration", change: set(SET, `${POD}/tolerations`, [{ key: "gpu", operator: "Exists" }]) },
+  { name: "a priority", change: set(SET, `${POD}/priorityClassName`, "database") },
+  {
+    name: "a declared GPU",
+    change: deployment("transcriber", (body) =>
+      setAt(body, `${POD}/containers/0/resources/limits/nvidia.com~1gpu`, 1),
+    ),
+    config: { "gpu-declared": { workloads: ["Deployment/transcriber"] } },
+  },
+  {
+    name: "a declared token",
+    change: deployment("operator", (body) => setAt(body, `${POD}/automountServiceAccountToken`, true)),
+    config: { "no-token": { workloads: ["Deployment/operator"] } },
+  },
+  {
+    name: "a ServiceAccount without a token",
+    change: add("kubernetes:core/v1:ServiceAccount", {
+      metadata: metadata("sa"),
+      automountServiceAccountToken: false,
+    }),
+  },
+  { name: "the container says non-root", change: drop(SET, `${POD}/securityContext/runAsNonRoot`) },
+  { name: "the pod says non-root", change: drop(SET, `${SERVER}/securityContext/runAsNonRoot`) },
+  {
+    name: "seccomp of the container",
+    change: set(SET, `${SERVER}/securityContext/seccompProfile`, {
+      type: "Localhost",
+      localhostProfile: "p",
+    }),
+  },
+  {
+    name: "NET_BIND_SERVICE",
+    change: set(JOB, `${POD}/containers/0/securityContext/capabilities/add`, ["NET_BIND_SERVICE"]),
+  },
+  { name: "another user", change: set(JOB, `${POD}/securityContext/runAsUser`, 70) },
+  {
+    name: "AppArmor",
+    change: set(SET, `${POD}/securityContext/appArmorProfile`, { type: "RuntimeDefault" }),
+  },
+  {
+    name: "a safe sysctl",
+    change: set(SET, `${POD}/securityContext/sysctls`, [
+      { name: "net.ipv4.tcp_keepalive_time", value: "60" },
+    ]),
+  },
+  {
+    name: "SELinux",
+    change: set(SET, `${POD}/securityContext/seLinuxOptions`, { type: "container_t", level: "s0" }),
+  },
+  { name: "hostNetwork false", change: set(SET, `${POD}/hostNetwork`, false) },
+  {
+    name: "a projected Secret",
+    change: set(SET, `${POD}/volumes/3`, {
+      name: "owner-credentials",
+      projected: { defaultMode: 0o440, sources: [{ secret: { name: "postgres-secret" } }] },
+    }),
+  },
+  { name: "a tighter mode", change: set(SET, `${POD}/volumes/3/secret/defaultMode`, 0o400) },
+  {
+    name: "a mode for each item",
+    change: set(SET, `${POD}/volumes/3/secret`, {
+      secretName: "s",
+      items: [{ key: "k", path: "p", mode: 0o440 }],
+    }),
+  },
+  { name: "a tcpSocket probe", change: set(SET, `${SERVER}/livenessProbe`, { tcpSocket: { port: 5432 } }) },
+  {
+    name: "a gRPC probe",
+    change: deployment("grpc", (body) =>
+      setAt(body, `${POD}/containers/0/livenessProbe`, { grpc: { port: 1 } }),
+    ),
+  },
+  { name: "a longer grace period", change: set(SET, `${POD}/terminationGracePeriodSeconds`, 3600) },
+  {
+    name: "a digest",
+    change: set(SET, `${SERVER}/image`, `pgvector/pgvector:0.8.6-pg16-bookworm@sha256:${"0".repeat(64)}`),
+  },
+  {
+    name: "a registry with a port",
+    change: set(SET, `${SERVER}/image`, `registry.lan:5000/pgvector/pgvector:0.8.6@sha256:${"0".repeat(64)}`),
+  },
+  { name: "a shorter deadline", change: set(JOB, "spec/activeDeadlineSeconds", 60) },
+  { name: "no retries", change: set(JOB, "spec/backoffLimit", 0) },
+  { name: "an API", change: deployment("api") },
+  { name: "an API of three", change: deployment("api", (body) => setAt(body, "spec/replicas", 3)) },
+  {
+    name: "an API that waits in an init container",
+    change: deployment("api", (body) =>
+      setAt(body, `${POD}/initContainers`, [
+        {
+          ...(((body.spec as Record<string, Record<string, Record<string, unknown[]>>>).template?.spec
+            ?.containers ?? [])[0] as object),
+          name: "wait",
+          livenessProbe: undefined,
+          readinessProbe: undefined,
+        },
+      ]),
+    ),
+  },
+  {
+    name: "a DaemonSet",
+    change: kind("apps/v1:DaemonSet", "exporter", { selector: {}, template: template() }),
+  },
+  {
+    name: "a CronJob",
+    change: kind("batch/v1:CronJob", "nightly", {
+      schedule: "0 3 * * *",
+      concurrencyPolicy: "Forbid",
+      jobTemplate: { spec: { activeDeadlineSeconds: 3600, template: job() } },
+    }),
+  },
+  { name: "a Job", change: kind("batch/v1:Job", "once", { activeDeadlineSeconds: 60, template: job() }) },
+  { name: "a Pod", change: add("kubernetes:core/v1:Pod", { metadata: metadata("pod"), spec: decentPod() }) },
+  { name: "a ReplicaSet", change: kind("apps/v1:ReplicaSet", "rs", { template: template() }) },
+  {
+    name: "a ReplicationController",
+    change: kind("core/v1:ReplicationController", "rc", { template: template() }),
+  },
+  {
+    name: "a DeploymentList",
+    change: add("kubernetes:apps/v1:DeploymentList", {
+      items: [{ kind: "Deployment", ...decentDeployment("l1") }, decentDeployment("l2")],
+    }),
+  },
+  {
+    name: "a ConfigMapList",
+    change: add("kubernetes:core/v1:ConfigMapList", {
+      items: [{ metadata: metadata("c"), data: { a: "b" } }],
+    }),
+  },
+  {
+    name: "a label by Patch",
+    change: add("kubernetes:apps/v1:StatefulSetPatch", {
+      metadata: { name: "postgres", namespace: "transcript-pipeline", labels: { tier: "data" } },
+    }),
+  },
+  {
+    name: "replicas by Patch",
+    change: add("kubernetes:apps/v1:DeploymentPatch", {
+      metadata: { name: "api", namespace: "transcript-pipeline" },
+      spec: { replicas: 2 },
+    }),
+  },
+  {
+    name: "a namespace's label by Patch",
+    change: add("kubernetes:core/v1:NamespacePatch", {
+      metadata: { name: "transcript-pipeline", labels: { team: "media" } },
+    }),
+  },
+  {
+    name: "a retained volume by Patch",
+    change: add("kubernetes:core/v1:PersistentVolumePatch", {
+      metadata: { name: "postgres-pv", labels: { a: "b" } },
+    }),
+  },
+  {
+    name: "a chart as a component",
+    change: add("kubernetes:helm.sh/v4:Chart", { metadata: {} }, { inputs: {} }),
+  },
+  {
+    name: "a YAML file as a component",
+    change: add("kubernetes:yaml/v2:ConfigFile", {}, { inputs: { file: "x.yaml" } }),
+  },
+  {
+    name: "a Service inside the cluster",
+    change: kind("core/v1:Service", "api", { selector: { app: "api" }, ports: [{ port: 80 }] }),
+  },
+  {
+    name: "a headless Service",
+    change: kind("core/v1:Service", "peers", { clusterIP: "None", ports: [{ port: 80 }] }),
+  },
+  {
+    name: "a declared Service outside",
+    change: kind("core/v1:Service", "web", {
+      type: "LoadBalancer",
+      selector: { app: "web" },
+      ports: [{ port: 443, targetPort: 8443 }],
+    }),
+    config: { "not-exposed": { exposed: ["Service/web", "Ingress/web"] } },
+  },
+  {
+    name: "a declared Ingress",
+    change: kind("networking.k8s.io/v1:Ingress", "web", {
+      rules: [
+        {
+          host: "h",
+          http: { paths: [{ path: "/", backend: { service: { name: "web", port: { number: 80 } } } }] },
+        },
+      ],
+    }),
+    config: { "not-exposed": { exposed: ["Service/web", "Ingress/web"] } },
+  },
+  {
+    name: "a NetworkPolicy",
+    change: kind("networking.k8s.io/v1:NetworkPolicy", "db", {
+      podSelector: { matchLabels: { app: "postgres" } },
+      policyTypes: ["Ingress"],
+      ingress: [{ from: [{ podSelector: {} }] }],
+    }),
+  },
+  {
+    name: "a NetworkPolicy for all pods",
+    change: kind("networking.k8s.io/v1:NetworkPolicy", "all", {
+      podSelector: {},
+      policyTypes: ["Ingress", "Egress"],
+      ingress: [{ from: [{ namespaceSelector: {} }] }],
+    }),
+  },
+  {
+    name: "a NetworkPolicy by expression",
+    change: kind("networking.k8s.io/v1:NetworkPolicy", "db2", {
+      podSelector: { matchExpressions: [{ key: "app", operator: "In", values: ["postgres", "api"] }] },
+      ingress: [{ from: [{ podSelector: {} }] }],
+    }),
+  },
+  {
+    name: "a fixed version of the standard",
+    change: set(
+      "Namespace/transcript-pipeline",
+      "metadata/labels/pod-security.kubernetes.io~1enforce-version",
+      "v1.36",
+    ),
+  },
+  { name: "more labels", change: set("Namespace/transcript-pipeline", "metadata/labels/team", "media") },
+  { name: "more annotations", change: set(SET, "metadata/annotations/example.com~1note", "see the runbook") },
+  {
+    name: "a Role",
+    change: add("kubernetes:rbac.authorization.k8s.io/v1:Role", { metadata: metadata("r"), rules: [] }),
+  },
+  {
+    name: "a ClusterRole",
+    change: add("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", {
+      metadata: { name: "cr", labels },
+      rules: [],
+    }),
+  },
+  {
+    name: "a Secret of another sort",
+    change: add("kubernetes:core/v1:Secret", {
+      metadata: metadata("tls"),
+      type: "kubernetes.io/tls",
+      data: { "tls.crt": "LS0=", "tls.key": Buffer.from("a key that is long enough").toString("base64") },
+    }),
+  },
+  { name: "a longer password", change: set("RandomPassword/postgres-credentials-owner", "length", 64) },
+  {
+    name: "a password with all characters",
+    change: set("RandomPassword/postgres-credentials-owner", "special", true),
+  },
+  {
+    name: "a random name",
+    change: add("random:index/randomString:RandomString", { length: 4 }, { name: "suffix" }),
+  },
+  {
+    name: "a command on the node",
+    change: add("command:remote:Command", {
+      connection: { host: "h", hostKey: "ssh-ed25519 AAAA" },
+      create: "true",
+    }),
+  },
+  {
+    name: "a command with another key",
+    change: add("command:remote:Command", {
+      connection: {
+        host: "h",
+        hostKey: "ecdsa-sha2-nistp256 AAAA=",
+        proxy: { host: "p", hostKey: "ssh-rsa AAAA" },
+      },
+    }),
+  },
+  {
+    name: "a command whose connection is secret",
+    change: add("command:remote:Command", { connection: UNKNOWN, create: "true" }),
+  },
+  {
+    name: "a command here",
+    change: add("command:local:Command", { create: "ssh -o UserKnownHostsFile=known_hosts h true" }),
+  },
+  variable("POSTGRES_PASSWORD_FILE", { value: "/etc/credentials/password" }),
+  variable("PGPASSFILE", { value: "/run/pgpass" }),
+  variable("POSTGRES_PASSWORD", {
+    valueFrom: { secretKeyRef: { name: "postgres-secret", key: "POSTGRES_PASSWORD" } },
+  }),
+  variable("DATABASE_URL", { value: "postgres://$(USER):$(PASSWORD)@postgres:5432/db" }),
+  variable("SECRET_NAME", { value: "postgres-secret" }),
+  setting("shared_buffers = 65536kB"),
+  setting("shared_buffers = 16384"),
+  setting("synchronous_commit = remote_apply"),
+  setting("wal_buffers = 8MB # more than a 32nd"),
+  setting("fsync = on"),
+  setting("ssl = on"),
+  setting("# fsync = off"),
+  hba("hostssl all all 10.42.0.0/16 scram-sha-256"),
+  hba("host all all 10.42.0.0 255.255.0.0 scram-sha-256"),
+  hba("hostssl replication all all cert clientcert=verify-full"),
+  hba("host all all 0.0.0.0/0 reject"),
+  hba("# host all all all trust"),
+];
+
+/** A generator of numbers that is the same everywhere (mulberry32). */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Pairs of variations, always the same ones. */
+export function pairs(variations: readonly Variation[], count: number): Variation[][] {
+  const random = seeded(20261123);
+  const pick = () => variations[Math.floor(random() * variations.length)];
+  return Array.from({ length: count }, () =>
+    [pick(), pick()].filter((variation) => variation !== undefined),
+  ).filter(([first, second]) => first !== second);
+}

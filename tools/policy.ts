@@ -1,0 +1,45 @@
+/**
+ * `npm run policy -- --stack <name>`: the policy pack over the evaluated program, without engine, cluster or login.
+ * For a pre-commit hook and for forks, which have no secrets.
+ */
+import { parseArgs } from "node:util";
+import { judge, today, type Violation } from "../policy/judgement.ts";
+import { rules } from "../policy/rules/index.ts";
+import { projectFile, runTool, UsageError } from "./cli.ts";
+import { packConfigFile, readPackConfig, withNode } from "./policy-config.ts";
+import { resourcesOf } from "./policy-stack.ts";
+import { readStackFile } from "./stack-file.ts";
+
+const usage = "usage: npm run policy -- --stack <name> [--config-file <file>] [--policy-config <file>]";
+
+/** A violation for a person: which rule, which resource, why, and what to write instead. */
+function blockOf({ rule, subject, why, remedy }: Violation): string {
+  return [
+    `${rule.level === "mandatory" ? "✖" : "!"} ${rule.name} (${rule.level}): ${subject}`,
+    `  ${rule.description}.`,
+    `  Why: ${why}.`,
+    `  Instead: ${remedy}.`,
+  ].join("\n");
+}
+
+await runTool(async () => {
+  const { values } = parseArgs({
+    options: {
+      stack: { type: "string" },
+      "config-file": { type: "string" },
+      "policy-config": { type: "string" },
+    },
+  });
+  const { stack } = values;
+  if (stack === undefined) throw new UsageError(usage);
+  const config = readPackConfig(values["policy-config"] ?? packConfigFile(stack));
+  const stackFile = readStackFile(values["config-file"] ?? projectFile(`Pulumi.${stack}.yaml`));
+  const resources = await resourcesOf(stack, withNode(stack, stackFile.config));
+  const violations = judge(rules, resources, config, today());
+  for (const violation of violations) console.log(`${blockOf(violation)}\n`);
+  const mandatory = violations.filter(({ rule }) => rule.level === "mandatory").length;
+  console.log(
+    `${stack}: ${resources.length} resources, ${rules.length} rules, ${mandatory} mandatory and ${violations.length - mandatory} advisory violations`,
+  );
+  if (mandatory > 0) process.exitCode = 1;
+});

@@ -1,0 +1,23 @@
+/**
+ * `npm run resolve-digests -- --stack <name>`: asks the registries for the digest of each configured image, and
+ * writes it behind the image's tag in Pulumi.<stack>.yaml.
+ */
+import { parseArgs } from "node:util";
+import { projectFile, runTool, UsageError } from "./cli.ts";
+import { writeDigests } from "./policy-digests.ts";
+
+const usage = "usage: npm run resolve-digests -- --stack <name> [--config-file <file>] [--refresh]";
+
+await runTool(async () => {
+  const { values } = parseArgs({
+    options: {
+      stack: { type: "string" },
+      "config-file": { type: "string" },
+      refresh: { type: "boolean", default: false },
+    },
+  });
+  if (values.stack === undefined) throw new UsageError(usage);
+  const path = values["config-file"] ?? projectFile(`Pulumi.${values.stack}.yaml`);
+  for (const line of await writeDigests(path, values)) console.log(line);
+  console.log(`In policy/config.${values.stack}.json the waivers of image-digest can go now.`);
+});
