@@ -395,7 +395,7 @@ export const deploymentFaults: Fault[] = [
   },
   {
     name: "a refused start is in Pulumi's output",
-    group: "refusal",
+    group: "deployment",
     needsEngine: true,
     limit: 120,
     strike: async (lab) => {

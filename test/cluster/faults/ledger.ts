@@ -57,7 +57,7 @@ export class Ledger {
 
   /** Makes the table, empty. */
   async prepare(): Promise<void> {
-    const connection = await this.connect(10_000);
+    const connection = await this.connectSoon();
     await connection.query(
       `drop table if exists ${LEDGER_TABLE};
        create table ${LEDGER_TABLE} (id bigint primary key, payload text not null);
@@ -65,6 +65,19 @@ export class Ledger {
       10_000,
     );
     connection.close();
+  }
+
+  /** A connection, waiting while the Service has no server to offer: its readiness may flap after a fault. */
+  private async connectSoon(): Promise<Connection> {
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      try {
+        return await this.connect(PATIENCE);
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+        await pause(100);
+      }
+    }
   }
 
   start(): void {
@@ -86,7 +99,7 @@ export class Ledger {
   /** Process id, inside the server's container, of the session that writes. */
   async sessionProcess(): Promise<number> {
     // A session of its own could not ask without coming between two writes.
-    const connection = await this.connect(PATIENCE);
+    const connection = await this.connectSoon();
     try {
       const rows = await connection.query(
         `select pid from pg_stat_activity where application_name = 'faults' and pid <> pg_backend_pid()
@@ -126,7 +139,7 @@ export class Ledger {
   async check(): Promise<LedgerCheck> {
     const sent = this.nextId;
     const ids = readFileSync(this.file, "utf8").split("\n").filter(Boolean).map(Number);
-    const connection = await this.connect(10_000);
+    const connection = await this.connectSoon();
     try {
       const rows = await connection.query(`select id, payload from ${LEDGER_TABLE}`, 30_000);
       const found = new Map(rows.map(([id, payload]) => [Number(id), payload]));
