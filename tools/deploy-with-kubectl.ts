@@ -2,7 +2,6 @@
  * The stack `dev` where no Pulumi CLI can be had: the rendered objects, applied server-side in the same order, with
  * what the engine would have done beside them (the node's storage, the passwords, the Released volume).
  */
-import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { type ClusterContext, contextFlags, read } from "../components/kubectl.ts";
 import { APPLICATION } from "../components/labels.ts";
@@ -11,6 +10,7 @@ import { preparationScript } from "../components/node-storage.ts";
 import { releaseDeadClaim } from "../components/volume-binding.ts";
 import { VOLUME_NAME } from "../components/volume.ts";
 import type { DevState } from "./dev-state.ts";
+import { generatedPassword } from "./evaluate.ts";
 import type { Manifest } from "./manifests.ts";
 import { run } from "./processes.ts";
 import { renderStack, type Rendering, writeRendering } from "./rendering.ts";
@@ -41,10 +41,7 @@ async function ensureSecret(cluster: ClusterContext, rendered: Manifest): Promis
   if (live !== undefined) return;
   const stringData = {
     ...(rendered.stringData as Record<string, string>),
-    POSTGRES_PASSWORD: randomBytes(64)
-      .toString("base64")
-      .replace(/[^A-Za-z0-9]/g, "")
-      .slice(0, 40),
+    POSTGRES_PASSWORD: generatedPassword(),
   };
   await kubectl(cluster, ["create", "-f", "-"], JSON.stringify({ ...rendered, stringData }));
   console.log(`Secret ${name}: created with a new password`);

@@ -31,6 +31,14 @@ export function unwrapped(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, unwrapped(entry)]));
 }
 
+/** 40 alphanumeric characters, as the program asks the provider for. */
+export function generatedPassword(): string {
+  return randomBytes(64)
+    .toString("base64")
+    .replace(/[^A-Za-z0-9]/g, "")
+    .slice(0, 40);
+}
+
 /** Stands in for what only the engine's providers could answer. */
 function outputsOf({
   type,
@@ -40,10 +48,7 @@ function outputsOf({
   if (type === "random:index/randomPassword:RandomPassword") {
     return {
       ...inputs,
-      result: randomBytes(64)
-        .toString("base64")
-        .replace(/[^A-Za-z0-9]/g, "")
-        .slice(0, 40),
+      result: generatedPassword(),
     };
   }
   return { ...inputs, metadata: { ...(inputs.metadata as object | undefined), uid: `uid-of-${name}` } };
