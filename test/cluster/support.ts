@@ -10,11 +10,11 @@ import { projectFile } from "../../tools/cli.ts";
 import { type Engine, findEngine } from "../../tools/engine.ts";
 import { type LocalCluster, leftovers, start, stop } from "../../tools/local-cluster/cluster.ts";
 
-/** The tests' own local cluster, beside the user's. */
-export const CLUSTER = "testing";
+/** The tests' own local cluster, beside the user's. Two checkouts are tested at once under two names. */
+export const CLUSTER = process.env.TEST_CLUSTER ?? "testing";
 
 /** The tests' own state folder. Always the same, so that what a killed run left behind is found and removed. */
-const STATE_HOME = join(tmpdir(), "transcript-pipeline-suite");
+const STATE_HOME = join(tmpdir(), `transcript-pipeline-suite-${CLUSTER}`);
 
 /** What a command did. */
 export interface Ran {
