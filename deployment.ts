@@ -4,11 +4,48 @@ import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
 import type { Settings } from "./config.ts";
 import { commandsForNode, type NodeConnection } from "./components/node-storage.ts";
 import { findObstacles, lookAtCluster, reasonOf } from "./components/preflight.ts";
+import type { ClusterContext } from "./components/kubectl.ts";
+import { type PodObject, readPods, troublesOf } from "./components/pod-troubles.ts";
 import { releaseDeadClaim } from "./components/volume-binding.ts";
 
 /** Whether the program is only evaluated, by `render` or a unit test: there is no cluster to look at then. */
 function withoutEngine(): boolean {
   return pulumi.runtime.getMonitor() instanceof MockMonitor;
+}
+
+/** Milliseconds between two looks at the pods. */
+const POD_WATCH_INTERVAL = 2000;
+
+/**
+ * Says, once each, why pods do not run, for as long as the deployment goes on: the engine waits for a server that
+ * refuses to start, and knows no more than that it does.
+ */
+async function watchPods(
+  cluster: ClusterContext,
+  namespace: string,
+  first: readonly PodObject[],
+): Promise<void> {
+  const said = new Set<string>();
+  const say = async (pods: readonly PodObject[]): Promise<void> => {
+    for (const trouble of pods.flatMap(troublesOf)) {
+      if (said.has(trouble)) continue;
+      said.add(trouble);
+      await pulumi.log.warn(trouble);
+    }
+  };
+  await say(first);
+  if (pulumi.runtime.isDryRun()) return;
+  const look = (): void => {
+    // It is the deployment that keeps the program alive, not the watch.
+    setTimeout(() => {
+      void readPods(cluster, namespace)
+        .then(say)
+        // A look that fails is no news: the deployment itself says what is wrong with the cluster.
+        .catch(() => undefined)
+        .then(look);
+    }, POD_WATCH_INTERVAL).unref();
+  };
+  look();
 }
 
 /**
@@ -41,6 +78,7 @@ export async function checkCluster(settings: Settings, identity: string, namespa
   if (obstacles.length > 0) {
     throw new pulumi.RunError(obstacles.map(({ key, message }) => `${key}: ${message}`).join("\n"));
   }
+  await watchPods(cluster, namespace, state.pods);
   if (node.connection === "none" && !state.volume) {
     await pulumi.log.info(
       [

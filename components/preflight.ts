@@ -3,6 +3,7 @@
  * where the provider would time out minutes later.
  */
 import { type ClusterContext, KubectlError, read } from "./kubectl.ts";
+import { type PodObject, readPods } from "./pod-troubles.ts";
 import { SERVER_NAME } from "./server.ts";
 import { VOLUME_NAME } from "./volume.ts";
 import { type OwnVolume, readVolume, strangeness, type VolumeObject } from "./volume-binding.ts";
@@ -33,6 +34,8 @@ export interface ClusterState {
   nodes: NodeObject[];
   statefulSet: StatefulSetObject | undefined;
   volume: VolumeObject | undefined;
+  /** Those of the namespace. */
+  pods: PodObject[];
 }
 
 /** A finding: the key it concerns, what is wrong with its value, and the way out. */
@@ -47,12 +50,13 @@ export interface Finding {
  * @throws KubectlError when the cluster cannot be reached or does not let us look
  */
 export async function lookAtCluster(cluster: ClusterContext, namespace: string): Promise<ClusterState> {
-  const [nodes, statefulSet, volume] = await Promise.all([
+  const [nodes, statefulSet, volume, pods] = await Promise.all([
     read<{ items: NodeObject[] }>(cluster, "/api/v1/nodes"),
     read<StatefulSetObject>(cluster, `/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
     readVolume(cluster),
+    readPods(cluster, namespace),
   ]);
-  return { nodes: nodes?.items ?? [], statefulSet, volume };
+  return { nodes: nodes?.items ?? [], statefulSet, volume, pods };
 }
 
 /** What stands in the way of the deployment. */

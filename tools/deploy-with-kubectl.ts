@@ -7,6 +7,7 @@ import { type ClusterContext, contextFlags, read } from "../components/kubectl.t
 import { APPLICATION } from "../components/labels.ts";
 import { JOB_NAME } from "../components/migration.ts";
 import { preparationScript } from "../components/node-storage.ts";
+import { readPods, troublesOf } from "../components/pod-troubles.ts";
 import { releaseDeadClaim } from "../components/volume-binding.ts";
 import { VOLUME_NAME } from "../components/volume.ts";
 import type { DevState } from "./dev-state.ts";
@@ -109,7 +110,8 @@ async function waitForJob(cluster: ClusterContext): Promise<void> {
       throw new Error(`Job ${JOB_NAME} failed: ${failed.message ?? ""}\n${logs}`);
     }
     const pods = await kubectl(cluster, ["get", "pods", "-n", APPLICATION, "--no-headers"]);
-    const now = pods.replace(/\s+/g, " ").trim();
+    const troubles = (await readPods(cluster, APPLICATION)).flatMap(troublesOf);
+    const now = [pods.replace(/\s+/g, " ").trim(), ...troubles].join("\n  ");
     if (now !== said) console.log(`waiting for the init Job: ${now}`);
     said = now;
     await new Promise((resolve) => setTimeout(resolve, 500));

@@ -30,6 +30,7 @@ function state(change: Partial<ClusterState> = {}): ClusterState {
     ],
     statefulSet: { metadata: { annotations: { "transcript-pipeline/identity": expected.identity } } },
     volume: volume(),
+    pods: [],
     ...change,
   };
 }

@@ -129,8 +129,10 @@ function killedUp(name: string, which: (title: string) => boolean, needsEngine: 
 
 // Interrupted initialisation of the schema.
 
-/** How often each run of this fault interrupts the scripts of the init Job. */
+/** How often each run of this fault interrupts the scripts of the init Job: five seeds make more than fifty. */
 const INTERRUPTIONS = 12;
+/** Initialisations in which that must be reached. */
+const ROUNDS = 10;
 const SCRATCH_POD = "faults-init";
 
 /** Removes the pod, also one that a killed run left behind. */
@@ -188,9 +190,10 @@ async function initScript(
   const driver = `
     for seconds in $2; do
       setsid $1 "/usr/local/lib/transcript-pipeline/$0.sh" >/tmp/log 2>&1 & script=$!
-      (sleep "$seconds"; kill -9 -- "-$script") 2>/dev/null & killer=$!
+      (sleep "$seconds"; kill -9 "-$script") 2>/dev/null & killer=$!
       wait $script
-      if [ $? = 137 ]; then echo killed; else kill $killer; break; fi
+      if [ $? = 137 ]; then echo killed; fi
+      wait $killer
     done
     begun=$(date +%s%N)
     $1 "/usr/local/lib/transcript-pipeline/$0.sh" >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
@@ -353,9 +356,10 @@ export const deploymentFaults: Fault[] = [
       let kills = 0;
       let rounds = 0;
       while (kills < INTERRUPTIONS) {
+        assert.ok(rounds < ROUNDS, `only ${kills} interruptions in ${rounds} initialisations`);
         await scratchDatabase(lab, interrupted);
         for (const script of ["bootstrap", "migrate"] as const) {
-          const times = Array.from({ length: 4 }, () => random.between(10, duration[script]));
+          const times = Array.from({ length: 4 }, () => random.between(5, duration[script]));
           kills += (await initScript(lab, script, times)).killed;
         }
         assert.equal(await schemaOf(lab, interrupted), expected);
