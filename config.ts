@@ -91,6 +91,14 @@ export const table = {
       "pgvector/pgvector:0.8.6-pg16-bookworm",
       image({ description: "PostgreSQL 16 with pgvector, Debian-based" }),
     ),
+    upgradeTo: image({
+      description:
+        "The same image as `image`, when it brings another pgvector or distribution: the existing database is brought along",
+    }),
+    upgradeTimeout: defaulted(
+      21600,
+      integer(60, 604800, "seconds", { description: "Time that Job has: it may build indexes again" }),
+    ),
     name: defaulted("transcripts_db", databaseName({ description: "The database" })),
     owner: defaulted("transcript_user", databaseName({ description: "Its owner, who is no superuser" })),
     requests: resources("set aside for the server"),

@@ -2,10 +2,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
 import type { Settings } from "./config.ts";
+import { doubtAboutImage, effectsOfConfig, effectsOfServer } from "./components/change-effects.ts";
 import { commandsForNode, type NodeConnection } from "./components/node-storage.ts";
-import { findObstacles, lookAtCluster, reasonOf } from "./components/preflight.ts";
+import { findObstacles, lookAtCluster, reasonOf, runningImage } from "./components/preflight.ts";
 import type { ClusterContext } from "./components/kubectl.ts";
 import { type PodObject, readPods, troublesOf } from "./components/pod-troubles.ts";
+import type { Announcements } from "./components/server.ts";
 import { releaseDeadClaim } from "./components/volume-binding.ts";
 
 /** Whether the program is only evaluated, by `render` or a unit test: there is no cluster to look at then. */
@@ -55,7 +57,7 @@ async function watchPods(
  */
 export async function checkCluster(settings: Settings, identity: string, namespace: string): Promise<void> {
   if (withoutEngine()) return;
-  const { cluster, node, storage } = settings;
+  const { cluster, node, storage, database } = settings;
   const state = await lookAtCluster(cluster, namespace).catch((error: unknown) => reasonOf(error));
   if (typeof state === "string") {
     const which =
@@ -74,10 +76,15 @@ export async function checkCluster(settings: Settings, identity: string, namespa
     identity,
     namespace,
     path: storage.path,
+    image: database.image,
+    upgradeTo: database.upgradeTo,
   });
   if (obstacles.length > 0) {
     throw new pulumi.RunError(obstacles.map(({ key, message }) => `${key}: ${message}`).join("\n"));
   }
+  const running = runningImage(state);
+  const doubt = running === undefined ? undefined : doubtAboutImage(running, database.image);
+  if (doubt !== undefined) await pulumi.log.warn(doubt);
   await watchPods(cluster, namespace, state.pods);
   if (node.connection === "none" && !state.volume) {
     await pulumi.log.info(
@@ -102,6 +109,26 @@ export function connectionTo({ node, secrets }: Settings): NodeConnection | unde
     user: node.sshUser,
     privateKey: secrets.sshPrivateKey === undefined ? undefined : pulumi.secret(secrets.sshPrivateKey),
     agentSocket: process.env.SSH_AUTH_SOCK,
+  };
+}
+
+/**
+ * Says, in a preview and before an update, what a change does to the server that runs: the engine shows what differs
+ * from the deployed objects, not what becomes of the connections.
+ */
+export function announcements(): Announcements | undefined {
+  if (withoutEngine()) return undefined;
+  const hook = (name: string, effects: (before: object, after: object) => string[]) =>
+    new pulumi.ResourceHook(
+      name,
+      async ({ oldInputs, newInputs }) => {
+        for (const effect of effects(oldInputs ?? {}, newInputs ?? {})) await pulumi.log.info(effect);
+      },
+      { onDryRun: true },
+    );
+  return {
+    config: hook("announce-settings", effectsOfConfig),
+    server: hook("announce-restart", effectsOfServer),
   };
 }
 

@@ -11,8 +11,9 @@ import { contextFlags } from "./components/kubectl.ts";
 import { APPLICATION } from "./components/labels.ts";
 import { Migration } from "./components/migration.ts";
 import { Namespace } from "./components/namespace.ts";
-import { checkCluster, connectionTo, rebindHook } from "./deployment.ts";
-import { bootstrapFiles, migrationFiles } from "./sql/files.ts";
+import { Upgrade } from "./components/upgrade.ts";
+import { announcements, checkCluster, connectionTo, rebindHook } from "./deployment.ts";
+import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
 
 const { settings, doubts } = readStackSettings();
 for (const doubt of doubts) void pulumi.log.warn(doubt);
@@ -69,24 +70,40 @@ const postgres = new Database(
       settings: database.settings,
       terminationGracePeriod: database.terminationGracePeriod,
       recoveryTime: database.recoveryTime,
+      announcements: announcements(),
     },
   },
   onCluster,
 );
 
+const jobs = {
+  namespace: namespace.namespaceName,
+  endpoint: postgres,
+  superuserSecretName: postgres.superuserSecretName,
+  hostname: node.hostname,
+  tolerations: node.tolerations,
+};
+
+// Said for this very image, and no other: on purpose.
+const upgrade =
+  database.upgradeTo === database.image
+    ? new Upgrade(
+        "postgres-upgrade",
+        { ...jobs, image: database.image, sql: upgradeFiles(), timeout: database.upgradeTimeout },
+        onCluster,
+      )
+    : undefined;
+
 new Migration(
   "postgres-init",
   {
-    namespace: namespace.namespaceName,
-    endpoint: postgres,
-    superuserSecretName: postgres.superuserSecretName,
+    ...jobs,
     postgresImage: database.image,
     dbmateImage: migration.image,
     bootstrap: bootstrapFiles(),
     migrations: migrationFiles(),
-    hostname: node.hostname,
-    tolerations: node.tolerations,
     timeout: migration.timeout,
+    after: upgrade,
   },
   onCluster,
 );

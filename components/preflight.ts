@@ -2,6 +2,7 @@
  * One read-only look at the cluster before anything is changed. What it finds stops a preview with one line each,
  * where the provider would time out minutes later.
  */
+import { compareImages } from "./image-version.ts";
 import { type ClusterContext, KubectlError, read } from "./kubectl.ts";
 import { type PodObject, readPods } from "./pod-troubles.ts";
 import { SERVER_NAME } from "./server.ts";
@@ -18,6 +19,7 @@ interface NodeObject {
 
 interface StatefulSetObject {
   metadata: { annotations?: Record<string, string> };
+  spec?: { template: { spec: { containers: { name: string; image: string }[] } } };
 }
 
 /** What the deployment needs of the cluster. */
@@ -27,6 +29,10 @@ export interface Expectations extends OwnVolume {
   gpuResource?: string | undefined;
   /** Whose StatefulSet and volume these must be, where there are some already. */
   identity: string;
+  /** The server's image. */
+  image: string;
+  /** The image to which the existing database is brought on purpose. @default none */
+  upgradeTo?: string | undefined;
 }
 
 /** What the cluster has. */
@@ -57,6 +63,11 @@ export async function lookAtCluster(cluster: ClusterContext, namespace: string):
     readPods(cluster, namespace),
   ]);
   return { nodes: nodes?.items ?? [], statefulSet, volume, pods };
+}
+
+/** The image that the server runs on, or undefined where there is none. */
+export function runningImage({ statefulSet }: ClusterState): string | undefined {
+  return statefulSet?.spec?.template.spec.containers.find(({ name }) => name === "postgres")?.image;
 }
 
 /** What stands in the way of the deployment. */
@@ -90,6 +101,19 @@ export function findObstacles(state: ClusterState, expected: Expectations): Find
           `${owner ?? "somebody else"}, not to ${expected.identity}. Choose another cluster: pulumi config set --path ` +
           `cluster.context <context>; or, if it is to be replaced by this stack's: kubectl delete statefulset ` +
           `${SERVER_NAME} -n ${expected.namespace}`,
+      });
+    }
+  }
+  const running = runningImage(state);
+  if (running !== undefined && expected.upgradeTo !== expected.image) {
+    const { consequences } = compareImages(running, expected.image);
+    if (consequences.length > 0) {
+      findings.push({
+        key: "database.image",
+        message:
+          `is ${expected.image}, and the server runs ${running}: ${consequences.join("; ")}. To do it on purpose, ` +
+          "with a Job that brings the database along (docs/upgrades.md): pulumi config set --path " +
+          `database.upgradeTo ${expected.image}`,
       });
     }
   }

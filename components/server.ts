@@ -22,6 +22,14 @@ export interface ComputeResources {
   memory: string;
 }
 
+/** What runs before a change of the server, in a preview too. */
+export interface Announcements {
+  /** Before its settings change. */
+  config: pulumi.ResourceHook;
+  /** Before its pod is made anew. */
+  server: pulumi.ResourceHook;
+}
+
 /** Arguments of {@link Server}. */
 export interface ServerArgs {
   namespace: pulumi.Input<string>;
@@ -49,6 +57,8 @@ export interface ServerArgs {
   terminationGracePeriod: number;
   /** Seconds a start has, crash recovery included. */
   recoveryTime: number;
+  /** Who is told of a change beforehand. @default nobody */
+  announcements?: Announcements | undefined;
 }
 
 /** One PostgreSQL server on one node, with the Services in front of it. */
@@ -75,7 +85,7 @@ export class Server extends pulumi.ComponentResource {
           "pg_ident.conf": pgIdent(args.owner),
         },
       },
-      { parent: this, deleteBeforeReplace: true },
+      { parent: this, deleteBeforeReplace: true, ...before(args.announcements?.config) },
     );
     const scriptFiles = {
       "start-server.sh": scriptFile("start-server.sh"),
@@ -145,7 +155,12 @@ export class Server extends pulumi.ComponentResource {
           },
         },
       },
-      { parent: this, deleteBeforeReplace: true, customTimeouts: { create: "15m", update: "15m" } },
+      {
+        parent: this,
+        deleteBeforeReplace: true,
+        customTimeouts: { create: "15m", update: "15m" },
+        ...before(args.announcements?.server),
+      },
     );
 
     this.host = pulumi
@@ -154,6 +169,10 @@ export class Server extends pulumi.ComponentResource {
     this.port = statefulSet.metadata.name.apply(() => PORT);
     this.registerOutputs({ host: this.host, port: this.port });
   }
+}
+
+function before(hook: pulumi.ResourceHook | undefined): pulumi.CustomResourceOptions {
+  return hook ? { hooks: { beforeUpdate: [hook] } } : {};
 }
 
 function serverPod(

@@ -1,5 +1,6 @@
 /** What no single field can tell: how the fields of a configuration fit together. */
 import type { Settings } from "../config.ts";
+import { imageVersionOf } from "../components/image-version.ts";
 import { memoryBudget, sharedMemoryFor } from "../components/memory-budget.ts";
 import { effectiveSettings, objectionTo, settingNames } from "../components/postgresql-settings.ts";
 import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../components/quantities.ts";
@@ -17,7 +18,12 @@ export interface Findings {
 
 /** Checks a configuration whose fields are each of the right form. */
 export function checkSettings(settings: Settings): Findings {
-  const problems = [...clusterProblems(settings), ...nodeProblems(settings), ...settingProblems(settings)];
+  const problems = [
+    ...clusterProblems(settings),
+    ...nodeProblems(settings),
+    ...imageProblems(settings),
+    ...settingProblems(settings),
+  ];
   const requestProblems = requestsAboveLimits(settings);
   problems.push(...requestProblems);
   // The sum needs every part of it to be a size.
@@ -27,6 +33,23 @@ export function checkSettings(settings: Settings): Findings {
     problems: [...problems, ...memory.problems],
     doubts: [...memory.doubts, ...contradictionsOf(tuned(settings))],
   };
+}
+
+/** The major version whose files, settings and migrations this deployment knows. */
+const MAJOR = 16;
+
+function imageProblems({ database }: Settings): Problem[] {
+  const { major } = imageVersionOf(database.image);
+  if (major === undefined || major === MAJOR) return [];
+  return [
+    {
+      key: "database.image",
+      message:
+        `is ${database.image}, which holds PostgreSQL ${major}. Allowed: PostgreSQL ${MAJOR}. Another major version ` +
+        "cannot read this one's files; docs/upgrades.md says how to leave with every row. Set it: pulumi config set " +
+        "--path database.image <image>",
+    },
+  ];
 }
 
 function machineOf({ database: { limits, storageKind }, storage }: Settings): Machine {

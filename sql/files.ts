@@ -25,3 +25,6 @@ export const bootstrapFiles = (): Record<string, string> => filesOf("bootstrap")
 
 /** The schema's migrations, by file name. */
 export const migrationFiles = (): Record<string, string> => filesOf("migrations");
+
+/** The SQL that brings a database to the libraries of a new image, by file name. */
+export const upgradeFiles = (): Record<string, string> => filesOf("upgrade");

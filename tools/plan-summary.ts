@@ -3,6 +3,8 @@
  * (`pulumi preview --event-log`). Nothing here reads a value that the engine has marked as secret.
  */
 
+import { changedSettings } from "../components/change-effects.ts";
+
 /** A resource's state as an event has it. */
 export interface EventState {
   inputs?: Record<string, unknown>;
@@ -182,27 +184,12 @@ function fromTo(change: Change, path: string): string {
   return after === undefined ? `${quoted(before)} is removed` : `${quoted(before)} → ${quoted(after)}`;
 }
 
-/** The settings of a postgresql.conf: `name = value` lines. */
-function settingsIn(text: unknown): Map<string, string> {
-  const lines = typeof text === "string" ? text.split("\n") : [];
-  return new Map(
-    lines.flatMap((line) => {
-      const match = /^\s*([a-z_.]+)\s*=\s*(.*?)\s*$/.exec(line);
-      return match ? [[match[1] ?? "", (match[2] ?? "").replace(/^'(.*)'$/, "$1")] as const] : [];
-    }),
-  );
-}
-
-function changedSettings(change: Change): string[] {
+function settingSentences(change: Change): string[] {
   const path = 'data["postgresql.conf"]';
-  const before = settingsIn(at(change.old, path));
-  const after = settingsIn(at(change.new, path));
-  return [...new Set([...before.keys(), ...after.keys()])]
-    .filter((name) => before.get(name) !== after.get(name))
-    .map(
-      (name) =>
-        `${quoted(name)} ${quoted(before.get(name) ?? "default")} → ${quoted(after.get(name) ?? "default")}`,
-    );
+  return changedSettings(at(change.old, path), at(change.new, path)).map(
+    ({ name, before, after }) =>
+      `${quoted(name)} ${quoted(before ?? "default")} → ${quoted(after ?? "default")}`,
+  );
 }
 
 const list = (items: Iterable<string>) => [...new Set(items)].join(", ");
@@ -294,7 +281,7 @@ function sayConfigMap(change: Change, serverRestarts: boolean, say: Say): void {
   });
   if (kind !== "update" || files.length === 0) return sayObject(change, say);
   if (logicalName === "postgres-config") {
-    const settings = changedSettings(change);
+    const settings = settingSentences(change);
     if (files.some(({ file }) => file === "pg_hba.conf" || file === "pg_ident.conf"))
       say("attention", "Changes who may connect, and how they prove who they are (`pg_hba.conf`)");
     if (settings.length > 0)

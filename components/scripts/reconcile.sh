@@ -73,6 +73,22 @@ apply() {
     ensure_password "$owner" "$(cat /etc/credentials/owner/POSTGRES_PASSWORD)" "$database"
 }
 
+# notice <database>: says what the image brings and the database has not followed. Following is done on purpose, by
+# the Job of docs/upgrades.md.
+notice() {
+  superuser -d "$1" -At <<'SQL' | while read -r line; do say "$line. See docs/upgrades.md"; done
+select format('extension %s of %s is at %s, and the image brings %s', e.extname, current_database(), e.extversion, a.default_version)
+  from pg_extension e join pg_available_extensions a on a.name = e.extname
+ where a.default_version <> e.extversion;
+select format('collation %s of %s was sorted by version %s, and the image sorts by %s', c.collname, current_database(), c.collversion, pg_collation_actual_version(c.oid))
+  from pg_collation c
+ where c.collversion <> pg_collation_actual_version(c.oid)
+   and exists (select from pg_depend d where d.refclassid = 'pg_collation'::regclass and d.refobjid = c.oid);
+select format('database %s was sorted by version %s, and the image sorts by %s', datname, datcollversion, pg_database_collation_actual_version(oid))
+  from pg_database where datname = current_database() and datcollversion <> pg_database_collation_actual_version(oid);
+SQL
+}
+
 applied=
 loaded=
 while true; do
@@ -83,6 +99,7 @@ while true; do
     if apply; then
       applied=$wanted
       touch "$state/done"
+      notice "$(cat /etc/credentials/owner/POSTGRES_DB)"
     fi
   fi
   # A ConfigMap volume is changed by turning one symbolic link.

@@ -39,4 +39,10 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
 fi
 rm -f "$VOLUME/initialize.once"
 
+# Another major version would say so too, but not what to do.
+holds=$(cat "$PGDATA/PG_VERSION")
+runs=$(postgres --version | sed -E 's/.* ([0-9]+)\..*/\1/')
+[ "$holds" = "$runs" ] ||
+  refuse "$PGDATA holds a database of PostgreSQL $holds, and this image is PostgreSQL $runs. Nothing was written. Go back to an image of PostgreSQL $holds; docs/upgrades.md says how to leave with every row"
+
 exec postgres -D "$PGDATA" -c config_file=/etc/postgresql/postgresql.conf

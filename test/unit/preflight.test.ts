@@ -8,6 +8,7 @@ const expected = {
   identity: "transcript-pipeline/prod",
   namespace: "transcript-pipeline",
   path: "/mnt/raid/pgdata",
+  image: "pgvector/pgvector:0.8.6-pg16-bookworm",
 };
 
 function volume(change: Partial<VolumeObject["spec"]> = {}): VolumeObject {

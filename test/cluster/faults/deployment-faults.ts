@@ -113,7 +113,7 @@ function killedUp(name: string, which: (title: string) => boolean, needsEngine: 
     strike: async (lab, random) => {
       await destroy(lab);
       const up = new RunningUp(lab);
-      const milliseconds = random.between(1000, 18_000);
+      const milliseconds = random.between(1000, 11_000);
       await Promise.race([pause(milliseconds), up.end]);
       const since = Date.now();
       const killed = up.kill(which);
@@ -189,18 +189,18 @@ async function initScript(
   // setsid: a process group of its own, which is killed as a whole.
   const driver = `
     for seconds in $2; do
-      setsid $1 "/usr/local/lib/transcript-pipeline/$0.sh" >/tmp/log 2>&1 & script=$!
+      setsid $1 "/usr/local/lib/transcript-pipeline/$0" >/tmp/log 2>&1 & script=$!
       (sleep "$seconds"; kill -9 "-$script") 2>/dev/null & killer=$!
       wait $script
       if [ $? = 137 ]; then echo killed; fi
       wait $killer
     done
     begun=$(date +%s%N)
-    $1 "/usr/local/lib/transcript-pipeline/$0.sh" >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
+    $1 "/usr/local/lib/transcript-pipeline/$0" >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
     echo "took $((($(date +%s%N) - begun) / 1000000))"`;
   const ran = await lab.tryKubectl(
     ...["exec", SCRATCH_POD, "-n", NAMESPACE, "-c", container, "--", "sh", "-c", driver],
-    ...[container, container === "bootstrap" ? "bash" : "sh"],
+    ...(container === "bootstrap" ? ["superuser-sql.sh", "bash"] : ["migrate.sh", "sh"]),
     kills.map((milliseconds) => (milliseconds / 1000).toFixed(3)).join(" "),
   );
   assert.equal(ran.status, 0, ran.output);
@@ -311,18 +311,24 @@ async function interruptedFirstStarts(lab: Lab, random: Random, path: string): P
   await firstStartPod(lab, path);
   const stages: string[] = [];
   for (let interruption = 0; interruption < 6; interruption++) {
+    // Whole already: there would be nothing to interrupt.
+    if (existsSync(join(path, "pgdata"))) {
+      for (const entry of readdirSync(path)) rmSync(join(path, entry), { recursive: true });
+      await prepare();
+    }
     const start = firstStart(lab);
-    await Promise.race([pause(random.between(300, 2500)), start.end]);
+    await until("initdb has begun", () => existsSync(join(path, "pgdata.initializing")), 20_000, 5);
+    await Promise.race([pause(random.between(0, 900)), start.end]);
     await killFirstStart(lab);
     await start.end;
-    stages.push(
-      existsSync(join(path, "pgdata"))
-        ? "whole"
-        : existsSync(join(path, "pgdata.initializing"))
-          ? "half"
-          : "none",
-    );
+    const stage = existsSync(join(path, "pgdata"))
+      ? "whole"
+      : existsSync(join(path, "pgdata.initializing"))
+        ? "half"
+        : "none";
+    stages.push(stage);
   }
+  assert.ok(stages.includes("half"), `initdb was never interrupted: ${stages.join(" ")}`);
   const last = firstStart(lab);
   const accepts = () => last.output().includes("database system is ready to accept connections");
   await until(`the server comes up: ${stages.join(" ")}`, accepts, 60_000, 100);
@@ -450,7 +456,7 @@ export const deploymentFaults: Fault[] = [
       await destroy(lab);
       const up = new RunningUp(lab);
       const jobProcesses = () =>
-        lab.processes().filter(({ title, depth }) => depth > 2 && /(bootstrap|migrate)\.sh/.test(title));
+        lab.processes().filter(({ title, depth }) => depth > 2 && /(superuser-sql|migrate)\.sh/.test(title));
       await until("the init Job runs", () => jobProcesses().length > 0, 60_000, 20);
       await pause(random.between(0, 1500));
       const killed = jobProcesses();

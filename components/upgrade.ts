@@ -1,0 +1,65 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { databaseJob, filesForJob } from "./database-job.ts";
+import type { PostgresEndpoint } from "./postgres-endpoint.ts";
+import { scriptFile, SCRIPTS_PATH } from "./scripts.ts";
+
+/** Name of the Job. */
+export const UPGRADE_JOB_NAME = "postgres-upgrade";
+
+/** Arguments of {@link Upgrade}. */
+export interface UpgradeArgs {
+  namespace: pulumi.Input<string>;
+  endpoint: PostgresEndpoint;
+  /** Secret with the superuser's POSTGRES_PASSWORD. */
+  superuserSecretName: pulumi.Input<string>;
+  /** The server's image. A new one is the reason to run. */
+  image: string;
+  /** SQL that brings a database to what the image holds, by file name, in that order. */
+  sql: Readonly<Record<string, string>>;
+  hostname: pulumi.Input<string>;
+  tolerations: k8s.types.input.core.v1.Toleration[];
+  /** Seconds the Job has: rebuilding the indexes of a large database takes hours. */
+  timeout: number;
+}
+
+/**
+ * Brings an existing database to the extensions and the sort order of a new image: once for each image, with
+ * indexes locked as they are rebuilt, and safe to interrupt.
+ */
+export class Upgrade extends pulumi.ComponentResource {
+  constructor(name: string, args: UpgradeArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("transcript-pipeline:index:Upgrade", name, {}, opts);
+    const { namespace, endpoint, hostname, tolerations, timeout } = args;
+    const child = { parent: this };
+    const scripts = { "superuser-sql.sh": scriptFile("superuser-sql.sh") };
+    databaseJob(
+      UPGRADE_JOB_NAME,
+      {
+        namespace,
+        endpoint,
+        hostname,
+        tolerations,
+        timeout,
+        scriptsName: filesForJob("postgres-upgrade-scripts", namespace, scripts, child),
+        containers: [
+          {
+            name: "upgrade",
+            image: args.image,
+            command: ["bash", `${SCRIPTS_PATH}/superuser-sql.sh`],
+            env: [
+              { name: "TASK", value: "upgrade" },
+              { name: "OWNER", value: endpoint.owner },
+              { name: "DATABASE", value: endpoint.database },
+            ],
+            sqlName: filesForJob("postgres-upgrade-sql", namespace, args.sql, child),
+            secretName: args.superuserSecretName,
+          },
+        ],
+        reasons: [args.image, args.sql],
+      },
+      { ...child, dependsOn: [endpoint.ready] },
+    );
+    this.registerOutputs();
+  }
+}
