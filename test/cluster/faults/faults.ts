@@ -1,7 +1,9 @@
 /** All faults, in the order in which they are done. */
 import { deploymentFaults } from "./deployment-faults.ts";
+import { initialisationFaults } from "./initialisation-faults.ts";
 import { pause } from "./lab.ts";
 import { nodeFaults } from "./node-faults.ts";
+import { rotationFaults } from "./rotation-faults.ts";
 import type { Fault } from "./runner.ts";
 import { serverFaults } from "./server-faults.ts";
 import { storageFaults } from "./storage-faults.ts";
@@ -12,5 +14,7 @@ export const faults: readonly Fault[] = [
   ...serverFaults,
   ...storageFaults,
   ...nodeFaults,
+  ...initialisationFaults,
   ...deploymentFaults,
+  ...rotationFaults,
 ];

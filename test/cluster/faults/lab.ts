@@ -163,6 +163,11 @@ export class Lab {
     }
   }
 
+  /** The owner's login as its Secret has it now. */
+  async loginNow(): Promise<Login> {
+    return (this.login = await this.readLogin());
+  }
+
   private async readLogin(): Promise<Login> {
     const { data } = JSON.parse(
       await this.kubectl("get", "secret", "postgres-secret", "-n", NAMESPACE, "-o", "json"),

@@ -236,6 +236,19 @@ export const storageFaults: Fault[] = [
     });
   }),
   refusal(
+    "the database is of another major version",
+    /holds a database of PostgreSQL 15, and this image is PostgreSQL 16/,
+    async (lab) => {
+      const file = join(lab.volume, "pgdata/PG_VERSION");
+      const before = readFileSync(file, "utf8");
+      writeFileSync(file, "15\n");
+      return {
+        undo: async () => writeFileSync(file, before),
+        untouched: async () => assert.equal(readFileSync(file, "utf8"), "15\n"),
+      };
+    },
+  ),
+  refusal(
     "the directory belongs to another cluster",
     /belongs to transcript-pipeline\/other, and this server is/,
     async (lab) => {

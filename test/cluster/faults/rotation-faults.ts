@@ -1,0 +1,181 @@
+/** A changed password: under load, and interrupted. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseDocument } from "yaml";
+import { Connection, type Login } from "./connection.ts";
+import { type Lab, pause, until } from "./lab.ts";
+import type { Fault } from "./runner.ts";
+import { pulumi, RunningUp } from "./running-up.ts";
+
+/** Connections that are open when the password changes. */
+const CONNECTIONS = 20;
+/** Seconds until a changed Secret must be in force: the kubelet looks at Secrets once a minute. */
+const LIMIT = 120;
+
+/** The stack's configuration with this password for the owner. */
+function withPassword(lab: Lab, password: string): string {
+  const document = parseDocument(readFileSync(lab.state.configFile, "utf8"));
+  document.setIn(["config", "transcript-pipeline:secrets", "databasePassword"], password);
+  const file = join(lab.folder, "Pulumi.dev.yaml");
+  writeFileSync(file, String(document), { mode: 0o600 });
+  return file;
+}
+
+/** Whether the server takes the login. */
+async function logsIn(login: Login): Promise<boolean> {
+  try {
+    (await Connection.open(login, 2000)).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && /password authentication failed/.test(error.message)) return false;
+    throw error;
+  }
+}
+
+/** Somebody who works on one connection, never making another. */
+class Client {
+  transactions = 0;
+  failures: string[] = [];
+  private readonly connection: Connection;
+  private stopping = false;
+  private readonly work: Promise<void>;
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+    this.work = this.transact();
+  }
+
+  private async transact(): Promise<void> {
+    while (!this.stopping) {
+      try {
+        await this.connection.query("begin; insert into faults_load values (1, 'rotation'); commit", 10_000);
+        this.transactions++;
+      } catch (error) {
+        this.failures.push(String(error));
+        return;
+      }
+      await pause(5);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await this.work;
+    this.connection.close();
+  }
+}
+
+/** When which password was taken, tried again and again. Times in milliseconds since the epoch. */
+class Prober {
+  /** The last time the old one was taken. */
+  oldUntil = 0;
+  /** The first time the new one was. */
+  newFrom: number | undefined;
+  /** The longest time in which neither was. */
+  neither = 0;
+  private stopping = false;
+  private readonly work: Promise<void>;
+
+  constructor(before: Login, after: Login) {
+    this.work = this.probe(before, after);
+  }
+
+  private async probe(before: Login, after: Login): Promise<void> {
+    let taken = Date.now();
+    while (!this.stopping) {
+      const began = Date.now();
+      const [old, changed] = await Promise.all([logsIn(before), logsIn(after)]);
+      if (old) this.oldUntil = began;
+      if (changed) this.newFrom ??= Date.now();
+      if (old || changed) taken = Date.now();
+      else this.neither = Math.max(this.neither, Date.now() - taken);
+      await pause(30);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await this.work;
+  }
+}
+
+/** Waits until the new password is in force, and the old one is not. */
+async function untilInForce(before: Login, after: Login): Promise<void> {
+  await until("the new password logs in", () => logsIn(after), LIMIT * 1000, 250);
+  assert.equal(await logsIn(before), false, "the old password still logs in");
+}
+
+const newPassword = () => randomBytes(24).toString("base64url");
+
+export const rotationFaults: Fault[] = [
+  {
+    name: `the password changed under ${CONNECTIONS} connections`,
+    group: "deployment",
+    needsEngine: true,
+    limit: LIMIT,
+    strike: async (lab) => {
+      const since = Date.now();
+      const before = await lab.loginNow();
+      const after = { ...before, password: newPassword() };
+      const server = await lab.postmaster();
+      const clients: Client[] = [];
+      for (let number = 0; number < CONNECTIONS; number++) clients.push(new Client(await lab.connectSoon()));
+      const prober = new Prober(before, after);
+      const ran = await pulumi(lab, ["up", "--yes", "--skip-preview"], withPassword(lab, after.password));
+      const deployed = Date.now();
+      assert.equal(ran.status, 0, ran.output);
+      assert.ok(!ran.output.includes(after.password), "the password is in Pulumi's output");
+      await untilInForce(before, after);
+      // What is open stays open, and new connections are not disturbed either.
+      await pause(2000);
+      await prober.stop();
+      await Promise.all(clients.map((client) => client.stop()));
+      assert.deepEqual(
+        clients.flatMap(({ failures }) => failures),
+        [],
+        "transactions failed on connections that were open",
+      );
+      assert.equal((await lab.postmaster()).pid, server.pid, "the server was restarted");
+      const transactions = clients.reduce((sum, client) => sum + client.transactions, 0);
+      const seconds = (milliseconds: number) => (Math.max(0, milliseconds) / 1000).toFixed(2);
+      return {
+        since,
+        note:
+          `${transactions} transactions on ${CONNECTIONS} open connections, 0 failed; neither password taken for ` +
+          `${seconds(prober.neither)} s, both for ${seconds(prober.oldUntil - (prober.newFrom ?? 0))} s; in force ` +
+          `${seconds((prober.newFrom ?? deployed) - deployed)} s after \`up\``,
+      };
+    },
+    restore: async (lab) => {
+      await lab.up();
+    },
+  },
+  {
+    name: "a change of the password, killed half-way",
+    group: "deployment",
+    needsEngine: true,
+    limit: LIMIT,
+    strike: async (lab, random) => {
+      const original = await lab.loginNow();
+      const changed = { ...original, password: newPassword() };
+      const ran = await pulumi(lab, ["up", "--yes", "--skip-preview"], withPassword(lab, changed.password));
+      assert.equal(ran.status, 0, ran.output);
+      await untilInForce(original, changed);
+      // Back again, which is a change like any other.
+      const up = new RunningUp(lab);
+      const milliseconds = random.between(1000, 7000);
+      await Promise.race([pause(milliseconds), up.end]);
+      const since = Date.now();
+      const killed = up.kill(() => true);
+      await up.end;
+      await lab.up();
+      await untilInForce(changed, original);
+      return { since, note: `after ${(milliseconds / 1000).toFixed(1)} s, ${killed} processes` };
+    },
+    restore: async (lab) => {
+      await lab.up();
+    },
+  },
+];

@@ -1,0 +1,99 @@
+/** Deployments of the lab's stack that can be looked at, and killed, as they run. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync, readdirSync } from "node:fs";
+import { delimiter } from "node:path";
+import { projectFile } from "../../../tools/cli.ts";
+import { execute, type Ran } from "../support.ts";
+import { type Lab, NAMESPACE } from "./lab.ts";
+
+/** Pulumi on the stack, as `npm run up` runs it. */
+export function pulumi(lab: Lab, args: string[], configFile = lab.state.configFile): Promise<Ran> {
+  assert.ok(lab.engine);
+  return execute(
+    lab.engine.command,
+    [...args, "--stack", "dev", "--config-file", configFile, "--non-interactive"],
+    {
+      env: {
+        PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
+        PULUMI_BACKEND_URL: `file://${lab.state.backend}`,
+        PULUMI_CONFIG_PASSPHRASE_FILE: lab.state.passphraseFile,
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+      },
+    },
+  );
+}
+
+/** Takes the deployment away and leaves the cluster, so that the next `up` has everything to do. */
+export async function destroy(lab: Lab): Promise<void> {
+  if (lab.engine) {
+    const ran = await pulumi(lab, ["destroy", "--yes", "--skip-preview"]);
+    assert.equal(ran.status, 0, ran.output);
+  } else {
+    await lab.kubectl("delete", "namespace", NAMESPACE);
+    await lab.kubectl("delete", "pv", "postgres-pv");
+  }
+}
+
+/** `npm run up`, running. */
+export class RunningUp {
+  private readonly child;
+  readonly end: Promise<number | null>;
+  output = "";
+
+  constructor(lab: Lab) {
+    this.child = spawn("npm", ["run", "--silent", "up", "--", "--local-cluster", lab.cluster.name], {
+      cwd: projectFile("."),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr])
+      stream.on("data", (data: Buffer) => (this.output += data.toString()));
+    this.end = new Promise((resolve) => this.child.on("exit", (status) => resolve(status)));
+  }
+
+  /** It, and everything it has started. */
+  family(): { pid: number; title: string }[] {
+    const children = new Map<number, number[]>();
+    for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+      try {
+        const parent = Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${name}/status`, "utf8"))?.[1]);
+        children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+      } catch {
+        // It ended while we looked.
+      }
+    }
+    const found: { pid: number; title: string }[] = [];
+    const add = (pid: number): void => {
+      found.push({ pid, title: titleOf(pid) });
+      children.get(pid)?.forEach(add);
+    };
+    if (this.child.pid !== undefined) add(this.child.pid);
+    return found;
+  }
+
+  kill(which: (title: string) => boolean): number {
+    const chosen = this.family().filter(({ title }) => which(title));
+    for (const { pid } of chosen) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It ended by itself.
+      }
+    }
+    return chosen.length;
+  }
+}
+
+function titleOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
+
+/** One `npm run up` must mend everything; then the writer's door is made again. */
+export async function upOnce(lab: Lab): Promise<void> {
+  await lab.up();
+  await lab.openDoor();
+}
