@@ -72,7 +72,9 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
     await ensureSecret(cluster, manifestOf(rendering, "Secret", name));
   }
   await releaseDeadClaim(cluster, { namespace: APPLICATION, path: volume.spec.hostPath.path });
-  await deleteStaleJob(cluster, manifestOf(rendering, "Job", JOB_NAME));
+  for (const { manifest } of rendering.files.filter(({ manifest: { kind } }) => kind === "Job")) {
+    await deleteStaleJob(cluster, manifest);
+  }
   process.stdout.write(await kubectl(cluster, [...apply, "-k", state.renderedDirectory]));
   await waitForJob(cluster);
 }
@@ -82,25 +84,26 @@ type JobState = {
   status?: { conditions?: { type: string; status: string; message?: string }[] };
 };
 
-const jobPath = `/apis/batch/v1/namespaces/${APPLICATION}/jobs/${JOB_NAME}`;
+const jobPath = (name: string) => `/apis/batch/v1/namespaces/${APPLICATION}/jobs/${name}`;
 
 /** A Job's template cannot be changed, and a finished Job is not run again: it makes room for the new one. */
 async function deleteStaleJob(cluster: ClusterContext, rendered: Manifest): Promise<void> {
-  const live = await read<JobState>(cluster, jobPath);
+  const { name } = rendered.metadata;
+  const live = await read<JobState>(cluster, jobPath(name));
   if (live === undefined) return;
   const files = (job: JobState) => job.spec.template.metadata?.annotations?.["transcript-pipeline/files"];
   const succeeded = live.status?.conditions?.some(
     ({ type, status }) => type === "Complete" && status === "True",
   );
   if (succeeded && files(live) === files(rendered as unknown as JobState)) return;
-  await kubectl(cluster, ["delete", "job", JOB_NAME, "-n", APPLICATION, "--wait=true"]);
+  await kubectl(cluster, ["delete", "job", name, "-n", APPLICATION, "--wait=true"]);
 }
 
 /** Waits for the init Job, saying what the pods are doing. */
 async function waitForJob(cluster: ClusterContext): Promise<void> {
   let said = "";
   for (;;) {
-    const conditions = (await read<JobState>(cluster, jobPath))?.status?.conditions ?? [];
+    const conditions = (await read<JobState>(cluster, jobPath(JOB_NAME)))?.status?.conditions ?? [];
     if (conditions.some(({ type, status }) => type === "Complete" && status === "True")) return;
     const failed = conditions.find(({ type, status }) => type === "Failed" && status === "True");
     if (failed) {

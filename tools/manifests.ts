@@ -32,6 +32,9 @@ const FILES: Readonly<Record<string, string>> = {
   "ConfigMap/postgres-init-bootstrap": "08-init-db-bootstrap",
   "ConfigMap/postgres-init-migrations": "08-init-db-migrations",
   "Job/postgres-init": "08-init-db-job",
+  "ConfigMap/postgres-upgrade-scripts": "09-upgrade-scripts",
+  "ConfigMap/postgres-upgrade-sql": "09-upgrade-sql",
+  "Job/postgres-upgrade": "09-upgrade-job",
 };
 
 /** The Kubernetes objects among the registered resources, with their files. */

@@ -93,4 +93,24 @@ describe("preflight", () => {
       /reserved for the claim a\/b/,
     );
   });
+
+  it("stops at an image that the existing database would have to follow, until that is meant", () => {
+    const containers = [{ name: "postgres", image: "pgvector/pgvector:0.8.5-pg16-bookworm" }];
+    const running = state({
+      statefulSet: {
+        metadata: { annotations: { "transcript-pipeline/identity": expected.identity } },
+        spec: { template: { spec: { containers } } },
+      },
+    });
+    const [finding, ...more] = findObstacles(running, expected);
+    assert.deepEqual(more, []);
+    assert.equal(finding?.key, "database.image");
+    assert.match(
+      finding.message,
+      /from 0\.8\.5 to 0\.8\.6.*database\.upgradeTo pgvector\/pgvector:0\.8\.6-pg16-bookworm/,
+    );
+    assert.deepEqual(findObstacles(running, { ...expected, upgradeTo: expected.image }), []);
+    const earlier = "pgvector/pgvector:0.8.4-pg16-bookworm";
+    assert.equal(findObstacles(running, { ...expected, upgradeTo: earlier }).length, 1);
+  });
 });

@@ -11,6 +11,7 @@ import {
   statfsSync,
   writeFileSync,
 } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type DirectoryFacts, preparationScript } from "../../../components/node-storage.ts";
 import { execute, succeed } from "../support.ts";
@@ -240,11 +241,11 @@ export const storageFaults: Fault[] = [
     /holds a database of PostgreSQL 15, and this image is PostgreSQL 16/,
     async (lab) => {
       const file = join(lab.volume, "pgdata/PG_VERSION");
-      const before = readFileSync(file, "utf8");
-      writeFileSync(file, "15\n");
+      const before = await readFile(file, "utf8");
+      await writeFile(file, "15\n");
       return {
-        undo: async () => writeFileSync(file, before),
-        untouched: async () => assert.equal(readFileSync(file, "utf8"), "15\n"),
+        undo: () => writeFile(file, before),
+        untouched: async () => assert.equal(await readFile(file, "utf8"), "15\n"),
       };
     },
   ),
