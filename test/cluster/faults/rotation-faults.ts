@@ -163,7 +163,7 @@ export const rotationFaults: Fault[] = [
       const ran = await pulumi(lab, ["up", "--yes", "--skip-preview"], withPassword(lab, changed.password));
       assert.equal(ran.status, 0, ran.output);
       await untilInForce(original, changed);
-      // Back again, which is a change like any other.
+      // Back to a generated one, which is a change like any other.
       const up = new RunningUp(lab);
       const milliseconds = random.between(1000, 7000);
       await Promise.race([pause(milliseconds), up.end]);
@@ -171,7 +171,7 @@ export const rotationFaults: Fault[] = [
       const killed = up.kill(() => true);
       await up.end;
       await lab.up();
-      await untilInForce(changed, original);
+      await untilInForce(changed, await lab.loginNow());
       return { since, note: `after ${(milliseconds / 1000).toFixed(1)} s, ${killed} processes` };
     },
     restore: async (lab) => {
