@@ -14,6 +14,7 @@ import {
   host,
   image,
   integer,
+  logins,
   oneOf,
   password,
   required,
@@ -83,7 +84,7 @@ export const table = {
     ),
     protect: flag({
       description:
-        "Whether volume, claim and password are protected from deletion. Default: yes, but for `dev`",
+        "Whether volume, claim and passwords are protected from deletion. Default: yes, but for `dev`",
     }),
   },
   database: {
@@ -93,6 +94,13 @@ export const table = {
     ),
     name: defaulted("transcripts_db", databaseName({ description: "The database" })),
     owner: defaulted("transcript_user", databaseName({ description: "Its owner, who is no superuser" })),
+    logins: defaulted(
+      {},
+      logins({
+        description:
+          "Logins beside the owner, by name: `readwrite`, `readonly` or `monitoring`. Each has a Secret of its own",
+      }),
+    ),
     requests: resources("set aside for the server"),
     limits: resources("the server cannot exceed"),
     sharedMemory: size({

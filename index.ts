@@ -52,6 +52,7 @@ const postgres = new Database(
       owner: database.owner,
       password: secrets.databasePassword && pulumi.secret(secrets.databasePassword),
       superuserPassword: secrets.superuserPassword && pulumi.secret(secrets.superuserPassword),
+      logins: database.logins,
     },
     volume: {
       path: storage.path,

@@ -2,6 +2,14 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { labelsOf } from "./labels.ts";
+import {
+  type Login,
+  type LoginKind,
+  loginSecretName,
+  LOGINS_KEY,
+  LOGINS_SECRET,
+  loginsText,
+} from "./logins.ts";
 
 /** Characters of a generated password. 40 alphanumeric ones hold 238 bits, and need no escaping anywhere. */
 const PASSWORD_LENGTH = 40;
@@ -17,16 +25,23 @@ export interface CredentialsArgs {
   password?: pulumi.Input<string> | undefined;
   /** The superuser's password. @default 40 random characters, kept in the stack's state */
   superuserPassword?: pulumi.Input<string> | undefined;
+  /** Logins beside the owner's, and what each may do. Their passwords are always generated. */
+  logins: Readonly<Record<string, LoginKind>>;
   /** Whether the generated passwords are protected from deletion. */
   protect: boolean;
 }
 
-/** The database's two logins: the owner's for clients, and the superuser's for the init Job alone. */
+/**
+ * The database's logins: the owner's, the superuser's for the init Job alone, and those of the people and services that
+ * need less than the owner may.
+ */
 export class Credentials extends pulumi.ComponentResource {
   /** Name of the Secret with POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD. */
   readonly secretName: pulumi.Output<string>;
   /** Name of the superuser's Secret, with POSTGRES_USER and POSTGRES_PASSWORD. */
   readonly superuserSecretName: pulumi.Output<string>;
+  /** Name of the Secret with the other logins, for what makes them in the database. */
+  readonly loginsSecretName: pulumi.Output<string>;
   /** The owner's password. A secret. */
   readonly password: pulumi.Output<string>;
 
@@ -62,6 +77,19 @@ export class Credentials extends pulumi.ComponentResource {
     this.superuserSecretName = secretOf("postgres-superuser", {
       POSTGRES_USER: "postgres",
       POSTGRES_PASSWORD: passwordOf("superuser", args.superuserPassword),
+    }).metadata.name;
+
+    const logins = Object.entries(args.logins).map(([login, kind]) => {
+      const password = passwordOf(`login-${login}`, undefined);
+      secretOf(loginSecretName(login), {
+        POSTGRES_USER: login,
+        POSTGRES_DB: args.database,
+        POSTGRES_PASSWORD: password,
+      });
+      return password.apply((known): Login => ({ name: login, kind, password: known }));
+    });
+    this.loginsSecretName = secretOf(LOGINS_SECRET, {
+      [LOGINS_KEY]: pulumi.secret(pulumi.all(logins).apply(loginsText)),
     }).metadata.name;
     this.registerOutputs({ secretName: this.secretName, superuserSecretName: this.superuserSecretName });
   }

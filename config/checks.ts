@@ -4,6 +4,7 @@ import { memoryBudget, sharedMemoryFor } from "../components/memory-budget.ts";
 import { effectiveSettings, objectionTo, settingNames } from "../components/postgresql-settings.ts";
 import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../components/quantities.ts";
 import { contradictions, explainShortfall, type Machine, tune } from "../components/tuning.ts";
+import { DATABASE_NAME } from "./fields.ts";
 import { nearest } from "./nearest.ts";
 import { commandToSet, type Problem } from "./reader.ts";
 
@@ -17,7 +18,12 @@ export interface Findings {
 
 /** Checks a configuration whose fields are each of the right form. */
 export function checkSettings(settings: Settings): Findings {
-  const problems = [...clusterProblems(settings), ...nodeProblems(settings), ...settingProblems(settings)];
+  const problems = [
+    ...clusterProblems(settings),
+    ...nodeProblems(settings),
+    ...loginProblems(settings),
+    ...settingProblems(settings),
+  ];
   const requestProblems = requestsAboveLimits(settings);
   problems.push(...requestProblems);
   // The sum needs every part of it to be a size.
@@ -97,6 +103,30 @@ function nodeProblems({ node, storage }: Settings): Problem[] {
     });
   }
   return problems;
+}
+
+/** Names that PostgreSQL, the bootstrap or SQL itself has taken. */
+const TAKEN = /^(postgres|public|none|transcripts_.*)$/;
+
+function loginProblems({ database }: Settings): Problem[] {
+  return Object.keys(database.logins).flatMap((name) => {
+    const key = `database.logins.${name}`;
+    const wayOut = `To remove it: pulumi config rm --path '${key}'`;
+    if (name === database.owner) {
+      const message = `is the name of database.owner, who may do everything already. ${wayOut}`;
+      return [{ key, message }];
+    }
+    // A Secret is named after it, and no object's name ends in '-'.
+    if (DATABASE_NAME.test(name) && !TAKEN.test(name) && !name.endsWith("_")) return [];
+    return [
+      {
+        key,
+        message:
+          `is no name for a login. Allowed: lower-case letters, digits and '_', not beginning with a digit, 'pg_' or ` +
+          `'transcripts_', not ending in '_', 63 at most, and not postgres, public or none. ${wayOut}`,
+      },
+    ];
+  });
 }
 
 function settingProblems({ database }: Settings): Problem[] {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { evaluate, type Registration } from "../../tools/evaluate.ts";
+import { evaluate, type Registration, unwrapped } from "../../tools/evaluate.ts";
 import { changed, deployable, type Raw } from "../settings.ts";
 
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
@@ -83,6 +83,77 @@ describe("the program", () => {
     for (const login of ["owner", "superuser"]) {
       assert.equal(named(prod, `postgres-credentials-${login}`).inputs.length, 40);
     }
+  });
+
+  describe("with logins", () => {
+    const logins = { worker: "readwrite", report_reader: "readonly", exporter: "monitoring" };
+    let registrations: Registration[];
+    const secret = (name: string) =>
+      (unwrapped(named(registrations, name).inputs) as { stringData: Record<string, string> }).stringData;
+    before(async () => {
+      registrations = await program(changed("database.logins", logins));
+    });
+
+    it("generates a password for each, protected outside dev as the others are", async () => {
+      const dev = await program(changed("database.logins", logins), "dev");
+      for (const login of Object.keys(logins)) {
+        const { inputs, options } = named(registrations, `postgres-credentials-login-${login}`);
+        assert.equal(inputs.length, 40);
+        assert.equal(options.protect, true);
+        assert.deepEqual(options.parents, ["postgres-credentials", "postgres"]);
+        assert.equal(named(dev, `postgres-credentials-login-${login}`).options.protect, false);
+      }
+    });
+
+    it("has a Secret for each consumer, and one for the server with the same passwords", () => {
+      const lines = Object.entries(logins).map(([login, kind]) => {
+        const { POSTGRES_PASSWORD = "", ...rest } = secret(`postgres-login-${login.replace("_", "-")}`);
+        assert.deepEqual(rest, { POSTGRES_USER: login, POSTGRES_DB: "transcripts_db" });
+        assert.match(POSTGRES_PASSWORD, /^\w{40}$/);
+        return `${kind} ${login} ${POSTGRES_PASSWORD}\n`;
+      });
+      assert.equal(new Set(lines.map((line) => line.split(" ")[2])).size, 3);
+      assert.deepEqual(secret("postgres-logins"), { logins: lines.join("") });
+    });
+
+    it("shows no password outside of secrets", () => {
+      for (const line of (secret("postgres-logins").logins ?? "").trim().split("\n")) {
+        const [, , password = ""] = line.split(" ");
+        assert.equal(password.length, 40);
+        for (const { name, inputs } of registrations) assert.ok(!inPlainSight(inputs, password), name);
+      }
+    });
+
+    it("changes nothing of the server's pod, whose one container reads a Secret that may be missing", () => {
+      const spec = (of: Registration[]) =>
+        of.find(({ type }) => type.endsWith(":StatefulSet"))?.inputs.spec as {
+          template: {
+            spec: {
+              containers: { name: string; volumeMounts: { name: string; readOnly?: boolean }[] }[];
+              volumes: { name: string; secret?: unknown }[];
+            };
+          };
+        };
+      assert.deepEqual(spec(registrations), spec(prod));
+      const { containers, volumes } = spec(prod).template.spec;
+      assert.deepEqual(volumes.find(({ name }) => name === "logins")?.secret, {
+        secretName: "postgres-logins",
+        defaultMode: 0o440,
+        optional: true,
+      });
+      const mounting = containers.filter(({ volumeMounts }) =>
+        volumeMounts.some(({ name, readOnly }) => name === "logins" && readOnly),
+      );
+      assert.deepEqual(
+        mounting.map(({ name }) => name),
+        ["reconcile"],
+      );
+    });
+  });
+
+  it("has the Secret of the logins without any, so that the last one can be taken away", () => {
+    const { inputs } = named(prod, "postgres-logins");
+    assert.deepEqual((unwrapped(inputs) as { stringData: unknown }).stringData, { logins: "" });
   });
 
   it("uses given secrets, and never in plain sight", async () => {
