@@ -10,7 +10,7 @@ export type LoginKind = (typeof LOGIN_KINDS)[number];
 /** The Secret with every login. The container `reconcile` alone mounts it: no login is part of the pod's template. */
 export const LOGINS_SECRET = "postgres-logins";
 /** Its one key. */
-export const LOGINS_KEY = "logins";
+export const LOGINS_KEY = "credentials";
 
 /** A role that can log in. */
 export interface Login {

@@ -76,7 +76,7 @@ apply() {
 # The logins beside the owner's. Each is a member of one group role of the bootstrap and of nothing else; the comment on
 # a role says which ones were made here, and no other is ever touched.
 
-logins=/etc/credentials/logins/logins
+logins=/etc/credentials/logins/credentials
 mark="managed by transcript-pipeline"
 
 # on_login <login> <group>: the superuser's psql with both as variables. What goes wrong is said.
@@ -158,7 +158,8 @@ ensure_login() {
     return 1
     ;;
   new | wrong)
-    make_login "$2" "$group" || return 1
+    # The password without a look at the old one: of a role that has none, the server logs each attempt.
+    make_login "$2" "$group" && set_password "$2" "$3" || return 1
     say "login $2 is a member of $group"
     ;;
   esac

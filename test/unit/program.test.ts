@@ -113,11 +113,11 @@ describe("the program", () => {
         return `${kind} ${login} ${POSTGRES_PASSWORD}\n`;
       });
       assert.equal(new Set(lines.map((line) => line.split(" ")[2])).size, 3);
-      assert.deepEqual(secret("postgres-logins"), { logins: lines.join("") });
+      assert.deepEqual(secret("postgres-logins"), { credentials: lines.join("") });
     });
 
     it("shows no password outside of secrets", () => {
-      for (const line of (secret("postgres-logins").logins ?? "").trim().split("\n")) {
+      for (const line of (secret("postgres-logins").credentials ?? "").trim().split("\n")) {
         const [, , password = ""] = line.split(" ");
         assert.equal(password.length, 40);
         for (const { name, inputs } of registrations) assert.ok(!inPlainSight(inputs, password), name);
@@ -153,7 +153,7 @@ describe("the program", () => {
 
   it("has the Secret of the logins without any, so that the last one can be taken away", () => {
     const { inputs } = named(prod, "postgres-logins");
-    assert.deepEqual((unwrapped(inputs) as { stringData: unknown }).stringData, { logins: "" });
+    assert.deepEqual((unwrapped(inputs) as { stringData: unknown }).stringData, { credentials: "" });
   });
 
   it("uses given secrets, and never in plain sight", async () => {
