@@ -14,6 +14,7 @@ import {
   host,
   image,
   integer,
+  logins,
   oneOf,
   password,
   required,
@@ -83,7 +84,7 @@ export const table = {
     ),
     protect: flag({
       description:
-        "Whether volume, claim and password are protected from deletion. Default: yes, but for `dev`",
+        "Whether volume, claim and passwords are protected from deletion. Default: yes, but for `dev`",
     }),
   },
   database: {
@@ -101,6 +102,16 @@ export const table = {
     ),
     name: defaulted("transcripts_db", databaseName({ description: "The database" })),
     owner: defaulted("transcript_user", databaseName({ description: "Its owner, who is no superuser" })),
+    passwordRevision: text(/^[A-Za-z0-9._:-]{1,64}$/, "up to 64 letters, digits and . _ : -", {
+      description: "Another text, as a date, makes all generated passwords anew",
+    }),
+    logins: defaulted(
+      {},
+      logins({
+        description:
+          "Logins beside the owner, by name: `readwrite`, `readonly` or `monitoring`. Each has a Secret of its own",
+      }),
+    ),
     requests: resources("set aside for the server"),
     limits: resources("the server cannot exceed"),
     sharedMemory: size({
@@ -147,8 +158,8 @@ export const table = {
     ),
   },
   secrets: {
-    databasePassword: password({ description: "Password of the owner. Default: 40 random characters" }),
-    superuserPassword: password({ description: "Password of `postgres`. Default: 40 random characters" }),
+    databasePassword: password({ description: "Password of the owner. Default: generated, 40 characters" }),
+    superuserPassword: password({ description: "Password of `postgres`. Default: generated, 40 characters" }),
     sshPrivateKey: secretText({ description: "Private key of `node.sshUser`. Default: the SSH agent" }),
   },
 } as const satisfies Record<string, Section>;

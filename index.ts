@@ -53,6 +53,8 @@ const postgres = new Database(
       owner: database.owner,
       password: secrets.databasePassword && pulumi.secret(secrets.databasePassword),
       superuserPassword: secrets.superuserPassword && pulumi.secret(secrets.superuserPassword),
+      passwordRevision: database.passwordRevision,
+      logins: database.logins,
     },
     volume: {
       path: storage.path,

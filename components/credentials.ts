@@ -2,9 +2,15 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { labelsOf } from "./labels.ts";
-
-/** Characters of a generated password. 40 alphanumeric ones hold 238 bits, and need no escaping anywhere. */
-const PASSWORD_LENGTH = 40;
+import {
+  type Login,
+  type LoginKind,
+  loginSecretName,
+  LOGINS_KEY,
+  LOGINS_SECRET,
+  loginsText,
+} from "./logins.ts";
+import { PASSWORD_LENGTH, passwordFrom } from "./passwords.ts";
 
 /** Arguments of {@link Credentials}. */
 export interface CredentialsArgs {
@@ -13,35 +19,47 @@ export interface CredentialsArgs {
   database: pulumi.Input<string>;
   /** The role that clients connect as, owner of the database. */
   owner: pulumi.Input<string>;
-  /** The owner's password. @default 40 random characters, kept in the stack's state */
+  /** The owner's password. @default 40 characters, generated */
   password?: pulumi.Input<string> | undefined;
-  /** The superuser's password. @default 40 random characters, kept in the stack's state */
+  /** The superuser's password. @default 40 characters, generated */
   superuserPassword?: pulumi.Input<string> | undefined;
-  /** Whether the generated passwords are protected from deletion. */
+  /** Logins beside the owner's, and what each may do. Their passwords are always generated. */
+  logins: Readonly<Record<string, LoginKind>>;
+  /** Any text. Another one makes all generated passwords anew. @default empty */
+  passwordRevision?: string | undefined;
+  /** Whether what the passwords are generated from is protected from deletion. */
   protect: boolean;
 }
 
-/** The database's two logins: the owner's for clients, and the superuser's for the init Job alone. */
+/**
+ * The database's logins: the owner's, the superuser's for the init Job alone, and those of the people and services that
+ * need less than the owner may.
+ */
 export class Credentials extends pulumi.ComponentResource {
   /** Name of the Secret with POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD. */
   readonly secretName: pulumi.Output<string>;
   /** Name of the superuser's Secret, with POSTGRES_USER and POSTGRES_PASSWORD. */
   readonly superuserSecretName: pulumi.Output<string>;
+  /** Name of the Secret with the other logins, for what makes them in the database. */
+  readonly loginsSecretName: pulumi.Output<string>;
   /** The owner's password. A secret. */
   readonly password: pulumi.Output<string>;
 
   constructor(name: string, args: CredentialsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Credentials", name, {}, opts);
 
-    const passwordOf = (login: string, given: pulumi.Input<string> | undefined): pulumi.Output<string> =>
-      pulumi.secret(
-        given ??
-          new random.RandomPassword(
-            `${name}-${login}`,
-            { length: PASSWORD_LENGTH, special: false },
-            { parent: this, protect: args.protect },
-          ).result,
-      );
+    const source = (purpose: string) =>
+      new random.RandomPassword(
+        `${name}-${purpose}`,
+        { length: PASSWORD_LENGTH, special: false },
+        { parent: this, protect: args.protect },
+      ).result;
+    const generated = (secret: pulumi.Output<string>, login: string) =>
+      pulumi.secret(secret.apply((known) => passwordFrom(known, login, args.passwordRevision ?? "")));
+    // Made also where a password is given: it is protected, and giving one must not mean deleting it.
+    const [ownerSource, superuserSource] = [source("owner"), source("superuser")];
+    // One for all of them, so that a login can be taken away again.
+    const loginsSource = source("logins");
     const secretOf = (secretName: string, stringData: Record<string, pulumi.Input<string>>) =>
       new k8s.core.v1.Secret(
         secretName,
@@ -53,7 +71,7 @@ export class Credentials extends pulumi.ComponentResource {
         { parent: this, deleteBeforeReplace: true },
       );
 
-    this.password = passwordOf("owner", args.password);
+    this.password = pulumi.secret(args.password ?? generated(ownerSource, "owner"));
     this.secretName = secretOf("postgres-secret", {
       POSTGRES_USER: args.owner,
       POSTGRES_DB: args.database,
@@ -61,7 +79,20 @@ export class Credentials extends pulumi.ComponentResource {
     }).metadata.name;
     this.superuserSecretName = secretOf("postgres-superuser", {
       POSTGRES_USER: "postgres",
-      POSTGRES_PASSWORD: passwordOf("superuser", args.superuserPassword),
+      POSTGRES_PASSWORD: pulumi.secret(args.superuserPassword ?? generated(superuserSource, "superuser")),
+    }).metadata.name;
+
+    const logins = Object.entries(args.logins).map(([login, kind]) => {
+      const password = generated(loginsSource, login);
+      secretOf(loginSecretName(login), {
+        POSTGRES_USER: login,
+        POSTGRES_DB: args.database,
+        POSTGRES_PASSWORD: password,
+      });
+      return password.apply((known): Login => ({ name: login, kind, password: known }));
+    });
+    this.loginsSecretName = secretOf(LOGINS_SECRET, {
+      [LOGINS_KEY]: pulumi.secret(pulumi.all(logins).apply(loginsText)),
     }).metadata.name;
     this.registerOutputs({ secretName: this.secretName, superuserSecretName: this.superuserSecretName });
   }

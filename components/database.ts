@@ -10,13 +10,23 @@ export interface DatabaseArgs {
   /** Whose data this is: written into the directory once, and compared at every start. */
   identity: string;
   hostname: pulumi.Input<string>;
-  /** Whether what cannot be made again (volume, claim, generated passwords) is protected from deletion. */
+  /** Whether what cannot be made again (volume, claim, what passwords are generated from) is protected from deletion. */
   protect: boolean;
-  credentials: Pick<CredentialsArgs, "password" | "superuserPassword"> & { database: string; owner: string };
+  credentials: Pick<CredentialsArgs, "password" | "superuserPassword" | "passwordRevision" | "logins"> & {
+    database: string;
+    owner: string;
+  };
   volume: Pick<VolumeArgs, "path" | "capacity" | "mount" | "connection" | "beforeClaim">;
   server: Omit<
     ServerArgs,
-    "namespace" | "identity" | "hostname" | "claimName" | "secretName" | "superuserSecretName" | "owner"
+    | "namespace"
+    | "identity"
+    | "hostname"
+    | "claimName"
+    | "secretName"
+    | "superuserSecretName"
+    | "loginsSecretName"
+    | "owner"
   >;
 }
 
@@ -57,6 +67,7 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
         claimName: volume.claimName,
         secretName: credentials.secretName,
         superuserSecretName: credentials.superuserSecretName,
+        loginsSecretName: credentials.loginsSecretName,
         owner: args.credentials.owner,
         ...args.server,
       },

@@ -45,6 +45,8 @@ export interface ServerArgs {
   secretName: pulumi.Input<string>;
   /** Secret with the superuser's POSTGRES_PASSWORD. */
   superuserSecretName: pulumi.Input<string>;
+  /** Secret with the logins beside the owner's. A pod starts without it, too. */
+  loginsSecretName: pulumi.Input<string>;
   /** The role that may come in over the socket beside the superuser. */
   owner: string;
   requests: ComputeResources;
@@ -260,6 +262,7 @@ function serverPod(
         volumeMounts: [
           mount("owner-credentials", "/etc/credentials/owner", true),
           mount("superuser-credentials", "/etc/credentials/superuser", true),
+          mount("logins", "/etc/credentials/logins", true),
           mount("config", CONFIG_PATH, true),
           mount("scripts", SCRIPTS_PATH, true),
           mount("socket", SOCKET_PATH),
@@ -278,6 +281,7 @@ function serverPod(
       // A container's own 64 MiB are too small for a parallel index build.
       { name: "shared-memory", emptyDir: { medium: "Memory", sizeLimit: mebibytes(args.sharedMemory) } },
       { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
+      { name: "logins", secret: { secretName: args.loginsSecretName, defaultMode: 0o440, optional: true } },
     ],
   };
 }

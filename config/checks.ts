@@ -5,6 +5,7 @@ import { memoryBudget, sharedMemoryFor } from "../components/memory-budget.ts";
 import { effectiveSettings, objectionTo, settingNames } from "../components/postgresql-settings.ts";
 import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../components/quantities.ts";
 import { contradictions, explainShortfall, type Machine, tune } from "../components/tuning.ts";
+import { DATABASE_NAME } from "./fields.ts";
 import { nearest } from "./nearest.ts";
 import { commandToSet, type Problem } from "./reader.ts";
 
@@ -22,6 +23,7 @@ export function checkSettings(settings: Settings): Findings {
     ...clusterProblems(settings),
     ...nodeProblems(settings),
     ...imageProblems(settings),
+    ...loginProblems(settings),
     ...settingProblems(settings),
   ];
   const requestProblems = requestsAboveLimits(settings);
@@ -120,6 +122,30 @@ function nodeProblems({ node, storage }: Settings): Problem[] {
     });
   }
   return problems;
+}
+
+/** Names that PostgreSQL, the bootstrap or SQL itself has taken. */
+const TAKEN = /^(postgres|public|none|transcripts_.*)$/;
+
+function loginProblems({ database }: Settings): Problem[] {
+  return Object.keys(database.logins).flatMap((name) => {
+    const key = `database.logins.${name}`;
+    const wayOut = `To remove it: pulumi config rm --path '${key}'`;
+    if (name === database.owner) {
+      const message = `is the name of database.owner, who may do everything already. ${wayOut}`;
+      return [{ key, message }];
+    }
+    // A Secret is named after it, and no object's name ends in '-'.
+    if (DATABASE_NAME.test(name) && !TAKEN.test(name) && !name.endsWith("_")) return [];
+    return [
+      {
+        key,
+        message:
+          `is no name for a login. Allowed: lower-case letters, digits and '_', not beginning with a digit, 'pg_' or ` +
+          `'transcripts_', not ending in '_', 63 at most, and not postgres, public or none. ${wayOut}`,
+      },
+    ];
+  });
 }
 
 function settingProblems({ database }: Settings): Problem[] {

@@ -3,6 +3,7 @@
  * words, what is allowed. Which fields there are stands in ../config.ts.
  */
 import { isIP } from "node:net";
+import { LOGIN_KINDS, type LoginKind } from "../components/logins.ts";
 import { bytesOfQuantity, cpusOfQuantity } from "../components/quantities.ts";
 
 /** What a kind makes of a written value: the value, or what would have been allowed. */
@@ -72,11 +73,14 @@ export function host(about: About): Field<string> {
   );
 }
 
-/** A name in the database, kept to what needs no quoting anywhere. */
+/** Names in the database, kept to what needs no quoting anywhere. */
+export const DATABASE_NAME = /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/;
+
+/** A name in the database. */
 export function databaseName(about: About): Field<string> {
   return {
     ...text(
-      /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/,
+      DATABASE_NAME,
       "lower-case letters, digits and '_', not beginning with a digit or 'pg_', 63 at most",
       about,
     ),
@@ -228,6 +232,26 @@ export function settings(about: About): Field<Record<string, string>> {
         if (typeof setting === "boolean") value[name] = setting ? "on" : "off";
         else if (typeof setting === "string" || typeof setting === "number") value[name] = String(setting);
         else return { allowed: `${allowed}; ${name} is none of these` };
+      }
+      return { value };
+    },
+    about,
+  );
+}
+
+/** Logins of the database: a map from their names to what each may do. Names are checked in ./checks.ts. */
+export function logins(about: About): Field<Record<string, LoginKind>> {
+  const isKind = (written: unknown): written is LoginKind =>
+    LOGIN_KINDS.some((candidate) => candidate === written);
+  return field(
+    "map",
+    (written) => {
+      const allowed = `a map of login names to ${LOGIN_KINDS.slice(0, -1).join(", ")} or ${LOGIN_KINDS.at(-1)}`;
+      if (typeof written !== "object" || written === null || Array.isArray(written)) return { allowed };
+      const value: Record<string, LoginKind> = {};
+      for (const [name, kind] of Object.entries(written)) {
+        if (!isKind(kind)) return { allowed: `${allowed}; ${name} is none of these` };
+        value[name] = kind;
       }
       return { value };
     },

@@ -5,6 +5,14 @@
 import { rmSync } from "node:fs";
 import { type ClusterContext, contextFlags, read } from "../components/kubectl.ts";
 import { APPLICATION } from "../components/labels.ts";
+import {
+  LOGIN_SECRET_PREFIX,
+  loginSecretName,
+  LOGINS_KEY,
+  LOGINS_SECRET,
+  loginsIn,
+  loginsText,
+} from "../components/logins.ts";
 import { JOB_NAME } from "../components/migration.ts";
 import { preparationScript } from "../components/node-storage.ts";
 import { readPods, troublesOf } from "../components/pod-troubles.ts";
@@ -16,7 +24,7 @@ import type { Manifest } from "./manifests.ts";
 import { run } from "./processes.ts";
 import { renderStack, type Rendering, writeRendering } from "./rendering.ts";
 
-const FIELD_MANAGER = "transcript-pipeline";
+const APPLY = ["apply", "--server-side", "--force-conflicts", "--field-manager=transcript-pipeline"];
 
 function kubectl(cluster: ClusterContext, args: readonly string[], input?: string): Promise<string> {
   return run("kubectl", [...contextFlags(cluster), ...args], input === undefined ? {} : { input });
@@ -35,17 +43,47 @@ type VolumeManifest = Manifest & {
   spec: { capacity: { storage: string }; hostPath: { path: string } };
 };
 
-/** Keeps the password that the cluster has; makes one where it has none. */
-async function ensureSecret(cluster: ClusterContext, rendered: Manifest): Promise<void> {
+type SecretManifest = Manifest & { stringData: Record<string, string> };
+type LiveSecret = { metadata: { name: string }; data?: Record<string, string> };
+
+const secretsPath = `/api/v1/namespaces/${APPLICATION}/secrets`;
+
+/** Keeps the password that the cluster has; makes one where it has none. Returns the one in force. */
+async function ensureSecret(cluster: ClusterContext, rendered: SecretManifest): Promise<string> {
   const { name } = rendered.metadata;
-  const live = await read(cluster, `/api/v1/namespaces/${APPLICATION}/secrets/${name}`);
-  if (live !== undefined) return;
-  const stringData = {
-    ...(rendered.stringData as Record<string, string>),
-    POSTGRES_PASSWORD: generatedPassword(),
-  };
+  const live = await read<LiveSecret>(cluster, `${secretsPath}/${name}`);
+  if (live !== undefined) return Buffer.from(live.data?.POSTGRES_PASSWORD ?? "", "base64").toString();
+  const password = generatedPassword();
+  const stringData = { ...rendered.stringData, POSTGRES_PASSWORD: password };
   await kubectl(cluster, ["create", "-f", "-"], JSON.stringify({ ...rendered, stringData }));
   console.log(`Secret ${name}: created with a new password`);
+  return password;
+}
+
+/** Makes the stack's Secrets, and deletes those of logins that are no longer in it. */
+async function ensureSecrets(cluster: ClusterContext, rendering: Rendering): Promise<void> {
+  const secrets = rendering.files.flatMap(({ manifest }) =>
+    manifest.kind === "Secret" ? [manifest as SecretManifest] : [],
+  );
+  const inForce = new Map<string, string>();
+  for (const secret of secrets) {
+    const { name } = secret.metadata;
+    if (name !== LOGINS_SECRET) inForce.set(name, await ensureSecret(cluster, secret));
+  }
+  // What reconcile reads is put together anew, with the passwords that the cluster has.
+  const rendered = manifestOf<SecretManifest>(rendering, "Secret", LOGINS_SECRET);
+  const logins = loginsIn(rendered.stringData[LOGINS_KEY] ?? "").map((login) => ({
+    ...login,
+    password: inForce.get(loginSecretName(login.name)) ?? "",
+  }));
+  const stringData = { [LOGINS_KEY]: loginsText(logins) };
+  await kubectl(cluster, [...APPLY, "-f", "-"], JSON.stringify({ ...rendered, stringData }));
+
+  const live = await read<{ items: LiveSecret[] }>(cluster, secretsPath);
+  const stale = (live?.items ?? [])
+    .map(({ metadata }) => metadata.name)
+    .filter((name) => name.startsWith(LOGIN_SECRET_PREFIX) && !inForce.has(name));
+  if (stale.length > 0) await kubectl(cluster, ["delete", "secret", "-n", APPLICATION, ...stale]);
 }
 
 /** Applies the stack and waits until the schema is there. */
@@ -65,17 +103,14 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
     for (const note of notes) console.log(note);
   }
 
-  const apply = ["apply", "--server-side", "--force-conflicts", `--field-manager=${FIELD_MANAGER}`];
   const namespace = manifestOf(rendering, "Namespace", APPLICATION);
-  await kubectl(cluster, [...apply, "-f", "-"], JSON.stringify(namespace));
-  for (const name of ["postgres-secret", "postgres-superuser"]) {
-    await ensureSecret(cluster, manifestOf(rendering, "Secret", name));
-  }
+  await kubectl(cluster, [...APPLY, "-f", "-"], JSON.stringify(namespace));
+  await ensureSecrets(cluster, rendering);
   await releaseDeadClaim(cluster, { namespace: APPLICATION, path: volume.spec.hostPath.path });
   for (const { manifest } of rendering.files.filter(({ manifest: { kind } }) => kind === "Job")) {
     await deleteStaleJob(cluster, manifest);
   }
-  process.stdout.write(await kubectl(cluster, [...apply, "-k", state.renderedDirectory]));
+  process.stdout.write(await kubectl(cluster, [...APPLY, "-k", state.renderedDirectory]));
   await waitForJob(cluster);
 }
 

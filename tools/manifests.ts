@@ -1,5 +1,6 @@
 /** From registered resources to files that `kubectl apply -k`, Argo CD and Flux take. */
 import { stringify } from "yaml";
+import { LOGIN_SECRET_PREFIX } from "../components/logins.ts";
 import { type Registration, unwrapped } from "./evaluate.ts";
 
 /** A Kubernetes object. */
@@ -21,6 +22,7 @@ const FILES: Readonly<Record<string, string>> = {
   "Namespace/transcript-pipeline": "00-namespace",
   "Secret/postgres-secret": "01-postgres-secret",
   "Secret/postgres-superuser": "01-postgres-superuser",
+  "Secret/postgres-logins": "01-postgres-logins",
   "ConfigMap/postgres-config": "02-postgres-config",
   "ConfigMap/postgres-scripts": "03-postgres-scripts",
   "PersistentVolume/postgres-pv": "04-postgres-pv",
@@ -37,14 +39,19 @@ const FILES: Readonly<Record<string, string>> = {
   "Job/postgres-upgrade": "09-upgrade-job",
 };
 
+/** The file's name without its ending. A login's Secret is named by the configuration; it goes beside the others. */
+function fileOf({ kind, metadata: { name } }: Manifest): string {
+  if (kind === "Secret" && name.startsWith(LOGIN_SECRET_PREFIX)) return `01-${name}`;
+  return FILES[`${kind}/${name}`] ?? `50-${kind}-${name}`.toLowerCase();
+}
+
 /** The Kubernetes objects among the registered resources, with their files. */
 export function manifestsOf(registrations: readonly Registration[]): RenderedFile[] {
   return registrations
     .filter(({ type }) => type.startsWith("kubernetes:"))
     .map(({ inputs }) => {
       const manifest = unwrapped(inputs) as Manifest;
-      const key = `${manifest.kind}/${manifest.metadata.name}`;
-      return { file: `${FILES[key] ?? `50-${key.replace("/", "-").toLowerCase()}`}.yaml`, manifest };
+      return { file: `${fileOf(manifest)}.yaml`, manifest };
     })
     .sort((a, b) => (a.file < b.file ? -1 : 1));
 }

@@ -10,6 +10,14 @@ GRANT CONNECT ON DATABASE :"database"
 -- Temporary tables are for loading in bulk; a reader writes nothing at all.
 GRANT TEMPORARY ON DATABASE :"database" TO transcripts_readwrite;
 
+-- The server's other databases hold nothing, but PUBLIC may connect to them, and write temporary tables
+-- and large objects there: what a reader must not do here it could do next door.
+SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', datname)
+  FROM pg_database
+ WHERE datname IN ('postgres', 'template1') AND datname <> :'database'
+   AND (datacl IS NULL OR EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0))
+\gexec
+
 -- Large objects need no table: whoever can connect could fill the disk with them. The owner keeps
 -- its right: a dump repeats both statements, and for somebody without any right the first would be
 -- an error on restoring instead of a warning.

@@ -140,9 +140,9 @@ describe("npm run up, with the engine", function () {
       "-c",
       `kubectl --kubeconfig ${theCluster().kubeconfig} get secret -n transcript-pipeline -o json`,
     ]);
-    const secrets = (JSON.parse(exported.stdout) as { items: { data: Record<string, string> }[] }).items.map(
-      ({ data }) => Buffer.from(data.POSTGRES_PASSWORD ?? "", "base64").toString(),
-    );
+    const secrets = (JSON.parse(exported.stdout) as { items: { data?: Record<string, string> }[] }).items
+      .flatMap(({ data }) => data?.POSTGRES_PASSWORD ?? [])
+      .map((encoded) => Buffer.from(encoded, "base64").toString());
     assert.equal(secrets.length, 2);
     const stateFile = (await pulumi(["stack", "export"])).stdout;
     const log = await kubectl("logs", "-n", "transcript-pipeline", "postgres-0", "--all-containers");

@@ -697,7 +697,7 @@ export const breaks: Readonly<Record<string, readonly Break[]>> = {
     { by: "true", change: set(JOB, `${POD}/automountServiceAccountToken`, true), message: /is true/ },
     {
       by: "a projected one",
-      change: set(SET, `${POD}/volumes/9`, {
+      change: set(SET, `${POD}/volumes/10`, {
         name: "t",
         projected: { sources: [{ serviceAccountToken: { path: "t" } }] },
       }),
@@ -815,7 +815,7 @@ export const breaks: Readonly<Record<string, readonly Break[]>> = {
     },
     {
       by: "a projected one",
-      change: set(SET, `${POD}/volumes/9`, {
+      change: set(SET, `${POD}/volumes/10`, {
         name: "p",
         projected: { sources: [{ secret: { name: "s" } }] },
       }),

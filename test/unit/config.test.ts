@@ -134,6 +134,41 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
   ],
   ["the tag latest", "database.image", "pgvector/pgvector:latest", /database\.image: .*not 'latest'/],
   ["an owner whose name is reserved", "database.owner", "pg_owner", /database\.owner: is "pg_owner"/],
+  [
+    "a login of an unknown kind",
+    "database.logins",
+    { worker: "writer" },
+    /database\.logins: is \{"worker":"writer"\}\. Allowed: a map of login names to readwrite, readonly or monitoring; worker is none/,
+  ],
+  [
+    "logins that are no map",
+    "database.logins",
+    ["worker"],
+    /database\.logins: .*Allowed: a map of login names/,
+  ],
+  ...[
+    "postgres",
+    "pg_worker",
+    "transcripts_worker",
+    "public",
+    "Worker",
+    "1st",
+    "worker_",
+    "a".repeat(64),
+  ].map((name): (typeof refused)[number] => [
+    `a login named ${name}`,
+    "database.logins",
+    { [name]: "readonly" },
+    new RegExp(
+      `database\\.logins\\.${name}: is no name for a login\\. Allowed: lower-case.*pulumi config rm --path`,
+    ),
+  ]),
+  [
+    "a login that is the owner",
+    "database.logins",
+    { transcript_user: "readonly" },
+    /database\.logins\.transcript_user: is the name of database\.owner.*pulumi config rm --path/,
+  ],
   ["a section that is no map", "node", "gen8", /node: is "gen8", but holds the fields hostname/],
   ["SSH without a host", "node.connection", "ssh", /node\.sshHost: is missing, but node\.connection is ssh/],
   [
@@ -193,6 +228,13 @@ describe("configuration", () => {
     assert.equal(doubts.length, 1);
     assert.match(doubts[0] ?? "", /limits\.memory is 2Gi.*1000 connections x work_mem 4 MiB/);
     assert.deepEqual(readSettings("prod", deployable()).doubts, []);
+  });
+
+  it("takes logins of each kind, and none by default", () => {
+    const logins = { worker: "readwrite", report_reader: "readonly", exporter2: "monitoring" };
+    const { settings } = readSettings("prod", changed("database.logins", logins));
+    assert.deepEqual(settings.database.logins, logins);
+    assert.deepEqual(readSettings("prod", deployable()).settings.database.logins, {});
   });
 
   it("describes every field", () => {

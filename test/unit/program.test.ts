@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { evaluate, type Registration } from "../../tools/evaluate.ts";
+import { evaluate, type Registration, unwrapped } from "../../tools/evaluate.ts";
 import { changed, deployable, type Raw } from "../settings.ts";
 
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
@@ -60,6 +60,7 @@ describe("the program", () => {
       "postgres-pvc",
       "postgres-credentials-owner",
       "postgres-credentials-superuser",
+      "postgres-credentials-logins",
     ]) {
       assert.equal(named(prod, name).options.protect, true, name);
       assert.equal(named(dev, name).options.protect, false, name);
@@ -79,10 +80,70 @@ describe("the program", () => {
     }
   });
 
-  it("makes passwords of 40 characters when none is given", () => {
-    for (const login of ["owner", "superuser"]) {
-      assert.equal(named(prod, `postgres-credentials-${login}`).inputs.length, 40);
-    }
+  describe("with logins", () => {
+    const logins = { worker: "readwrite", report_reader: "readonly", exporter: "monitoring" };
+    let registrations: Registration[];
+    const secret = (name: string) =>
+      (unwrapped(named(registrations, name).inputs) as { stringData: Record<string, string> }).stringData;
+    before(async () => {
+      registrations = await program(changed("database.logins", logins));
+    });
+
+    it("makes no resource for a password of theirs, which a protected stack could not take away again", () => {
+      const random = (of: Registration[]) =>
+        of.filter(({ type }) => type.includes("RandomPassword")).map(({ name }) => name);
+      assert.deepEqual(random(registrations), random(prod));
+    });
+
+    it("has a Secret for each consumer, and one for the server with the same passwords", () => {
+      const lines = Object.entries(logins).map(([login, kind]) => {
+        const { POSTGRES_PASSWORD = "", ...rest } = secret(`postgres-login-${login.replace("_", "-")}`);
+        assert.deepEqual(rest, { POSTGRES_USER: login, POSTGRES_DB: "transcripts_db" });
+        assert.match(POSTGRES_PASSWORD, /^\w{40}$/);
+        return `${kind} ${login} ${POSTGRES_PASSWORD}\n`;
+      });
+      assert.equal(new Set(lines.map((line) => line.split(" ")[2])).size, 3);
+      assert.deepEqual(secret("postgres-logins"), { credentials: lines.join("") });
+    });
+
+    it("shows no password outside of secrets", () => {
+      for (const line of (secret("postgres-logins").credentials ?? "").trim().split("\n")) {
+        const [, , password = ""] = line.split(" ");
+        assert.equal(password.length, 40);
+        for (const { name, inputs } of registrations) assert.ok(!inPlainSight(inputs, password), name);
+      }
+    });
+
+    it("changes nothing of the server's pod, whose one container reads a Secret that may be missing", () => {
+      const spec = (of: Registration[]) =>
+        of.find(({ type }) => type.endsWith(":StatefulSet"))?.inputs.spec as {
+          template: {
+            spec: {
+              containers: { name: string; volumeMounts: { name: string; readOnly?: boolean }[] }[];
+              volumes: { name: string; secret?: unknown }[];
+            };
+          };
+        };
+      assert.deepEqual(spec(registrations), spec(prod));
+      const { containers, volumes } = spec(prod).template.spec;
+      assert.deepEqual(volumes.find(({ name }) => name === "logins")?.secret, {
+        secretName: "postgres-logins",
+        defaultMode: 0o440,
+        optional: true,
+      });
+      const mounting = containers.filter(({ volumeMounts }) =>
+        volumeMounts.some(({ name, readOnly }) => name === "logins" && readOnly),
+      );
+      assert.deepEqual(
+        mounting.map(({ name }) => name),
+        ["reconcile"],
+      );
+    });
+  });
+
+  it("has the Secret of the logins without any, so that the last one can be taken away", () => {
+    const { inputs } = named(prod, "postgres-logins");
+    assert.deepEqual((unwrapped(inputs) as { stringData: unknown }).stringData, { credentials: "" });
   });
 
   it("uses given secrets, and never in plain sight", async () => {
@@ -96,7 +157,8 @@ describe("the program", () => {
     };
     Object.assign(raw.node ?? {}, { sshHost: "gen8", sshHostKey: "ssh-ed25519 AAAA" });
     const registrations = await program(raw);
-    assert.ok(!registrations.some(({ type }) => type.includes("RandomPassword")));
+    // Still there: they are protected, and giving a password must not mean deleting one.
+    assert.equal(registrations.filter(({ type }) => type.includes("RandomPassword")).length, 3);
     const sent = JSON.stringify(registrations);
     for (const secret of Object.values(raw.secrets ?? {}) as string[]) {
       assert.ok(sent.includes(secret), "the secret is used");

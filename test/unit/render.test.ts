@@ -40,11 +40,38 @@ describe("render", () => {
     const texts = readdirSync(directory).map((name) => readFileSync(join(directory, name), "utf8"));
     assert.ok(!texts.some((text) => /^kind: Secret$/m.test(text)));
     assert.ok(!texts.some((text) => /PASSWORD: \S/.test(text)));
-    assert.match(notes.join("\n"), /left out: Secret postgres-secret, postgres-superuser/);
+    assert.match(notes.join("\n"), /left out: Secret postgres-logins, postgres-secret, postgres-superuser;/);
     writeRendering(rendering, directory, { secrets: true });
     const secret = join(directory, "01-postgres-secret.yaml");
     assert.match(readFileSync(secret, "utf8"), /POSTGRES_PASSWORD: \w{40}/);
     assert.equal(statSync(secret).mode & 0o777, 0o600);
+  });
+
+  it("leaves the Secrets of logins out as well, each in a file of its own", async () => {
+    const stackFile = join(directory, "Pulumi.logins.yaml");
+    const prod = readFileSync(projectFile("Pulumi.prod.yaml"), "utf8");
+    const section = "  transcript-pipeline:database:\n";
+    assert.ok(prod.includes(section));
+    writeFileSync(
+      stackFile,
+      prod.replace(section, `${section}    logins: { report_reader: readonly, worker: readwrite }\n`),
+    );
+    const withLogins = await renderStack("prod", stackFile);
+    const out = join(directory, "out");
+    const names = ["01-postgres-login-report-reader", "01-postgres-login-worker", "01-postgres-logins"];
+    writeRendering(withLogins, out, { secrets: true });
+    for (const name of names) assert.equal(statSync(join(out, `${name}.yaml`)).mode & 0o777, 0o600);
+    const passwords = withLogins.files.flatMap(({ manifest }) => {
+      const password = (manifest.stringData as Record<string, string> | undefined)?.POSTGRES_PASSWORD;
+      return password === undefined ? [] : [password];
+    });
+    assert.equal(passwords.length, 4);
+    writeRendering(withLogins, out, { secrets: false });
+    for (const file of readdirSync(out)) {
+      assert.ok(!names.includes(file.replace(".yaml", "")), file);
+      const text = readFileSync(join(out, file), "utf8");
+      for (const password of passwords) assert.ok(!text.includes(password), file);
+    }
   });
 
   it("lists exactly the files there are", () => {
