@@ -11,7 +11,7 @@ import { contextFlags } from "./components/kubectl.ts";
 import { APPLICATION } from "./components/labels.ts";
 import { Migration } from "./components/migration.ts";
 import { Namespace } from "./components/namespace.ts";
-import { checkCluster, connectionTo, rebindHook } from "./deployment.ts";
+import { checkCluster, connectionTo, jobHook, rebindHook } from "./deployment.ts";
 import { bootstrapFiles, migrationFiles } from "./sql/files.ts";
 
 const { settings, doubts } = readStackSettings();
@@ -20,7 +20,7 @@ const { cluster, node, storage, database, migration, secrets } = settings;
 const identity = `${pulumi.getProject()}/${settings.stack}`;
 const protect = storage.protect ?? settings.stack !== "dev";
 
-await checkCluster(settings, identity, APPLICATION);
+const { claimed } = await checkCluster(settings, identity, APPLICATION);
 
 const provider = new k8s.Provider("cluster", {
   ...(cluster.context !== undefined && { context: cluster.context }),
@@ -57,6 +57,7 @@ const postgres = new Database(
       path: storage.path,
       mount: storage.mount,
       capacity: storage.capacity,
+      claimed,
       connection: connectionTo(settings),
       beforeClaim: rebindHook(settings, APPLICATION),
     },
@@ -87,6 +88,7 @@ new Migration(
     hostname: node.hostname,
     tolerations: node.tolerations,
     timeout: migration.timeout,
+    beforeJob: jobHook(settings, APPLICATION),
   },
   onCluster,
 );

@@ -13,7 +13,7 @@ export interface DatabaseArgs {
   /** Whether what cannot be made again (volume, claim, generated passwords) is protected from deletion. */
   protect: boolean;
   credentials: Pick<CredentialsArgs, "password" | "superuserPassword"> & { database: string; owner: string };
-  volume: Pick<VolumeArgs, "path" | "capacity" | "mount" | "connection" | "beforeClaim">;
+  volume: Pick<VolumeArgs, "path" | "capacity" | "claimed" | "mount" | "connection" | "beforeClaim">;
   server: Omit<
     ServerArgs,
     "namespace" | "identity" | "hostname" | "claimName" | "secretName" | "superuserSecretName" | "owner"

@@ -26,6 +26,8 @@ export interface MigrationArgs {
   tolerations: k8s.types.input.core.v1.Toleration[];
   /** Seconds the Job has, waiting for the server included. */
   timeout: number;
+  /** Runs before the Job is created: one that is there already could not be changed into it. */
+  beforeJob?: pulumi.ResourceHook | undefined;
 }
 
 /** Brings the database to the schema of its SQL files: extensions and roles first, then the migrations. */
@@ -153,6 +155,7 @@ export class Migration extends pulumi.ComponentResource {
         deleteBeforeReplace: true,
         dependsOn: [args.endpoint.ready],
         customTimeouts: { create: `${args.timeout + 60}s` },
+        ...(args.beforeJob && { hooks: { beforeCreate: [args.beforeJob] } }),
       },
     );
     this.jobName = job.metadata.name;

@@ -7,8 +7,8 @@ import { type ClusterContext, contextFlags, read } from "../components/kubectl.t
 import { APPLICATION } from "../components/labels.ts";
 import { JOB_NAME } from "../components/migration.ts";
 import { preparationScript } from "../components/node-storage.ts";
-import { releaseDeadClaim } from "../components/volume-binding.ts";
-import { VOLUME_NAME } from "../components/volume.ts";
+import { claimedSize, readClaim, releaseDeadClaim } from "../components/volume-binding.ts";
+import { CLAIM_NAME, VOLUME_NAME } from "../components/volume.ts";
 import type { DevState } from "./dev-state.ts";
 import { generatedPassword } from "./evaluate.ts";
 import type { Manifest } from "./manifests.ts";
@@ -34,6 +34,8 @@ type VolumeManifest = Manifest & {
   spec: { capacity: { storage: string }; hostPath: { path: string } };
 };
 
+type ClaimManifest = Manifest & { spec: { resources: { requests: { storage: string } } } };
+
 /** Keeps the password that the cluster has; makes one where it has none. */
 async function ensureSecret(cluster: ClusterContext, rendered: Manifest): Promise<void> {
   const { name } = rendered.metadata;
@@ -50,6 +52,10 @@ async function ensureSecret(cluster: ClusterContext, rendered: Manifest): Promis
 /** Applies the stack and waits until the schema is there. */
 export async function upWithKubectl(cluster: ClusterContext, state: DevState, here: boolean): Promise<void> {
   const rendering = await renderStack("dev", state.configFile);
+  const claim = manifestOf<ClaimManifest>(rendering, "PersistentVolumeClaim", CLAIM_NAME);
+  // What it once asked for cannot be changed, and need not: the volume is as large as its own object says.
+  const claimed = claimedSize(await readClaim(cluster, APPLICATION));
+  if (claimed !== undefined) claim.spec.resources.requests.storage = claimed;
   const { notes } = writeRendering(rendering, state.renderedDirectory, { secrets: false });
   const volume = manifestOf<VolumeManifest>(rendering, "PersistentVolume", VOLUME_NAME);
 

@@ -1,0 +1,11 @@
+import { type ClusterContext, kubectl } from "./kubectl.ts";
+import { JOB_NAME } from "./migration.ts";
+
+/**
+ * Deletes an init Job that is in the cluster before one is made. A Job's template cannot be changed, so one that a
+ * lost state, a killed run or kubectl left could not be taken over; and a finished one would not run again. Runs
+ * that overlap wait for each other at the database.
+ */
+export async function deleteLeftJob(cluster: ClusterContext, namespace: string): Promise<void> {
+  await kubectl(cluster, ["delete", "job", JOB_NAME, "-n", namespace, "--ignore-not-found", "--wait=true"]);
+}
