@@ -21,6 +21,18 @@ const SMALL = {
   },
 };
 
+interface Named {
+  name: string;
+}
+
+interface Kubeconfig {
+  clusters: (Named & { cluster: { server: string } })[];
+  users: Named[];
+  contexts: Named[];
+}
+
+const readKubeconfig = (file: string) => JSON.parse(readFileSync(file, "utf8")) as Kubeconfig;
+
 /** A copy of the project with the stack `prod`, its own backend and its own passphrase. */
 export class Checkout {
   /** Beside the stack `dev` of `npm run up`, and removed with it. */
@@ -29,6 +41,8 @@ export class Checkout {
   readonly directory = join(this.home, "transcript-pipeline");
   /** Where Pulumi keeps the state. */
   readonly backend = join(this.home, "backend");
+  /** The person's own, with a context for each cluster they have had. */
+  readonly kubeconfig = join(this.home, "kubeconfig");
   /** A directory for data on the node, which is this machine. */
   readonly dataDirectory = join(this.home, "raid/pgdata");
 
@@ -47,17 +61,40 @@ export class Checkout {
     this.configure();
   }
 
+  /**
+   * Adds a context for the cluster that runs. Those that were there lead to a machine that does not answer.
+   *
+   * @returns its name
+   */
+  nameContext(name: string): string {
+    const known = existsSync(this.kubeconfig) ? readKubeconfig(this.kubeconfig) : undefined;
+    const running = readKubeconfig(theCluster().kubeconfig);
+    for (const { cluster } of known?.clusters ?? []) cluster.server = "https://127.0.0.1:9";
+    const named = <T extends Named>(list: T[]) => list.map((entry) => ({ ...entry, name }));
+    const contexts = [{ name, context: { cluster: name, user: name } }];
+    const kubeconfig = {
+      ...running,
+      clusters: [...(known?.clusters ?? []), ...named(running.clusters)],
+      users: [...(known?.users ?? []), ...named(running.users)],
+      contexts: [...(known?.contexts ?? []), ...contexts],
+      "current-context": name,
+    };
+    writeFileSync(this.kubeconfig, JSON.stringify(kubeconfig), { mode: 0o600 });
+    return name;
+  }
+
   /** Writes what a person writes into Pulumi.prod.yaml before a first deployment. */
   private configure(): void {
     const file = join(this.directory, `Pulumi.${STACK}.yaml`);
     const document = parseDocument(readFileSync(file, "utf8"));
     const cluster = theCluster();
+    const context = this.nameContext("old");
     const set = (section: string, values: Record<string, unknown>) => {
       const path = ["config", `transcript-pipeline:${section}`];
       if (!isMap(document.getIn(path))) document.setIn(path, document.createNode({}));
       for (const [key, value] of Object.entries(values)) document.setIn([...path, key], value);
     };
-    set("cluster", { context: cluster.context, kubeconfig: cluster.kubeconfig });
+    set("cluster", { context, kubeconfig: this.kubeconfig });
     set("node", { hostname: cluster.nodeName, connection: "local" });
     set("storage", { ...SMALL.storage, path: this.dataDirectory });
     document.deleteIn(["config", "transcript-pipeline:storage", "mount"]);
@@ -72,7 +109,7 @@ export class Checkout {
       cwd: this.directory,
       env: {
         PATH: [join(this.home, "bin"), projectFile("node_modules/.bin"), process.env.PATH].join(delimiter),
-        KUBECONFIG: theCluster().kubeconfig,
+        KUBECONFIG: this.kubeconfig,
         PULUMI_BACKEND_URL: `file://${this.backend}`,
         PULUMI_CONFIG_PASSPHRASE_FILE: join(this.home, "passphrase"),
         PULUMI_SKIP_CONFIRMATIONS: "true",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { allRunbooks, runbooksIn } from "../cluster/runbook.ts";
 
 describe("runbooks", () => {
@@ -32,6 +33,13 @@ describe("runbooks", () => {
         ["second", ["if two; then\n  three\nfi\n"]],
       ],
     );
+  });
+
+  it("are all followed by the cluster tests", () => {
+    const tests = readFileSync(new URL("../cluster/60-runbooks.test.ts", import.meta.url), "utf8");
+    for (const { page, name } of allRunbooks()) {
+      assert.ok(tests.includes(`follow("${name}"`), `no test follows the runbook ${name} of docs/${page}`);
+    }
   });
 
   it("have a name of their own each", () => {
