@@ -4,11 +4,12 @@ import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
 import type { Settings } from "./config.ts";
 import { doubtAboutImage, effectsOfConfig, effectsOfServer } from "./components/change-effects.ts";
 import { commandsForNode, type NodeConnection } from "./components/node-storage.ts";
-import { findObstacles, lookAtCluster, reasonOf, runningImage } from "./components/preflight.ts";
 import type { ClusterContext } from "./components/kubectl.ts";
+import { deleteLeftJob } from "./components/left-job.ts";
 import { type PodObject, readPods, troublesOf } from "./components/pod-troubles.ts";
+import { findObstacles, lookAtCluster, reasonOf, runningImage } from "./components/preflight.ts";
 import type { Announcements } from "./components/server.ts";
-import { releaseDeadClaim } from "./components/volume-binding.ts";
+import { claimedSize, releaseDeadClaim } from "./components/volume-binding.ts";
 
 /** Whether the program is only evaluated, by `render` or a unit test: there is no cluster to look at then. */
 function withoutEngine(): boolean {
@@ -53,10 +54,15 @@ async function watchPods(
 /**
  * Stops the deployment when the cluster is not the one that the settings describe.
  *
+ * @returns what is in the cluster and must stay as it is: the size that its claim asked for
  * @throws RunError with one line for each obstacle; in an `up` also when the cluster cannot be looked at
  */
-export async function checkCluster(settings: Settings, identity: string, namespace: string): Promise<void> {
-  if (withoutEngine()) return;
+export async function checkCluster(
+  settings: Settings,
+  identity: string,
+  namespace: string,
+): Promise<{ claimed?: string | undefined }> {
+  if (withoutEngine()) return {};
   const { cluster, node, storage, database } = settings;
   const state = await lookAtCluster(cluster, namespace).catch((error: unknown) => reasonOf(error));
   if (typeof state === "string") {
@@ -68,7 +74,7 @@ export async function checkCluster(settings: Settings, identity: string, namespa
       `${message}. Not checked: whether node ${node.hostname} exists` +
         `${node.requireGpu ? ` and offers ${node.gpuResource}` : ""}, and whose database is there already`,
     );
-    return;
+    return {};
   }
   const obstacles = findObstacles(state, {
     hostname: node.hostname,
@@ -94,6 +100,7 @@ export async function checkCluster(settings: Settings, identity: string, namespa
       ].join("\n"),
     );
   }
+  return { claimed: claimedSize(state.claim) };
 }
 
 /** How the node's file system is reached, or undefined when it is prepared by hand. */
@@ -142,5 +149,14 @@ export function rebindHook(
     if (await releaseDeadClaim(cluster, { namespace, path: storage.path })) {
       await pulumi.log.info("the volume that an earlier deployment left Released is bound again");
     }
+  });
+}
+
+/** Makes room for the init Job, just before it is made. Nothing in a preview. */
+export function jobHook({ cluster }: Settings, namespace: string): pulumi.ResourceHook | undefined {
+  if (withoutEngine() || pulumi.runtime.isDryRun()) return undefined;
+  return new pulumi.ResourceHook("delete-left-job", ({ newInputs }) => {
+    const { name } = (newInputs as { metadata: { name: string } }).metadata;
+    return deleteLeftJob(cluster, namespace, name);
   });
 }

@@ -12,7 +12,7 @@ import { APPLICATION } from "./components/labels.ts";
 import { Migration } from "./components/migration.ts";
 import { Namespace } from "./components/namespace.ts";
 import { Upgrade } from "./components/upgrade.ts";
-import { announcements, checkCluster, connectionTo, rebindHook } from "./deployment.ts";
+import { announcements, checkCluster, connectionTo, jobHook, rebindHook } from "./deployment.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
 
 const { settings, doubts } = readStackSettings();
@@ -21,7 +21,7 @@ const { cluster, node, storage, database, migration, secrets } = settings;
 const identity = `${pulumi.getProject()}/${settings.stack}`;
 const protect = storage.protect ?? settings.stack !== "dev";
 
-await checkCluster(settings, identity, APPLICATION);
+const { claimed } = await checkCluster(settings, identity, APPLICATION);
 
 const provider = new k8s.Provider("cluster", {
   ...(cluster.context !== undefined && { context: cluster.context }),
@@ -60,6 +60,7 @@ const postgres = new Database(
       path: storage.path,
       mount: storage.mount,
       capacity: storage.capacity,
+      claimed,
       connection: connectionTo(settings),
       beforeClaim: rebindHook(settings, APPLICATION),
     },
@@ -84,6 +85,7 @@ const jobs = {
   superuserSecretName: postgres.superuserSecretName,
   hostname: node.hostname,
   tolerations: node.tolerations,
+  beforeJob: jobHook(settings, APPLICATION),
 };
 
 // Said for this very image, and no other: on purpose.

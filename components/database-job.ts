@@ -30,6 +30,8 @@ export interface DatabaseJobArgs {
   containers: SqlContainer[];
   /** Name of the ConfigMap with the scripts. */
   scriptsName: pulumi.Input<string>;
+  /** Runs before the Job is created. @default nothing */
+  before?: pulumi.ResourceHook | undefined;
   /** Everything that, when it changes, is a reason to run the Job again. */
   reasons: unknown;
 }
@@ -129,6 +131,7 @@ export function databaseJob(
     {
       deleteBeforeReplace: true,
       customTimeouts: { create: `${args.timeout + 60}s` },
+      ...(args.before && { hooks: { beforeCreate: [args.before] } }),
       ...opts,
     },
   );

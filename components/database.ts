@@ -16,7 +16,7 @@ export interface DatabaseArgs {
     database: string;
     owner: string;
   };
-  volume: Pick<VolumeArgs, "path" | "capacity" | "mount" | "connection" | "beforeClaim">;
+  volume: Pick<VolumeArgs, "path" | "capacity" | "claimed" | "mount" | "connection" | "beforeClaim">;
   server: Omit<
     ServerArgs,
     | "namespace"

@@ -27,6 +27,8 @@ export interface MigrationArgs {
   timeout: number;
   /** What must have ended before. @default nothing but the server's start */
   after?: pulumi.Resource | undefined;
+  /** Runs before the Job is created: one that is there already could not be changed into it. */
+  beforeJob?: pulumi.ResourceHook | undefined;
 }
 
 /** Brings the database to the schema of its SQL files: extensions and roles first, then the migrations. */
@@ -50,6 +52,7 @@ export class Migration extends pulumi.ComponentResource {
         hostname,
         tolerations,
         timeout,
+        before: args.beforeJob,
         scriptsName: filesForJob("postgres-init-scripts", namespace, scripts, child),
         containers: [
           {

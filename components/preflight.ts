@@ -7,7 +7,15 @@ import { type ClusterContext, KubectlError, read } from "./kubectl.ts";
 import { type PodObject, readPods } from "./pod-troubles.ts";
 import { SERVER_NAME } from "./server.ts";
 import { VOLUME_NAME } from "./volume.ts";
-import { type OwnVolume, readVolume, strangeness, type VolumeObject } from "./volume-binding.ts";
+import {
+  type ClaimObject,
+  nodeOf,
+  type OwnVolume,
+  readClaim,
+  readVolume,
+  strangeness,
+  type VolumeObject,
+} from "./volume-binding.ts";
 
 interface NodeObject {
   metadata: { name: string };
@@ -42,6 +50,7 @@ export interface ClusterState {
   volume: VolumeObject | undefined;
   /** Those of the namespace. */
   pods: PodObject[];
+  claim?: ClaimObject | undefined;
 }
 
 /** A finding: the key it concerns, what is wrong with its value, and the way out. */
@@ -56,13 +65,14 @@ export interface Finding {
  * @throws KubectlError when the cluster cannot be reached or does not let us look
  */
 export async function lookAtCluster(cluster: ClusterContext, namespace: string): Promise<ClusterState> {
-  const [nodes, statefulSet, volume, pods] = await Promise.all([
+  const [nodes, statefulSet, volume, claim, pods] = await Promise.all([
     read<{ items: NodeObject[] }>(cluster, "/api/v1/nodes"),
     read<StatefulSetObject>(cluster, `/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
     readVolume(cluster),
+    readClaim(cluster, namespace),
     readPods(cluster, namespace),
   ]);
-  return { nodes: nodes?.items ?? [], statefulSet, volume, pods };
+  return { nodes: nodes?.items ?? [], statefulSet, volume, claim, pods };
 }
 
 /** The image that the server runs on, or undefined where there is none. */
@@ -118,11 +128,27 @@ export function findObstacles(state: ClusterState, expected: Expectations): Find
     }
   }
   if (state.volume) {
+    const path = state.volume.spec.hostPath?.path;
     const owner = state.volume.metadata.annotations?.["transcript-pipeline/identity"];
     const strange =
       strangeness(state.volume, expected) ??
       (owner === expected.identity ? undefined : `it belongs to ${owner ?? "somebody else"}`);
-    if (strange !== undefined) {
+    const at = nodeOf(state.volume);
+    if (strange === undefined && at !== undefined && at !== expected.hostname) {
+      findings.push({
+        key: "node.hostname",
+        message:
+          `is "${expected.hostname}", but the data is on node ${at}: PersistentVolume ${VOLUME_NAME} says so. To take ` +
+          `it to another node: docs/moving.md. To leave it: pulumi config set --path node.hostname ${at}`,
+      });
+    } else if (owner === expected.identity && path !== undefined && path !== expected.path) {
+      findings.push({
+        key: "storage.path",
+        message:
+          `is "${expected.path}", but the data is in ${path}: PersistentVolume ${VOLUME_NAME} says so. To move it: ` +
+          `docs/moving.md. To leave it: pulumi config set --path storage.path ${path}`,
+      });
+    } else if (strange !== undefined) {
       findings.push({
         key: "storage.path",
         message:

@@ -21,6 +21,8 @@ export interface UpgradeArgs {
   tolerations: k8s.types.input.core.v1.Toleration[];
   /** Seconds the Job has: rebuilding the indexes of a large database takes hours. */
   timeout: number;
+  /** Runs before the Job is created: one that is there already could not be changed into it. */
+  beforeJob?: pulumi.ResourceHook | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export class Upgrade extends pulumi.ComponentResource {
         hostname,
         tolerations,
         timeout,
+        before: args.beforeJob,
         scriptsName: filesForJob("postgres-upgrade-scripts", namespace, scripts, child),
         containers: [
           {

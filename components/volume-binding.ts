@@ -6,6 +6,9 @@ export interface VolumeObject {
   metadata: { uid: string; annotations?: Record<string, string> };
   spec: {
     hostPath?: { path: string };
+    nodeAffinity?: {
+      required?: { nodeSelectorTerms?: { matchExpressions?: { values?: string[] }[] }[] };
+    };
     claimRef?: { namespace: string; name: string; uid?: string };
   };
   status?: { phase?: string };
@@ -15,6 +18,28 @@ export interface VolumeObject {
 export interface OwnVolume {
   namespace: string;
   path: string;
+}
+
+/** What is read of a PersistentVolumeClaim. */
+export interface ClaimObject {
+  metadata: { deletionTimestamp?: string };
+  spec: { resources?: { requests?: { storage?: string } } };
+}
+
+/** What the claim in the cluster asked for, a Kubernetes quantity. Undefined where none will stay. */
+export function claimedSize(claim: ClaimObject | undefined): string | undefined {
+  if (claim === undefined || claim.metadata.deletionTimestamp !== undefined) return undefined;
+  return claim.spec.resources?.requests?.storage;
+}
+
+/** Reads the claim. */
+export function readClaim(cluster: ClusterContext, namespace: string): Promise<ClaimObject | undefined> {
+  return read<ClaimObject>(cluster, `/api/v1/namespaces/${namespace}/persistentvolumeclaims/${CLAIM_NAME}`);
+}
+
+/** Name of the node that has the volume's directory, or undefined when the object does not say it. */
+export function nodeOf(volume: VolumeObject): string | undefined {
+  return volume.spec.nodeAffinity?.required?.nodeSelectorTerms?.[0]?.matchExpressions?.[0]?.values?.[0];
 }
 
 /** Reads the volume's object. */

@@ -16,6 +16,8 @@ export interface VolumeArgs {
   path: pulumi.Input<string>;
   /** Size, as a Kubernetes quantity. */
   capacity: pulumi.Input<string>;
+  /** What the claim in the cluster once asked for, where there is one: it cannot be changed. @default the capacity */
+  claimed?: pulumi.Input<string> | undefined;
   /** Mount point that must be mounted on the node. @default none is checked */
   mount?: pulumi.Input<string> | undefined;
   /** Whose data the directory holds; written into it once and compared at every start of the server. */
@@ -101,12 +103,14 @@ export class Volume extends pulumi.ComponentResource {
           // Not the cluster's default class, which would make a volume of its own somewhere else.
           storageClassName: "",
           volumeName: volume.metadata.name,
-          resources: { requests: { storage: args.capacity } },
+          resources: { requests: { storage: args.claimed ?? args.capacity } },
         },
       },
       {
         parent: this,
         deleteBeforeReplace: true,
+        // Only a volume of a class can be resized through its claim. This one is as large as its own object says.
+        ignoreChanges: ["spec.resources"],
         dependsOn: prepared ? [prepared] : [],
         ...(args.beforeClaim && { hooks: { beforeCreate: [args.beforeClaim] } }),
       },

@@ -16,8 +16,8 @@ import {
 import { JOB_NAME } from "../components/migration.ts";
 import { preparationScript } from "../components/node-storage.ts";
 import { readPods, troublesOf } from "../components/pod-troubles.ts";
-import { releaseDeadClaim } from "../components/volume-binding.ts";
-import { VOLUME_NAME } from "../components/volume.ts";
+import { claimedSize, readClaim, releaseDeadClaim } from "../components/volume-binding.ts";
+import { CLAIM_NAME, VOLUME_NAME } from "../components/volume.ts";
 import type { DevState } from "./dev-state.ts";
 import { generatedPassword } from "./evaluate.ts";
 import type { Manifest } from "./manifests.ts";
@@ -43,6 +43,7 @@ type VolumeManifest = Manifest & {
   spec: { capacity: { storage: string }; hostPath: { path: string } };
 };
 
+type ClaimManifest = Manifest & { spec: { resources: { requests: { storage: string } } } };
 type SecretManifest = Manifest & { stringData: Record<string, string> };
 type LiveSecret = { metadata: { name: string }; data?: Record<string, string> };
 
@@ -89,6 +90,10 @@ async function ensureSecrets(cluster: ClusterContext, rendering: Rendering): Pro
 /** Applies the stack and waits until the schema is there. */
 export async function upWithKubectl(cluster: ClusterContext, state: DevState, here: boolean): Promise<void> {
   const rendering = await renderStack("dev", state.configFile);
+  const claim = manifestOf<ClaimManifest>(rendering, "PersistentVolumeClaim", CLAIM_NAME);
+  // What it once asked for cannot be changed, and need not: the volume is as large as its own object says.
+  const claimed = claimedSize(await readClaim(cluster, APPLICATION));
+  if (claimed !== undefined) claim.spec.resources.requests.storage = claimed;
   const { notes } = writeRendering(rendering, state.renderedDirectory, { secrets: false });
   const volume = manifestOf<VolumeManifest>(rendering, "PersistentVolume", VOLUME_NAME);
 

@@ -235,8 +235,8 @@ function sayStorage(change: Change, say: Say): void {
         say("routine", `The volume's files are kept when its claim goes: ${values}`);
       else
         say("danger", `Touches data: the volume's files are no longer kept when its claim goes: ${values}`);
-    } else if (path === "spec.capacity.storage" || path === "spec.resources.requests.storage")
-      say("attention", `Changes the size of ${name}: ${values}`);
+    } else if (path === "spec.capacity.storage")
+      say("attention", `Changes the size of the volume, under the running server: ${values}`);
     else if (path.startsWith("metadata.labels")) say("routine", `Updates the labels of ${name}`);
     else say("attention", `Changes ${name}: ${quoted(path)} ${values}`);
   }

@@ -81,7 +81,7 @@ describe("the summary of a plan", () => {
     assert.equal(planOf("capacity").severity, "attention");
     assert.match(
       said("capacity").join("\n"),
-      /Changes the size of PersistentVolumeClaim `postgres-pvc`: `2Gi` → `3Gi`/,
+      /Changes the size of the volume, under the running server: `2Gi` → `3Gi`/,
     );
   });
 

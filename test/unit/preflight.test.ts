@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ClusterState, findObstacles } from "../../components/preflight.ts";
-import { strangeness, type VolumeObject } from "../../components/volume-binding.ts";
+import { claimedSize, strangeness, type VolumeObject } from "../../components/volume-binding.ts";
 
 const expected = {
   hostname: "gen8",
@@ -71,18 +71,43 @@ describe("preflight", () => {
     }
   });
 
-  it("does not take over a volume of another path, claim or owner", () => {
+  it("does not take over a volume of another claim or owner", () => {
     const foreign = volume();
     foreign.metadata.annotations = {};
-    for (const other of [
-      volume({ hostPath: { path: "/mnt/elsewhere" } }),
-      volume({ claimRef: { namespace: "default", name: "postgres-pvc" } }),
-      foreign,
-    ]) {
+    for (const other of [volume({ claimRef: { namespace: "default", name: "postgres-pvc" } }), foreign]) {
       const [finding] = findObstacles(state({ volume: other }), expected);
       assert.equal(finding?.key, "storage.path");
       assert.match(finding.message, /kubectl delete pv postgres-pv/);
     }
+  });
+
+  it("sends whoever changes the path or the node of existing data to the page that says how", () => {
+    const [path, ...more] = findObstacles(
+      state({ volume: volume({ hostPath: { path: "/mnt/old" } }) }),
+      expected,
+    );
+    assert.deepEqual(more, []);
+    assert.equal(path?.key, "storage.path");
+    assert.match(path.message, /the data is in \/mnt\/old.*docs\/moving\.md.*storage\.path \/mnt\/old/);
+
+    const at = (node: string) =>
+      volume({
+        nodeAffinity: {
+          required: { nodeSelectorTerms: [{ matchExpressions: [{ values: [node] }] }] },
+        },
+      });
+    assert.deepEqual(findObstacles(state({ volume: at("gen8") }), expected), []);
+    const [node, ...others] = findObstacles(state({ volume: at("pi") }), expected);
+    assert.deepEqual(others, []);
+    assert.equal(node?.key, "node.hostname");
+    assert.match(node.message, /the data is on node pi.*docs\/moving\.md.*node\.hostname pi/);
+  });
+
+  it("keeps what the claim once asked for, but for a claim that is going", () => {
+    const spec = { resources: { requests: { storage: "2Gi" } } };
+    assert.equal(claimedSize(undefined), undefined);
+    assert.equal(claimedSize({ metadata: {}, spec }), "2Gi");
+    assert.equal(claimedSize({ metadata: { deletionTimestamp: "2026-11-23T00:00:00Z" }, spec }), undefined);
   });
 
   it("knows its own volume by path and claim", () => {

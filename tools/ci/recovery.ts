@@ -142,8 +142,8 @@ function idOf({ type, inputs }: StateResource): string | undefined {
 /**
  * The state in which every object of Kubernetes that a killed run was about to create counts as created. The refresh
  * that must follow finds out whether it is there. Forgotten, as `refresh
- * --clear-pending-creates` does it, a Job that is there would stand in the way of its own creation, and every other
- * object would be adopted unseen; `refresh --import-pending-creates` does not import (both run with 3.260).
+ * --clear-pending-creates` does it, a Job that is there would be killed and made again, and every other object
+ * would be adopted unseen; `refresh --import-pending-creates` does not import (both run with 3.260).
  * What was made nowhere but in the run that died, a generated password, is forgotten, and made again.
  */
 export function withPendingCreated(state: ExportedState): ExportedState {

@@ -52,10 +52,15 @@ const recordFile = "cluster.json";
  * Starts the cluster, unless it runs, and returns when its node is ready and can start pods. What a former
  * run of the same name left (objects, images, pods on their volumes) is there again, as after a reboot.
  *
+ * @param options.nodeName what the node is called from this start on, as if its disk were in another machine.
+ *   Default: as at the last start, at first `<name>-node`
  * @throws one clear line; nothing of the cluster is left on the machine then
  */
-export async function start(options: { name?: string; log?: Log; gpu?: number } = {}): Promise<LocalCluster> {
-  const paths = clusterPaths(options.name ?? defaultName);
+export async function start(
+  options: { name?: string; log?: Log; gpu?: number; nodeName?: string } = {},
+): Promise<LocalCluster> {
+  const paths = pathsOf(options.name ?? defaultName);
+  if (options.nodeName !== undefined) paths.nodeName = options.nodeName;
   const log = options.log ?? silent;
   reachDirectly(paths.name);
   await preflight(log);
@@ -94,7 +99,7 @@ export async function stop(options: { name?: string; purge?: boolean; log?: Log 
 
 /** The cluster, if it runs and its API server answers. */
 export async function status(name = defaultName): Promise<LocalCluster | undefined> {
-  const paths = clusterPaths(name);
+  const paths = pathsOf(name);
   reachDirectly(name);
   const record = readRecord(paths);
   if (record === undefined || existsSync(startingFile(paths)) || clusterProcesses(paths).length === 0) {
@@ -172,7 +177,10 @@ async function boot(paths: ClusterPaths, binaries: Binaries, images: Image[], lo
   requireSpace(paths.state, 1500, `cluster "${paths.name}"`);
   log(`starting cluster "${paths.name}" (node ${node}, state in ${paths.state})…`);
   mkdirSync(paths.state, { recursive: true, mode: 0o711 });
-  writeFileSync(join(paths.state, recordFile), JSON.stringify({ kubectl: kubectlPath(binaries) }));
+  writeFileSync(
+    join(paths.state, recordFile),
+    JSON.stringify({ kubectl: kubectlPath(binaries), nodeName: paths.nodeName }),
+  );
   try {
     await writeNodeConfig(paths, { range, host, node }, binaries);
     await connect(paths, { range, host, node });
@@ -363,9 +371,20 @@ function describe(paths: ClusterPaths, kubectl: string): LocalCluster {
   };
 }
 
-function readRecord(paths: ClusterPaths): { kubectl: string } | undefined {
+interface ClusterRecord {
+  kubectl: string;
+  nodeName?: string;
+}
+
+/** The cluster's paths, with the node's name as it was at the last start. */
+function pathsOf(name: string): ClusterPaths {
+  const paths = clusterPaths(name);
+  return { ...paths, nodeName: readRecord(paths)?.nodeName ?? paths.nodeName };
+}
+
+function readRecord(paths: ClusterPaths): ClusterRecord | undefined {
   try {
-    return JSON.parse(readFileSync(join(paths.state, recordFile), "utf8")) as { kubectl: string };
+    return JSON.parse(readFileSync(join(paths.state, recordFile), "utf8")) as ClusterRecord;
   } catch {
     return undefined;
   }

@@ -1,0 +1,275 @@
+/**
+ * The runbooks of docs/, executed as they are printed, in a checkout with the stack `prod`, whose storage is protected.
+ * One database lives through all of them; every row of it is looked for after each.
+ */
+import assert from "node:assert/strict";
+import { existsSync, rmSync } from "node:fs";
+import { preparationScript } from "../../components/node-storage.ts";
+import { start, stop } from "../../tools/local-cluster/cluster.ts";
+import { Checkout, STACK } from "./checkout.ts";
+import { allRunbooks } from "./runbook.ts";
+import {
+  CLUSTER,
+  execute,
+  kubectl,
+  needsEngine,
+  pulumi,
+  restoreCluster,
+  shell,
+  sql,
+  state,
+  succeed,
+  theCluster,
+} from "./support.ts";
+
+const NAMESPACE = "transcript-pipeline";
+const ROWS = 5000;
+/** Changes when a row is lost, changed or there twice. */
+const EVERY_ROW = "select count(*), md5(string_agg(r::text, ';' order by id)) from recordings as r";
+
+const get = (what: string, path: string) => kubectl("get", ...what.split(" "), "-n", NAMESPACE, "-o", path);
+/** The server's pod, its containers' restarts, and the start of its postmaster. */
+const server = async () =>
+  (await get("pod postgres-0", "jsonpath={.metadata.uid} {.status.containerStatuses[*].restartCount}")) +
+  (await sql("select pg_postmaster_start_time()", "postgres"));
+
+describe("the runbooks", function () {
+  this.timeout(180_000);
+  needsEngine();
+
+  const runbooks = allRunbooks();
+  const followed = new Set<string>();
+  let checkout: Checkout;
+  let fingerprint: string;
+
+  /** Follows a runbook by its name; what the reader fills in are the variables. */
+  async function follow(name: string, variables: Record<string, string> = {}): Promise<string> {
+    const runbook = runbooks.find((candidate) => candidate.name === name);
+    assert.ok(runbook, `no page of docs/ has a runbook ${name}`);
+    const output = await checkout.follow(runbook, variables);
+    followed.add(name);
+    return output;
+  }
+
+  async function findEveryRow(): Promise<void> {
+    assert.equal(await sql(EVERY_ROW), fingerprint);
+  }
+
+  async function password(): Promise<string> {
+    return (
+      await checkout.succeed("pulumi stack output password --show-secrets --stack $STACK")
+    ).stdout.trim();
+  }
+
+  async function assertLogsIn(secret: string): Promise<void> {
+    const ran = await execute(
+      "kubectl",
+      [
+        ...[
+          "--kubeconfig",
+          theCluster().kubeconfig,
+          "exec",
+          "-i",
+          "-n",
+          NAMESPACE,
+          "postgres-0",
+          "--",
+          "bash",
+          "-c",
+        ],
+        `read -r PGPASSWORD; export PGPASSWORD; psql -w -h 127.0.0.1 -U transcript_user -d transcripts_db -c ''`,
+      ],
+      { input: `${secret}\n` },
+    );
+    assert.equal(ran.status, 0, ran.stderr);
+  }
+
+  before(async function () {
+    this.timeout(300_000);
+    await restoreCluster();
+    // One namespace, one database: `dev` makes room, and keeps its files.
+    if (state().deployment) {
+      const ran = await pulumi(["destroy", "--yes", "--skip-preview"]);
+      assert.equal(ran.status, 0, ran.output);
+    }
+    checkout = new Checkout();
+    await checkout.succeed('pulumi stack init "$STACK" && pulumi up --stack "$STACK"');
+    await sql(
+      `insert into recordings (source_uri, title)
+         select 'runbook:' || i, repeat(md5(i::text), 1 + i % 20) from generate_series(1, ${ROWS}) as i`,
+    );
+    fingerprint = await sql(EVERY_ROW);
+    assert.match(fingerprint, new RegExp(`^${ROWS}\\|[0-9a-f]{32}$`));
+  });
+
+  after(async () => {
+    if (!checkout) return;
+    // Nothing is left of it after the last test; after a failed one the tests that follow need the room.
+    await shell(`kubectl delete namespace ${NAMESPACE} --ignore-not-found`);
+    await shell("kubectl delete pv postgres-pv --ignore-not-found");
+    checkout.remove();
+  });
+
+  it("growing.md: the volume grows under the running server, to what the disk has room for", async () => {
+    const before = await server();
+    const refused = await checkout.run(
+      'pulumi config set --path storage.capacity 900Ti --stack "$STACK"; pulumi up --skip-preview --stack "$STACK"',
+    );
+    assert.notEqual(refused.status, 0);
+    assert.match(refused.output, /bytes free and \d+ in use, together less than the capacity/);
+
+    const output = await follow("grow", { SIZE: "2Gi" });
+    assert.match(output, /postgres-pv\s+2Gi/);
+    assert.equal(await server(), before);
+    assert.equal(await get("pvc postgres-pvc", "jsonpath={.spec.resources.requests.storage}"), "1Gi");
+    await checkout.succeed("pulumi preview --stack $STACK --expect-no-changes");
+    await findEveryRow();
+  });
+
+  it("growing.md: rendered files are applied with a larger size too", async () => {
+    const before = await server();
+    await checkout.succeed('pulumi config set --path storage.capacity 3Gi --stack "$STACK"');
+    await follow("grow-rendered", { RENDERED: "rendered" });
+    assert.equal(await get("pv postgres-pv", "jsonpath={.spec.capacity.storage}"), "3Gi");
+    assert.equal(await server(), before);
+    await findEveryRow();
+  });
+
+  it("redeploy.md: a lost state is made anew over the running server, with a new password", async () => {
+    const [running, old] = [await server(), await password()];
+    rmSync(checkout.backend, { recursive: true });
+    assert.match(
+      (await checkout.run("mkdir $BACKEND; pulumi preview --stack $STACK", { BACKEND: checkout.backend }))
+        .output,
+      /no stack named/,
+    );
+    await follow("state-lost");
+    assert.equal(await server(), running);
+    const anew = await password();
+    assert.notEqual(anew, old);
+    await assertLogsIn(anew);
+    await findEveryRow();
+  });
+
+  it("removal.md: a protected stack refuses to be destroyed, and nothing is deleted", async () => {
+    const running = await server();
+    const ran = await checkout.run('pulumi destroy --stack "$STACK"');
+    assert.notEqual(ran.status, 0);
+    for (const name of ["postgres-pvc", "postgres-credentials-owner"]) {
+      assert.match(ran.output, new RegExp(`${name}.?.? cannot be deleted\\s+because it is protected`));
+    }
+    assert.equal(await server(), running);
+  });
+
+  it("removal.md: all but the data goes, and comes back with every row and the same password", async () => {
+    const secret = await password();
+    await follow("destroy-but-data");
+    assert.equal(await get("all,secrets,configmaps", "name"), "configmap/kube-root-ca.crt\n");
+    assert.equal(await get("pvc", "name"), "persistentvolumeclaim/postgres-pvc\n");
+    await follow("come-back");
+    assert.equal(await password(), secret);
+    await assertLogsIn(secret);
+    await findEveryRow();
+  });
+
+  it("moving.md: the data moves to another directory, and the old one is never started again", async () => {
+    const old = checkout.dataDirectory;
+    const anew = `${old}-2`;
+    const setPath = (path: string) =>
+      checkout.run(
+        'pulumi config set --path storage.path "$TO" --stack "$STACK"; pulumi preview --stack "$STACK"',
+        { TO: path },
+      );
+    const refused = await setPath(anew);
+    assert.notEqual(refused.status, 0);
+    assert.match(refused.output, /storage\.path: is ".*-2", but the data is in .*: docs\/moving\.md/);
+
+    await follow("move-path", { OLD: old, NEW: anew });
+    await findEveryRow();
+    assert.equal(await get("pv postgres-pv", "jsonpath={.spec.hostPath.path}"), anew);
+    // Made anew, it asks for what the volume has by now.
+    assert.equal(await get("pvc postgres-pvc", "jsonpath={.spec.resources.requests.storage}"), "3Gi");
+    const damage = await execute("kubectl", [
+      ...["--kubeconfig", theCluster().kubeconfig, "exec", "-n", NAMESPACE, "postgres-0", "--"],
+      ...["psql", "-U", "postgres", "-d", "transcripts_db", "-Atc"],
+      `create extension if not exists amcheck;
+       select c.relname, blkno, msg from pg_class as c, verify_heapam(c.oid) where c.relkind in ('r', 't', 'm')`,
+    ]);
+    assert.equal(damage.status, 0, damage.output);
+    assert.equal(damage.stdout.replace(/^CREATE EXTENSION\s*/, ""), "", damage.output);
+
+    // Setting the path back stops at the preflight; past it, at the old directory's marker.
+    const back = await setPath(old);
+    assert.notEqual(back.status, 0);
+    assert.match(back.output, /the data is in .*-2: /);
+    const facts = { path: old, capacity: "1Mi", identity: `transcript-pipeline/${STACK}` };
+    const prepared = await execute("/bin/sh", ["-c", preparationScript(facts)]);
+    assert.notEqual(prepared.status, 0);
+    assert.match(
+      prepared.stderr,
+      /belongs to transcript-pipeline\/prod, moved to .*-2, and this deployment is/,
+    );
+
+    assert.equal((await setPath(anew)).status, 0);
+    await follow("move-path-end", { OLD: old });
+    assert.ok(!existsSync(`${old}/pgdata.moved`) && existsSync(`${old}/volume.identity`));
+  });
+
+  it("moving.md: the disk of a machine that died goes into another node", async function () {
+    const [OLD, NEW] = [theCluster().nodeName, `${CLUSTER}-other`];
+    await stop({ name: CLUSTER });
+    await start({ name: CLUSTER, gpu: 1, nodeName: NEW });
+    await restoreCluster();
+    assert.equal(theCluster().nodeName, NEW);
+    const stuck = await checkout.run(
+      'pulumi config set --path node.hostname "$NEW" --stack "$STACK"; pulumi preview --stack "$STACK"',
+      { NEW },
+    );
+    assert.notEqual(stuck.status, 0);
+    assert.match(
+      stuck.output,
+      new RegExp(`node\\.hostname: .*the data is on node ${OLD}: .*docs/moving\\.md`),
+    );
+
+    const output = await follow("move-node", { OLD, NEW });
+    assert.match(output, new RegExp(`postgres-0 .*${NEW}`));
+    await findEveryRow();
+  });
+
+  it("moving.md: the same disk under a cluster that was set up anew, with the same password", async () => {
+    const secret = await password();
+    await stop({ name: CLUSTER, purge: true });
+    await restoreCluster();
+    await follow("move-cluster", { CONTEXT: checkout.nameContext("new"), NEW: theCluster().nodeName });
+    await assertLogsIn(secret);
+    await findEveryRow();
+  });
+
+  it("removal.md: everything goes, the directory too, and the next up makes a new database", async () => {
+    const path = `${checkout.dataDirectory}-2`;
+    const secret = await password();
+    const output = await follow("remove-everything", { DIRECTORY: path });
+    assert.match(output, /No resources found/);
+    assert.ok(!existsSync(path));
+    const left = await succeed("bash", [
+      "-c",
+      `kubectl --kubeconfig ${theCluster().kubeconfig} get ns,pv -o name | grep -E 'postgres|${NAMESPACE}' || true`,
+    ]);
+    assert.equal(left.stdout, "");
+
+    await checkout.succeed('pulumi up --stack "$STACK"');
+    assert.equal(await sql("select count(*) from recordings"), "0");
+    assert.notEqual(await password(), secret);
+    const ran = await checkout.run('pulumi destroy --stack "$STACK"');
+    assert.match(ran.output, /because it is protected/);
+  });
+
+  it("of all pages have been followed here", () => {
+    assert.deepEqual(
+      runbooks
+        .map(({ page, name }) => `${page}: ${name}`)
+        .filter((it) => !followed.has(it.split(": ")[1] ?? "")),
+      [],
+    );
+  });
+});

@@ -1,0 +1,141 @@
+/** A checkout as somebody has it who deploys production: a Pulumi.prod.yaml of their own, and the commands at hand. */
+import assert from "node:assert/strict";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, delimiter, dirname, join } from "node:path";
+import { isMap, parseDocument } from "yaml";
+import { projectFile } from "../../tools/cli.ts";
+import { execute, type Ran, state, theCluster, theEngine } from "./support.ts";
+import type { Runbook } from "./runbook.ts";
+
+/** The stack of the runbooks. */
+export const STACK = "prod";
+
+/** Figures that the tests' node can bear; all else is as it is committed. */
+const SMALL = {
+  storage: { capacity: "1Gi" },
+  database: {
+    requests: { memory: "256Mi", cpu: "100m" },
+    limits: { memory: "1Gi", cpu: "2" },
+    tuning: "auto",
+    settings: { max_connections: 40 },
+  },
+};
+
+interface Named {
+  name: string;
+}
+
+interface Kubeconfig {
+  clusters: (Named & { cluster: { server: string } })[];
+  users: Named[];
+  contexts: Named[];
+}
+
+const readKubeconfig = (file: string) => JSON.parse(readFileSync(file, "utf8")) as Kubeconfig;
+
+/** A copy of the project with the stack `prod`, its own backend and its own passphrase. */
+export class Checkout {
+  /** Beside the stack `dev` of `npm run up`, and removed with it. */
+  private readonly home = join(dirname(dirname(state().directory)), "checkout");
+  /** The project's folder. */
+  readonly directory = join(this.home, "transcript-pipeline");
+  /** Where Pulumi keeps the state. */
+  readonly backend = join(this.home, "backend");
+  /** The person's own, with a context for each cluster they have had. */
+  readonly kubeconfig = join(this.home, "kubeconfig");
+  /** A directory for data on the node, which is this machine. */
+  readonly dataDirectory = join(this.home, "raid/pgdata");
+
+  constructor() {
+    rmSync(this.home, { recursive: true, force: true });
+    mkdirSync(this.backend, { recursive: true });
+    const leftOut = ["node_modules", ".git"];
+    cpSync(projectFile("."), this.directory, {
+      recursive: true,
+      filter: (path) => !leftOut.includes(basename(path)),
+    });
+    symlinkSync(projectFile("node_modules"), join(this.directory, "node_modules"));
+    mkdirSync(join(this.home, "bin"));
+    symlinkSync(theEngine().command, join(this.home, "bin/pulumi"));
+    writeFileSync(join(this.home, "passphrase"), "of the runbooks' tests\n", { mode: 0o600 });
+    this.configure();
+  }
+
+  /**
+   * Adds a context for the cluster that runs. Those that were there lead to a machine that does not answer.
+   *
+   * @returns its name
+   */
+  nameContext(name: string): string {
+    const known = existsSync(this.kubeconfig) ? readKubeconfig(this.kubeconfig) : undefined;
+    const running = readKubeconfig(theCluster().kubeconfig);
+    for (const { cluster } of known?.clusters ?? []) cluster.server = "https://127.0.0.1:9";
+    const named = <T extends Named>(list: T[]) => list.map((entry) => ({ ...entry, name }));
+    const contexts = [{ name, context: { cluster: name, user: name } }];
+    const kubeconfig = {
+      ...running,
+      clusters: [...(known?.clusters ?? []), ...named(running.clusters)],
+      users: [...(known?.users ?? []), ...named(running.users)],
+      contexts: [...(known?.contexts ?? []), ...contexts],
+      "current-context": name,
+    };
+    writeFileSync(this.kubeconfig, JSON.stringify(kubeconfig), { mode: 0o600 });
+    return name;
+  }
+
+  /** Writes what a person writes into Pulumi.prod.yaml before a first deployment. */
+  private configure(): void {
+    const file = join(this.directory, `Pulumi.${STACK}.yaml`);
+    const document = parseDocument(readFileSync(file, "utf8"));
+    const cluster = theCluster();
+    const context = this.nameContext("old");
+    const set = (section: string, values: Record<string, unknown>) => {
+      const path = ["config", `transcript-pipeline:${section}`];
+      if (!isMap(document.getIn(path))) document.setIn(path, document.createNode({}));
+      for (const [key, value] of Object.entries(values)) document.setIn([...path, key], value);
+    };
+    set("cluster", { context, kubeconfig: this.kubeconfig });
+    set("node", { hostname: cluster.nodeName, connection: "local" });
+    set("storage", { ...SMALL.storage, path: this.dataDirectory });
+    document.deleteIn(["config", "transcript-pipeline:storage", "mount"]);
+    set("database", { ...SMALL.database, image: cluster.postgresImage });
+    set("migration", { image: cluster.dbmateImage });
+    writeFileSync(file, String(document));
+  }
+
+  /** Runs shell commands in the project's folder, stopping at the first that fails. Says yes where Pulumi asks. */
+  run(commands: string, variables: Record<string, string> = {}): Promise<Ran> {
+    return execute("bash", ["-euo", "pipefail", "-c", commands], {
+      cwd: this.directory,
+      env: {
+        PATH: [join(this.home, "bin"), projectFile("node_modules/.bin"), process.env.PATH].join(delimiter),
+        KUBECONFIG: this.kubeconfig,
+        PULUMI_BACKEND_URL: `file://${this.backend}`,
+        PULUMI_CONFIG_PASSPHRASE_FILE: join(this.home, "passphrase"),
+        PULUMI_SKIP_CONFIRMATIONS: "true",
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+        STACK,
+        ...variables,
+      },
+    });
+  }
+
+  /** Runs shell commands that must succeed. */
+  async succeed(commands: string, variables: Record<string, string> = {}): Promise<Ran> {
+    const ran = await this.run(commands, variables);
+    assert.equal(ran.status, 0, `${commands}\n${ran.output}`);
+    return ran;
+  }
+
+  /** Runs a runbook's blocks in their order; each must succeed. Returns what they printed. */
+  async follow(runbook: Runbook, variables: Record<string, string>): Promise<string> {
+    let output = "";
+    for (const block of runbook.blocks) output += (await this.succeed(block, variables)).output;
+    return output;
+  }
+
+  /** Removes everything of it. */
+  remove(): void {
+    if (existsSync(this.home)) rmSync(this.home, { recursive: true });
+  }
+}
