@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { CLUSTER, execute, kubectl, npm, sql, up } from "./support.ts";
+import { upWithKubectl } from "../../tools/deploy-with-kubectl.ts";
+import { DevState } from "../../tools/dev-state.ts";
+import { CLUSTER, configured, execute, kubectl, npm, sql, state, theCluster, up } from "./support.ts";
 
 describe("npm run up, where no Pulumi CLI can be had", function () {
   this.timeout(300_000);
@@ -69,6 +71,43 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
       ),
       secret,
     );
+  });
+
+  it("makes logins, keeps their passwords, and takes away those that are no longer configured", async () => {
+    const deploy = async (logins: Record<string, string>) => {
+      const file = configured({ "database.logins": logins });
+      const changed = new (class extends DevState {
+        override get configFile(): string {
+          return file;
+        }
+      })(state().directory);
+      await upWithKubectl({ kubeconfig: theCluster().kubeconfig }, changed, false);
+    };
+    const decoded = async (secret: string, key: string) =>
+      Buffer.from(
+        await kubectl(
+          ...["get", "secret", secret, "-n", "transcript-pipeline", "-o", `jsonpath={.data.${key}}`],
+        ),
+        "base64",
+      ).toString();
+    await deploy({ kept_reader: "readonly", gone: "readwrite" });
+    const password = await decoded("postgres-login-kept-reader", "POSTGRES_PASSWORD");
+    assert.equal(
+      await decoded("postgres-logins", "credentials"),
+      `readonly kept_reader ${password}\n` +
+        `readwrite gone ${await decoded("postgres-login-gone", "POSTGRES_PASSWORD")}\n`,
+    );
+    await deploy({ kept_reader: "monitoring" });
+    assert.equal(await decoded("postgres-logins", "credentials"), `monitoring kept_reader ${password}\n`);
+    const secrets = await kubectl("get", "secrets", "-n", "transcript-pipeline", "-o", "name");
+    assert.deepEqual(secrets.match(/postgres-login-.*/g), ["postgres-login-kept-reader"]);
+    const groups = () =>
+      sql(
+        "select string_agg(member::regrole || ' ' || roleid::regrole, ', ') from pg_auth_members where member::regrole::text in ('kept_reader', 'gone')",
+      );
+    const deadline = Date.now() + 90_000;
+    while ((await groups()) !== "kept_reader transcripts_monitoring")
+      assert.ok(Date.now() < deadline, await groups());
   });
 
   it("keeps the rows over down and up", async () => {
