@@ -10,7 +10,6 @@ const STACK = "dev";
 
 function environment(state: DevState): NodeJS.ProcessEnv {
   return {
-    ...process.env,
     // A passphrase of another stack would be taken before the file's, and a token would lead to another backend.
     PULUMI_CONFIG_PASSPHRASE: undefined,
     PULUMI_ACCESS_TOKEN: undefined,

@@ -7,7 +7,7 @@ import { downWithKubectl } from "./deploy-with-kubectl.ts";
 import { DevState } from "./dev-state.ts";
 import { findEngine } from "./engine.ts";
 import { start, stop } from "./local-cluster/cluster.ts";
-import { withLock } from "./local-cluster/lock.ts";
+import { withLock } from "./lock.ts";
 
 await runTool(async () => {
   const { values } = parseArgs({ options: { "remove-data": { type: "boolean", default: false } } });

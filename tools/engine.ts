@@ -42,7 +42,7 @@ export async function findEngine(): Promise<Engine | NoEngine> {
     console.log("looking for the Pulumi CLI through npm; its first use downloads it …");
   try {
     const version = (
-      await run(command, ["version"], { env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" } })
+      await run(command, ["version"], { env: { PULUMI_SKIP_UPDATE_CHECK: "true" } })
     ).trim();
     return { command, version };
   } catch (error) {

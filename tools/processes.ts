@@ -1,5 +1,30 @@
 /** Running other programs: with their output shown, or with it kept. */
-import { spawn, type SpawnOptions } from "node:child_process";
+import { spawn } from "node:child_process";
+
+/** How a program is run. */
+export interface RunOptions {
+  cwd?: string;
+  /** Added to this process's own; undefined takes a variable away. */
+  env?: NodeJS.ProcessEnv;
+  /** Text for its standard input. @default none */
+  input?: string;
+  /** Whether its output goes to this process's, as it comes, instead of being returned. @default false */
+  show?: boolean;
+  /** Milliseconds after which it is killed, and counts as failed. @default none */
+  timeout?: number;
+}
+
+/** What a program left behind. */
+export interface RunResult {
+  /** Whether it ended with 0. */
+  ok: boolean;
+  /** Null when it could not be started, or was killed. */
+  status: number | null;
+  /** Its standard output; empty when shown. */
+  output: string;
+  /** Its standard error, or why it could not be started. */
+  errors: string;
+}
 
 /** A program that ended with something other than 0. */
 export class CommandFailed extends Error {
@@ -14,14 +39,31 @@ export class CommandFailed extends Error {
   }
 }
 
-/** How a program is run. */
-export interface RunOptions {
-  cwd?: string;
-  env?: NodeJS.ProcessEnv;
-  /** Text for its standard input. @default none */
-  input?: string;
-  /** Whether its output goes to this process's, as it comes, instead of being returned. @default false */
-  show?: boolean;
+/** Runs a program to its end; a failure, a missing program included, is in the result and not thrown. */
+export function attempt(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const { cwd, env, input, show = false, timeout } = options;
+  const output = show ? "inherit" : "pipe";
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: [input !== undefined ? "pipe" : show ? "inherit" : "ignore", output, output],
+      ...(timeout !== undefined && { timeout, killSignal: "SIGKILL" }),
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout?.on("data", (data: Buffer) => (stdout += data.toString()));
+    child.stderr?.on("data", (data: Buffer) => (stderr += data.toString()));
+    child.on("error", ({ message }) => resolve({ ok: false, status: null, output: stdout, errors: message }));
+    child.on("close", (status) => resolve({ ok: status === 0, status, output: stdout, errors: stderr }));
+    // A program that ends without reading its input says why by its status.
+    child.stdin?.on("error", () => undefined);
+    child.stdin?.end(input);
+  });
 }
 
 /**
@@ -30,30 +72,12 @@ export interface RunOptions {
  * @returns its standard output; empty when shown
  * @throws CommandFailed
  */
-export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const { cwd, env = process.env, input, show = false } = options;
-  const spawnOptions: SpawnOptions = {
-    env,
-    ...(cwd !== undefined && { cwd }),
-    stdio: [
-      input === undefined ? (show ? "inherit" : "ignore") : "pipe",
-      show ? "inherit" : "pipe",
-      show ? "inherit" : "pipe",
-    ],
-  };
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, spawnOptions);
-    let stdout = "";
-    let stderr = "";
-    child.stdout?.on("data", (data: Buffer) => (stdout += data.toString()));
-    child.stderr?.on("data", (data: Buffer) => (stderr += data.toString()));
-    child.on("error", reject);
-    child.on("close", (status) => {
-      if (status === 0) resolve(stdout);
-      else reject(new CommandFailed([command, ...args.slice(0, 2)].join(" "), status, stderr || stdout));
-    });
-    // A program that ends without reading its input says why by its status.
-    child.stdin?.on("error", () => undefined);
-    child.stdin?.end(input);
-  });
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const { ok, status, output, errors } = await attempt(command, args, options);
+  if (!ok) throw new CommandFailed([command, ...args.slice(0, 2)].join(" "), status, errors || output);
+  return output;
 }

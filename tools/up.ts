@@ -11,7 +11,7 @@ import { upWithKubectl } from "./deploy-with-kubectl.ts";
 import { type DevCluster, ensureCluster, serverVersion } from "./dev-cluster.ts";
 import { DevState } from "./dev-state.ts";
 import { findEngine } from "./engine.ts";
-import { withLock } from "./local-cluster/lock.ts";
+import { withLock } from "./lock.ts";
 import { smokeTest } from "./smoke-test.ts";
 
 /** Configuration that this machine and its cluster decide. */

@@ -72,7 +72,7 @@ export function readStackArguments(usage: string): {
 async function engineCommand(): Promise<string> {
   const launcher = projectFile("node_modules/.bin/pulumi");
   const pinned = await run(launcher, ["version"], {
-    env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    env: { PULUMI_SKIP_UPDATE_CHECK: "true" },
   }).then(
     (version) => ({ command: launcher, version: version.trim() }),
     () => undefined,

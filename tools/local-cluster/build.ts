@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheRoot } from "./paths.ts";
 import { makeWhole, requireSpace } from "./disk.ts";
-import { withLock } from "./lock.ts";
-import { run } from "./run.ts";
+import { withLock } from "../lock.ts";
+import { run } from "../processes.ts";
 
 /** One go.mod under go/: a part of the node whose dependencies are pinned together. */
 interface Component {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "./run.ts";
+import { run } from "../processes.ts";
 
 /** Whom a certificate names: a Kubernetes user, its group, and for servers the addresses. */
 interface Subject {

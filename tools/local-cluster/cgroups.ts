@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClusterPaths } from "./paths.ts";
-import { waitUntil } from "./run.ts";
+import { waitUntil } from "./wait-until.ts";
 
 /**
  * Every process of a cluster is in a control group below one named after it: the node's own in `node`, pods

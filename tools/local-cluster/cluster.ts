@@ -17,13 +17,14 @@ import { clusterCgroups, clusterProcesses, makeCgroups, removeCgroups } from "./
 import { requireSpace } from "./disk.ts";
 import type { Image } from "./images.ts";
 import { buildImages, dbmateImage, postgresImage } from "./images.ts";
-import { withLock } from "./lock.ts";
+import { withLock } from "../lock.ts";
 import { addresses, connect, disconnect, requireFreeRange, serviceRange } from "./network.ts";
 import { writeNodeConfig } from "./node-config.ts";
 import type { ClusterPaths } from "./paths.ts";
 import { clusterPaths } from "./paths.ts";
 import { preflight } from "./preflight.ts";
-import { attempt, run, waitUntil } from "./run.ts";
+import { attempt, run } from "../processes.ts";
+import { waitUntil } from "./wait-until.ts";
 
 /** A running cluster, and how to use it. */
 export interface LocalCluster {

@@ -11,9 +11,9 @@ import {
 import { dirname, join } from "node:path";
 import { kubernetesSources, pinnedVersion } from "./build.ts";
 import { makeWhole, requireSpace } from "./disk.ts";
-import { withLock } from "./lock.ts";
+import { withLock } from "../lock.ts";
 import { cacheRoot, digest } from "./paths.ts";
-import { run } from "./run.ts";
+import { run } from "../processes.ts";
 
 /** An image that is ready to be imported: a tar in OCI layout. */
 export interface Image {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { ClusterPaths } from "./paths.ts";
 import { digest } from "./paths.ts";
-import { attempt, run } from "./run.ts";
+import { attempt, run } from "../processes.ts";
 
 /** Inside the node, as in K3s: they do not exist on the host, so every cluster can have the same. */
 export const podRange = "10.42.0.0/24";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { binariesAreBuilt } from "./build.ts";
 import { imagesAreBuilt } from "./images.ts";
-import { attempt, run } from "./run.ts";
+import { attempt, run } from "../processes.ts";
 
 /** A Debian package, and what of it must be there. */
 interface Requirement {
