@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { copyProject } from "./checkout.ts";
 import { CLUSTER, execute, kubectl, npm, sql, up } from "./support.ts";
 
 describe("npm run up, where no Pulumi CLI can be had", function () {
@@ -69,6 +70,20 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
       ),
       secret,
     );
+  });
+
+  it("grows the volume, though its claim cannot be changed", async () => {
+    const checkout = join(home, "checkout");
+    copyProject(checkout);
+    const file = join(checkout, "Pulumi.dev.yaml");
+    writeFileSync(file, readFileSync(file, "utf8").replace("capacity: 2Gi", "capacity: 3Gi"));
+    const ran = await execute("npm", ["run", "--silent", "up", "--", "--local-cluster", CLUSTER], {
+      env,
+      cwd: checkout,
+    });
+    assert.equal(ran.status, 0, ran.output);
+    const volume = await kubectl("get", "pv", "postgres-pv", "-o", "jsonpath={.spec.capacity.storage}");
+    assert.equal(volume, "3Gi");
   });
 
   it("keeps the rows over down and up", async () => {
