@@ -41,9 +41,7 @@ export async function findEngine(): Promise<Engine | NoEngine> {
   if (onPath === undefined)
     console.log("looking for the Pulumi CLI through npm; its first use downloads it …");
   try {
-    const version = (
-      await run(command, ["version"], { env: { PULUMI_SKIP_UPDATE_CHECK: "true" } })
-    ).trim();
+    const version = (await run(command, ["version"], { env: { PULUMI_SKIP_UPDATE_CHECK: "true" } })).trim();
     return { command, version };
   } catch (error) {
     return {

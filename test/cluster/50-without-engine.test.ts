@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { upWithKubectl } from "../../tools/deploy-with-kubectl.ts";
 import { DevState } from "../../tools/dev-state.ts";
+import { copyProject } from "./checkout.ts";
 import { CLUSTER, configured, execute, kubectl, npm, sql, state, theCluster, up } from "./support.ts";
 
 describe("npm run up, where no Pulumi CLI can be had", function () {
@@ -108,6 +109,20 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
     const deadline = Date.now() + 90_000;
     while ((await groups()) !== "kept_reader transcripts_monitoring")
       assert.ok(Date.now() < deadline, await groups());
+  });
+
+  it("grows the volume, though its claim cannot be changed", async () => {
+    const checkout = join(home, "checkout");
+    copyProject(checkout);
+    const file = join(checkout, "Pulumi.dev.yaml");
+    writeFileSync(file, readFileSync(file, "utf8").replace("capacity: 2Gi", "capacity: 3Gi"));
+    const ran = await execute("npm", ["run", "--silent", "up", "--", "--local-cluster", CLUSTER], {
+      env,
+      cwd: checkout,
+    });
+    assert.equal(ran.status, 0, ran.output);
+    const volume = await kubectl("get", "pv", "postgres-pv", "-o", "jsonpath={.spec.capacity.storage}");
+    assert.equal(volume, "3Gi");
   });
 
   it("keeps the rows over down and up", async () => {

@@ -33,6 +33,16 @@ interface Kubeconfig {
 
 const readKubeconfig = (file: string) => JSON.parse(readFileSync(file, "utf8")) as Kubeconfig;
 
+/** Copies the project's files as they are now. */
+export function copyProject(directory: string): void {
+  const leftOut = ["node_modules", ".git"];
+  cpSync(projectFile("."), directory, {
+    recursive: true,
+    filter: (path) => !leftOut.includes(basename(path)),
+  });
+  symlinkSync(projectFile("node_modules"), join(directory, "node_modules"));
+}
+
 /** A copy of the project with the stack `prod`, its own backend and its own passphrase. */
 export class Checkout {
   /** Beside the stack `dev` of `npm run up`, and removed with it. */
@@ -49,12 +59,7 @@ export class Checkout {
   constructor() {
     rmSync(this.home, { recursive: true, force: true });
     mkdirSync(this.backend, { recursive: true });
-    const leftOut = ["node_modules", ".git"];
-    cpSync(projectFile("."), this.directory, {
-      recursive: true,
-      filter: (path) => !leftOut.includes(basename(path)),
-    });
-    symlinkSync(projectFile("node_modules"), join(this.directory, "node_modules"));
+    copyProject(this.directory);
     mkdirSync(join(this.home, "bin"));
     symlinkSync(theEngine().command, join(this.home, "bin/pulumi"));
     writeFileSync(join(this.home, "passphrase"), "of the runbooks' tests\n", { mode: 0o600 });
