@@ -159,8 +159,15 @@ describe("least privilege in the database", function () {
             if (names.some((login) => line.includes(passwords[login] ?? ""))) shown.add(line);
           }
         }, 10);
-        await until("reader and scribe log in", async () => (await logsIn("reader")) && logsIn("scribe"));
-        clearInterval(lookAround);
+        try {
+          await until(
+            "reader and scribe log in",
+            async () => (await logsIn("reader")) && logsIn("scribe"),
+            60,
+          );
+        } finally {
+          clearInterval(lookAround);
+        }
         assert.ok(!(await logsIn("watcher")));
         await until("reconcile has looked again", async () =>
           /wait for the init Job/.test(await reconcileLog()),
@@ -449,7 +456,7 @@ describe("least privilege in the database", function () {
       const environment = readFileSync(`/proc/${server}/environ`, "utf8").split("\0").filter(Boolean);
       const entered = (uid: number, role: string) =>
         execute("nsenter", [
-          ...[`--target=${server}`, "--mount", `--setuid=${uid}`, `--setgid=${uid}`, "--"],
+          ...[`--target=${server}`, "--mount", "--pid", `--setuid=${uid}`, `--setgid=${uid}`, "--"],
           ...["env", "-i", ...environment, "bash", "-c", enter(role)],
         ]);
       assert.equal((await entered(999, "postgres")).stdout, "1\n", "the way in does not work for anybody");

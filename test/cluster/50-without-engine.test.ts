@@ -2,10 +2,8 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { upWithKubectl } from "../../tools/deploy-with-kubectl.ts";
-import { DevState } from "../../tools/dev-state.ts";
 import { copyProject } from "./checkout.ts";
-import { CLUSTER, configured, execute, kubectl, npm, sql, state, theCluster, up } from "./support.ts";
+import { CLUSTER, configured, execute, kubectl, npm, sql, succeed, theCluster, up } from "./support.ts";
 
 describe("npm run up, where no Pulumi CLI can be had", function () {
   this.timeout(300_000);
@@ -76,13 +74,16 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
 
   it("makes logins, keeps their passwords, and takes away those that are no longer configured", async () => {
     const deploy = async (logins: Record<string, string>) => {
-      const file = configured({ "database.logins": logins });
-      const changed = new (class extends DevState {
-        override get configFile(): string {
-          return file;
-        }
-      })(state().directory);
-      await upWithKubectl({ kubeconfig: theCluster().kubeconfig }, changed, false);
+      const program = `
+        import { upWithKubectl } from "./tools/deploy-with-kubectl.ts";
+        import { DevState } from "./tools/dev-state.ts";
+        const state = new DevState();
+        Object.defineProperty(state, "configFile", { value: process.env.CONFIG_FILE });
+        await upWithKubectl({ kubeconfig: process.env.CLUSTER_CONFIG }, state, false);`;
+      const CONFIG_FILE = configured({ "database.logins": logins });
+      await succeed("node", ["--input-type=module", "--eval", program], {
+        env: { ...env, CONFIG_FILE, CLUSTER_CONFIG: theCluster().kubeconfig },
+      });
     };
     const decoded = async (secret: string, key: string) =>
       Buffer.from(
@@ -91,7 +92,14 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
         ),
         "base64",
       ).toString();
+    const haveGroups = async (wanted: string) => {
+      const query = `select string_agg(member::regrole || ' ' || roleid::regrole, ', ' order by member::regrole::text)
+                       from pg_auth_members where member::regrole::text in ('kept_reader', 'gone')`;
+      const deadline = Date.now() + 90_000;
+      while ((await sql(query)) !== wanted) assert.ok(Date.now() < deadline, `${wanted}: not within 90 s`);
+    };
     await deploy({ kept_reader: "readonly", gone: "readwrite" });
+    await haveGroups("gone transcripts_readwrite, kept_reader transcripts_readonly");
     const password = await decoded("postgres-login-kept-reader", "POSTGRES_PASSWORD");
     assert.equal(
       await decoded("postgres-logins", "credentials"),
@@ -102,13 +110,7 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
     assert.equal(await decoded("postgres-logins", "credentials"), `monitoring kept_reader ${password}\n`);
     const secrets = await kubectl("get", "secrets", "-n", "transcript-pipeline", "-o", "name");
     assert.deepEqual(secrets.match(/postgres-login-.*/g), ["postgres-login-kept-reader"]);
-    const groups = () =>
-      sql(
-        "select string_agg(member::regrole || ' ' || roleid::regrole, ', ') from pg_auth_members where member::regrole::text in ('kept_reader', 'gone')",
-      );
-    const deadline = Date.now() + 90_000;
-    while ((await groups()) !== "kept_reader transcripts_monitoring")
-      assert.ok(Date.now() < deadline, await groups());
+    await haveGroups("kept_reader transcripts_monitoring");
   });
 
   it("grows the volume, though its claim cannot be changed", async () => {

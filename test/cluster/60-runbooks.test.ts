@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { preparationScript } from "../../components/node-storage.ts";
 import { start, stop } from "../../tools/local-cluster/cluster.ts";
 import { Checkout, STACK } from "./checkout.ts";
@@ -19,6 +20,7 @@ import {
   sql,
   state,
   succeed,
+  tagged,
   theCluster,
 } from "./support.ts";
 
@@ -61,8 +63,9 @@ describe("the runbooks", function () {
     ).stdout.trim();
   }
 
-  async function assertLogsIn(secret: string): Promise<void> {
-    const ran = await execute(
+  /** Logs in over TCP; the server's answer where it refuses. */
+  async function logIn(user: string, secret: string): Promise<void> {
+    await succeed(
       "kubectl",
       [
         ...[
@@ -77,12 +80,26 @@ describe("the runbooks", function () {
           "bash",
           "-c",
         ],
-        `read -r PGPASSWORD; export PGPASSWORD; psql -w -h 127.0.0.1 -U transcript_user -d transcripts_db -c ''`,
+        `read -r PGPASSWORD; export PGPASSWORD; psql -w -h 127.0.0.1 -U ${user} -d transcripts_db -c ''`,
       ],
       { input: `${secret}\n` },
     );
-    assert.equal(ran.status, 0, ran.stderr);
   }
+
+  const assertLogsIn = (secret: string) => logIn("transcript_user", secret);
+
+  async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + 120_000;
+    while (!(await condition())) assert.ok(Date.now() < deadline, `not within 120 s: ${what}`);
+  }
+
+  const untilLogsIn = (user: string, secret: string) =>
+    until(`${user} logs in`, () =>
+      logIn(user, secret).then(
+        () => true,
+        () => false,
+      ),
+    );
 
   before(async function () {
     this.timeout(300_000);
@@ -133,6 +150,102 @@ describe("the runbooks", function () {
     assert.equal(await get("pv postgres-pv", "jsonpath={.spec.capacity.storage}"), "3Gi");
     assert.equal(await server(), before);
     await findEveryRow();
+  });
+
+  it("passwords.md: one key changes every generated password of a protected stack, without a restart", async () => {
+    const [running, old] = [await server(), await password()];
+    const superuser = await get("secret postgres-superuser", "jsonpath={.data.POSTGRES_PASSWORD}");
+    await follow("rotate-passwords");
+    const anew = await password();
+    assert.notEqual(anew, old);
+    assert.notEqual(await get("secret postgres-superuser", "jsonpath={.data.POSTGRES_PASSWORD}"), superuser);
+    await untilLogsIn("transcript_user", anew);
+    await assert.rejects(logIn("transcript_user", old), /password authentication failed/);
+    assert.equal(await server(), running);
+  });
+
+  it("logins.md: a login comes and goes, protected stack or not, without a restart", async () => {
+    const running = await server();
+    await follow("add-login");
+    const secret = Buffer.from(
+      await get("secret postgres-login-worker", "jsonpath={.data.POSTGRES_PASSWORD}"),
+      "base64",
+    ).toString();
+    await untilLogsIn("worker", secret);
+    await follow("remove-login");
+    const refused = () =>
+      logIn("worker", secret).then(
+        () => false,
+        () => true,
+      );
+    await until("the login is refused", refused);
+    assert.equal(await server(), running);
+  });
+
+  it("upgrades.md: another image of the same pgvector and distribution restarts the server once", async () => {
+    // The stand-in's own tag does not say what it holds.
+    await follow("minor-image", { IMAGE: await tagged("0.8.5-pg16-bookworm") });
+    const before = await server();
+    const IMAGE = await tagged("0.8.5-pg16-bookworm", "changed");
+    const output = await follow("minor-image", { IMAGE });
+    assert.match(
+      output,
+      /Restarts the server, once: .*containers\.postgres\.image \S+ → localhost\/changed\//,
+    );
+    assert.notEqual(await server(), before);
+    assert.match(
+      await get("pod postgres-0", "jsonpath={.spec.containers[0].image}"),
+      /^localhost\/changed\//,
+    );
+    assert.equal(await get("pod postgres-0", "jsonpath={.status.containerStatuses[*].restartCount}"), "0 0");
+    await findEveryRow();
+  });
+
+  it("upgrades.md: another pgvector and distribution bring the existing database along", async () => {
+    // As an older image left them: the extension's SQL objects, a collation of older libraries, and its indexes.
+    await sql(
+      `create collation sorted (provider = icu, locale = 'de');
+       create index sorted_title on recordings (title collate sorted);
+       create index sorted_upper on recordings ((upper(title) collate sorted)) where duration_ms is null;
+       update pg_collation set collversion = '1.0' where collname = 'sorted';
+       update pg_extension set extversion = '0.8.4' where extname = 'vector'`,
+      "postgres",
+    );
+    const files = async (names: string) =>
+      (
+        await sql(
+          `select string_agg(relfilenode::text, ' ' order by relname) from pg_class where relname ${names}`,
+        )
+      ).split(" ");
+    const sorted = () => files("like 'sorted%'");
+    const other = () => files("= 'recordings_recorded_at_idx'");
+    const [sortedBefore, otherBefore] = [await sorted(), await other()];
+    const output = await follow("upgrade-image", { IMAGE: await tagged("0.8.6-pg16-trixie") });
+    assert.match(output, /ALTER EXTENSION vector UPDATE TO '0\.8\.5' \/\* from 0\.8\.4 \*\//);
+    assert.match(output, /REINDEX INDEX public\.sorted_title/);
+    assert.match(output, /vector +\| 0\.8\.5 +\| 0\.8\.5/);
+    const noticed = await kubectl("logs", "postgres-0", "-n", NAMESPACE, "-c", "reconcile");
+    assert.match(noticed, /extension vector of transcripts_db is at 0\.8\.4, and the image brings 0\.8\.5/);
+    assert.match(noticed, /collation sorted of transcripts_db was sorted by version 1\.0/);
+
+    const outdated =
+      "select count(*) from pg_collation where collversion <> pg_collation_actual_version(oid)";
+    assert.equal(await sql(outdated), "0");
+    for (const [index, file] of (await sorted()).entries()) assert.notEqual(file, sortedBefore[index]);
+    assert.deepEqual(await other(), otherBefore, "an index was built again that no collation concerns");
+    await findEveryRow();
+    await sql("drop collation sorted cascade", "postgres");
+    // A cluster that is set up anew knows the stand-in by its own name alone.
+    await follow("minor-image", { IMAGE: theCluster().postgresImage });
+  });
+
+  it("upgrades.md: the way to another major version begins with a whole dump", async () => {
+    await follow("leave");
+    const dump = join(checkout.directory, "transcripts.dump");
+    const listed = await shell(
+      `kubectl exec -i -n ${NAMESPACE} postgres-0 -- pg_restore --data-only --table=recordings -f - < ${dump} | grep -c runbook:`,
+    );
+    assert.equal(listed.stdout.trim(), String(ROWS));
   });
 
   it("redeploy.md: a lost state is made anew over the running server, with a new password", async () => {

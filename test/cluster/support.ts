@@ -1,13 +1,14 @@
 /** What the cluster tests share: one local cluster, one state folder, and the commands that a user types. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { parseDocument } from "yaml";
 import { DevState } from "../../tools/dev-state.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { type Engine, findEngine } from "../../tools/engine.ts";
+import { cacheRoot, clusterPaths } from "../../tools/local-cluster/paths.ts";
 import { type LocalCluster, leftovers, start, stop } from "../../tools/local-cluster/cluster.ts";
 
 /** The tests' own local cluster, beside the user's. Two checkouts are tested at once under two names. */
@@ -193,6 +194,19 @@ export function configured(changes: Record<string, unknown>): string {
   const file = join(state().directory, "Pulumi.changed.yaml");
   writeFileSync(file, String(document), { mode: 0o600 });
   return file;
+}
+
+/** The stand-in image under another name: what it holds stays the same, whatever its tag says. */
+export async function tagged(tag: string, repository = "change"): Promise<string> {
+  const { postgresImage } = theCluster();
+  const name = `localhost/${repository}/pgvector-standin:${tag}`;
+  const binaries = join(cacheRoot(), "binaries");
+  const containerd = readdirSync(binaries).find((entry) => entry.startsWith("containerd-")) ?? "";
+  await succeed(join(binaries, containerd, "ctr"), [
+    ...["--address", clusterPaths(CLUSTER).containerdSocket, "--namespace", "k8s.io"],
+    ...["images", "tag", "--force", postgresImage, name],
+  ]);
+  return name;
 }
 
 /** Starts the cluster again after a test has taken it down, for the tests that follow. */
