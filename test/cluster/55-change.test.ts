@@ -1,15 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  CLUSTER,
-  configured,
-  kubectl,
-  needsEngine,
-  pulumi,
-  sql,
-  succeed,
-  theCluster,
-  up,
-} from "./support.ts";
+import { configured, kubectl, needsEngine, pulumi, sql, tagged, up } from "./support.ts";
 
 const NAMESPACE = ["-n", "transcript-pipeline"];
 
