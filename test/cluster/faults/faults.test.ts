@@ -35,8 +35,7 @@ describe("every acknowledged commit outlives", function () {
     await lab.openDoor();
   });
 
-  // Those of a deployment take minutes each: `npm run test:faults` does them.
-  for (const fault of faults.filter(({ group }) => group !== "deployment")) {
+  for (const fault of faults) {
     it(fault.name, async function () {
       if (fault.needsEngine && !lab.engine) {
         (this.test as { skipReason?: string }).skipReason = "no Pulumi CLI can be had on this machine";
