@@ -248,6 +248,43 @@ describe("the runbooks", function () {
     assert.equal(listed.stdout.trim(), String(ROWS));
   });
 
+  it("memory.md: less for each session and more for all, in force after one restart", async () => {
+    const output = await follow("more-memory", { WORK_MEM: "6MB", MEMORY_LIMIT: "1100Mi" });
+    assert.match(output, /^ 6MB$/m);
+    assert.equal(
+      await get("pod postgres-0", "jsonpath={.spec.containers[0].resources.limits.memory}"),
+      "1100Mi",
+    );
+  });
+
+  it("full-disk.md, server-refuses-to-start.md: what to look at, and a start without waiting", async () => {
+    assert.match(await follow("look-at-disk", { DIRECTORY: checkout.dataDirectory }), /pgdata\/base$/m);
+    const before = await server();
+    await follow("restart-server");
+    await follow("check-start");
+    assert.notEqual(await server(), before);
+    await findEveryRow();
+  });
+
+  it("migrations.md: the init Job runs again without a change", async () => {
+    const uid = await get("job postgres-init", "jsonpath={.metadata.uid}");
+    await follow("run-init-again");
+    assert.notEqual(await get("job postgres-init", "jsonpath={.metadata.uid}"), uid);
+  });
+
+  it("interrupted.md: a `pulumi up` that was killed is taken up without a prompt", async () => {
+    await checkout.run(
+      `kubectl delete namespace ${NAMESPACE}
+       setsid pulumi up --stack "$STACK" --skip-preview >/dev/null 2>&1 & sleep 6; kill -9 "-$!"; wait || true`,
+    );
+    const locked = await checkout.run('pulumi up --stack "$STACK" --skip-preview');
+    assert.match(locked.output, /the stack is currently locked by/);
+    const output = await follow("take-up");
+    assert.match(output, /stack prod is deployed/);
+    assert.match(output, /job\.batch\/postgres-init +Complete/);
+    await findEveryRow();
+  });
+
   it("redeploy.md: a lost state is made anew over the running server, with a new password", async () => {
     const [running, old] = [await server(), await password()];
     rmSync(checkout.backend, { recursive: true });

@@ -106,6 +106,12 @@ export class Checkout {
     set("database", { ...SMALL.database, image: cluster.postgresImage });
     set("migration", { image: cluster.dbmateImage });
     writeFileSync(file, String(document));
+    // What the policy pack compares it with.
+    const policy = join(this.directory, `policy/config.${STACK}.json`);
+    writeFileSync(
+      policy,
+      readFileSync(policy, "utf8").replaceAll('"gen8"', JSON.stringify(cluster.nodeName)),
+    );
   }
 
   /** Runs shell commands in the project's folder, stopping at the first that fails. Says yes where Pulumi asks. */

@@ -1,4 +1,5 @@
 /** Taking up a stack after a run that was killed: whose lock it is that is left, and what it had begun. */
+import { readFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import type { EngineResult, StackEngine } from "./engine.ts";
@@ -23,9 +24,18 @@ export interface Machine {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+  }
+  return !isZombie(pid);
+}
+
+/** Whether a process has ended and nobody has asked how. Where there is no /proc, it is not known to be. */
+function isZombie(pid: number): boolean {
+  try {
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
   }
 }
 
