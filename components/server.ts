@@ -92,6 +92,7 @@ export class Server extends pulumi.ComponentResource {
     const scriptFiles = {
       "start-server.sh": scriptFile("start-server.sh"),
       "reconcile.sh": scriptFile("reconcile.sh"),
+      "reconcile-logins.sh": scriptFile("reconcile-logins.sh"),
     };
     const scripts = new k8s.core.v1.ConfigMap(
       "postgres-scripts",

@@ -1,0 +1,151 @@
+# Part of reconcile.sh, whose functions it uses: keeps what the Secret `postgres-logins` says true of the database.
+# Each line of the Secret is `<kind> <login> <password>`.
+
+# The logins beside the owner's. Each is a member of one group role of the bootstrap and of nothing else; the comment on
+# a role says which ones were made here, and no other is ever touched.
+
+logins=/etc/credentials/logins/credentials
+mark="managed by transcript-pipeline"
+logins_applied=
+logins_tried=
+logins_again=0
+logins_said=
+
+# on_login <login> <group>: the superuser's psql with both as variables. What goes wrong is said.
+on_login() {
+  superuser -At -v login="$1" -v group="$2" -v mark="$mark" 2>"$state/errors" || {
+    say "login $1: $(cat "$state/errors")"
+    return 1
+  }
+}
+
+# look_at_login <login> <group>: early (no such group yet), new, foreign, right or wrong.
+look_at_login() {
+  on_login "$@" <<'SQL'
+select case
+         when not exists (select from pg_roles where rolname = :'group') then 'early'
+         when login.oid is null then 'new'
+         when shobj_description(login.oid, 'pg_authid') is distinct from :'mark' then 'foreign'
+         when login.rolcanlogin and login.rolinherit
+              and not (login.rolsuper or login.rolcreatedb or login.rolcreaterole or login.rolreplication
+                       or login.rolbypassrls)
+              and (select count(*) = 1
+                          and bool_and(pg_get_userbyid(roleid) = :'group' and inherit_option
+                                       and not set_option and not admin_option)
+                     from pg_auth_members where member = login.oid) then 'right'
+         else 'wrong'
+       end
+  from (select) as always left join pg_roles as login on login.rolname = :'login';
+SQL
+}
+
+make_login() {
+  on_login "$@" >/dev/null <<'SQL'
+begin;
+set local client_min_messages = warning;
+select format('create role %I', :'login') where not exists (select from pg_roles where rolname = :'login') \gexec
+comment on role :"login" is :'mark';
+select format('revoke %I from %I granted by %I cascade', pg_get_userbyid(roleid), :'login', pg_get_userbyid(grantor))
+  from pg_auth_members where member = :'login'::regrole \gexec
+grant :"group" to :"login" with admin false, inherit true, set false;
+alter role :"login" login inherit nosuperuser nocreatedb nocreaterole noreplication nobypassrls;
+commit;
+SQL
+}
+
+# retire_login <login>: it may own something, so it is not dropped.
+retire_login() {
+  on_login "$1" "" >/dev/null <<'SQL' || return 1
+begin;
+alter role :"login" nologin password null;
+select format('revoke %I from %I granted by %I cascade', pg_get_userbyid(roleid), :'login', pg_get_userbyid(grantor))
+  from pg_auth_members where member = :'login'::regrole \gexec
+commit;
+select pg_terminate_backend(pid) from pg_stat_activity where usename = :'login';
+SQL
+  say "login $1 is no longer in the Secret: it can log in no more, and is a member of nothing"
+}
+
+# retired_logins <owner> <wanted...>: logins that were made here, are not wanted any more, and can still do something.
+retired_logins() {
+  superuser -At -v mark="$mark" -v owner="$1" -v wanted="${*:2}" <<'SQL'
+select rolname from pg_authid
+ where shobj_description(oid, 'pg_authid') = :'mark'
+   and rolname not in ('postgres', :'owner') and rolname <> all (string_to_array(:'wanted', ' '))
+   and (rolcanlogin or rolpassword is not null or exists (select from pg_auth_members where member = pg_authid.oid));
+SQL
+}
+
+# ensure_login <kind> <login> <password> <database>. 2: its group is not there yet.
+ensure_login() {
+  local group=transcripts_$1 found
+  found=$(look_at_login "$2" "$group") || {
+    echo "$found"
+    return 1
+  }
+  case $found in
+  early) return 2 ;;
+  foreign)
+    say "login $2: a role of that name was not made here, and is left alone. To hand it over: comment on role $2 is '$mark'"
+    return 1
+    ;;
+  new | wrong)
+    # The password without a look at the old one: of a role that has none, the server logs each attempt.
+    make_login "$2" "$group" && set_password "$2" "$3" || return 1
+    say "login $2 is a member of $group"
+    ;;
+  esac
+  ensure_password "$2" "$3" "$4"
+}
+
+# apply_logins: an error of one login does not stop the others. 0: all is as the Secret says. 1: something is not.
+# 2: nothing is wrong, but the groups are not there yet: the init Job makes them, once the server is ready.
+apply_logins() {
+  local owner database lines line kind login retired wanted=() early= failed=
+  owner=$(cat /etc/credentials/owner/POSTGRES_USER)
+  database=$(cat /etc/credentials/owner/POSTGRES_DB)
+  mapfile -t lines <"$logins" || return 1
+  for line in "${lines[@]}"; do
+    read -r kind login _ <<<"$line"
+    wanted+=("$login")
+  done
+  retired=$(retired_logins "$owner" "${wanted[@]}") || failed=1
+  for login in $retired; do retire_login "$login" || failed=1; done
+  for line in "${lines[@]}"; do
+    touch "$state/heartbeat"
+    read -r kind login _ <<<"$line"
+    if [[ ! $kind =~ ^(readwrite|readonly|monitoring)$ || ! $login =~ ^[a-z_][a-z0-9_]{0,62}$ ||
+      $login =~ ^(pg_|transcripts_|postgres$) || $login = "$owner" ]]; then
+      say "login $login: a line of the Secret is not <kind> <login> <password>, and is left out"
+      failed=1
+      continue
+    fi
+    ensure_login "$kind" "$login" "${line#* * }" "$database"
+    case $? in
+    0) ;;
+    2) early=1 ;;
+    *) failed=1 ;;
+    esac
+  done
+  [ -z "$early" ] || say "the logins wait for the init Job, which makes their groups"
+  [ -z "$failed" ] || return 1
+  [ -z "$early" ] || return 2
+}
+
+# reconcile_logins: said is what changes, so that a login that cannot be made, or not yet, does not fill the log.
+reconcile_logins() {
+  local wanted said
+  wanted=$(cat "$socket/.s.PGSQL.5432.lock" "$logins" 2>/dev/null | cksum) || return
+  [ "$wanted" != "$logins_applied" ] || return
+  [ "$wanted" != "$logins_tried" ] || [ "$SECONDS" -ge "$logins_again" ] || return
+  pg_isready -q -h "$socket" || return
+  said=$(apply_logins)
+  case $? in
+  0) logins_applied=$wanted ;;
+  2) logins_again=0 ;;
+  *) logins_again=$((SECONDS + 30)) ;;
+  esac
+  logins_tried=$wanted
+  [ -z "$said" ] || [ "$said" = "$logins_said" ] || echo "$said"
+  logins_said=$said
+}
