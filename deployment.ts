@@ -92,6 +92,7 @@ export async function checkCluster(
   const doubt = running === undefined ? undefined : doubtAboutImage(running, database.image);
   if (doubt !== undefined) await pulumi.log.warn(doubt);
   await watchPods(cluster, namespace, state.pods);
+  if (!state.volume) await sayFirstStart(settings);
   if (node.connection === "none" && !state.volume) {
     await pulumi.log.info(
       [
@@ -101,6 +102,18 @@ export async function checkCluster(
     );
   }
   return { claimed: claimedSize(state.claim) };
+}
+
+/** Says that an empty directory will be filled, before it is: a first start is allowed once, and knowingly. */
+async function sayFirstStart({ stack, node, storage }: Settings): Promise<void> {
+  const start =
+    `the cluster has no volume of this stack: data that is in ${storage.path} on ${node.hostname} is taken up; where ` +
+    "the directory is new or empty, a new database is made in it, once";
+  if (storage.mount !== undefined || stack === "dev") return pulumi.log.info(start);
+  await pulumi.log.warn(
+    `${start}. storage.mount is not set, so a disk that is not mounted would look like a new directory. Set it: ` +
+      "pulumi config set --path storage.mount <mount point>",
+  );
 }
 
 /** How the node's file system is reached, or undefined when it is prepared by hand. */

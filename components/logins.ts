@@ -1,6 +1,6 @@
 /**
  * Logins of people and services, beside the owner's: each is a member of one group role of sql/bootstrap, and of
- * nothing else. scripts/reconcile.sh makes them, and reads what is written here.
+ * nothing else. scripts/reconcile-logins.sh makes them, and reads what is written here.
  */
 
 /** What a login may do; the group role is `transcripts_<kind>`. */

@@ -48,4 +48,6 @@ used=$($as_root du -sxB1 "$path" | cut -f 1)
 if [ "$((free + used))" -lt "$capacity" ]; then
   fail "$path has $free bytes free and $used in use, together less than the capacity of $capacity bytes. Free some, or: pulumi config set --path storage.capacity <size>"
 fi
-echo "$path is ready: $identity, $free bytes free"
+state="with what is there"
+[ -n "$found" ] || state="new, for one new database"
+echo "$path is ready, $state: $identity, $free bytes free"
