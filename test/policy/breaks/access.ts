@@ -1,0 +1,111 @@
+/** Ways to break the rules over who reaches the database. */
+import { type Break, SET, CONF, POD, SERVER, conf, service } from "./break.ts";
+import { add, drop, metadata, set } from "../stacks.ts";
+
+export const accessBreaks: Readonly<Record<string, readonly Break[]>> = {
+  "not-exposed": [
+    ...["NodePort", "LoadBalancer", "ExternalName"].map((type) => ({
+      by: type,
+      change: set("Service/postgres", "spec/type", type),
+      message: new RegExp(`spec.type is "${type}"[^]*port-forward`),
+    })),
+    {
+      by: "an external IP",
+      change: set("Service/postgres", "spec/externalIPs", ["1.2.3.4"]),
+      message: /externalIPs/,
+    },
+    {
+      by: "a declared Service on the database",
+      config: { "not-exposed": { exposed: ["Service/added"] } },
+      change: service({ type: "LoadBalancer", ports: [{ port: 80, targetPort: 5432 }] }),
+      message: /Service\/added[^]*port-forward/,
+    },
+    {
+      by: "an undeclared Service",
+      change: service({ type: "NodePort", ports: [{ port: 80 }] }),
+      message: /or Service\/added in not-exposed.exposed/,
+    },
+    { by: "hostNetwork", change: set(SET, `${POD}/hostNetwork`, true), message: /the node's network/ },
+    {
+      by: "a hostPort",
+      change: set(SET, `${SERVER}/ports/0/hostPort`, 5432),
+      message: /container postgres has hostPort 5432/,
+    },
+    ...(
+      [
+        ["networking.k8s.io/v1", "Ingress"],
+        ["traefik.io/v1alpha1", "IngressRouteTCP"],
+        ["gateway.networking.k8s.io/v1alpha2", "TCPRoute"],
+      ] as const
+    ).map(([group, kind]) => ({
+      by: kind,
+      change: add(`kubernetes:${group}:${kind}`, {
+        metadata: metadata("way-in"),
+        spec: { rules: [{ backendRefs: [{ name: "postgres", port: 5432 }] }] },
+      }),
+      message: new RegExp(`it is a ${kind}, which opens a way in`),
+    })),
+  ],
+  "client-authentication": [
+    {
+      by: "trust",
+      change: conf("pg_hba.conf", (text) => `host all all 10.0.0.0/8 trust\n${text}`),
+      message: /whose method is trust[^]*scram-sha-256/,
+    },
+    {
+      by: "trust with a mask",
+      change: conf("pg_hba.conf", (text) => `host all all 10.0.0.0 255.0.0.0 trust\n${text}`),
+      message: /trust/,
+    },
+    {
+      by: "trust on the socket",
+      change: conf("pg_hba.conf", (text) => text.replace("peer map=server_pod", "trust")),
+      message: /the method peer/,
+    },
+    {
+      by: "md5",
+      change: conf("pg_hba.conf", (text) => text.replaceAll("scram-sha-256", "md5")),
+      message: /whose method is md5/,
+    },
+    {
+      by: "weak verifiers",
+      change: conf("postgresql.conf", (text) =>
+        text.replace("password_encryption = 'scram-sha-256'", "password_encryption = md5"),
+      ),
+      message: /password_encryption to md5/,
+    },
+  ],
+  "own-namespace": [
+    { by: "none", change: drop(SET, "metadata/namespace"), message: /which means `default`/ },
+    {
+      by: "default",
+      change: set("Service/postgres", "metadata/namespace", "default"),
+      message: /is "default"/,
+    },
+    { by: "kube-system", change: set(CONF, "metadata/namespace", "kube-system"), message: /kube-system/ },
+    { by: "an empty one", change: set("Secret/postgres-secret", "metadata/namespace", ""), message: /is ""/ },
+  ],
+  "namespace-labels": [
+    ...["enforce", "warn", "audit", "enforce-version"].map((name) => ({
+      by: `no ${name}`,
+      change: drop("Namespace/transcript-pipeline", `metadata/labels/pod-security.kubernetes.io~1${name}`),
+      message: new RegExp(`pod-security.kubernetes.io/${name} is missing`),
+    })),
+    {
+      by: "baseline",
+      change: set(
+        "Namespace/transcript-pipeline",
+        "metadata/labels/pod-security.kubernetes.io~1enforce",
+        "baseline",
+      ),
+      message: /is "baseline"/,
+    },
+    {
+      by: "a NamespacePatch",
+      change: add("kubernetes:core/v1:NamespacePatch", {
+        metadata: { name: "n", labels: { "pod-security.kubernetes.io/enforce": "privileged" } },
+      }),
+      message: /privileged/,
+    },
+  ],
+};

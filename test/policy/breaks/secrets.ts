@@ -1,0 +1,139 @@
+/** Ways to break the rules over secrets, and where they may stand. */
+import { type Break, SET, JOB, CONF, POD, SERVER, remoteCommand } from "./break.ts";
+import { add, edit, metadata, set, setAt } from "../stacks.ts";
+
+export const secretsBreaks: Readonly<Record<string, readonly Break[]>> = {
+  "secrets-only-in-secrets": [
+    {
+      by: "an environment variable",
+      change: set(SET, `${SERVER}/env/3`, { name: "POSTGRES_PASSWORD", value: "hunter2" }),
+      message: /gives POSTGRES_PASSWORD its value in plain text/,
+    },
+    {
+      by: "a ConfigMap",
+      change: set(CONF, "data/API_TOKEN", "abc"),
+      message: /data\["API_TOKEN"\] is named as a secret/,
+    },
+    {
+      by: "a URL",
+      change: set(JOB, `${POD}/containers/0/env/3`, {
+        name: "DATABASE_URL",
+        value: "postgres://u:hunter2@h/db",
+      }),
+      message: /holds a URL with a password/,
+    },
+    {
+      by: "a command line",
+      change: set(JOB, `${POD}/containers/0/command`, ["sh", "-c", "PGPASSWORD=hunter2 psql"]),
+      message: /an assignment of a secret/,
+    },
+    {
+      by: "an annotation",
+      change: set(SET, "metadata/annotations/dsn", "host=h password=hunter2"),
+      message: /a connection string/,
+    },
+    {
+      by: "a private key",
+      change: set(CONF, "data/key.pem", "-----BEGIN RSA PRIVATE KEY-----\nx"),
+      message: /a private key/,
+    },
+    {
+      by: "SQL",
+      change: set("ConfigMap/postgres-init-bootstrap", "data/05.sql", "ALTER ROLE x PASSWORD 'hunter2';"),
+      message: /a password in SQL/,
+    },
+    {
+      by: "a Patch",
+      change: add("kubernetes:core/v1:ConfigMapPatch", { metadata: metadata("p"), data: { password: "x" } }),
+      message: /ConfigMap\/p/,
+    },
+  ],
+  "secret-inputs": [
+    {
+      by: "a Secret kept in plain text",
+      change: edit("Secret/postgres-secret", (resource) => {
+        resource.secretOutputs = [];
+      }),
+      message: /stringData is not kept encrypted/,
+    },
+    {
+      by: "a SecretList",
+      change: add("kubernetes:core/v1:SecretList", {
+        items: [{ metadata: metadata("s"), stringData: { a: "b" } }],
+      }),
+      message: /SecretList/,
+    },
+    {
+      by: "a placeholder",
+      change: set("Secret/postgres-secret", "stringData/POSTGRES_PASSWORD", "CHANGE_ME_BEFORE_DEPLOY"),
+      message: /is a placeholder/,
+    },
+    {
+      by: "a short one",
+      change: set("Secret/postgres-superuser", "stringData/POSTGRES_PASSWORD", "hunter2"),
+      message: /of 7 characters/,
+    },
+    {
+      by: "an encoded one",
+      change: add("kubernetes:core/v1:Secret", {
+        metadata: metadata("s"),
+        data: { password: Buffer.from("hunter2").toString("base64") },
+      }),
+      message: /data.password is of 7 characters/,
+    },
+    {
+      by: "a random string",
+      change: add("random:index/randomString:RandomString", { length: 40 }, { name: "db-password" }),
+      message: /its result is no secret/,
+    },
+  ],
+  "secret-in-plain-sight": [
+    {
+      by: "a copy in a ConfigMap",
+      alsoFirst: [set("Secret/postgres-secret", "stringData/POSTGRES_PASSWORD", "copied-password-0123")],
+      change: edit(CONF, ({ inputs }) => setAt(inputs, "data/x", "see copied-password-0123")),
+      message: /data.x holds the value of Secret\/postgres-secret POSTGRES_PASSWORD/,
+    },
+  ],
+  "ssh-host-key": [
+    {
+      by: "no host key",
+      change: remoteCommand({ host: "gen8", user: "root" }),
+      message: /connection.hostKey is missing[^]*ssh-keyscan/,
+    },
+    {
+      by: "a host key that is none",
+      change: remoteCommand({ host: "gen8", hostKey: "" }),
+      message: /hostKey is ""/,
+    },
+    {
+      by: "a proxy without one",
+      change: remoteCommand({ host: "gen8", hostKey: "ssh-ed25519 AAAA", proxy: { host: "p" } }),
+      message: /connection.proxy.hostKey is missing/,
+    },
+    {
+      by: "a copy without one",
+      change: add("command:remote:CopyToRemote", { connection: { host: "h" } }, { name: "copy" }),
+      message: /CopyToRemote\/copy/,
+    },
+    {
+      by: "ssh that believes anybody",
+      change: add("command:local:Command", { create: "ssh -o StrictHostKeyChecking=no h" }, { name: "l" }),
+      message: /believe any host/,
+    },
+  ],
+  "password-strength": [
+    {
+      by: "a short one",
+      change: set("RandomPassword/postgres-credentials-owner", "length", 16),
+      message: /length is 16[^]*32 or more/,
+    },
+    {
+      by: "digits alone",
+      change: edit("RandomPassword/postgres-credentials-owner", ({ inputs }) => {
+        Object.assign(inputs, { length: 33, lower: false, upper: false });
+      }),
+      message: /33 characters out of 10 hold 109 bits/,
+    },
+  ],
+};
