@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
-import { pause, signal, until } from "./lab.ts";
+import { pause, until } from "./lab.ts";
+import { signal } from "./node-processes.ts";
 import type { Fault } from "./runner.ts";
 import { destroy, pulumi, RunningUp, upOnce } from "./running-up.ts";
 

@@ -1,16 +1,7 @@
 /** Faults of the server's processes, its container and its pod. */
 import assert from "node:assert/strict";
-import {
-  isAlive,
-  type Lab,
-  NAMESPACE,
-  type NodeProcess,
-  parentOf,
-  pause,
-  POD,
-  signal,
-  until,
-} from "./lab.ts";
+import { type Lab, NAMESPACE, pause, POD, until } from "./lab.ts";
+import { isAlive, type NodeProcess, parentOf, signal } from "./node-processes.ts";
 import type { Fault, Strike } from "./runner.ts";
 import { otherServer } from "./second-server.ts";
 

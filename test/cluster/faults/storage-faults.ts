@@ -15,7 +15,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type DirectoryFacts, preparationScript } from "../../../components/node-storage.ts";
 import { execute, succeed } from "../support.ts";
-import { isAlive, type Lab, NAMESPACE, pause, POD, signal, until } from "./lab.ts";
+import { type Lab, NAMESPACE, pause, POD, until } from "./lab.ts";
+import { isAlive, signal } from "./node-processes.ts";
 import type { Fault, Strike } from "./runner.ts";
 
 /** Ends the server, whose next start finds what has been done to its directory. */
