@@ -15,8 +15,11 @@ import {
 } from "../components/logins.ts";
 import { JOB_NAME } from "../components/migration.ts";
 import { preparationScript } from "../components/node-storage.ts";
+import { type Expectations, findObstacles, lookAtCluster } from "../components/preflight.ts";
 import { readPods, troublesOf } from "../components/pod-troubles.ts";
-import { claimedSize, readClaim, releaseDeadClaim } from "../components/volume-binding.ts";
+import { SERVER_NAME } from "../components/server.ts";
+import { UPGRADE_JOB_NAME } from "../components/upgrade.ts";
+import { claimedSize, releaseDeadClaim } from "../components/volume-binding.ts";
 import { CLAIM_NAME, VOLUME_NAME } from "../components/volume.ts";
 import type { DevState } from "./dev-state.ts";
 import { generatedPassword } from "./evaluate.ts";
@@ -41,6 +44,17 @@ function manifestOf<T extends Manifest>(rendering: Rendering, kind: string, name
 type VolumeManifest = Manifest & {
   metadata: { annotations: { "transcript-pipeline/identity": string } };
   spec: { capacity: { storage: string }; hostPath: { path: string } };
+};
+
+type ServerManifest = Manifest & {
+  spec: {
+    template: {
+      spec: {
+        nodeSelector: { "kubernetes.io/hostname": string };
+        containers: { name: string; image: string }[];
+      };
+    };
+  };
 };
 
 type ClaimManifest = Manifest & { spec: { resources: { requests: { storage: string } } } };
@@ -87,24 +101,46 @@ async function ensureSecrets(cluster: ClusterContext, rendering: Rendering): Pro
   if (stale.length > 0) await kubectl(cluster, ["delete", "secret", "-n", APPLICATION, ...stale]);
 }
 
+/** What the rendered objects expect of the cluster. */
+function expectationsOf(rendering: Rendering, volume: VolumeManifest): Expectations {
+  const server = manifestOf<ServerManifest>(rendering, "StatefulSet", SERVER_NAME);
+  const { nodeSelector, containers } = server.spec.template.spec;
+  const image = containers.find(({ name }) => name === "postgres")?.image ?? "";
+  const isUpgrade = rendering.files.some(({ manifest }) => manifest.metadata.name === UPGRADE_JOB_NAME);
+  return {
+    hostname: nodeSelector["kubernetes.io/hostname"],
+    identity: volume.metadata.annotations["transcript-pipeline/identity"],
+    namespace: APPLICATION,
+    path: volume.spec.hostPath.path,
+    image,
+    upgradeTo: isUpgrade ? image : undefined,
+  };
+}
+
 /** Applies the stack and waits until the schema is there. */
 export async function upWithKubectl(cluster: ClusterContext, state: DevState, here: boolean): Promise<void> {
   const rendering = await renderStack("dev", state.configFile);
+  const volume = manifestOf<VolumeManifest>(rendering, "PersistentVolume", VOLUME_NAME);
+  const live = await lookAtCluster(cluster, APPLICATION);
+  const obstacles = findObstacles(live, expectationsOf(rendering, volume));
+  if (obstacles.length > 0)
+    throw new Error(obstacles.map(({ key, message }) => `${key}: ${message}`).join("\n"));
+
   const claim = manifestOf<ClaimManifest>(rendering, "PersistentVolumeClaim", CLAIM_NAME);
   // What it once asked for cannot be changed, and need not: the volume is as large as its own object says.
-  const claimed = claimedSize(await readClaim(cluster, APPLICATION));
+  const claimed = claimedSize(live.claim);
   if (claimed !== undefined) claim.spec.resources.requests.storage = claimed;
   const { notes } = writeRendering(rendering, state.renderedDirectory, { secrets: false });
-  const volume = manifestOf<VolumeManifest>(rendering, "PersistentVolume", VOLUME_NAME);
 
-  if (here) {
+  // While the volume's object exists there is data: a directory that is not there must not be made anew.
+  if (here && live.volume === undefined) {
     const script = preparationScript({
       path: volume.spec.hostPath.path,
       capacity: volume.spec.capacity.storage,
       identity: volume.metadata.annotations["transcript-pipeline/identity"],
     });
     process.stdout.write(await run("/bin/sh", ["-c", script]));
-  } else {
+  } else if (!here) {
     for (const note of notes) console.log(note);
   }
 

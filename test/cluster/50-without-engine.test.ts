@@ -1,9 +1,28 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { copyProject } from "./checkout.ts";
-import { CLUSTER, configured, execute, kubectl, npm, sql, succeed, theCluster, up } from "./support.ts";
+import {
+  CLUSTER,
+  configured,
+  execute,
+  kubectl,
+  npm,
+  sql,
+  state,
+  succeed,
+  theCluster,
+  up,
+} from "./support.ts";
 
 describe("npm run up, where no Pulumi CLI can be had", function () {
   this.timeout(300_000);
@@ -131,6 +150,29 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
     await sql("insert into recordings (source_uri) values ('without-engine')");
     const down = await run("down");
     assert.equal(down.status, 0, down.output);
+    const again = await run("up", "--local-cluster", CLUSTER);
+    assert.equal(again.status, 0, again.output);
+    assert.equal(await sql("select count(*) from recordings where source_uri = 'without-engine'"), "1");
+  });
+
+  it("makes no new database where the directory was moved away, and says what is wrong", async () => {
+    const { dataDirectory } = state();
+    await kubectl("scale", "statefulset", "postgres", "-n", "transcript-pipeline", "--replicas=0");
+    await kubectl("wait", "--for=delete", "pod/postgres-0", "-n", "transcript-pipeline", "--timeout=60s");
+    await kubectl("delete", "job", "postgres-init", "-n", "transcript-pipeline");
+    renameSync(dataDirectory, `${dataDirectory}.away`);
+    try {
+      // It waits for as long as the server refuses. timeout ends all that it has started.
+      const stuck = await execute("timeout", ["25", "npm", "run", "up", "--", "--local-cluster", CLUSTER], {
+        env,
+      });
+      assert.match(stuck.output, /postgres-0, container postgres: start-server: REFUSED: .* has no marker/);
+      assert.deepEqual(readdirSync(dataDirectory), [], "something was written where the data should be");
+    } finally {
+      rmdirSync(dataDirectory);
+      renameSync(`${dataDirectory}.away`, dataDirectory);
+    }
+    await kubectl("delete", "pod", "postgres-0", "-n", "transcript-pipeline");
     const again = await run("up", "--local-cluster", CLUSTER);
     assert.equal(again.status, 0, again.output);
     assert.equal(await sql("select count(*) from recordings where source_uri = 'without-engine'"), "1");
