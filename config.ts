@@ -102,7 +102,7 @@ export const table = {
     ),
     name: defaulted("transcripts_db", databaseName({ description: "The database" })),
     owner: defaulted("transcript_user", databaseName({ description: "Its owner, who is no superuser" })),
-    passwordRevision: text(/^[A-Za-z0-9._:-]{1,64}$/, "up to 64 letters, digits and . _ : -", {
+    rotation: text(/^[A-Za-z0-9._:-]{1,64}$/, "up to 64 letters, digits and . _ : -", {
       description: "Another text, as a date, makes all generated passwords anew",
     }),
     logins: defaulted(

@@ -53,7 +53,7 @@ const postgres = new Database(
       owner: database.owner,
       password: secrets.databasePassword && pulumi.secret(secrets.databasePassword),
       superuserPassword: secrets.superuserPassword && pulumi.secret(secrets.superuserPassword),
-      passwordRevision: database.passwordRevision,
+      rotation: database.rotation,
       logins: database.logins,
     },
     volume: {

@@ -26,7 +26,7 @@ export interface CredentialsArgs {
   /** Logins beside the owner's, and what each may do. Their passwords are always generated. */
   logins: Readonly<Record<string, LoginKind>>;
   /** Any text. Another one makes all generated passwords anew. @default empty */
-  passwordRevision?: string | undefined;
+  rotation?: string | undefined;
   /** Whether what the passwords are generated from is protected from deletion. */
   protect: boolean;
 }
@@ -55,7 +55,7 @@ export class Credentials extends pulumi.ComponentResource {
         { parent: this, protect: args.protect },
       ).result;
     const generated = (secret: pulumi.Output<string>, login: string) =>
-      pulumi.secret(secret.apply((known) => passwordFrom(known, login, args.passwordRevision ?? "")));
+      pulumi.secret(secret.apply((known) => passwordFrom(known, login, args.rotation ?? "")));
     // Made also where a password is given: it is protected, and giving one must not mean deleting it.
     const [ownerSource, superuserSource] = [source("owner"), source("superuser")];
     // One for all of them, so that a login can be taken away again.

@@ -12,7 +12,7 @@ export interface DatabaseArgs {
   hostname: pulumi.Input<string>;
   /** Whether what cannot be made again (volume, claim, what passwords are generated from) is protected from deletion. */
   protect: boolean;
-  credentials: Pick<CredentialsArgs, "password" | "superuserPassword" | "passwordRevision" | "logins"> & {
+  credentials: Pick<CredentialsArgs, "password" | "superuserPassword" | "rotation" | "logins"> & {
     database: string;
     owner: string;
   };
