@@ -179,11 +179,18 @@ function firstStart(lab: Lab): { output: () => string; end: Promise<void> } {
 }
 
 async function killFirstStart(lab: Lab): Promise<void> {
-  const processes = (await lab.containerProcesses("postgres", FIRST_START_POD, SCRATCH_NAMESPACE)).filter(
-    ({ inner }) => inner !== 1,
+  // Again until nothing is left: what was being forked at the first look is there at the next.
+  await until(
+    "all have ended",
+    async () => {
+      const all = await lab.containerProcesses("postgres", FIRST_START_POD, SCRATCH_NAMESPACE);
+      const left = all.filter((process) => process.inner !== 1 && isAlive(process));
+      signal(left, "SIGKILL");
+      return left.length === 0;
+    },
+    10_000,
+    20,
   );
-  signal(processes, "SIGKILL");
-  await until("all have ended", () => !processes.some(isAlive), 10_000, 20);
 }
 
 async function interruptedFirstStarts(lab: Lab, random: Random, path: string): Promise<string> {
@@ -200,7 +207,8 @@ async function interruptedFirstStarts(lab: Lab, random: Random, path: string): P
       await prepare();
     }
     const start = firstStart(lab);
-    await until("initdb has begun", () => existsSync(join(path, "pgdata.initializing")), 20_000, 5);
+    // By its own word: the folder may be the one of the start before.
+    await until("initdb has begun", () => start.output().includes("making a new database"), 20_000, 5);
     await Promise.race([pause(random.between(0, 900)), start.end]);
     await killFirstStart(lab);
     await start.end;
