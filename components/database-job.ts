@@ -18,6 +18,26 @@ export interface SqlContainer {
   secretName: pulumi.Input<string>;
 }
 
+/** The container that runs SQL files as the superuser: `bootstrap` or `upgrade`, as superuser-sql.sh knows them. */
+export function superuserContainer(
+  task: "bootstrap" | "upgrade",
+  endpoint: PostgresEndpoint,
+  { image, sqlName, secretName }: Pick<SqlContainer, "image" | "sqlName" | "secretName">,
+): SqlContainer {
+  return {
+    name: task,
+    image,
+    command: ["bash", `${SCRIPTS_PATH}/superuser-sql.sh`],
+    env: [
+      { name: "TASK", value: task },
+      { name: "OWNER", value: endpoint.owner },
+      { name: "DATABASE", value: endpoint.database },
+    ],
+    sqlName,
+    secretName,
+  };
+}
+
 /** Arguments of {@link databaseJob}. */
 export interface DatabaseJobArgs {
   namespace: pulumi.Input<string>;

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { databaseJob, filesForJob } from "./database-job.ts";
+import { databaseJob, filesForJob, superuserContainer } from "./database-job.ts";
 import type { PostgresEndpoint } from "./postgres-endpoint.ts";
 import { scriptFile, SCRIPTS_PATH } from "./scripts.ts";
 
@@ -55,18 +55,11 @@ export class Migration extends pulumi.ComponentResource {
         before: args.beforeJob,
         scriptsName: filesForJob("postgres-init-scripts", namespace, scripts, child),
         containers: [
-          {
-            name: "bootstrap",
+          superuserContainer("bootstrap", endpoint, {
             image: args.postgresImage,
-            command: ["bash", `${SCRIPTS_PATH}/superuser-sql.sh`],
-            env: [
-              { name: "TASK", value: "bootstrap" },
-              { name: "OWNER", value: endpoint.owner },
-              { name: "DATABASE", value: endpoint.database },
-            ],
             sqlName: filesForJob("postgres-init-bootstrap", namespace, args.bootstrap, child),
             secretName: args.superuserSecretName,
-          },
+          }),
           {
             name: "migrate",
             image: args.dbmateImage,

@@ -1,8 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { databaseJob, filesForJob } from "./database-job.ts";
+import { databaseJob, filesForJob, superuserContainer } from "./database-job.ts";
 import type { PostgresEndpoint } from "./postgres-endpoint.ts";
-import { scriptFile, SCRIPTS_PATH } from "./scripts.ts";
+import { scriptFile } from "./scripts.ts";
 
 /** Name of the Job. */
 export const UPGRADE_JOB_NAME = "postgres-upgrade";
@@ -46,18 +46,11 @@ export class Upgrade extends pulumi.ComponentResource {
         before: args.beforeJob,
         scriptsName: filesForJob("postgres-upgrade-scripts", namespace, scripts, child),
         containers: [
-          {
-            name: "upgrade",
+          superuserContainer("upgrade", endpoint, {
             image: args.image,
-            command: ["bash", `${SCRIPTS_PATH}/superuser-sql.sh`],
-            env: [
-              { name: "TASK", value: "upgrade" },
-              { name: "OWNER", value: endpoint.owner },
-              { name: "DATABASE", value: endpoint.database },
-            ],
             sqlName: filesForJob("postgres-upgrade-sql", namespace, args.sql, child),
             secretName: args.superuserSecretName,
-          },
+          }),
         ],
         reasons: [args.image, args.sql],
       },
