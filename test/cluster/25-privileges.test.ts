@@ -10,6 +10,7 @@ import {
   CLUSTER,
   configured,
   execute,
+  inPod,
   kubectl,
   needsEngine,
   pulumi,
@@ -17,6 +18,7 @@ import {
   sql,
   succeed,
   theCluster,
+  until,
   up,
 } from "./support.ts";
 
@@ -36,7 +38,7 @@ const passwords: Record<string, string> = {};
 
 /** SQL over TCP, as clients come. Errors are answered by their code alone. */
 async function as(role: string, statements: string, database = "transcripts_db"): Promise<string> {
-  const ran = await inPod(
+  const ran = await shellInPod(
     `IFS= read -r PGPASSWORD; export PGPASSWORD; exec psql -X -q -w -At -v VERBOSITY=sqlstate -h 127.0.0.1 -U ${role} -d ${database} 2>&1`,
     `${passwords[role] ?? ""}\n${statements}`,
   );
@@ -44,16 +46,7 @@ async function as(role: string, statements: string, database = "transcripts_db")
 }
 
 /** A command line in the server's container. */
-function inPod(line: string, input = ""): Promise<Ran> {
-  return execute(
-    "kubectl",
-    [
-      ...["--kubeconfig", theCluster().kubeconfig, "exec", "-i", "-n", NAMESPACE, "postgres-0", "--"],
-      ...["bash", "-c", line],
-    ],
-    { input, timeout: 60_000 },
-  );
-}
+const shellInPod = (line: string, input = "") => inPod(["bash", "-c", line], input, 60_000);
 
 /** Each statement in the same session, and each must be refused for want of a privilege, and for nothing else. */
 async function denied(role: string, statements: readonly string[]): Promise<void> {
@@ -63,11 +56,6 @@ async function denied(role: string, statements: readonly string[]): Promise<void
     statements.map((statement, index) => `${role}: ${statement}: ${answers[index]}`),
     statements.map((statement) => `${role}: ${statement}: ${DENIED}`),
   );
-}
-
-async function until(what: string, condition: () => Promise<boolean>, seconds = 90): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
-  while (!(await condition())) assert.ok(Date.now() < deadline, `not within ${seconds} s: ${what}`);
 }
 
 const logsIn = async (role: string) => (await as(role, "select 'in'")) === "in";
@@ -163,7 +151,7 @@ describe("least privilege in the database", function () {
           await until(
             "reader and scribe log in",
             async () => (await logsIn("reader")) && logsIn("scribe"),
-            60,
+            60_000,
           );
         } finally {
           clearInterval(lookAround);
@@ -209,7 +197,7 @@ describe("least privilege in the database", function () {
     it("connect to no other database; a role without a group does not connect at all", async () => {
       for (const role of [STRANGER, ...names]) {
         const databases = ["postgres", "template1", ...(role === STRANGER ? ["transcripts_db"] : [])];
-        const tried = await inPod(
+        const tried = await shellInPod(
           `IFS= read -r PGPASSWORD; export PGPASSWORD
            for database in ${databases.join(" ")}; do
              psql -X -w -h 127.0.0.1 -U ${role} -d $database -c 'select 1' 2>&1 | grep -o 'permission denied for database.*'
@@ -241,7 +229,7 @@ describe("least privilege in the database", function () {
         ),
         "t\nt\nt\nt",
       );
-      const dump = await inPod(
+      const dump = await shellInPod(
         `IFS= read -r PGPASSWORD; export PGPASSWORD; set -o pipefail
          pg_dump -w -h 127.0.0.1 -U reader -d transcripts_db | grep -cE '^(COPY|CREATE TABLE|CREATE FUNCTION)'`,
         `${passwords.reader ?? ""}\n`,
@@ -324,7 +312,7 @@ describe("least privilege in the database", function () {
 
   describe("monitoring", () => {
     it("sees what everybody does, and how long the queue is", async () => {
-      const marked = inPod(
+      const marked = shellInPod(
         "psql -X -U transcript_user -d transcripts_db -c 'select pg_sleep(60) /* watched */'",
       );
       const seen = (role: string) =>
@@ -409,7 +397,7 @@ describe("least privilege in the database", function () {
       const { bootstrapFiles } = await import("../../sql/files.ts");
       try {
         await sql("create database restored owner transcript_user template template0", "postgres");
-        const restored = await inPod(
+        const restored = await shellInPod(
           `set -e -o pipefail
          psql -X -q -U postgres -d restored -v ON_ERROR_STOP=1 -v owner=transcript_user -v database=restored >/dev/null
          pg_dump -U transcript_user -d transcripts_db | psql -X -q -U transcript_user -d restored -v ON_ERROR_STOP=1 >/dev/null
@@ -440,7 +428,7 @@ describe("least privilege in the database", function () {
         ...["transcripts_readonly", "transcripts_readwrite", "transcripts_monitoring"],
       ];
       const roles = ["postgres", "transcript_user", ...others];
-      const tried = await inPod(roles.map(enter).join("\n"));
+      const tried = await shellInPod(roles.map(enter).join("\n"));
       assert.deepEqual(tried.stdout.match(/^1$|(?<=Peer authentication failed for user ").*(?="$)/gm), [
         "1",
         "1",

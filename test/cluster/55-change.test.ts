@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { configured, kubectl, needsEngine, pulumi, sql, tagged, up } from "./support.ts";
+import { configured, kubectl, needsEngine, pulumi, sql, tagged, until, up } from "./support.ts";
 
 const NAMESPACE = ["-n", "transcript-pipeline"];
 
@@ -27,11 +27,6 @@ async function deploy(changes: Record<string, unknown>): Promise<string> {
   const ran = await pulumi(["up", "--yes", "--skip-preview", "--config-file", configured(changes)]);
   assert.equal(ran.status, 0, ran.output);
   return ran.output;
-}
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 90_000;
-  while (!(await condition())) assert.ok(Date.now() < deadline, `not within 90 s: ${what}`);
 }
 
 describe("a change of the running database", function () {

@@ -12,6 +12,7 @@ import { allRunbooks } from "./runbook.ts";
 import {
   CLUSTER,
   execute,
+  inPod,
   kubectl,
   needsEngine,
   pulumi,
@@ -22,6 +23,7 @@ import {
   succeed,
   tagged,
   theCluster,
+  until,
 } from "./support.ts";
 
 const NAMESPACE = "transcript-pipeline";
@@ -65,40 +67,22 @@ describe("the runbooks", function () {
 
   /** Logs in over TCP; the server's answer where it refuses. */
   async function logIn(user: string, secret: string): Promise<void> {
-    await succeed(
-      "kubectl",
-      [
-        ...[
-          "--kubeconfig",
-          theCluster().kubeconfig,
-          "exec",
-          "-i",
-          "-n",
-          NAMESPACE,
-          "postgres-0",
-          "--",
-          "bash",
-          "-c",
-        ],
-        `read -r PGPASSWORD; export PGPASSWORD; psql -w -h 127.0.0.1 -U ${user} -d transcripts_db -c ''`,
-      ],
-      { input: `${secret}\n` },
-    );
+    const line = `read -r PGPASSWORD; export PGPASSWORD; psql -w -h 127.0.0.1 -U ${user} -d transcripts_db -c ''`;
+    const ran = await inPod(["bash", "-c", line], `${secret}\n`);
+    assert.equal(ran.status, 0, ran.output);
   }
 
   const assertLogsIn = (secret: string) => logIn("transcript_user", secret);
 
-  async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-    const deadline = Date.now() + 120_000;
-    while (!(await condition())) assert.ok(Date.now() < deadline, `not within 120 s: ${what}`);
-  }
-
   const untilLogsIn = (user: string, secret: string) =>
-    until(`${user} logs in`, () =>
-      logIn(user, secret).then(
-        () => true,
-        () => false,
-      ),
+    until(
+      `${user} logs in`,
+      () =>
+        logIn(user, secret).then(
+          () => true,
+          () => false,
+        ),
+      120_000,
     );
 
   before(async function () {
@@ -186,7 +170,7 @@ describe("the runbooks", function () {
         () => false,
         () => true,
       );
-    await until("the login is refused", refused);
+    await until("the login is refused", refused, 120_000);
     assert.equal(await server(), running);
   });
 

@@ -84,6 +84,20 @@ export async function tearDown(): Promise<void> {
   rmSync(STATE_HOME, { recursive: true, force: true });
 }
 
+/** Polls until the condition holds; fails after so many milliseconds: by default 90 s, as a Secret takes a minute. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  milliseconds = 90_000,
+  interval = 200,
+): Promise<void> {
+  const deadline = Date.now() + milliseconds;
+  while (!(await condition())) {
+    if (Date.now() > deadline) assert.fail(`not within ${milliseconds / 1000} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, interval));
+  }
+}
+
 /** Runs a program to its end, whatever its status. */
 export function execute(
   command: string,
@@ -131,9 +145,9 @@ export async function kubectl(...args: string[]): Promise<string> {
   return (await succeed("kubectl", ["--kubeconfig", theCluster().kubeconfig, ...args])).stdout;
 }
 
-/** SQL in the server's pod, as the owner; must succeed. Returns unaligned rows. */
-export async function sql(statement: string, user = "transcript_user"): Promise<string> {
-  const ran = await succeed(
+/** A program in the server's container, with a text for its input. */
+export function inPod(command: readonly string[], input = "", timeout?: number): Promise<Ran> {
+  return execute(
     "kubectl",
     [
       ...[
@@ -146,10 +160,17 @@ export async function sql(statement: string, user = "transcript_user"): Promise<
         "postgres-0",
         "--",
       ],
-      ...["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", "transcripts_db"],
+      ...command,
     ],
-    { input: statement },
+    { input, ...(timeout !== undefined && { timeout }) },
   );
+}
+
+/** SQL in the server's pod, as the owner; must succeed. Returns unaligned rows. */
+export async function sql(statement: string, user = "transcript_user"): Promise<string> {
+  const psql = ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", "transcripts_db"];
+  const ran = await inPod(psql, statement);
+  assert.equal(ran.status, 0, `${psql.join(" ")}\n${ran.output}`);
   return ran.stdout.trim();
 }
 
@@ -184,16 +205,24 @@ export function pulumi(args: readonly string[], env: NodeJS.ProcessEnv = {}): Pr
   });
 }
 
-/** Changes fields of the deployed configuration, by path: `database.settings.work_mem`. */
-export function configured(changes: Record<string, unknown>): string {
-  const document = parseDocument(readFileSync(state().configFile, "utf8"));
+/**
+ * A copy of a stack's configuration with fields changed, by path: `database.settings.work_mem`.
+ *
+ * @returns the copy
+ */
+export function changedConfig(from: string, to: string, changes: Record<string, unknown>): string {
+  const document = parseDocument(readFileSync(from, "utf8"));
   for (const [path, value] of Object.entries(changes)) {
     const [section, ...rest] = path.split(".");
     document.setIn(["config", `transcript-pipeline:${section}`, ...rest], value);
   }
-  const file = join(state().directory, "Pulumi.changed.yaml");
-  writeFileSync(file, String(document), { mode: 0o600 });
-  return file;
+  writeFileSync(to, String(document), { mode: 0o600 });
+  return to;
+}
+
+/** The deployed configuration with fields changed. */
+export function configured(changes: Record<string, unknown>): string {
+  return changedConfig(state().configFile, join(state().directory, "Pulumi.changed.yaml"), changes);
 }
 
 /** The stand-in image under another name: what it holds stays the same, whatever its tag says. */

@@ -1,9 +1,9 @@
 /** Interrupted deployments: of `up`, and of the init Job under it. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { parseDocument } from "yaml";
-import { pause, until } from "./lab.ts";
+import { changedConfig, until } from "../support.ts";
+import { pause } from "./lab.ts";
 import { signal } from "./node-processes.ts";
 import type { Fault } from "./runner.ts";
 import { destroy, pulumi, RunningUp, upOnce } from "./running-up.ts";
@@ -43,10 +43,9 @@ export const deploymentFaults: Fault[] = [
         join(lab.state.dataDirectory, "pgdata"),
         join(lab.state.dataDirectory, "pgdata.moved"),
       ];
-      const document = parseDocument(readFileSync(lab.state.configFile, "utf8"));
-      document.setIn(["config", "transcript-pipeline:database", "settings", "max_connections"], 41);
-      const file = join(lab.folder, "Pulumi.dev.yaml");
-      writeFileSync(file, String(document), { mode: 0o600 });
+      const file = changedConfig(lab.state.configFile, join(lab.folder, "Pulumi.dev.yaml"), {
+        "database.settings.max_connections": 41,
+      });
       renameSync(there, elsewhere);
       let since = 0;
       const up = pulumi(lab, ["up", "--yes", "--skip-preview"], file);

@@ -9,7 +9,7 @@ import type { Engine } from "../../../tools/engine.ts";
 import { clusterProcesses } from "../../../tools/local-cluster/cgroups.ts";
 import { type LocalCluster, start } from "../../../tools/local-cluster/cluster.ts";
 import { type ClusterPaths, clusterPaths } from "../../../tools/local-cluster/paths.ts";
-import { execute, type Ran, succeed } from "../support.ts";
+import { execute, type Ran, succeed, until } from "../support.ts";
 import { Connection, type Login } from "./connection.ts";
 import { Ledger } from "./ledger.ts";
 import { describeProcess, type NodeProcess, podProcesses } from "./node-processes.ts";
@@ -21,20 +21,6 @@ const DOOR = "faults-door";
 const DOOR_PORT = 31432;
 
 export const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-/** Polls until the condition holds. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  milliseconds: number,
-  interval = 200,
-): Promise<void> {
-  const deadline = Date.now() + milliseconds;
-  while (!(await condition())) {
-    if (Date.now() > deadline) assert.fail(`not within ${milliseconds / 1000} s: ${what}`);
-    await pause(interval);
-  }
-}
 
 /** What of a pod is looked at. */
 export interface PodObject {

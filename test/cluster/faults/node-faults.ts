@@ -1,7 +1,8 @@
 /** Faults of the machine and of what runs the pods on it. */
 import assert from "node:assert/strict";
 import { stop } from "../../../tools/local-cluster/cluster.ts";
-import { type Lab, NAMESPACE, pause, POD, until } from "./lab.ts";
+import { until } from "../support.ts";
+import { type Lab, NAMESPACE, pause, POD } from "./lab.ts";
 import { isAlive, signal } from "./node-processes.ts";
 import type { Fault } from "./runner.ts";
 

@@ -1,11 +1,10 @@
 /** A changed password: under load, and interrupted. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseDocument } from "yaml";
+import { changedConfig, until } from "../support.ts";
 import { Connection, type Login } from "./connection.ts";
-import { type Lab, pause, until } from "./lab.ts";
+import { type Lab, pause } from "./lab.ts";
 import type { Fault } from "./runner.ts";
 import { pulumi, RunningUp } from "./running-up.ts";
 
@@ -15,12 +14,10 @@ const CONNECTIONS = 20;
 const LIMIT = 120;
 
 /** The stack's configuration with this password for the owner. */
-function withPassword(lab: Lab, password: string): string {
-  const document = parseDocument(readFileSync(lab.state.configFile, "utf8"));
-  document.setIn(["config", "transcript-pipeline:secrets", "databasePassword"], password);
-  const file = join(lab.folder, "Pulumi.dev.yaml");
-  writeFileSync(file, String(document), { mode: 0o600 });
-  return file;
+function withPassword({ state, folder }: Lab, password: string): string {
+  return changedConfig(state.configFile, join(folder, "Pulumi.dev.yaml"), {
+    "secrets.databasePassword": password,
+  });
 }
 
 /** Whether the server takes the login. */

@@ -1,6 +1,7 @@
 /** A pod of the server's own kind beside the server's pod. */
 import assert from "node:assert/strict";
-import { type Lab, NAMESPACE, until } from "./lab.ts";
+import { until } from "../support.ts";
+import { type Lab, NAMESPACE } from "./lab.ts";
 
 /** As much of a pod's template as is changed here. */
 export interface PodSpec {

@@ -1,6 +1,7 @@
 /** Faults of the server's processes, its container and its pod. */
 import assert from "node:assert/strict";
-import { type Lab, NAMESPACE, pause, POD, until } from "./lab.ts";
+import { until } from "../support.ts";
+import { type Lab, NAMESPACE, pause, POD } from "./lab.ts";
 import { isAlive, type NodeProcess, parentOf, signal } from "./node-processes.ts";
 import type { Fault, Strike } from "./runner.ts";
 import { otherServer } from "./second-server.ts";

@@ -14,8 +14,8 @@ import {
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type DirectoryFacts, preparationScript } from "../../../components/node-storage.ts";
-import { execute, succeed } from "../support.ts";
-import { type Lab, NAMESPACE, pause, POD, until } from "./lab.ts";
+import { execute, succeed, until } from "../support.ts";
+import { type Lab, NAMESPACE, pause, POD } from "./lab.ts";
 import { isAlive, signal } from "./node-processes.ts";
 import type { Fault, Strike } from "./runner.ts";
 
