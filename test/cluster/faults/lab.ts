@@ -225,6 +225,12 @@ export class Lab {
     return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
   }
 
+  /** Whether the kubelet knows the pod and runs a command in it. */
+  async isReachable(): Promise<boolean> {
+    const ran = await this.tryKubectl("exec", "-n", NAMESPACE, POD, "-c", "postgres", "--", "true");
+    return ran.status === 0;
+  }
+
   untilReady(milliseconds: number): Promise<void> {
     return until(`${POD} is ready`, () => this.isReady(), milliseconds, 300);
   }

@@ -131,16 +131,26 @@ async function occupy(lab: Lab, random: Random): Promise<Connection> {
   return connection;
 }
 
-/** Writes flow, and the pod says that it is ready. */
+/**
+ * Writes flow, the pod says that it is ready, and its node can reach into it: a kubelet that has just been started
+ * knows no pods for a while, and what the API says of them is from before.
+ */
 async function untilSettled(lab: Lab, from: number, milliseconds: number): Promise<void> {
   const deadline = from + milliseconds;
   await pause(1500);
   for (;;) {
-    if (lab.ledger.recent(1000) >= 10 && (await lab.isReady()) && lab.ledger.recent(500) >= 5) return;
+    if (
+      lab.ledger.recent(1000) >= 10 &&
+      (await lab.isReady()) &&
+      (await lab.isReachable()) &&
+      lab.ledger.recent(500) >= 5
+    ) {
+      return;
+    }
     if (Date.now() > deadline) {
       const log = (await lab.serverLog()).split("\n").slice(-15).join("\n");
       assert.fail(
-        `no steady writes ${milliseconds / 1000} s after the fault; last failure: ${lab.ledger.lastFailure}\n${log}`,
+        `no steady writes, or no way into the pod, ${milliseconds / 1000} s after the fault; last failure: ${lab.ledger.lastFailure}\n${log}`,
       );
     }
     await pause(400);
