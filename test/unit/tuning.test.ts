@@ -4,23 +4,21 @@ import { parse } from "yaml";
 import { sharedMemoryFor } from "../../components/memory-budget.ts";
 import { objectionTo } from "../../components/postgresql-settings.ts";
 import { bytesOfSetting, readableBytes } from "../../components/quantities.ts";
+import { contradictions } from "../../components/tuning-explanations.ts";
 import {
   autovacuumWorkMem,
-  contradictions,
   effectiveCacheSize,
-  leastMemory,
   type Machine,
   maintenanceWorkMem,
-  memoryDemand,
   parallelWorkers,
   settingOfBytes,
   sharedBuffers,
   storageCosts,
-  tune,
   walBuffers,
   walSizes,
   workMem,
-} from "../../components/tuning.ts";
+} from "../../components/tuning-formulas.ts";
+import { leastMemory, memoryDemand, tune } from "../../components/tuning.ts";
 import { readSettings } from "../../config.ts";
 import { changed, type Raw } from "../settings.ts";
 
