@@ -1,5 +1,6 @@
 /** Changes of the real resources that keep to every rule. */
 import { UNKNOWN } from "../../policy/values.ts";
+import { Random } from "../random.ts";
 import {
   add,
   type Change,
@@ -462,21 +463,10 @@ export const VARIATIONS: readonly Variation[] = [
   hba("# host all all all trust"),
 ];
 
-/** A generator of numbers that is the same everywhere (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Pairs of variations, always the same ones. */
 export function pairs(variations: readonly Variation[], count: number): Variation[][] {
-  const random = seeded(20261123);
-  const pick = () => variations[Math.floor(random() * variations.length)];
+  const random = new Random("pairs of variations", 1);
+  const pick = () => variations[random.between(0, variations.length - 1)];
   return Array.from({ length: count }, () =>
     [pick(), pick()].filter((variation) => variation !== undefined),
   ).filter(([first, second]) => first !== second);

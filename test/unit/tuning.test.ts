@@ -20,6 +20,7 @@ import {
 } from "../../components/tuning-formulas.ts";
 import { leastMemory, memoryDemand, tune } from "../../components/tuning.ts";
 import { readSettings } from "../../config.ts";
+import { Random } from "../random.ts";
 import { changed, type Raw } from "../settings.ts";
 
 const MiB = 2 ** 20;
@@ -27,17 +28,6 @@ const GiB = 2 ** 30;
 
 const dev: Machine = { memory: GiB, cpus: 2, capacity: 2 * GiB, storageKind: "ssd" };
 const prod: Machine = { memory: 40 * GiB, cpus: 8, capacity: 100 * GiB, storageKind: "ssd" };
-
-/** Numbers from 0 to 1 that are the same in every run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** The sum, added up here once more from the settings alone. */
 function sumOf(settings: Readonly<Record<string, string>>, sharedMemory: number): number {
@@ -161,15 +151,15 @@ describe("tuning formulas", () => {
 
 describe("tuning", () => {
   it("chooses settings whose sum fits the limit, for every container that the smallest ones fit", () => {
-    const random = seeded(16);
-    const between = (least: number, most: number) => least * (most / least) ** random();
+    const random = new Random("machines", 1);
+    const between = (least: number, most: number) => least * (most / least) ** random.next();
     let fitting = 0;
     for (let turn = 0; turn < 2000; turn++) {
       const machine: Machine = {
         memory: Math.floor(between(128 * MiB, 1024 * GiB)),
         cpus: between(0.1, 128),
         capacity: between(GiB, 100_000 * GiB),
-        storageKind: (["ssd", "hdd", "san"] as const)[Math.floor(random() * 3)] ?? "ssd",
+        storageKind: random.pick(["ssd", "hdd", "san"]),
       };
       const named = { max_connections: String(Math.round(between(1, 2000))) };
       const { settings, sharedMemory, demand, shortfall } = tune(machine, named);
@@ -189,17 +179,17 @@ describe("tuning", () => {
   });
 
   it("keeps named values, and fits the others around them", () => {
-    const random = seeded(23);
+    const random = new Random("named values", 1);
     for (let turn = 0; turn < 500; turn++) {
       const named = {
-        max_connections: String(10 + Math.floor(random() * 100)),
-        ...(random() < 0.5 && { shared_buffers: `${64 + Math.floor(random() * 2000)}MB` }),
-        ...(random() < 0.5 && { work_mem: `${1 + Math.floor(random() * 16)}MB` }),
-        ...(random() < 0.5 && { maintenance_work_mem: `${64 + Math.floor(random() * 2000)}MB` }),
-        ...(random() < 0.3 && { hash_mem_multiplier: "1" }),
-        ...(random() < 0.3 && { log_min_duration_statement: "250" }),
+        max_connections: String(random.between(10, 109)),
+        ...(random.next() < 0.5 && { shared_buffers: `${random.between(64, 2063)}MB` }),
+        ...(random.next() < 0.5 && { work_mem: `${random.between(1, 16)}MB` }),
+        ...(random.next() < 0.5 && { maintenance_work_mem: `${random.between(64, 2063)}MB` }),
+        ...(random.next() < 0.3 && { hash_mem_multiplier: "1" }),
+        ...(random.next() < 0.3 && { log_min_duration_statement: "250" }),
       };
-      const machine = { ...prod, memory: 4 * GiB * (1 + random() * 4) };
+      const machine = { ...prod, memory: 4 * GiB * (1 + random.next() * 4) };
       const { settings, sharedMemory, shortfall, demand } = tune(machine, named);
       const which = JSON.stringify({ machine, named, settings });
       for (const [name, value] of Object.entries(named)) assert.equal(settings[name], value, which);

@@ -6,7 +6,7 @@ import { preparationScript } from "../../../components/node-storage.ts";
 import { succeed, until } from "../support.ts";
 import { type Lab, NAMESPACE, pause } from "./lab.ts";
 import { isAlive, signal } from "./node-processes.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../../random.ts";
 import type { Fault } from "./runner.ts";
 import { type PodSpec, serverTemplate } from "./second-server.ts";
 

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { until } from "../support.ts";
 import type { Connection } from "./connection.ts";
 import { type Lab, pause, type PodObject } from "./lab.ts";
-import { Random } from "./random.ts";
+import { Random } from "../../random.ts";
 
 /** What a strike reports. */
 export interface Strike {
