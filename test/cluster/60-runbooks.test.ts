@@ -4,7 +4,6 @@
  */
 import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { preparationScript } from "../../components/node-storage.ts";
 import { start, stop } from "../../tools/local-cluster/cluster.ts";
 import { Checkout, STACK } from "./checkout.ts";
@@ -36,6 +35,24 @@ const get = (what: string, path: string) => kubectl("get", ...what.split(" "), "
 const server = async () =>
   (await get("pod postgres-0", "jsonpath={.metadata.uid} {.status.containerStatuses[*].restartCount}")) +
   (await sql("select pg_postmaster_start_time()", "postgres"));
+
+/** A server of somebody's own, with nothing in it. */
+function emptyServer(name: string): object {
+  const command =
+    "initdb --username=postgres --auth=trust /tmp/data && exec postgres -D /tmp/data -k /var/run/postgresql";
+  const container = {
+    name: "postgres",
+    image: theCluster().postgresImage,
+    command: ["bash", "-ec", command],
+    securityContext: { runAsUser: 999, runAsGroup: 999 },
+  };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace: "default" },
+    spec: { containers: [container], terminationGracePeriodSeconds: 1 },
+  };
+}
 
 describe("the runbooks", function () {
   this.timeout(180_000);
@@ -231,13 +248,25 @@ describe("the runbooks", function () {
     await follow("minor-image", { IMAGE: theCluster().postgresImage });
   });
 
-  it("upgrades.md: the way to another major version begins with a whole dump", async () => {
-    await follow("leave");
-    const dump = join(checkout.directory, "transcripts.dump");
-    const listed = await shell(
-      `kubectl exec -i -n ${NAMESPACE} postgres-0 -- pg_restore --data-only --table=recordings -f - < ${dump} | grep -c runbook:`,
-    );
-    assert.equal(listed.stdout.trim(), String(ROWS));
+  it("upgrades.md: the way to another major version takes every row and every right along", async () => {
+    const pod = "newer";
+    const NEW = `kubectl exec -i -n default ${pod} --`;
+    const env = { NEW, KUBECONFIG: theCluster().kubeconfig };
+    await succeed("kubectl", ["apply", "-f", "-"], { env, input: JSON.stringify(emptyServer(pod)) });
+    try {
+      await until("the new server answers", async () => (await shell(`${NEW} pg_isready`)).status === 0);
+      await follow("leave", { NEW });
+      const there = async (statement: string) => {
+        const psql = "$NEW psql -X -At -v ON_ERROR_STOP=1 -U postgres -d transcripts_db";
+        return (await succeed("bash", ["-c", psql], { env, input: statement })).stdout.trim();
+      };
+      assert.equal(await there(EVERY_ROW), fingerprint);
+      const rights = `select relname, relowner::regrole, (select array_agg(a order by a) from unnest(relacl::text[]) as a)
+        from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'S') order by relname`;
+      assert.equal(await there(rights), await sql(rights));
+    } finally {
+      await shell(`kubectl delete pod ${pod} -n default --now`);
+    }
   });
 
   it("memory.md: less for each session and more for all, in force after one restart", async () => {

@@ -14,8 +14,10 @@ import { type LocalCluster, leftovers, start, stop } from "../../tools/local-clu
 /** The tests' own local cluster, beside the user's. Two checkouts are tested at once under two names. */
 export const CLUSTER = process.env.TEST_CLUSTER ?? "testing";
 
-/** The tests' own state folder. Always the same, so that what a killed run left behind is found and removed. */
-const STATE_HOME = join(tmpdir(), `transcript-pipeline-suite-${CLUSTER}`);
+/** Everything that these tests write. Always the same, so that what a killed run left behind is found and removed. */
+const FOLDER = join(tmpdir(), `transcript-pipeline-suite-${CLUSTER}`);
+/** The tests' own state folder, as deep as anybody's: no socket's path, of 107 bytes at most, has room below it. */
+const STATE_HOME = join(FOLDER, "home-directories/of-the-machine-learning-group/local/state");
 
 /** What a command did. */
 export interface Ran {
@@ -81,7 +83,7 @@ export async function setUp(): Promise<void> {
 export async function tearDown(): Promise<void> {
   await stop({ name: CLUSTER, purge: true });
   assert.deepEqual(await leftovers(CLUSTER), []);
-  rmSync(STATE_HOME, { recursive: true, force: true });
+  rmSync(FOLDER, { recursive: true, force: true });
 }
 
 /** Polls until the condition holds; fails after so many milliseconds: by default 90 s, as a Secret takes a minute. */

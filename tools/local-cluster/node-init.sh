@@ -25,12 +25,13 @@ mkdir -p "$runtime"
 mount --bind "$state/runtime" "$runtime"
 umount "$state/runtime"
 
-# Paths that no setting moves. The two under /var/lib stay on the machine as empty folders.
-mkdir -p "$state"/{kine/db,kubelet,containerd,var-log,var-lib-cni,var-lib-kubelet,kernel,logs}
+# Paths that no setting moves; the kubelet's also because its sockets' paths may have 107 bytes, wherever the state is.
+# The two under /var/lib stay on the machine as empty folders.
+mkdir -p "$state"/{kine/db,kubelet,containerd,var-log,var-lib-cni,kernel,logs}
 mkdir -p /var/lib/cni /var/lib/kubelet
 mount --bind "$state/var-log" /var/log
 mount --bind "$state/var-lib-cni" /var/lib/cni
-mount --bind "$state/var-lib-kubelet" /var/lib/kubelet
+mount --bind "$state/kubelet" /var/lib/kubelet
 
 # The kubelet insists on some settings of the whole machine's kernel. It reads these files, finds its wishes
 # fulfilled, and the machine keeps its own values.
@@ -97,7 +98,7 @@ keep controller-manager kube-controller-manager \
 keep scheduler kube-scheduler --kubeconfig="$config/scheduler.kubeconfig" --leader-elect=false --profiling=false
 keep containerd containerd --config "$config/containerd.toml"
 keep kubelet kubelet --config "$config/kubelet.json" --kubeconfig "$config/kubelet.kubeconfig" \
-  --root-dir "$state/kubelet" --hostname-override "$node" --node-ip "$address"
+  --hostname-override "$node" --node-ip "$address"
 keep kube-proxy kube-proxy --config "$config/kube-proxy.json" --hostname-override "$node"
 keep coredns coredns -conf "$config/Corefile"
 
