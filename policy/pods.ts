@@ -1,6 +1,6 @@
 /** Pods, wherever they are written: as themselves, in a workload's template, in an unknown kind's. */
 import { type KubernetesObject, objectsIn, type Resource } from "./resources.ts";
-import { field, isMap, listAt, mapAt, textAt, UNKNOWN } from "./values.ts";
+import { field, hasUnknown, isMap, listAt, shown, textAt, UNKNOWN } from "./values.ts";
 
 /** A container of any sort. */
 export interface Container {
@@ -14,7 +14,8 @@ export interface Container {
 export interface Pod {
   object: KubernetesObject;
   spec: Record<string, unknown>;
-  metadata: Record<string, unknown>;
+  /** Of the pod; of a template, the template's. Not known before the deployment, or missing, as may be. */
+  metadata: unknown;
   containers: Container[];
   /** Whether it is meant to run until somebody stops it. */
   longRunning: boolean;
@@ -133,7 +134,7 @@ export function podsOf(object: KubernetesObject): Pod[] {
     return {
       object,
       spec,
-      metadata: mapAt(around, "metadata"),
+      metadata: field(around, "metadata"),
       containers: containersOf(spec),
       longRunning:
         object.kind !== "Job" && object.kind !== "CronJob" && restart !== "Never" && restart !== "OnFailure",
@@ -159,6 +160,12 @@ export function nodesOf(spec: unknown): unknown[] {
   return nodesOfAffinity(
     field(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"),
   );
+}
+
+/** Nodes, as they are pinned in a part of a spec, for a message. */
+export function nodesText(names: readonly unknown[], pinning: unknown): string {
+  if (names.length > 0) return names.map(shown).join(", ");
+  return hasUnknown(pinning) ? shown(UNKNOWN) : "every node";
 }
 
 /** The label that every node carries its own name under. */

@@ -1,5 +1,5 @@
 /** A stack as the rules see it: the engine's resources and the rendered ones alike. */
-import { field, isMap, listAt, mapAt, textAt, UNKNOWN } from "./values.ts";
+import { field, hasUnknown, isMap, listAt, mapAt, textAt, UNKNOWN } from "./values.ts";
 
 /** A registered resource. */
 export interface Resource {
@@ -109,16 +109,21 @@ export function labelsOf(body: unknown): Record<string, unknown> {
   return mapAt(body, "metadata", "labels");
 }
 
-/** Whether labels fulfil a selector; an empty selector selects everything. */
-export function selects(selector: unknown, labels: Record<string, unknown>): boolean {
-  const matched = Object.entries(mapAt(selector, "matchLabels")).every(
-    ([key, value]) => labels[key] === value,
-  );
+/**
+ * Whether labels fulfil a selector, as far as both are known before the deployment; an empty selector selects
+ * everything.
+ */
+export function maySelect(selector: unknown, labels: unknown): boolean {
+  const matched = Object.entries(mapAt(selector, "matchLabels")).every(([key, wanted]) => {
+    const value = field(labels, key);
+    return value === wanted || value === UNKNOWN || wanted === UNKNOWN;
+  });
   return (
     matched &&
     listAt(selector, "matchExpressions").every((expression) => {
-      const value = labels[textAt(expression, "key") ?? ""];
+      const value = field(labels, textAt(expression, "key") ?? "");
       const values = listAt(expression, "values");
+      if (value === UNKNOWN || hasUnknown(expression)) return true;
       switch (field(expression, "operator")) {
         case "In":
           return value !== undefined && values.includes(value);

@@ -37,11 +37,13 @@ export function textAt(value: unknown, ...path: (string | number)[]): string | u
   return typeof found === "string" ? found : typeof found === "number" ? String(found) : undefined;
 }
 
+const NOT_KNOWN = "not known before the deployment";
+
 /** A value for a message. */
 export function shown(value: unknown): string {
-  if (value === UNKNOWN) return "not known before the deployment";
+  if (value === UNKNOWN) return NOT_KNOWN;
   if (value === undefined) return "missing";
-  return JSON.stringify(value);
+  return JSON.stringify(value, (_, part: unknown) => (part === UNKNOWN ? NOT_KNOWN : part));
 }
 
 /** Every text in a value, with the path to it. */

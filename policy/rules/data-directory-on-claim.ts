@@ -1,7 +1,7 @@
 import { volumesOf } from "../pods.ts";
 import { dataDirectory, mountOver, serversOf } from "../postgres.ts";
 import { containerText, podRule } from "../rule.ts";
-import { field, listAt } from "../values.ts";
+import { field, hasUnknown, listAt, shown, textAt } from "../values.ts";
 
 export const dataDirectoryOnClaim = podRule({
   name: "data-directory-on-claim",
@@ -23,8 +23,16 @@ export const dataDirectoryOnClaim = podRule({
           subject: pod.object.subject,
           why: `${containerText(server)} has its data directory ${directory} ${
             mount === undefined
-              ? "in no volume at all"
-              : `in volume ${String(name)}, ${source ? `a volume of type ${source}` : "which the pod does not have"}`
+              ? hasUnknown(server.body.volumeMounts)
+                ? "where its volumeMounts say, which are not known before the deployment"
+                : "in no volume at all"
+              : `in volume ${textAt(mount, "name") ?? shown(name)}, ${
+                  source
+                    ? `a volume of type ${source}`
+                    : hasUnknown(pod.spec.volumes)
+                      ? "which is not known before the deployment"
+                      : "which the pod does not have"
+                }`
           }`,
           remedy: `mount a volume with persistentVolumeClaim: { claimName } at ${directory} or above it`,
         },

@@ -1,25 +1,28 @@
 import { type Pod, podsIn } from "../pods.ts";
 import { serversOf } from "../postgres.ts";
-import { type KubernetesObject, labelsOf, objectsIn, selects } from "../resources.ts";
+import { type KubernetesObject, maySelect, objectsIn } from "../resources.ts";
 import { stackRule } from "../rule.ts";
-import { field, isMap, listAt } from "../values.ts";
+import { field, isMap, listAt, UNKNOWN } from "../values.ts";
+
+/** Whether two objects can be in one namespace; where one is not known before the deployment, they can. */
+function mayShareNamespace(one: KubernetesObject, other: KubernetesObject): boolean {
+  const [first, second] = [one, other].map(({ body }) => field(body, "metadata", "namespace"));
+  return first === second || first === UNKNOWN || second === UNKNOWN;
+}
 
 function covers(policy: KubernetesObject, pod: Pod): boolean {
   const types = listAt(policy.body, "spec", "policyTypes");
   return (
-    (types.length === 0 || types.includes("Ingress")) &&
-    field(policy.body, "metadata", "namespace") === field(pod.object.body, "metadata", "namespace") &&
-    selects(
-      field(policy.body, "spec", "podSelector"),
-      labelsOf(pod.object.kind === "Pod" ? pod.object.body : { metadata: pod.metadata }),
-    )
+    (types.length === 0 || types.includes("Ingress") || types.includes(UNKNOWN)) &&
+    mayShareNamespace(policy, pod.object) &&
+    maySelect(field(policy.body, "spec", "podSelector"), field(pod.metadata, "labels"))
   );
 }
 
 /** Whether a policy lets in everybody: an ingress rule without `from`. */
 function letsEverybodyIn(policy: KubernetesObject): boolean {
   return listAt(policy.body, "spec", "ingress").some(
-    (rule) => isMap(rule) && listAt(rule, "from").length === 0,
+    (rule) => isMap(rule) && rule.from !== UNKNOWN && listAt(rule, "from").length === 0,
   );
 }
 

@@ -38,8 +38,9 @@ export const expectedResources = stackRule<Config>({
         .map(({ kind }) => kind),
     );
     const missing: string[] = kinds.filter((kind) => !found.has(kind));
+    // One whose containers are not known yet cannot be told from another pod.
     if (kinds.length > 0 && !podsIn(stack).some((pod) => serversOf(pod).length > 0))
-      missing.push("PostgreSQL server");
+      missing.push("PostgreSQL server that can be seen");
     return missing.map((kind) => ({
       subject: "stack",
       why: `there is no ${kind} in it`,

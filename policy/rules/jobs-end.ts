@@ -20,10 +20,11 @@ export const jobsEnd = objectRule({
               remedy: `${path.join(".")}.activeDeadlineSeconds: the seconds it may take, waiting included`,
             },
           ];
-    if (kind === "Job" && field(body, "spec", "ttlSecondsAfterFinished") !== undefined) {
+    const kept = field(body, "spec", "ttlSecondsAfterFinished");
+    if (kind === "Job" && kept !== undefined) {
       findings.push({
         subject,
-        why: "spec.ttlSecondsAfterFinished deletes the finished Job, and the next refresh runs it again",
+        why: `spec.ttlSecondsAfterFinished is ${shown(kept)}: the finished Job is deleted, and the next refresh runs it again`,
         remedy: "no ttlSecondsAfterFinished",
       });
     }

@@ -1,6 +1,6 @@
 import { labelsOf } from "../resources.ts";
 import { objectRule } from "../rule.ts";
-import { shown } from "../values.ts";
+import { field, shown } from "../values.ts";
 
 const PREFIX = "pod-security.kubernetes.io/";
 
@@ -10,18 +10,18 @@ export const namespaceLabels = objectRule({
   level: "mandatory",
   check: ({ kind, patch, body, subject }) => {
     if (kind !== "Namespace") return [];
-    const labels = labelsOf(body);
-    if (patch && !Object.keys(labels).some((key) => key.startsWith(PREFIX))) return [];
+    if (patch && !Object.keys(labelsOf(body)).some((key) => key.startsWith(PREFIX))) return [];
+    const label = (name: string) => field(body, "metadata", "labels", PREFIX + name);
     const wrong = (name: string, value: unknown, wanted: string) => ({
       subject,
       why: `the label ${PREFIX}${name} is ${shown(value)}`,
       remedy: `metadata.labels["${PREFIX}${name}"]: "${wanted}"`,
     });
     const findings = ["enforce", "warn", "audit"].flatMap((mode) => {
-      const value = labels[PREFIX + mode];
+      const value = label(mode);
       return value === "restricted" ? [] : [wrong(mode, value, "restricted")];
     });
-    const version = labels[`${PREFIX}enforce-version`];
+    const version = label("enforce-version");
     if (!/^(latest|v1\.\d+)$/.test(String(version)))
       findings.push(wrong("enforce-version", version, "latest"));
     return findings;

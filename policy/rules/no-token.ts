@@ -41,15 +41,13 @@ export const noToken = objectRule<Config>({
         });
       }
       for (const volume of volumesOf(pod)) {
-        if (
-          listAt(volume, "projected", "sources").every(
-            (source) => field(source, "serviceAccountToken") === undefined,
-          )
-        )
-          continue;
+        const token = listAt(volume, "projected", "sources")
+          .map((source) => field(source, "serviceAccountToken"))
+          .find((found) => found !== undefined);
+        if (token === undefined) continue;
         findings.push({
           subject,
-          why: `volume ${textAt(volume, "name")} projects a serviceAccountToken`,
+          why: `volume ${textAt(volume, "name")} projects a serviceAccountToken: ${shown(token)}`,
           remedy: `no such volume, or ${subject} in no-token.workloads`,
         });
       }

@@ -19,8 +19,9 @@ function serviceProblems({ body }: KubernetesObject): string[] {
     if (field(body, "spec", name) !== undefined)
       problems.push(`spec.${name} is ${shown(field(body, "spec", name))}`);
   }
-  if (listAt(body, "spec", "ports").some((port) => (field(port, "nodePort") ?? 0) !== 0)) {
-    problems.push("a port has a nodePort");
+  for (const port of listAt(body, "spec", "ports")) {
+    const nodePort = field(port, "nodePort") ?? 0;
+    if (nodePort !== 0) problems.push(`a port's nodePort is ${shown(nodePort)}`);
   }
   return problems;
 }
@@ -75,7 +76,7 @@ export const notExposed = objectRule<Config>({
       const opened = [
         ...((pod.spec.hostNetwork ?? false) === false
           ? []
-          : ["the pod is in the node's network (hostNetwork)"]),
+          : [`the pod is in the node's network: hostNetwork is ${shown(pod.spec.hostNetwork)}`]),
         ...pod.containers.flatMap(({ name, body }) =>
           listAt(body, "ports")
             .filter((port) => (field(port, "hostPort") ?? 0) !== 0)

@@ -2,7 +2,7 @@ import { nodesOf, nodesOfAffinity, podsIn } from "../pods.ts";
 import { statefulness } from "../postgres.ts";
 import { objectsIn } from "../resources.ts";
 import { stackRule } from "../rule.ts";
-import { field } from "../values.ts";
+import { field, UNKNOWN } from "../values.ts";
 
 export const oneNode = stackRule({
   name: "one-node",
@@ -19,7 +19,10 @@ export const oneNode = stackRule({
       ...podsIn(stack)
         .filter((pod) => statefulness(pod) !== undefined)
         .map((pod) => ({ subject: pod.object.subject, nodes: nodesOf(pod.spec) })),
-    ].filter(({ nodes }) => nodes.length > 0);
+    ]
+      // A name that is not known yet is no other name; where one is missing, other rules say so.
+      .map(({ subject, nodes }) => ({ subject, nodes: nodes.filter((name) => name !== UNKNOWN) }))
+      .filter(({ nodes }) => nodes.length > 0);
     if (new Set(pinned.flatMap(({ nodes }) => nodes)).size <= 1) return [];
     return [
       {

@@ -1,4 +1,4 @@
-import { HOSTNAME, nodesOf } from "../pods.ts";
+import { HOSTNAME, nodesOf, nodesText } from "../pods.ts";
 import { statefulness } from "../postgres.ts";
 import { podRule } from "../rule.ts";
 import { field, shown } from "../values.ts";
@@ -33,7 +33,7 @@ export const placement = podRule<Config>({
         subject: pod.object.subject,
         why:
           bound === undefined
-            ? `it ${reason}, and may run on ${names.length === 0 ? "every node" : names.map(shown).join(", ")}`
+            ? `it ${reason}, and may run on ${nodesText(names, [pod.spec.nodeSelector, pod.spec.affinity])}`
             : `spec.nodeName is ${shown(bound)}, which goes past the scheduler and its checks of storage and memory`,
         remedy: `nodeSelector: { "${HOSTNAME}": "${node === "*" ? "<the node>" : node}" }${bound === undefined ? "" : " and no nodeName"}`,
       },

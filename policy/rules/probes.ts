@@ -1,13 +1,17 @@
 import { isServer } from "../postgres.ts";
 import { containerText, type Finding, podRule } from "../rule.ts";
-import { field, isMap, listAt } from "../values.ts";
+import { field, hasUnknown, isMap, listAt, UNKNOWN } from "../values.ts";
 
 const ACTIONS = ["exec", "httpGet", "tcpSocket", "grpc"];
 
-/** Whether a probe asks anything: an action, with the part that Kubernetes does not fill in. */
+/**
+ * Whether a probe asks anything: an action, with the part that Kubernetes does not fill in. What is not known before
+ * the deployment is there.
+ */
 function asks(probe: unknown): boolean {
   const command = field(probe, "exec", "command");
   return (
+    command === UNKNOWN ||
     (Array.isArray(command) && command.length > 0 && command[0] !== "true") ||
     ["httpGet", "tcpSocket", "grpc"].some((action) => field(probe, action, "port") !== undefined)
   );
@@ -37,7 +41,8 @@ export const probes = podRule({
           },
         ];
       });
-      const ready = listAt(container.body, "readinessProbe", "exec", "command").join(" ");
+      const command = listAt(container.body, "readinessProbe", "exec", "command");
+      const ready = hasUnknown(command) ? "" : command.join(" ");
       if (
         server &&
         /\bpg_isready\b/.test(ready) &&
@@ -49,10 +54,11 @@ export const probes = podRule({
           remedy: "pg_isready -h 127.0.0.1",
         });
       }
-      const budget =
-        Number(field(container.body, "startupProbe", "failureThreshold") ?? 3) *
-        Number(field(container.body, "startupProbe", "periodSeconds") ?? 10);
-      if (server && isMap(container.body.startupProbe) && !(budget >= 60)) {
+      const startup = container.body.startupProbe;
+      const failures = field(startup, "failureThreshold") ?? 3;
+      const period = field(startup, "periodSeconds") ?? 10;
+      const budget = hasUnknown([failures, period]) ? Infinity : Number(failures) * Number(period);
+      if (server && isMap(startup) && !(budget >= 60)) {
         findings.push({
           subject,
           why: `${containerText(container)} is started over when it has not answered after ${budget} s, crash recovery included`,

@@ -89,26 +89,27 @@ function contextProblems(context: Record<string, unknown>): Problem[] {
 
 function containerProblems(pod: Pod, { body }: Container): Problem[] {
   const context = mapAt(body, "securityContext");
+  const said = (...path: string[]) => field(body, "securityContext", ...path);
   const problems = contextProblems(context);
   const own = (path: string, value: unknown, remedy: string) =>
     problems.push({ why: `securityContext.${path} is ${shown(value)}`, remedy });
   if ((context.privileged ?? false) !== false) own("privileged", context.privileged, "no privileged");
   if (context.allowPrivilegeEscalation !== false) {
-    own("allowPrivilegeEscalation", context.allowPrivilegeEscalation, "allowPrivilegeEscalation: false");
+    own("allowPrivilegeEscalation", said("allowPrivilegeEscalation"), "allowPrivilegeEscalation: false");
   }
   if (!listAt(context, "capabilities", "drop").includes("ALL")) {
-    own("capabilities.drop", field(context, "capabilities", "drop"), `capabilities: { drop: ["ALL"] }`);
+    own("capabilities.drop", said("capabilities", "drop"), `capabilities: { drop: ["ALL"] }`);
   }
   const added = listAt(context, "capabilities", "add").filter((name) => name !== "NET_BIND_SERVICE");
   if (added.length > 0) own("capabilities.add", added, "no capability but NET_BIND_SERVICE");
   if (!["Default", ""].includes(textAt(context, "procMount") ?? (context.procMount === undefined ? "" : "?")))
     own("procMount", context.procMount, "no procMount");
   // The container's own word counts; else the pod's.
-  const nonRoot = context.runAsNonRoot ?? field(pod.spec, "securityContext", "runAsNonRoot");
+  const nonRoot = said("runAsNonRoot") ?? field(pod.spec, "securityContext", "runAsNonRoot");
   if (nonRoot !== true)
     own("runAsNonRoot", nonRoot, "runAsNonRoot: true, here or in the pod's securityContext");
   const seccomp =
-    field(context, "seccompProfile", "type") ?? field(pod.spec, "securityContext", "seccompProfile", "type");
+    said("seccompProfile", "type") ?? field(pod.spec, "securityContext", "seccompProfile", "type");
   if (seccomp !== "RuntimeDefault" && seccomp !== "Localhost") {
     own(
       "seccompProfile.type",

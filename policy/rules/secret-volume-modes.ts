@@ -1,14 +1,15 @@
 import { volumesOf } from "../pods.ts";
 import { podRule } from "../rule.ts";
-import { field, isMap, listAt, textAt } from "../values.ts";
+import { field, hasUnknown, isMap, listAt, textAt, UNKNOWN } from "../values.ts";
 
 /** Modes of a Secret's files in a volume, with the path to each. */
 function modesOf(volume: Record<string, unknown>): { path: string; mode: unknown }[] {
   const modes: { path: string; mode: unknown }[] = [];
   const add = (path: string, source: Record<string, unknown>, fallback: unknown) => {
     const items = listAt(source, "items").filter(isMap);
+    const usual = hasUnknown(source.items) ? UNKNOWN : 0o644;
     if (items.length === 0 || items.some(({ mode }) => mode === undefined)) {
-      modes.push({ path: `${path}.defaultMode`, mode: source.defaultMode ?? fallback ?? 0o644 });
+      modes.push({ path: `${path}.defaultMode`, mode: source.defaultMode ?? fallback ?? usual });
     }
     items.forEach(({ mode }, index) => {
       if (mode !== undefined) modes.push({ path: `${path}.items[${index}].mode`, mode });

@@ -1,6 +1,6 @@
-import { HOSTNAME, nodesOfAffinity } from "../pods.ts";
+import { HOSTNAME, nodesOfAffinity, nodesText } from "../pods.ts";
 import { objectRule } from "../rule.ts";
-import { field, shown } from "../values.ts";
+import { field } from "../values.ts";
 
 interface Config {
   node: string;
@@ -23,13 +23,14 @@ export const volumePinned = objectRule<Config>({
   },
   check: ({ kind, patch, body, subject }, { node }) => {
     if (kind !== "PersistentVolume" || (patch && body.spec === undefined)) return [];
-    const names = nodesOfAffinity(field(body, "spec", "nodeAffinity", "required"));
+    const required = field(body, "spec", "nodeAffinity", "required");
+    const names = nodesOfAffinity(required);
     if (names.length === 1 && (node === "*" || names[0] === node)) return [];
     const wanted = node === "*" ? "<the node>" : node;
     return [
       {
         subject,
-        why: `spec.nodeAffinity.required leaves ${names.length === 0 ? "every node" : names.map(shown).join(", ")}, not ${node === "*" ? "one node" : `${node} alone`}`,
+        why: `spec.nodeAffinity.required leaves ${nodesText(names, required)}, not ${node === "*" ? "one node" : `${node} alone`}`,
         remedy: `spec.nodeAffinity.required.nodeSelectorTerms: [{ matchExpressions: [{ key: "${HOSTNAME}", operator: "In", values: ["${wanted}"] }] }]`,
       },
     ];

@@ -10,7 +10,7 @@ import { UNKNOWN } from "../../policy/values.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { breaks, brokenBy } from "./breaks.ts";
 import { Deployments, engineOnPath, type Outcome } from "./deployment.ts";
-import { changed, DAY, drop, type Judged, type Name, set, stackOf } from "./stacks.ts";
+import { add, changed, DAY, drop, type Judged, metadata, type Name, set, stackOf } from "./stacks.ts";
 
 const PV = "PersistentVolume/postgres-pv";
 const SERVER = "spec/template/spec/containers/0";
@@ -187,6 +187,22 @@ describe("the pack in the real engine", function () {
       outcome.output,
       /Job\/postgres-init: container migrate has resources.limits.memory not known/,
     );
+  });
+
+  it("lets a preview pass in which nothing is unknown that data, limits or privileges hang on", async () => {
+    const harmless = changed(
+      prod,
+      set("StatefulSet/postgres", "metadata/namespace", UNKNOWN),
+      set("StatefulSet/postgres", `${SERVER}/readinessProbe/exec/command/0`, UNKNOWN),
+      set("StatefulSet/postgres", `${SERVER}/startupProbe/failureThreshold`, UNKNOWN),
+      add("kubernetes:networking.k8s.io/v1:NetworkPolicy", {
+        metadata: metadata("clients"),
+        spec: { podSelector: { matchLabels: { app: "postgres" } }, ingress: [{ from: UNKNOWN }] },
+      }),
+    );
+    const { succeeded, output } = await deployments.run(["preview"], harmless);
+    assert.ok(succeeded, output);
+    assert.doesNotMatch(output, /\[mandatory\]|can't run policy/);
   });
 
   it("stops when a rule crashes", async () => {

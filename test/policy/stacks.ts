@@ -105,10 +105,10 @@ function is(resource: Resource, subject: string): boolean {
   return subjectOf(resource) === subject || objectsOf(resource).some((object) => object.subject === subject);
 }
 
-/** Changes one resource, given as `<kind>/<name>`. */
+/** Changes one resource, given as `<kind>/<name>`. A patch of it that another change added is left alone. */
 export function edit(subject: string, change: (resource: Resource) => void): Change {
   return (resources) => {
-    const found = resources.filter((resource) => is(resource, subject));
+    const found = resources.filter((resource) => !resource.type.endsWith("Patch") && is(resource, subject));
     assert.equal(found.length, 1, `${found.length} resources are ${subject}`);
     for (const resource of found) change(resource);
   };

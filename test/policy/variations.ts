@@ -185,8 +185,20 @@ export const VARIATIONS: readonly Variation[] = [
       automountServiceAccountToken: false,
     }),
   },
-  { name: "the container says non-root", change: drop(SET, `${POD}/securityContext/runAsNonRoot`) },
-  { name: "the pod says non-root", change: drop(SET, `${SERVER}/securityContext/runAsNonRoot`) },
+  {
+    name: "the container says non-root",
+    change: edit(SET, ({ inputs }) => {
+      setAt(inputs, `${SERVER}/securityContext/runAsNonRoot`, true);
+      setAt(inputs, `${POD}/securityContext/runAsNonRoot`, undefined);
+    }),
+  },
+  {
+    name: "the pod says non-root",
+    change: edit(SET, ({ inputs }) => {
+      setAt(inputs, `${POD}/securityContext/runAsNonRoot`, true);
+      setAt(inputs, `${SERVER}/securityContext/runAsNonRoot`, undefined);
+    }),
+  },
   {
     name: "seccomp of the container",
     change: set(SET, `${SERVER}/securityContext/seccompProfile`, {
@@ -370,6 +382,20 @@ export const VARIATIONS: readonly Variation[] = [
       podSelector: {},
       policyTypes: ["Ingress", "Egress"],
       ingress: [{ from: [{ namespaceSelector: {} }] }],
+    }),
+  },
+  {
+    name: "a NetworkPolicy in a namespace not known yet",
+    change: add("kubernetes:networking.k8s.io/v1:NetworkPolicy", {
+      metadata: { ...metadata("db3"), namespace: UNKNOWN },
+      spec: { podSelector: { matchLabels: { app: "postgres" } }, ingress: [{ from: [{ podSelector: {} }] }] },
+    }),
+  },
+  {
+    name: "a NetworkPolicy with clients not known yet",
+    change: kind("networking.k8s.io/v1:NetworkPolicy", "db4", {
+      podSelector: { matchLabels: { app: "postgres" } },
+      ingress: [{ from: UNKNOWN }],
     }),
   },
   {
