@@ -10,6 +10,7 @@ import { projectFile } from "../../tools/cli.ts";
 import { type Engine, findEngine } from "../../tools/engine.ts";
 import { cacheRoot, clusterPaths } from "../../tools/local-cluster/paths.ts";
 import { type LocalCluster, leftovers, start, stop } from "../../tools/local-cluster/cluster.ts";
+import { endPluginsOf } from "../orphans.ts";
 
 /** The tests' own local cluster, beside the user's. Two checkouts are tested at once under two names. */
 export const CLUSTER = process.env.TEST_CLUSTER ?? "testing";
@@ -83,6 +84,7 @@ export async function setUp(): Promise<void> {
 export async function tearDown(): Promise<void> {
   await stop({ name: CLUSTER, purge: true });
   assert.deepEqual(await leftovers(CLUSTER), []);
+  endPluginsOf(FOLDER);
   rmSync(FOLDER, { recursive: true, force: true });
 }
 

@@ -18,6 +18,7 @@ import { type Engine, findEngine } from "../../tools/engine.ts";
 import { type LocalCluster, start, stop } from "../../tools/local-cluster/cluster.ts";
 import type { StackPlan } from "../../tools/plan-summary-markdown.ts";
 import { clusterObstacle, execute, type Ran, succeed } from "../cluster/support.ts";
+import { endPluginsOf } from "../orphans.ts";
 import { toolStep } from "./workflow-files.ts";
 
 const CLUSTER = "workflows";
@@ -96,6 +97,7 @@ describe("the workflows' steps, on a cluster", function () {
     this.timeout(120_000);
     if (cluster === undefined) return;
     await stop({ name: CLUSTER, purge: true });
+    endPluginsOf(scratch);
     rmSync(scratch, { recursive: true, force: true });
   });
 

@@ -11,6 +11,7 @@ import { projectFile } from "../../../tools/cli.ts";
 import { DevState } from "../../../tools/dev-state.ts";
 import { findEngine } from "../../../tools/engine.ts";
 import { leftovers, start, stop } from "../../../tools/local-cluster/cluster.ts";
+import { endPluginsOf } from "../../orphans.ts";
 import { clusterObstacle, npm } from "../support.ts";
 import { faults } from "./faults.ts";
 import { figures } from "./figures.ts";
@@ -81,6 +82,7 @@ try {
   if (!values.keep) {
     await stop({ name, purge: true });
     for (const left of await leftovers(name)) failures.push(`left behind: ${left}`);
+    endPluginsOf(stateHome);
     rmSync(stateHome, { recursive: true, force: true });
   }
 }
