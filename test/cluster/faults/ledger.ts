@@ -104,7 +104,7 @@ export class Ledger {
       const rows = await connection.query(
         `select pid from pg_stat_activity where application_name = 'faults' and pid <> pg_backend_pid()
           and query like 'insert into ${LEDGER_TABLE} %' order by backend_start desc limit 1`,
-        PATIENCE,
+        10_000,
       );
       return Number(rows[0]?.[0]);
     } finally {

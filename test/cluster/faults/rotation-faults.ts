@@ -12,6 +12,10 @@ import { pulumi, RunningUp } from "./running-up.ts";
 const CONNECTIONS = 20;
 /** Seconds until a changed Secret must be in force: the kubelet looks at Secrets once a minute. */
 const LIMIT = 120;
+/** Milliseconds in which a login is expected to be answered; what has waited longer is given up, and counted. */
+const PATIENCE = 10_000;
+/** Milliseconds that a transaction may take: many times what a busy machine needs. */
+const TRANSACTION = 60_000;
 
 /** The stack's configuration with this password for the owner. */
 function withPassword({ state, folder }: Lab, password: string): string {
@@ -20,14 +24,16 @@ function withPassword({ state, folder }: Lab, password: string): string {
   });
 }
 
-/** Whether the server takes the login. */
-async function logsIn(login: Login): Promise<boolean> {
+/** What comes of a login. `unanswered`: no word about the password, as when the machine has no time for it. */
+type Answer = "taken" | "refused" | "unanswered";
+
+async function tryLogin(login: Login): Promise<Answer> {
   try {
-    (await Connection.open(login, 2000)).close();
-    return true;
+    (await Connection.open(login, PATIENCE)).close();
+    return "taken";
   } catch (error) {
-    if (error instanceof Error && /password authentication failed/.test(error.message)) return false;
-    throw error;
+    const refused = error instanceof Error && /password authentication failed/.test(error.message);
+    return refused ? "refused" : "unanswered";
   }
 }
 
@@ -47,7 +53,7 @@ class Client {
   private async transact(): Promise<void> {
     while (!this.stopping) {
       try {
-        await this.connection.query("begin; insert into faults_load values (1, 'rotation'); commit", 10_000);
+        await this.connection.query("begin; insert into faults_load values (1, 'rotation'); commit", TRANSACTION);
         this.transactions++;
       } catch (error) {
         this.failures.push(String(error));
@@ -72,6 +78,8 @@ class Prober {
   newFrom: number | undefined;
   /** The longest time in which neither was. */
   neither = 0;
+  /** Logins without a word about the password. */
+  unanswered = 0;
   private stopping = false;
   private readonly work: Promise<void>;
 
@@ -83,11 +91,13 @@ class Prober {
     let taken = Date.now();
     while (!this.stopping) {
       const began = Date.now();
-      const [old, changed] = await Promise.all([logsIn(before), logsIn(after)]);
+      const answers = await Promise.all([tryLogin(before), tryLogin(after)]);
+      const [old, changed] = answers.map((answer) => answer === "taken");
       if (old) this.oldUntil = began;
       if (changed) this.newFrom ??= Date.now();
       if (old || changed) taken = Date.now();
       else this.neither = Math.max(this.neither, Date.now() - taken);
+      this.unanswered += answers.filter((answer) => answer === "unanswered").length;
       await pause(30);
     }
   }
@@ -100,8 +110,12 @@ class Prober {
 
 /** Waits until the new password is in force, and the old one is not. */
 async function untilInForce(before: Login, after: Login): Promise<void> {
-  await until("the new password logs in", () => logsIn(after), LIMIT * 1000, 250);
-  assert.equal(await logsIn(before), false, "the old password still logs in");
+  const taken = async () => (await tryLogin(after)) === "taken";
+  await until("the new password logs in", taken, LIMIT * 1000, 250);
+  let old: Answer = "unanswered";
+  const answered = async () => (old = await tryLogin(before)) !== "unanswered";
+  await until("the server says whether it takes the old password", answered, LIMIT * 1000, 250);
+  assert.equal(old, "refused", "the old password still logs in");
 }
 
 const newPassword = () => randomBytes(24).toString("base64url");
@@ -120,15 +134,19 @@ export const rotationFaults: Fault[] = [
       const clients: Client[] = [];
       for (let number = 0; number < CONNECTIONS; number++) clients.push(new Client(await lab.connectSoon()));
       const prober = new Prober(before, after);
-      const ran = await pulumi(lab, ["up", "--yes", "--skip-preview"], withPassword(lab, after.password));
-      const deployed = Date.now();
-      assert.equal(ran.status, 0, ran.output);
-      assert.ok(!ran.output.includes(after.password), "the password is in Pulumi's output");
-      await untilInForce(before, after);
-      // What is open stays open, and new connections are not disturbed either.
-      await pause(2000);
-      await prober.stop();
-      await Promise.all(clients.map((client) => client.stop()));
+      let deployed: number;
+      try {
+        const ran = await pulumi(lab, ["up", "--yes", "--skip-preview"], withPassword(lab, after.password));
+        deployed = Date.now();
+        assert.equal(ran.status, 0, ran.output);
+        assert.ok(!ran.output.includes(after.password), "the password is in Pulumi's output");
+        await untilInForce(before, after);
+        // What is open stays open, and new connections are not disturbed either.
+        await pause(2000);
+      } finally {
+        await prober.stop();
+        await Promise.all(clients.map((client) => client.stop()));
+      }
       assert.deepEqual(
         clients.flatMap(({ failures }) => failures),
         [],
@@ -141,7 +159,8 @@ export const rotationFaults: Fault[] = [
         since,
         note:
           `${transactions} transactions on ${CONNECTIONS} open connections, 0 failed; neither password taken for ` +
-          `${seconds(prober.neither)} s, both for ${seconds(prober.oldUntil - (prober.newFrom ?? 0))} s; in force ` +
+          `${seconds(prober.neither)} s, both for ${seconds(prober.oldUntil - (prober.newFrom ?? 0))} s, ` +
+          `${prober.unanswered} logins unanswered; in force ` +
           `${seconds((prober.newFrom ?? deployed) - deployed)} s after \`up\``,
       };
     },
