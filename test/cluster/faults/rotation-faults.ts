@@ -53,7 +53,10 @@ class Client {
   private async transact(): Promise<void> {
     while (!this.stopping) {
       try {
-        await this.connection.query("begin; insert into faults_load values (1, 'rotation'); commit", TRANSACTION);
+        await this.connection.query(
+          "begin; insert into faults_load values (1, 'rotation'); commit",
+          TRANSACTION,
+        );
         this.transactions++;
       } catch (error) {
         this.failures.push(String(error));
