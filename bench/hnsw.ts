@@ -11,6 +11,7 @@ import { effectiveSettings } from "../components/postgresql-settings.ts";
 import { mebibytes } from "../components/quantities.ts";
 import { readSettings, type Settings } from "../config.ts";
 import { sharedMemoryBytes } from "../config/checks.ts";
+import { median } from "./figures.ts";
 import { type LocalCluster, start, status, stop } from "../tools/local-cluster/cluster.ts";
 import { run } from "../tools/processes.ts";
 
@@ -160,12 +161,6 @@ async function bench(
   } finally {
     await kubectl(["delete", "namespace", NAMESPACE, "--wait=true"]);
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
 }
 
 /** The median of each round's ratio. */

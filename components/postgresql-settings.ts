@@ -65,6 +65,9 @@ export function objectionTo(name: string, value: string): string | undefined {
   if (name === "shared_preload_libraries" && !value.split(/\s*,\s*/).includes("pg_stat_statements")) {
     return `is "${value}", but pg_stat_statements must be among the libraries: monitoring reads it`;
   }
+  if (name === "huge_pages" && value !== "off") {
+    return `is "${value}", but the pod requests no huge pages, and a server that wants them would not start. Allowed: off`;
+  }
   // An extension's settings are known to the extension alone.
   if (/^[a-z_]\w*\.[a-z_]\w*$/.test(name)) return undefined;
   const description = SETTINGS[name];

@@ -115,6 +115,12 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     /hba_file: is set by the deployment itself/,
   ],
   [
+    "huge pages, which the pod does not request",
+    "database.settings.huge_pages",
+    "on",
+    /huge_pages: is "on", but the pod requests no huge pages.*Allowed: off/,
+  ],
+  [
     "libraries without pg_stat_statements",
     "database.settings.shared_preload_libraries",
     "auto_explain",

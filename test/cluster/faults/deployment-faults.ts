@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { changedConfig, until } from "../support.ts";
-import { pause } from "./lab.ts";
 import { signal } from "./node-processes.ts";
 import type { Fault } from "./runner.ts";
 import { destroy, pulumi, RunningUp, upOnce } from "./running-up.ts";

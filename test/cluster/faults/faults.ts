@@ -1,7 +1,7 @@
 /** All faults, in the order in which they are done. */
+import { setTimeout as pause } from "node:timers/promises";
 import { deploymentFaults } from "./deployment-faults.ts";
 import { initialisationFaults } from "./initialisation-faults.ts";
-import { pause } from "./lab.ts";
 import { nodeFaults } from "./node-faults.ts";
 import { rotationFaults } from "./rotation-faults.ts";
 import type { Fault } from "./runner.ts";

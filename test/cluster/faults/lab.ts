@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { parse } from "yaml";
 import type { DevState } from "../../../tools/dev-state.ts";
 import type { Engine } from "../../../tools/engine.ts";
@@ -19,8 +20,6 @@ export const POD = "postgres-0";
 /** The Service by which the ledger's writer comes in from outside; it follows the pod's readiness as the product's does. */
 const DOOR = "faults-door";
 const DOOR_PORT = 31432;
-
-export const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** What of a pod is looked at. */
 export interface PodObject {
@@ -69,7 +68,10 @@ export class Lab {
     this.paths = clusterPaths(cluster.name);
     this.folder = join(state.directory, "faults");
     mkdirSync(this.folder, { recursive: true });
-    this.ledger = new Ledger(join(this.folder, "ledger"), (milliseconds) => this.connect(milliseconds));
+    this.ledger = new Ledger(join(this.folder, "ledger"), {
+      once: (milliseconds) => this.connect(milliseconds),
+      soon: () => this.connectSoon(),
+    });
   }
 
   /** Opens the door and begins the ledger. */

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { type Connection, ServerError } from "./connection.ts";
 
 /** Milliseconds that a login or a commit may take before the connection is given up. */
@@ -23,13 +24,19 @@ export interface LedgerCheck {
   strange: number[];
 }
 
+/** How the writer comes to its sessions. */
+export interface Connector {
+  /** One attempt. */
+  once: (milliseconds: number) => Promise<Connection>;
+  /** Attempts until one succeeds: the Service's readiness may flap after a fault. */
+  soon: () => Promise<Connection>;
+}
+
 /** An interruption of the writes. Times in milliseconds since the epoch. */
 export interface Gap {
   from: number;
   to: number;
 }
-
-const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** What row `id` holds: can be computed again, so that a row with other content is found. */
 function payloadOf(id: number): string {
@@ -39,7 +46,7 @@ function payloadOf(id: number): string {
 /** The writer and its file. */
 export class Ledger {
   private readonly file: string;
-  private readonly connect: (milliseconds: number) => Promise<Connection>;
+  private readonly connect: Connector;
   private nextId = 1;
   /** When each acknowledgement arrived. */
   private acknowledged: number[] = [];
@@ -49,7 +56,7 @@ export class Ledger {
   /** Why the last attempt failed. */
   lastFailure = "";
 
-  constructor(file: string, connect: (milliseconds: number) => Promise<Connection>) {
+  constructor(file: string, connect: Connector) {
     this.file = file;
     this.connect = connect;
     closeSync(openSync(file, "w", 0o600));
@@ -57,7 +64,7 @@ export class Ledger {
 
   /** Makes the table, empty. */
   async prepare(): Promise<void> {
-    const connection = await this.connectSoon();
+    const connection = await this.connect.soon();
     await connection.query(
       `drop table if exists ${LEDGER_TABLE};
        create table ${LEDGER_TABLE} (id bigint primary key, payload text not null);
@@ -65,19 +72,6 @@ export class Ledger {
       10_000,
     );
     connection.close();
-  }
-
-  /** A connection, waiting while the Service has no server to offer: its readiness may flap after a fault. */
-  private async connectSoon(): Promise<Connection> {
-    const deadline = Date.now() + 20_000;
-    for (;;) {
-      try {
-        return await this.connect(PATIENCE);
-      } catch (error) {
-        if (Date.now() > deadline) throw error;
-        await pause(100);
-      }
-    }
   }
 
   start(): void {
@@ -99,7 +93,7 @@ export class Ledger {
   /** Process id, inside the server's container, of the session that writes. */
   async sessionProcess(): Promise<number> {
     // A session of its own could not ask without coming between two writes.
-    const connection = await this.connectSoon();
+    const connection = await this.connect.soon();
     try {
       const rows = await connection.query(
         `select pid from pg_stat_activity where application_name = 'faults' and pid <> pg_backend_pid()
@@ -139,7 +133,7 @@ export class Ledger {
   async check(): Promise<LedgerCheck> {
     const sent = this.nextId;
     const ids = readFileSync(this.file, "utf8").split("\n").filter(Boolean).map(Number);
-    const connection = await this.connectSoon();
+    const connection = await this.connect.soon();
     try {
       const rows = await connection.query(`select id, payload from ${LEDGER_TABLE}`, 30_000);
       const found = new Map(rows.map(([id, payload]) => [Number(id), payload]));
@@ -159,7 +153,7 @@ export class Ledger {
     let connection: Connection | undefined;
     while (!this.stopping) {
       try {
-        connection ??= this.connection = await this.connect(PATIENCE);
+        connection ??= this.connection = await this.connect.once(PATIENCE);
         // A number is never sent twice: whether an unanswered one was committed is nobody's to know.
         const id = this.nextId++;
         await connection.query(`insert into ${LEDGER_TABLE} values (${id}, '${payloadOf(id)}')`, PATIENCE);

@@ -1,8 +1,9 @@
 /** Faults of the machine and of what runs the pods on it. */
 import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
 import { stop } from "../../../tools/local-cluster/cluster.ts";
 import { until } from "../support.ts";
-import { type Lab, NAMESPACE, pause, POD } from "./lab.ts";
+import { type Lab, NAMESPACE, POD } from "./lab.ts";
 import { isAlive, signal } from "./node-processes.ts";
 import type { Fault } from "./runner.ts";
 

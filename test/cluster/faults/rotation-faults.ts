@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { changedConfig, until } from "../support.ts";
 import { Connection, type Login } from "./connection.ts";
-import { type Lab, pause } from "./lab.ts";
+import { type Lab } from "./lab.ts";
 import type { Fault } from "./runner.ts";
 import { pulumi, RunningUp } from "./running-up.ts";
 

@@ -3,9 +3,10 @@
  * written; then compares every row of the ledger, and has PostgreSQL check its own structures.
  */
 import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../support.ts";
 import type { Connection } from "./connection.ts";
-import { type Lab, pause, type PodObject } from "./lab.ts";
+import { type Lab, type PodObject } from "./lab.ts";
 import { Random } from "../../random.ts";
 
 /** What a strike reports. */

@@ -1,7 +1,8 @@
 /** Faults of the server's processes, its container and its pod. */
 import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../support.ts";
-import { type Lab, NAMESPACE, pause, POD } from "./lab.ts";
+import { type Lab, NAMESPACE, POD } from "./lab.ts";
 import { isAlive, type NodeProcess, parentOf, signal } from "./node-processes.ts";
 import type { Fault, Strike } from "./runner.ts";
 import { otherServer } from "./second-server.ts";
