@@ -5,6 +5,7 @@ import type { Settings } from "./config.ts";
 import { doubtAboutImage, effectsOfConfig, effectsOfServer } from "./components/change-effects.ts";
 import { commandsForNode, type NodeConnection } from "./components/node-storage.ts";
 import type { ClusterContext } from "./components/kubectl.ts";
+import { promptKubelet } from "./components/kubelet-prompt.ts";
 import { deleteLeftJob } from "./components/left-job.ts";
 import { type PodObject, readPods, troublesOf } from "./components/pod-troubles.ts";
 import { findObstacles, lookAtCluster, reasonOf, runningImage } from "./components/preflight.ts";
@@ -162,6 +163,19 @@ export function rebindHook(
     if (await releaseDeadClaim(cluster, { namespace, path: storage.path })) {
       await pulumi.log.info("the volume that an earlier deployment left Released is bound again");
     }
+  });
+}
+
+/**
+ * Has what changed in a Secret or in the settings reach the running pod at once, so that a new password is in force
+ * when the deployment has ended, or soon after. Nothing in a preview.
+ */
+export function promptHook({ cluster }: Settings, namespace: string): pulumi.ResourceHook | undefined {
+  if (withoutEngine() || pulumi.runtime.isDryRun()) return undefined;
+  return new pulumi.ResourceHook("prompt-kubelet", async () => {
+    await promptKubelet(cluster, namespace).catch((error: unknown) =>
+      pulumi.log.info(`the running pod takes up the change within 90 s: ${reasonOf(error)}`),
+    );
   });
 }
 

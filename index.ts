@@ -12,7 +12,7 @@ import { APPLICATION } from "./components/labels.ts";
 import { Migration } from "./components/migration.ts";
 import { Namespace } from "./components/namespace.ts";
 import { Upgrade } from "./components/upgrade.ts";
-import { announcements, checkCluster, connectionTo, jobHook, rebindHook } from "./deployment.ts";
+import { announcements, checkCluster, connectionTo, jobHook, promptHook, rebindHook } from "./deployment.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
 
 const { settings, doubts } = readStackSettings();
@@ -39,6 +39,9 @@ const provider = new k8s.Provider("cluster", {
 });
 const onCluster = { provider };
 
+// What the running pod mounts reaches it at once.
+const afterChange = promptHook(settings, APPLICATION);
+
 const namespace = new Namespace(APPLICATION, { name: APPLICATION }, onCluster);
 
 const postgres = new Database(
@@ -55,6 +58,7 @@ const postgres = new Database(
       superuserPassword: secrets.superuserPassword && pulumi.secret(secrets.superuserPassword),
       rotation: database.rotation,
       logins: database.logins,
+      afterChange,
     },
     volume: {
       path: storage.path,
@@ -74,6 +78,7 @@ const postgres = new Database(
       terminationGracePeriod: database.terminationGracePeriod,
       recoveryTime: database.recoveryTime,
       announcements: announcements(),
+      afterChange,
     },
   },
   onCluster,

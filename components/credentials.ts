@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import { hooked } from "./hooks.ts";
 import { labelsOf } from "./labels.ts";
 import {
   type Login,
@@ -29,6 +30,8 @@ export interface CredentialsArgs {
   rotation?: string | undefined;
   /** Whether what the passwords are generated from is protected from deletion. */
   protect: boolean;
+  /** Runs after a Secret that the server's pod mounts has changed. @default nothing */
+  afterChange?: pulumi.ResourceHook | undefined;
 }
 
 /**
@@ -60,7 +63,11 @@ export class Credentials extends pulumi.ComponentResource {
     const [ownerSource, superuserSource] = [source("owner"), source("superuser")];
     // One for all of them, so that a login can be taken away again.
     const loginsSource = source("logins");
-    const secretOf = (secretName: string, stringData: Record<string, pulumi.Input<string>>) =>
+    const secretOf = (
+      secretName: string,
+      stringData: Record<string, pulumi.Input<string>>,
+      afterChange?: pulumi.ResourceHook,
+    ) =>
       new k8s.core.v1.Secret(
         secretName,
         {
@@ -68,19 +75,23 @@ export class Credentials extends pulumi.ComponentResource {
           type: "Opaque",
           stringData,
         },
-        { parent: this, deleteBeforeReplace: true },
+        { parent: this, deleteBeforeReplace: true, ...hooked({ afterUpdate: afterChange }) },
       );
 
     this.password = pulumi.secret(args.password ?? generated(ownerSource, "owner"));
-    this.secretName = secretOf("postgres-secret", {
-      POSTGRES_USER: args.owner,
-      POSTGRES_DB: args.database,
-      POSTGRES_PASSWORD: this.password,
-    }).metadata.name;
-    this.superuserSecretName = secretOf("postgres-superuser", {
-      POSTGRES_USER: "postgres",
-      POSTGRES_PASSWORD: pulumi.secret(args.superuserPassword ?? generated(superuserSource, "superuser")),
-    }).metadata.name;
+    this.secretName = secretOf(
+      "postgres-secret",
+      { POSTGRES_USER: args.owner, POSTGRES_DB: args.database, POSTGRES_PASSWORD: this.password },
+      args.afterChange,
+    ).metadata.name;
+    this.superuserSecretName = secretOf(
+      "postgres-superuser",
+      {
+        POSTGRES_USER: "postgres",
+        POSTGRES_PASSWORD: pulumi.secret(args.superuserPassword ?? generated(superuserSource, "superuser")),
+      },
+      args.afterChange,
+    ).metadata.name;
 
     const logins = Object.entries(args.logins).map(([login, kind]) => {
       const password = generated(loginsSource, login);
@@ -91,9 +102,11 @@ export class Credentials extends pulumi.ComponentResource {
       });
       return password.apply((known): Login => ({ name: login, kind, password: known }));
     });
-    this.loginsSecretName = secretOf(LOGINS_SECRET, {
-      [LOGINS_KEY]: pulumi.secret(pulumi.all(logins).apply(loginsText)),
-    }).metadata.name;
+    this.loginsSecretName = secretOf(
+      LOGINS_SECRET,
+      { [LOGINS_KEY]: pulumi.secret(pulumi.all(logins).apply(loginsText)) },
+      args.afterChange,
+    ).metadata.name;
     this.registerOutputs({ secretName: this.secretName, superuserSecretName: this.superuserSecretName });
   }
 }

@@ -1,6 +1,7 @@
 /** What the Jobs that work on the database have in common. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { hooked } from "./hooks.ts";
 import { labelsOf } from "./labels.ts";
 import { restrictedContainer, restrictedPod } from "./pod-security.ts";
 import type { PostgresEndpoint } from "./postgres-endpoint.ts";
@@ -151,7 +152,7 @@ export function databaseJob(
     {
       deleteBeforeReplace: true,
       customTimeouts: { create: `${args.timeout + 60}s` },
-      ...(args.before && { hooks: { beforeCreate: [args.before] } }),
+      ...hooked({ beforeCreate: args.before }),
       ...opts,
     },
   );

@@ -12,7 +12,10 @@ export interface DatabaseArgs {
   hostname: pulumi.Input<string>;
   /** Whether what cannot be made again (volume, claim, what passwords are generated from) is protected from deletion. */
   protect: boolean;
-  credentials: Pick<CredentialsArgs, "password" | "superuserPassword" | "rotation" | "logins"> & {
+  credentials: Pick<
+    CredentialsArgs,
+    "password" | "superuserPassword" | "rotation" | "logins" | "afterChange"
+  > & {
     database: string;
     owner: string;
   };

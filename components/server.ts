@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { hooked } from "./hooks.ts";
 import { labelsOf, SERVER_SELECTOR } from "./labels.ts";
 import { pgHba, pgIdent } from "./client-authentication.ts";
 import { restrictedContainer, restrictedPod } from "./pod-security.ts";
@@ -61,6 +62,8 @@ export interface ServerArgs {
   recoveryTime: number;
   /** Who is told of a change beforehand. @default nobody */
   announcements?: Announcements | undefined;
+  /** Runs after its settings have changed. @default nothing */
+  afterChange?: pulumi.ResourceHook | undefined;
 }
 
 /** One PostgreSQL server on one node, with the Services in front of it. */
@@ -87,7 +90,11 @@ export class Server extends pulumi.ComponentResource {
           "pg_ident.conf": pgIdent(args.owner),
         },
       },
-      { parent: this, deleteBeforeReplace: true, ...before(args.announcements?.config) },
+      {
+        parent: this,
+        deleteBeforeReplace: true,
+        ...hooked({ beforeUpdate: args.announcements?.config, afterUpdate: args.afterChange }),
+      },
     );
     const scriptFiles = {
       "start-server.sh": scriptFile("start-server.sh"),
@@ -162,7 +169,7 @@ export class Server extends pulumi.ComponentResource {
         parent: this,
         deleteBeforeReplace: true,
         customTimeouts: { create: "15m", update: "15m" },
-        ...before(args.announcements?.server),
+        ...hooked({ beforeUpdate: args.announcements?.server }),
       },
     );
 
@@ -172,10 +179,6 @@ export class Server extends pulumi.ComponentResource {
     this.port = statefulSet.metadata.name.apply(() => PORT);
     this.registerOutputs({ host: this.host, port: this.port });
   }
-}
-
-function before(hook: pulumi.ResourceHook | undefined): pulumi.CustomResourceOptions {
-  return hook ? { hooks: { beforeUpdate: [hook] } } : {};
 }
 
 function serverPod(

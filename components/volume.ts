@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { hooked } from "./hooks.ts";
 import { labelsOf } from "./labels.ts";
 import { type NodeConnection, NodeStorage } from "./node-storage.ts";
 
@@ -112,7 +113,7 @@ export class Volume extends pulumi.ComponentResource {
         // Only a volume of a class can be resized through its claim. This one is as large as its own object says.
         ignoreChanges: ["spec.resources"],
         dependsOn: prepared ? [prepared] : [],
-        ...(args.beforeClaim && { hooks: { beforeCreate: [args.beforeClaim] } }),
+        ...hooked({ beforeCreate: args.beforeClaim }),
       },
     );
     this.claimName = claim.metadata.name;

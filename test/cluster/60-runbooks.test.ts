@@ -55,7 +55,7 @@ function emptyServer(name: string): object {
 }
 
 describe("the runbooks", function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   needsEngine();
 
   const runbooks = allRunbooks();
@@ -92,14 +92,11 @@ describe("the runbooks", function () {
   const assertLogsIn = (secret: string) => logIn("transcript_user", secret);
 
   const untilLogsIn = (user: string, secret: string) =>
-    until(
-      `${user} logs in`,
-      () =>
-        logIn(user, secret).then(
-          () => true,
-          () => false,
-        ),
-      120_000,
+    until(`${user} logs in`, () =>
+      logIn(user, secret).then(
+        () => true,
+        () => false,
+      ),
     );
 
   before(async function () {
@@ -187,7 +184,7 @@ describe("the runbooks", function () {
         () => false,
         () => true,
       );
-    await until("the login is refused", refused, 120_000);
+    await until("the login is refused", refused);
     assert.equal(await server(), running);
   });
 

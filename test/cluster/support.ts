@@ -88,11 +88,14 @@ export async function tearDown(): Promise<void> {
   rmSync(FOLDER, { recursive: true, force: true });
 }
 
-/** Polls until the condition holds; fails after so many milliseconds: by default 90 s, as a Secret takes a minute. */
+/**
+ * Polls until the condition holds; fails after so many milliseconds. The default is twice what a Secret that was
+ * changed by hand may take: the kubelet looks every 60 to 90 s.
+ */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  milliseconds = 90_000,
+  milliseconds = 180_000,
   interval = 200,
 ): Promise<void> {
   const deadline = Date.now() + milliseconds;

@@ -96,9 +96,6 @@ function kubelet(
     clusterDomain: "cluster.local",
     clusterDNS: [node],
     resolvConf,
-    // Changed Secrets and ConfigMaps are to reach their volumes within seconds.
-    configMapAndSecretChangeDetectionStrategy: "Watch",
-    syncFrequency: "10s",
     // Images cannot be pulled again where there is no registry, and a full disk is the machine's business.
     imageGCHighThresholdPercent: 100,
     evictionHard: { "memory.available": "50Mi", "nodefs.available": "0%", "imagefs.available": "0%" },

@@ -11,8 +11,8 @@ import { pulumi, RunningUp } from "./running-up.ts";
 
 /** Connections that are open when the password changes. */
 const CONNECTIONS = 20;
-/** Seconds until a changed Secret must be in force: the kubelet looks at Secrets once a minute. */
-const LIMIT = 120;
+/** Seconds until a changed Secret must be in force: twice what the kubelet may take where it was not prompted. */
+const LIMIT = 180;
 /** Milliseconds in which a login is expected to be answered; what has waited longer is given up, and counted. */
 const PATIENCE = 10_000;
 /** Milliseconds that a transaction may take: many times what a busy machine needs. */
