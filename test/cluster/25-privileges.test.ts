@@ -35,6 +35,8 @@ const ODD_PASSWORD = `  it's "odd": a\\ss $(id) \`id\` %s #;--  ${Math.random()}
 const DENIED = "ERROR:  42501";
 
 const passwords: Record<string, string> = {};
+/** Statements that were refused, all roles together. */
+let refused = 0;
 
 /** SQL over TCP, as clients come. Errors are answered by their code alone. */
 async function as(role: string, statements: string, database = "transcripts_db"): Promise<string> {
@@ -56,6 +58,7 @@ async function denied(role: string, statements: readonly string[]): Promise<void
     statements.map((statement, index) => `${role}: ${statement}: ${answers[index]}`),
     statements.map((statement) => `${role}: ${statement}: ${DENIED}`),
   );
+  refused += statements.length;
 }
 
 const logsIn = async (role: string) => (await as(role, "select 'in'")) === "in";
@@ -132,6 +135,7 @@ describe("least privilege in the database", function () {
 
   after(async function () {
     if (podBefore === undefined) return;
+    console.log(`      ${refused} statements refused for want of a privilege`);
     await sql([...names, STRANGER].map((role) => `drop role if exists ${role};`).join("\n"), "postgres");
   });
 
