@@ -1,4 +1,12 @@
 /** The figures that measurements print. */
+import { cpus, totalmem } from "node:os";
+
+/** What was measured on, and when. */
+export function machineLine(): string {
+  const [first] = cpus();
+  const memory = (totalmem() / 2 ** 30).toFixed(0);
+  return `Machine: ${cpus().length} CPUs (${first?.model.trim() ?? "?"}), ${memory} GiB; ${new Date().toISOString().slice(0, 10)}.`;
+}
 
 /** The middle value; of an even number, the mean of the two in the middle. */
 export function median(values: readonly number[]): number {

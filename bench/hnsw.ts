@@ -1,9 +1,9 @@
 /**
  * What `database.tuning: auto` is worth: two servers of the same image with dev's limits, one with the image's
  * default settings and one with dev's, measured in turns on the local cluster. Prints ratios with their aims, removes
- * what it made, and never fails because of a time.
+ * what it made, and never fails because of a time. Without options the figures are kept in bench/results/hnsw.md.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parse } from "yaml";
@@ -11,7 +11,7 @@ import { effectiveSettings } from "../components/postgresql-settings.ts";
 import { mebibytes } from "../components/quantities.ts";
 import { readSettings, type Settings } from "../config.ts";
 import { sharedMemoryBytes } from "../config/checks.ts";
-import { median } from "./figures.ts";
+import { machineLine, median } from "./figures.ts";
 import { type LocalCluster, start, status, stop } from "../tools/local-cluster/cluster.ts";
 import { run } from "../tools/processes.ts";
 
@@ -23,6 +23,7 @@ const usage = `Usage: npm run bench:hnsw -- [--vectors 38000] [--rounds 3] [--se
   --scale    pgbench's scale: 15 MB each`;
 
 const CLUSTER = "bench";
+const RESULTS = join(import.meta.dirname, "results/hnsw.md");
 const NAMESPACE = "bench-hnsw";
 const CLIENTS = 8;
 
@@ -163,6 +164,31 @@ async function bench(
   }
 }
 
+/** The figures of a run, in Markdown. */
+function page(measured: Record<"defaults" | "tuned", Measured>, ratios: readonly string[]): string {
+  const rows = Object.entries(measured).flatMap(([server, { build, recall, transactions }]) =>
+    build.map(
+      (seconds, round) =>
+        `| ${server} | ${round + 1} | ${seconds.toFixed(1)} | ${recall[round]} | ${transactions[round]?.toFixed(0)} |`,
+    ),
+  );
+  return [
+    "# Tuned and untuned",
+    "",
+    "Two servers of one image with dev's limits: one with the image's default settings, one with what `database.tuning:",
+    "auto` chooses for dev. In turns, on the local cluster. Measured by `npm run bench:hnsw`.",
+    "",
+    machineLine(),
+    "",
+    "| settings | round | HNSW build, s | recall@10 | pgbench, transactions/s |",
+    "| --- | --: | --: | --: | --: |",
+    ...rows,
+    "",
+    ...ratios,
+    "",
+  ].join("\n");
+}
+
 /** The median of each round's ratio. */
 function ratio(over: readonly number[], under: readonly number[]): number {
   return median(over.map((value, round) => value / (under[round] ?? NaN)));
@@ -194,16 +220,17 @@ async function main(): Promise<void> {
   const cluster = running ?? (await start({ name: CLUSTER, log: console.log }));
   try {
     const { defaults, tuned } = await bench(cluster, options);
-    console.log("\ntuned against the image's defaults, median of the rounds' ratios:");
     const build = ratio(defaults.build, tuned.build);
-    console.log(
-      `  HNSW build of ${options.vectors} vectors: ${build.toFixed(2)} times as fast (aim: 3 or more)`,
-    );
-    console.log(
-      `  recall@10: ${median(tuned.recall)} against ${median(defaults.recall)} (aim: no lower, within 0.02: so far do two builds differ)`,
-    );
     const transactions = ratio(tuned.transactions, defaults.transactions);
-    console.log(`  pgbench: ${transactions.toFixed(2)} times the transactions (aim: 1 or more)`);
+    const ratios = [
+      "Tuned against the image's defaults, median of the rounds' ratios:",
+      "",
+      `- HNSW build of ${options.vectors} vectors: ${build.toFixed(2)} times as fast (aim: 3 or more)`,
+      `- recall@10: ${median(tuned.recall)} against ${median(defaults.recall)} (aim: no lower, within 0.02: so far do two builds differ)`,
+      `- pgbench: ${transactions.toFixed(2)} times the transactions (aim: 1 or more)`,
+    ];
+    console.log(`\n${ratios.join("\n")}`);
+    if (process.argv.length === 2) writeFileSync(RESULTS, page({ defaults, tuned }, ratios));
   } finally {
     // What ran before goes on running.
     if (running === undefined) await stop({ name: CLUSTER, purge: true, log: console.log });

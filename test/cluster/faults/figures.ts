@@ -1,5 +1,5 @@
 /** The figures of a run as a table. */
-import { cpus, totalmem } from "node:os";
+import { machineLine } from "../../../bench/figures.ts";
 import { type Outcome, percentile } from "./runner.ts";
 
 /** Seconds from kill to write that are aimed at, at the 95th percentile. */
@@ -34,7 +34,7 @@ export function figures(outcomes: readonly Outcome[], failures: readonly string[
     "From the fault (or, where it lasts, from the end of its cause) to the next acknowledged write, in seconds, without",
     "the kubelet's back-off, which stands apart. Each on a fresh pod, under load. Measured by `npm run test:faults`.",
     "",
-    `Machine: ${cpus().length} CPUs (${cpus()[0]?.model.trim() ?? "?"}), ${(totalmem() / 2 ** 30).toFixed(0)} GiB; ${new Date().toISOString().slice(0, 10)}.`,
+    machineLine(),
     "",
     "| fault | runs | median | longest | longest back-off | |",
     "| --- | --: | --: | --: | --: | --- |",
