@@ -110,8 +110,13 @@ while true; do
   # A ConfigMap volume is changed by turning one symbolic link.
   version=$(readlink /etc/postgresql/..data)
   if [ "$version" != "$loaded" ] && [ -n "$applied" ]; then
-    [ -z "$loaded" ] || { superuser -c 'select pg_reload_conf()' >/dev/null && say "settings reloaded"; }
-    loaded=$version
+    # Read at its start already. A reload that fails, as when the server is just being started, is tried again.
+    if [ -z "$loaded" ]; then
+      loaded=$version
+    elif superuser -c 'select pg_reload_conf()' >/dev/null 2>&1; then
+      loaded=$version
+      say "settings reloaded"
+    fi
   fi
   if [ -n "$applied" ]; then pause 2; else pause 0.2; fi
 done

@@ -21,6 +21,7 @@ import {
   state,
   succeed,
   theCluster,
+  until,
   up,
 } from "./support.ts";
 
@@ -114,8 +115,7 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
     const haveGroups = async (wanted: string) => {
       const query = `select string_agg(member::regrole || ' ' || roleid::regrole, ', ' order by member::regrole::text)
                        from pg_auth_members where member::regrole::text in ('kept_reader', 'gone')`;
-      const deadline = Date.now() + 90_000;
-      while ((await sql(query)) !== wanted) assert.ok(Date.now() < deadline, `${wanted}: not within 90 s`);
+      await until(`the members are ${wanted}`, async () => (await sql(query)) === wanted);
     };
     await deploy({ kept_reader: "readonly", gone: "readwrite" });
     await haveGroups("gone transcripts_readwrite, kept_reader transcripts_readonly");
