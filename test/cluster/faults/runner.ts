@@ -44,8 +44,13 @@ export interface Outcome {
   group: Fault["group"];
   kill: boolean;
   seed: number;
-  /** From the fault to the next acknowledged write, the kubelet's back-off left out. */
+  /**
+   * From the fault to the end of the longest time without an acknowledged write, the kubelet's back-off left out. A
+   * fault that stops no write leaves the longest of the usual pauses here, whenever that was: see `stood`.
+   */
   outage: number;
+  /** The longest time without an acknowledged write, the kubelet's back-off left out. */
+  stood: number;
   /** What of the time the kubelet only waited. */
   backOff: number;
   /** Rows of the ledger, every one of which was looked for and found. */
@@ -103,6 +108,7 @@ async function experiment(
     kill: fault.kill ?? false,
     seed,
     outage: (gap.to - since) / 1000 - backOff,
+    stood: Math.max(0, (gap.to - gap.from) / 1000 - backOff),
     backOff,
     rows,
     restarts: pod?.status?.containerStatuses?.find(({ name }) => name === "postgres")?.restartCount ?? 0,
@@ -197,14 +203,14 @@ function backOffOf(pod: PodObject | undefined, from: number, to: number): number
 
 /** One line of an outcome. */
 export function lineOf(outcome: Outcome): string {
-  const { name, seed, outage, backOff, rows, restarts, note } = outcome;
+  const { name, seed, outage, stood, backOff, rows, restarts, note } = outcome;
   const extra = [
     ...(backOff > 0 ? [`and ${backOff.toFixed(1)} s of the kubelet's back-off`] : []),
     `${rows} ledger rows, 0 lost`,
     ...(restarts > 0 ? [`${restarts} restarts`] : []),
     ...(note ? [note] : []),
   ];
-  return `${name} [seed ${seed}]: fault to next write ${outage.toFixed(2)} s, ${extra.join(", ")}`;
+  return `${name} [seed ${seed}]: fault to next write ${outage.toFixed(2)} s, of which ${stood.toFixed(2)} s without one, ${extra.join(", ")}`;
 }
 
 /** Nearest-rank percentile. */
