@@ -1,7 +1,8 @@
 /**
  * `npm run test:faults`: every fault with several seeds, on a local cluster of its own. Writes the figures to
  * bench/results/faults.md. Options: --seeds 5, --first-seed 1, --only <pattern of names>, --keep (leave the cluster),
- * --local-cluster <name>.
+ * --local-cluster <name>. Ctrl-C ends it after the fault that is under way, with everything taken down; nothing is
+ * written then. What a killed run left behind, the next one removes.
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -38,10 +39,26 @@ const name = values["local-cluster"];
 const stateHome = join(tmpdir(), `transcript-pipeline-${name}`);
 process.env.XDG_STATE_HOME = stateHome;
 
+let interrupted = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    interrupted = true;
+    console.log("ending with this fault, and taking everything down …");
+  });
+}
+
+async function takeDown(): Promise<string[]> {
+  await stop({ name, purge: true });
+  endPluginsOf(stateHome);
+  rmSync(stateHome, { recursive: true, force: true });
+  return leftovers(name);
+}
+
 const outcomes: Outcome[] = [];
 const failures: string[] = [];
 const skipped: string[] = [];
 try {
+  await takeDown();
   const found = await findEngine();
   const engine = "reason" in found ? undefined : found;
   const cluster = await start({ name, gpu: 1, log: console.log });
@@ -60,12 +77,13 @@ try {
   const first = Number(values["first-seed"]);
   for (let seed = first; seed < first + Number(values.seeds); seed++) {
     for (const fault of chosen) {
-      if (fault.needsEngine && !engine) continue;
+      if (interrupted || (fault.needsEngine && !engine)) continue;
       try {
         const outcome = await runFault(lab, fault, seed);
         outcomes.push(outcome);
         console.log(`✔ ${lineOf(outcome)} (${outcome.took.toFixed(0)} s in all)`);
       } catch (error) {
+        if (interrupted) continue;
         const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
         failures.push(`${fault.name} [seed ${seed}]: ${message}`);
         console.log(`✖ ${failures.at(-1)}`);
@@ -76,17 +94,16 @@ try {
       }
     }
   }
-  if (values.only === "") writeFileSync(projectFile("bench/results/faults.md"), figures(outcomes, failures));
-  await lab.close();
+  if (values.only === "" && !interrupted)
+    writeFileSync(projectFile("bench/results/faults.md"), figures(outcomes, failures));
+  await lab.close().catch((error: unknown) => {
+    // In the middle of a fault there may be no server to tidy up.
+    if (!interrupted) throw error;
+  });
 } finally {
-  if (!values.keep) {
-    await stop({ name, purge: true });
-    for (const left of await leftovers(name)) failures.push(`left behind: ${left}`);
-    endPluginsOf(stateHome);
-    rmSync(stateHome, { recursive: true, force: true });
-  }
+  if (!values.keep) for (const left of await takeDown()) failures.push(`left behind: ${left}`);
 }
 console.log(`\n${figures(outcomes, failures)}`);
 for (const line of skipped) console.log(`skipped: ${line}`);
 console.log(`${outcomes.length} passed, ${failures.length} failed, ${skipped.length} skipped`);
-process.exitCode = failures.length === 0 ? 0 : 1;
+process.exitCode = failures.length === 0 && !interrupted ? 0 : 1;
