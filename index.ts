@@ -39,9 +39,6 @@ const provider = new k8s.Provider("cluster", {
 });
 const onCluster = { provider };
 
-// What the running pod mounts reaches it at once.
-const afterChange = promptHook(settings, APPLICATION);
-
 const namespace = new Namespace(APPLICATION, { name: APPLICATION }, onCluster);
 
 const postgres = new Database(
@@ -51,6 +48,7 @@ const postgres = new Database(
     identity,
     hostname: node.hostname,
     protect,
+    afterChange: promptHook(settings, APPLICATION),
     credentials: {
       database: database.name,
       owner: database.owner,
@@ -58,7 +56,6 @@ const postgres = new Database(
       superuserPassword: secrets.superuserPassword && pulumi.secret(secrets.superuserPassword),
       rotation: database.rotation,
       logins: database.logins,
-      afterChange,
     },
     volume: {
       path: storage.path,
@@ -78,7 +75,6 @@ const postgres = new Database(
       terminationGracePeriod: database.terminationGracePeriod,
       recoveryTime: database.recoveryTime,
       announcements: announcements(),
-      afterChange,
     },
   },
   onCluster,

@@ -12,10 +12,9 @@ export interface DatabaseArgs {
   hostname: pulumi.Input<string>;
   /** Whether what cannot be made again (volume, claim, what passwords are generated from) is protected from deletion. */
   protect: boolean;
-  credentials: Pick<
-    CredentialsArgs,
-    "password" | "superuserPassword" | "rotation" | "logins" | "afterChange"
-  > & {
+  /** Runs after something that the running pod mounts has changed: a Secret, the settings. @default nothing */
+  afterChange?: pulumi.ResourceHook | undefined;
+  credentials: Pick<CredentialsArgs, "password" | "superuserPassword" | "rotation" | "logins"> & {
     database: string;
     owner: string;
   };
@@ -30,6 +29,7 @@ export interface DatabaseArgs {
     | "superuserSecretName"
     | "loginsSecretName"
     | "owner"
+    | "afterChange"
   >;
 }
 
@@ -48,12 +48,12 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
 
   constructor(name: string, args: DatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Database", name, {}, opts);
-    const { namespace, identity, hostname, protect } = args;
+    const { namespace, identity, hostname, protect, afterChange } = args;
     const child = { parent: this };
 
     const credentials = new Credentials(
       `${name}-credentials`,
-      { namespace, protect, ...args.credentials },
+      { namespace, protect, afterChange, ...args.credentials },
       child,
     );
     const volume = new Volume(
@@ -72,6 +72,7 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
         superuserSecretName: credentials.superuserSecretName,
         loginsSecretName: credentials.loginsSecretName,
         owner: args.credentials.owner,
+        afterChange,
         ...args.server,
       },
       child,

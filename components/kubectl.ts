@@ -13,6 +13,10 @@ export interface ClusterContext {
 export class KubectlError extends Error {
   /** Whether the cluster answered, with a refusal. */
   readonly answered: boolean;
+  /** Whether its answer was that there is no such object. */
+  get notFound(): boolean {
+    return this.message.includes("(NotFound)");
+  }
   constructor(message: string, answered: boolean) {
     super(message);
     this.answered = answered;
@@ -58,7 +62,7 @@ export async function read<T>(cluster: ClusterContext, path: string): Promise<T 
   try {
     return JSON.parse(await kubectl(cluster, ["get", "--raw", path])) as T;
   } catch (error) {
-    if (error instanceof KubectlError && /\(NotFound\)/.test(error.message)) return undefined;
+    if (error instanceof KubectlError && error.notFound) return undefined;
     throw error;
   }
 }

@@ -80,12 +80,21 @@ export async function setUp(): Promise<void> {
   process.env.PATH = `${process.env.PATH}${delimiter}${dirname(cluster.kubectl)}`;
 }
 
+/**
+ * Stops a cluster of tests, ends what their engines left running, and removes what they wrote.
+ *
+ * @returns what is left of the cluster all the same
+ */
+export async function removeCluster(name: string, folder: string): Promise<string[]> {
+  await stop({ name, purge: true });
+  endPluginsOf(folder);
+  rmSync(folder, { recursive: true, force: true });
+  return leftovers(name);
+}
+
 /** Stops the cluster and removes what these tests wrote. */
 export async function tearDown(): Promise<void> {
-  await stop({ name: CLUSTER, purge: true });
-  assert.deepEqual(await leftovers(CLUSTER), []);
-  endPluginsOf(FOLDER);
-  rmSync(FOLDER, { recursive: true, force: true });
+  assert.deepEqual(await removeCluster(CLUSTER, FOLDER), []);
 }
 
 /**

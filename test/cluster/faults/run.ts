@@ -4,16 +4,15 @@
  * --local-cluster <name>. Ctrl-C ends it after the fault that is under way, with everything taken down; nothing is
  * written then. What a killed run left behind, the next one removes.
  */
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { projectFile } from "../../../tools/cli.ts";
 import { DevState } from "../../../tools/dev-state.ts";
 import { findEngine } from "../../../tools/engine.ts";
-import { leftovers, start, stop } from "../../../tools/local-cluster/cluster.ts";
-import { endPluginsOf } from "../../orphans.ts";
-import { clusterObstacle, npm } from "../support.ts";
+import { start } from "../../../tools/local-cluster/cluster.ts";
+import { clusterObstacle, npm, removeCluster } from "../support.ts";
 import { faults } from "./faults.ts";
 import { figures } from "./figures.ts";
 import { Lab } from "./lab.ts";
@@ -47,18 +46,11 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-async function takeDown(): Promise<string[]> {
-  await stop({ name, purge: true });
-  endPluginsOf(stateHome);
-  rmSync(stateHome, { recursive: true, force: true });
-  return leftovers(name);
-}
-
 const outcomes: Outcome[] = [];
 const failures: string[] = [];
 const skipped: string[] = [];
 try {
-  await takeDown();
+  await removeCluster(name, stateHome);
   const found = await findEngine();
   const engine = "reason" in found ? undefined : found;
   const cluster = await start({ name, gpu: 1, log: console.log });
@@ -101,7 +93,8 @@ try {
     if (!interrupted) throw error;
   });
 } finally {
-  if (!values.keep) for (const left of await takeDown()) failures.push(`left behind: ${left}`);
+  if (!values.keep)
+    for (const left of await removeCluster(name, stateHome)) failures.push(`left behind: ${left}`);
 }
 console.log(`\n${figures(outcomes, failures)}`);
 for (const line of skipped) console.log(`skipped: ${line}`);
