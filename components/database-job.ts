@@ -5,7 +5,7 @@ import { hooked } from "./hooks.ts";
 import { labelsOf } from "./labels.ts";
 import { restrictedContainer, restrictedPod } from "./pod-security.ts";
 import type { PostgresEndpoint } from "./postgres-endpoint.ts";
-import { checksum, SCRIPTS_PATH } from "./scripts.ts";
+import { checksum, SCRIPTS_PATH, stoppable } from "./scripts.ts";
 
 /** One container of a {@link databaseJob}: a script, the SQL files it runs, and the login it runs them with. */
 export interface SqlContainer {
@@ -28,7 +28,7 @@ export function superuserContainer(
   return {
     name: task,
     image,
-    command: ["bash", `${SCRIPTS_PATH}/superuser-sql.sh`],
+    command: stoppable("superuser-sql.sh"),
     env: [
       { name: "TASK", value: task },
       { name: "OWNER", value: endpoint.owner },

@@ -41,6 +41,7 @@ export class Migration extends pulumi.ComponentResource {
     const { namespace, endpoint, hostname, tolerations, timeout } = args;
     const child = { parent: this };
     const scripts = {
+      "stoppable.sh": scriptFile("stoppable.sh"),
       "superuser-sql.sh": scriptFile("superuser-sql.sh"),
       "migrate.sh": scriptFile("migrate.sh"),
     };

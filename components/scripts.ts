@@ -9,6 +9,11 @@ export function scriptFile(name: string): string {
   return readFileSync(new URL(`./scripts/${name}`, import.meta.url), "utf8");
 }
 
+/** The command of a container that runs a script of bash, and ends when it is told to: see scripts/stoppable.sh. */
+export function stoppable(script: string): string[] {
+  return ["bash", `${SCRIPTS_PATH}/stoppable.sh`, `${SCRIPTS_PATH}/${script}`];
+}
+
 /** Enough of a SHA-256 to tell two texts apart: an annotation that changes when its text does. */
 export function checksum(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 16);

@@ -6,7 +6,7 @@ import { pgHba, pgIdent } from "./client-authentication.ts";
 import { restrictedContainer, restrictedPod } from "./pod-security.ts";
 import { postgresqlConf, restartSettings } from "./postgresql-settings.ts";
 import { mebibytes } from "./quantities.ts";
-import { checksum, scriptFile, SCRIPTS_PATH } from "./scripts.ts";
+import { checksum, scriptFile, SCRIPTS_PATH, stoppable } from "./scripts.ts";
 
 /** Name of the StatefulSet, and of the Service that clients use. */
 export const SERVER_NAME = "postgres";
@@ -98,6 +98,7 @@ export class Server extends pulumi.ComponentResource {
     );
     const scriptFiles = {
       "start-server.sh": scriptFile("start-server.sh"),
+      "stoppable.sh": scriptFile("stoppable.sh"),
       "reconcile.sh": scriptFile("reconcile.sh"),
       "reconcile-logins.sh": scriptFile("reconcile-logins.sh"),
     };
@@ -248,7 +249,7 @@ function serverPod(
         name: "reconcile",
         image: args.image,
         imagePullPolicy: "IfNotPresent",
-        command: ["bash", `${SCRIPTS_PATH}/reconcile.sh`],
+        command: stoppable("reconcile.sh"),
         resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { cpu: "500m", memory: "128Mi" } },
         securityContext: restrictedContainer,
         terminationMessagePolicy: "FallbackToLogsOnError",

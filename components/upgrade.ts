@@ -34,7 +34,10 @@ export class Upgrade extends pulumi.ComponentResource {
     super("transcript-pipeline:index:Upgrade", name, {}, opts);
     const { namespace, endpoint, hostname, tolerations, timeout } = args;
     const child = { parent: this };
-    const scripts = { "superuser-sql.sh": scriptFile("superuser-sql.sh") };
+    const scripts = {
+      "stoppable.sh": scriptFile("stoppable.sh"),
+      "superuser-sql.sh": scriptFile("superuser-sql.sh"),
+    };
     databaseJob(
       UPGRADE_JOB_NAME,
       {

@@ -4,16 +4,12 @@
 # operating system's user that pg_ident maps to `postgres`.
 # Mounted: /etc/credentials/owner, /etc/credentials/superuser and, where there is one, /etc/credentials/logins
 # (Secrets), /etc/postgresql (ConfigMap), /run/reconcile (memory).
+# Run by stoppable.sh, which ends it.
 set -uo pipefail
-trap 'exit 0' INT TERM
 
 state=/run/reconcile
 socket=/var/run/postgresql
 say() { echo "reconcile: $*"; }
-pause() {
-  sleep "$1" &
-  wait $!
-}
 
 # Nothing of a password may reach the server's log or the statistics.
 export PGOPTIONS="-c log_statement=none -c log_min_duration_statement=-1 -c log_min_error_statement=panic -c pg_stat_statements.track=none"
@@ -118,5 +114,5 @@ while true; do
       say "settings reloaded"
     fi
   fi
-  if [ -n "$applied" ]; then pause 2; else pause 0.2; fi
+  if [ -n "$applied" ]; then sleep 2; else sleep 0.2; fi
 done

@@ -3,7 +3,9 @@
 # Environment: VOLUME (the mounted directory), IDENTITY (whose data it must be), PGDATA (a directory inside it).
 set -euo pipefail
 
-# PID 1 ignores a signal it has no handler for, and a pod that is told to stop here would wait for its kill.
+# PID 1 ignores a signal it has no handler for, and a pod that is told to stop here would wait for its kill. Bash loses
+# a SIGINT that comes during a command substitution, so there is none on the way to the server; see stoppable.sh, which
+# cannot serve here because the server must become process 1.
 trap 'exit 143' INT TERM
 
 say() { echo "start-server: $*" >&2; }
@@ -12,7 +14,8 @@ refuse() {
   exit 1
 }
 
-found=$(cat "$VOLUME/volume.identity" 2>/dev/null || true)
+found=
+{ read -r found <"$VOLUME/volume.identity"; } 2>/dev/null || true
 [ -n "$found" ] ||
   refuse "the directory behind $VOLUME has no marker volume.identity. The disk is not mounted, the path is wrong, or the directory was never prepared. Nothing was written. Expected: $IDENTITY"
 [ "$found" = "$IDENTITY" ] ||
@@ -40,9 +43,10 @@ fi
 rm -f "$VOLUME/initialize.once"
 
 # Another major version would say so too, but not what to do.
-holds=$(cat "$PGDATA/PG_VERSION")
-runs=$(postgres --version | sed -E 's/.* ([0-9]+)\..*/\1/')
-[ "$holds" = "$runs" ] ||
+read -r holds <"$PGDATA/PG_VERSION" || true
+postgres --version | grep -q " $holds\." || {
+  runs=$(postgres --version | sed -E 's/.* ([0-9]+)\..*/\1/')
   refuse "$PGDATA holds a database of PostgreSQL $holds, and this image is PostgreSQL $runs. Nothing was written. Go back to an image of PostgreSQL $holds; docs/upgrades.md says how to leave with every row"
+}
 
 exec postgres -D "$PGDATA" -c config_file=/etc/postgresql/postgresql.conf

@@ -4,9 +4,8 @@
 #   bootstrap   in one transaction, quietly
 #   upgrade     statement by statement, each shown as it begins: indexes are rebuilt, which takes its time
 # A lost connection is begun again; an error of the SQL ends it, as running it again would not help.
+# Run by stoppable.sh, which ends it.
 set -uo pipefail
-# Process 1 ignores a signal that it has no handler for.
-trap 'exit 143' TERM INT
 
 escaped=$(sed -e 's/[\\:]/\\&/g' /etc/credentials/POSTGRES_PASSWORD)
 export PGPASSFILE=/tmp/pgpass PGUSER=postgres PGDATABASE=$DATABASE PGCONNECT_TIMEOUT=5

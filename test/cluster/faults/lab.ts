@@ -1,7 +1,7 @@
 /** The place of the experiments: a deployed stack on a local cluster, and hands that reach every process and file of it. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parse } from "yaml";
@@ -20,6 +20,14 @@ export const POD = "postgres-0";
 /** The Service by which the ledger's writer comes in from outside; it follows the pod's readiness as the product's does. */
 const DOOR = "faults-door";
 const DOOR_PORT = 31432;
+
+/** Seconds, the default of `database.terminationGracePeriod`: so long may a pod take to end. */
+const GRACE_PERIOD = 300;
+const UID = "jsonpath={.metadata.uid}";
+
+/** Of each text that is kept of a failure. */
+const EVIDENCE_LINES = 40;
+const EVIDENCE_WIDTH = 400;
 
 /** What of a pod is looked at. */
 export interface PodObject {
@@ -237,9 +245,17 @@ export class Lab {
     return until(`${POD} is ready`, () => this.isReady(), milliseconds, 300);
   }
 
-  /** A pod that has never failed, so that the kubelet's back-off begins at nothing. */
+  /**
+   * A pod that has never failed, so that the kubelet's back-off begins at nothing. Looks for itself instead of letting
+   * kubectl wait, so that a pod that does not go can be told from a successor that does not come.
+   */
   async freshPod(): Promise<void> {
-    await this.kubectl("delete", "pod", POD, "-n", NAMESPACE, "--ignore-not-found", "--wait=true");
+    const former = (await this.pod())?.metadata.uid;
+    await this.kubectl("delete", "pod", POD, "-n", NAMESPACE, "--ignore-not-found", "--wait=false");
+    // Asked for successfully: a cluster that does not answer has not taken the pod away.
+    const gone = async () =>
+      (await this.kubectl("get", "pod", POD, "-n", NAMESPACE, "--ignore-not-found", "-o", UID)) !== former;
+    await until(`${POD} has ended`, gone, (GRACE_PERIOD + 30) * 1000, 300);
     await this.untilReady(60_000);
   }
 
@@ -252,6 +268,33 @@ export class Lab {
   /** The data directory's volume, on this machine: where the markers are. */
   get volume(): string {
     return this.state.dataDirectory;
+  }
+
+  /** What can be seen of a fault that failed, before the next one covers it: texts with their titles. */
+  async evidence(): Promise<string> {
+    const inNamespace = ["-n", NAMESPACE];
+    const asked = {
+      "the pod": ["get", "pod", POD, ...inNamespace, "-o", "yaml", "--show-managed-fields=false"],
+      "the latest events": ["get", "events", ...inNamespace, "--sort-by=.lastTimestamp"],
+      "the server": ["logs", POD, ...inNamespace, "-c", "postgres", "--tail=40"],
+      "the reconciler": ["logs", POD, ...inNamespace, "-c", "reconcile", "--tail=20"],
+    };
+    const answers = await Promise.all(
+      Object.entries(asked).map(async ([title, args]) => [title, (await this.tryKubectl(...args)).output]),
+    );
+    const logs = ["kubelet", "containerd", "api-server"].map((name) => {
+      const file = join(this.paths.state, "logs", `${name}.log`);
+      return [name, existsSync(file) ? readFileSync(file, "utf8") : ""];
+    });
+    const processes = this.processes().map(
+      ({ pid, depth, inner, title }) => `${pid} ${depth}/${inner} ${title}`,
+    );
+    return [...answers, ...logs, ["the node's processes", processes.join("\n")]]
+      .map(([title = "", text = ""]) => {
+        const lines = text.trimEnd().split("\n").slice(-EVIDENCE_LINES);
+        return [`--- ${title}`, ...lines.map((line) => line.slice(0, EVIDENCE_WIDTH))].join("\n");
+      })
+      .join("\n");
   }
 
   // The node's processes.

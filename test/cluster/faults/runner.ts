@@ -71,6 +71,9 @@ export async function runFault(lab: Lab, fault: Fault, seed: number): Promise<Ou
   const random = new Random(fault.name, seed);
   try {
     return await experiment(lab, fault, seed, random, begun);
+  } catch (error) {
+    console.error(`${fault.name} [seed ${seed}] failed. What can be seen:\n${await lab.evidence()}`);
+    throw error;
   } finally {
     await lab.ledger.stop();
     await fault.restore?.(lab);
