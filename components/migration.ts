@@ -2,7 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { databaseJob, filesForJob, superuserContainer } from "./database-job.ts";
 import type { PostgresEndpoint } from "./postgres-endpoint.ts";
-import { scriptFile, SCRIPTS_PATH } from "./scripts.ts";
+import { scriptFiles, SCRIPTS_PATH } from "./scripts.ts";
 
 /** Name of the Job, which the guide's commands use. */
 export const JOB_NAME = "postgres-init";
@@ -40,11 +40,7 @@ export class Migration extends pulumi.ComponentResource {
     super("transcript-pipeline:index:Migration", name, {}, opts);
     const { namespace, endpoint, hostname, tolerations, timeout } = args;
     const child = { parent: this };
-    const scripts = {
-      "stoppable.sh": scriptFile("stoppable.sh"),
-      "superuser-sql.sh": scriptFile("superuser-sql.sh"),
-      "migrate.sh": scriptFile("migrate.sh"),
-    };
+    const scripts = scriptFiles("stoppable.sh", "superuser-sql.sh", "migrate.sh");
     const job = databaseJob(
       JOB_NAME,
       {

@@ -4,6 +4,11 @@ import { readFileSync } from "node:fs";
 /** Where the containers find their scripts. */
 export const SCRIPTS_PATH = "/usr/local/lib/transcript-pipeline";
 
+/** Files of ./scripts by their names, as a ConfigMap holds them. */
+export function scriptFiles(...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, scriptFile(name)]));
+}
+
 /** The text of a file of ./scripts. */
 export function scriptFile(name: string): string {
   return readFileSync(new URL(`./scripts/${name}`, import.meta.url), "utf8");

@@ -6,7 +6,7 @@ import { pgHba, pgIdent } from "./client-authentication.ts";
 import { restrictedContainer, restrictedPod } from "./pod-security.ts";
 import { postgresqlConf, restartSettings } from "./postgresql-settings.ts";
 import { mebibytes } from "./quantities.ts";
-import { checksum, scriptFile, SCRIPTS_PATH, stoppable } from "./scripts.ts";
+import { checksum, scriptFiles, SCRIPTS_PATH, stoppable } from "./scripts.ts";
 
 /** Name of the StatefulSet, and of the Service that clients use. */
 export const SERVER_NAME = "postgres";
@@ -96,15 +96,10 @@ export class Server extends pulumi.ComponentResource {
         ...hooked({ beforeUpdate: args.announcements?.config, afterUpdate: args.afterChange }),
       },
     );
-    const scriptFiles = {
-      "start-server.sh": scriptFile("start-server.sh"),
-      "stoppable.sh": scriptFile("stoppable.sh"),
-      "reconcile.sh": scriptFile("reconcile.sh"),
-      "reconcile-logins.sh": scriptFile("reconcile-logins.sh"),
-    };
+    const scriptTexts = scriptFiles("start-server.sh", "stoppable.sh", "reconcile.sh", "reconcile-logins.sh");
     const scripts = new k8s.core.v1.ConfigMap(
       "postgres-scripts",
-      { metadata: inNamespace("postgres-scripts"), data: scriptFiles },
+      { metadata: inNamespace("postgres-scripts"), data: scriptTexts },
       { parent: this, deleteBeforeReplace: true },
     );
 
@@ -159,7 +154,7 @@ export class Server extends pulumi.ComponentResource {
                 "kubectl.kubernetes.io/default-container": "postgres",
                 // The server is restarted when one of these changes, and only then: a reload does for the rest.
                 "transcript-pipeline/restart-settings": checksum(restartSettings(args.settings)),
-                "transcript-pipeline/scripts": checksum(JSON.stringify(scriptFiles)),
+                "transcript-pipeline/scripts": checksum(JSON.stringify(scriptTexts)),
               },
             },
             spec: serverPod(args, config.metadata.name, scripts.metadata.name),

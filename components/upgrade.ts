@@ -2,7 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { databaseJob, filesForJob, superuserContainer } from "./database-job.ts";
 import type { PostgresEndpoint } from "./postgres-endpoint.ts";
-import { scriptFile } from "./scripts.ts";
+import { scriptFiles } from "./scripts.ts";
 
 /** Name of the Job. */
 export const UPGRADE_JOB_NAME = "postgres-upgrade";
@@ -34,10 +34,7 @@ export class Upgrade extends pulumi.ComponentResource {
     super("transcript-pipeline:index:Upgrade", name, {}, opts);
     const { namespace, endpoint, hostname, tolerations, timeout } = args;
     const child = { parent: this };
-    const scripts = {
-      "stoppable.sh": scriptFile("stoppable.sh"),
-      "superuser-sql.sh": scriptFile("superuser-sql.sh"),
-    };
+    const scripts = scriptFiles("stoppable.sh", "superuser-sql.sh");
     databaseJob(
       UPGRADE_JOB_NAME,
       {

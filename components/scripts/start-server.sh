@@ -15,7 +15,7 @@ refuse() {
 }
 
 found=
-{ read -r found <"$VOLUME/volume.identity"; } 2>/dev/null || true
+{ read -r -d '' found <"$VOLUME/volume.identity"; } 2>/dev/null || true
 [ -n "$found" ] ||
   refuse "the directory behind $VOLUME has no marker volume.identity. The disk is not mounted, the path is wrong, or the directory was never prepared. Nothing was written. Expected: $IDENTITY"
 [ "$found" = "$IDENTITY" ] ||
@@ -43,10 +43,12 @@ fi
 rm -f "$VOLUME/initialize.once"
 
 # Another major version would say so too, but not what to do.
-read -r holds <"$PGDATA/PG_VERSION" || true
-postgres --version | grep -q " $holds\." || {
-  runs=$(postgres --version | sed -E 's/.* ([0-9]+)\..*/\1/')
+read -r -d '' holds <"$PGDATA/PG_VERSION" || true
+# "postgres (PostgreSQL) 16.14 (…)"; lastpipe keeps what is read at the end of a pipeline.
+shopt -s lastpipe
+postgres --version | read -r _ _ version _
+runs=${version%%.*}
+[ "$holds" = "$runs" ] ||
   refuse "$PGDATA holds a database of PostgreSQL $holds, and this image is PostgreSQL $runs. Nothing was written. Go back to an image of PostgreSQL $holds; docs/upgrades.md says how to leave with every row"
-}
 
 exec postgres -D "$PGDATA" -c config_file=/etc/postgresql/postgresql.conf

@@ -5,10 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { projectFile } from "../../tools/cli.ts";
 import { Random } from "../random.ts";
 
-const STOPPABLE = fileURLToPath(new URL("../../components/scripts/stoppable.sh", import.meta.url));
+const STOPPABLE = projectFile("components/scripts/stoppable.sh");
 
 describe("a container's script ends when its container is told to stop", function () {
   this.timeout(60_000);

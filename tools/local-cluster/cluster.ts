@@ -412,10 +412,11 @@ function fullyQualified(image: string): string {
   return /[.:]|^localhost$/.test(first) ? image : `docker.io/${image}`;
 }
 
-function lastLines(paths: ClusterPaths, component: string): string {
+/** The end of a component's log, also of a node that is down. */
+export function lastLines(paths: ClusterPaths, component: string, count = 3): string {
   const file = join(paths.state, "logs", `${component}.log`);
   return existsSync(file)
-    ? readFileSync(file, "utf8").trim().split("\n").slice(-3).join("\n")
+    ? readFileSync(file, "utf8").trim().split("\n").slice(-count).join("\n")
     : "never started";
 }
 

@@ -1,14 +1,14 @@
 /** The place of the experiments: a deployed stack on a local cluster, and hands that reach every process and file of it. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parse } from "yaml";
 import type { DevState } from "../../../tools/dev-state.ts";
 import type { Engine } from "../../../tools/engine.ts";
 import { clusterProcesses } from "../../../tools/local-cluster/cgroups.ts";
-import { type LocalCluster, start } from "../../../tools/local-cluster/cluster.ts";
+import { lastLines, type LocalCluster, start } from "../../../tools/local-cluster/cluster.ts";
 import { type ClusterPaths, clusterPaths } from "../../../tools/local-cluster/paths.ts";
 import { execute, type Ran, succeed, until } from "../support.ts";
 import { Connection, type Login } from "./connection.ts";
@@ -23,7 +23,6 @@ const DOOR_PORT = 31432;
 
 /** Seconds, the default of `database.terminationGracePeriod`: so long may a pod take to end. */
 const GRACE_PERIOD = 300;
-const UID = "jsonpath={.metadata.uid}";
 
 /** Of each text that is kept of a failure. */
 const EVIDENCE_LINES = 40;
@@ -250,12 +249,15 @@ export class Lab {
    * kubectl wait, so that a pod that does not go can be told from a successor that does not come.
    */
   async freshPod(): Promise<void> {
-    const former = (await this.pod())?.metadata.uid;
+    // Must succeed: a cluster that does not answer has not taken the pod away.
+    const uid = () =>
+      this.kubectl(
+        ...["get", "pod", POD, "-n", NAMESPACE, "--ignore-not-found"],
+        ...["-o", "jsonpath={.metadata.uid}"],
+      );
+    const former = await uid();
     await this.kubectl("delete", "pod", POD, "-n", NAMESPACE, "--ignore-not-found", "--wait=false");
-    // Asked for successfully: a cluster that does not answer has not taken the pod away.
-    const gone = async () =>
-      (await this.kubectl("get", "pod", POD, "-n", NAMESPACE, "--ignore-not-found", "-o", UID)) !== former;
-    await until(`${POD} has ended`, gone, (GRACE_PERIOD + 30) * 1000, 300);
+    await until(`${POD} has ended`, async () => (await uid()) !== former, (GRACE_PERIOD + 30) * 1000, 300);
     await this.untilReady(60_000);
   }
 
@@ -274,22 +276,26 @@ export class Lab {
   async evidence(): Promise<string> {
     const inNamespace = ["-n", NAMESPACE];
     const asked = {
-      "the pod": ["get", "pod", POD, ...inNamespace, "-o", "yaml", "--show-managed-fields=false"],
+      "the pod": ["get", "pod", POD, ...inNamespace, "-o", "yaml"],
       "the latest events": ["get", "events", ...inNamespace, "--sort-by=.lastTimestamp"],
-      "the server": ["logs", POD, ...inNamespace, "-c", "postgres", "--tail=40"],
-      "the reconciler": ["logs", POD, ...inNamespace, "-c", "reconcile", "--tail=20"],
+      "the reconciler": ["logs", POD, ...inNamespace, "-c", "reconcile"],
     };
     const answers = await Promise.all(
       Object.entries(asked).map(async ([title, args]) => [title, (await this.tryKubectl(...args)).output]),
     );
-    const logs = ["kubelet", "containerd", "api-server"].map((name) => {
-      const file = join(this.paths.state, "logs", `${name}.log`);
-      return [name, existsSync(file) ? readFileSync(file, "utf8") : ""];
-    });
+    const logs = ["kubelet", "containerd", "api-server"].map((component) => [
+      component,
+      lastLines(this.paths, component, EVIDENCE_LINES),
+    ]);
     const processes = this.processes().map(
       ({ pid, depth, inner, title }) => `${pid} ${depth}/${inner} ${title}`,
     );
-    return [...answers, ...logs, ["the node's processes", processes.join("\n")]]
+    return [
+      ...answers,
+      ["the server", await this.serverLog()],
+      ...logs,
+      ["the node's processes", processes.join("\n")],
+    ]
       .map(([title = "", text = ""]) => {
         const lines = text.trimEnd().split("\n").slice(-EVIDENCE_LINES);
         return [`--- ${title}`, ...lines.map((line) => line.slice(0, EVIDENCE_WIDTH))].join("\n");

@@ -72,7 +72,9 @@ export async function runFault(lab: Lab, fault: Fault, seed: number): Promise<Ou
   try {
     return await experiment(lab, fault, seed, random, begun);
   } catch (error) {
-    console.error(`${fault.name} [seed ${seed}] failed. What can be seen:\n${await lab.evidence()}`);
+    // Whatever becomes of the looking, what failed is what is thrown.
+    const evidence = await lab.evidence().catch(String);
+    console.error(`${fault.name} [seed ${seed}] failed. What can be seen:\n${evidence}`);
     throw error;
   } finally {
     await lab.ledger.stop();
