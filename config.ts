@@ -31,6 +31,22 @@ const resources = (what: string) => ({
   cpu: required(cpu({ description: `CPUs ${what}` })),
 });
 
+const sessions = (whose: string, times: { statement: number; lock: number; idle: number }, share: string) => {
+  const seconds = (usual: number, what: string) =>
+    defaulted(
+      usual,
+      integer(0, 604800, "seconds", { description: `${what} ${whose} may take. 0: no limit` }),
+    );
+  return {
+    statementTimeout: seconds(times.statement, "Time that a statement of"),
+    lockTimeout: seconds(times.lock, "Time that waiting for a lock in a session of"),
+    idleInTransactionTimeout: seconds(times.idle, "Time that doing nothing in a transaction of"),
+    connections: integer(1, 262143, "connections", {
+      description: `Connections at once of ${whose}. Default: ${share} of max_connections`,
+    }),
+  };
+};
+
 /** Every field there is. */
 export const table = {
   cluster: {
@@ -112,6 +128,8 @@ export const table = {
           "Logins beside the owner, by name: `readwrite`, `readonly` or `monitoring`. Each has a Secret of its own",
       }),
     ),
+    sessions: sessions("each login", { statement: 300, lock: 30, idle: 300 }, "half"),
+    ownerSessions: sessions("the owner", { statement: 3600, lock: 60, idle: 600 }, "three quarters"),
     requests: resources("set aside for the server"),
     limits: resources("the server cannot exceed"),
     sharedMemory: size({

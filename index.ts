@@ -5,7 +5,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { readStackSettings } from "./config.ts";
-import { sharedMemoryBytes } from "./config/checks.ts";
+import { addressSpaceBytes, sessionLimits, sharedMemoryBytes } from "./config/checks.ts";
 import { Database } from "./components/database.ts";
 import { contextFlags } from "./components/kubectl.ts";
 import { APPLICATION } from "./components/labels.ts";
@@ -72,6 +72,8 @@ const postgres = new Database(
       limits: database.limits,
       sharedMemory: sharedMemoryBytes(settings),
       settings: database.settings,
+      sessionLimits: sessionLimits(settings),
+      addressSpace: addressSpaceBytes(settings),
       terminationGracePeriod: database.terminationGracePeriod,
       recoveryTime: database.recoveryTime,
       announcements: announcements(),
@@ -83,7 +85,7 @@ const postgres = new Database(
 const jobs = {
   namespace: namespace.namespaceName,
   endpoint: postgres,
-  superuserSecretName: postgres.superuserSecretName,
+  claimName: postgres.claimName,
   hostname: node.hostname,
   tolerations: node.tolerations,
   beforeJob: jobHook(settings, APPLICATION),

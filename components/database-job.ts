@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { hooked } from "./hooks.ts";
 import { labelsOf } from "./labels.ts";
 import { restrictedContainer, restrictedPod } from "./pod-security.ts";
+import { VOLUME_PATH, VOLUME_SOCKET_PATH } from "./places.ts";
 import type { PostgresEndpoint } from "./postgres-endpoint.ts";
 import { checksum, SCRIPTS_PATH, stoppable } from "./scripts.ts";
 
@@ -15,15 +16,22 @@ export interface SqlContainer {
   env?: k8s.types.input.core.v1.EnvVar[];
   /** Name of the ConfigMap with the SQL files. */
   sqlName: pulumi.Input<string>;
-  /** Name of the Secret with the login. */
-  secretName: pulumi.Input<string>;
+  /** How it reaches the server. */
+  way: { secretName: pulumi.Input<string> } | { claimName: pulumi.Input<string> };
 }
 
-/** The container that runs SQL files as the superuser: `bootstrap` or `upgrade`, as superuser-sql.sh knows them. */
+/**
+ * The container that runs SQL files as the superuser: `bootstrap` or `upgrade`, as superuser-sql.sh knows them. It comes in
+ * over the server's socket on the volume, which it mounts read-only: no superuser logs in over the network.
+ */
 export function superuserContainer(
   task: "bootstrap" | "upgrade",
   endpoint: PostgresEndpoint,
-  { image, sqlName, secretName }: Pick<SqlContainer, "image" | "sqlName" | "secretName">,
+  {
+    image,
+    sqlName,
+    claimName,
+  }: Pick<SqlContainer, "image" | "sqlName"> & { claimName: pulumi.Input<string> },
 ): SqlContainer {
   return {
     name: task,
@@ -33,9 +41,10 @@ export function superuserContainer(
       { name: "TASK", value: task },
       { name: "OWNER", value: endpoint.owner },
       { name: "DATABASE", value: endpoint.database },
+      { name: "SUPERUSER_SOCKET", value: VOLUME_SOCKET_PATH },
     ],
     sqlName,
-    secretName,
+    way: { claimName },
   };
 }
 
@@ -58,7 +67,7 @@ export interface DatabaseJobArgs {
 }
 
 function podContainer(
-  { name, image, command, env = [] }: SqlContainer,
+  { name, image, command, env = [], way }: SqlContainer,
   { endpoint, timeout }: DatabaseJobArgs,
 ): k8s.types.input.core.v1.Container {
   return {
@@ -67,8 +76,12 @@ function podContainer(
     imagePullPolicy: "IfNotPresent",
     command,
     env: [
-      { name: "PGHOST", value: endpoint.host },
-      { name: "PGPORT", value: pulumi.output(endpoint.port).apply(String) },
+      ...("secretName" in way
+        ? [
+            { name: "PGHOST", value: endpoint.host },
+            { name: "PGPORT", value: pulumi.output(endpoint.port).apply(String) },
+          ]
+        : []),
       { name: "WAIT", value: String(Math.min(300, Math.floor(timeout / 2))) },
       ...env,
     ],
@@ -78,7 +91,9 @@ function podContainer(
     terminationMessagePolicy: "FallbackToLogsOnError",
     volumeMounts: [
       { name: `${name}-sql`, mountPath: "/sql", readOnly: true },
-      { name: `${name}-credentials`, mountPath: "/etc/credentials", readOnly: true },
+      "secretName" in way
+        ? { name: `${name}-credentials`, mountPath: "/etc/credentials", readOnly: true }
+        : { name: "data", mountPath: VOLUME_PATH, readOnly: true },
       { name: "scripts", mountPath: SCRIPTS_PATH, readOnly: true },
       { name: "tmp", mountPath: "/tmp" },
     ],
@@ -138,12 +153,16 @@ export function databaseJob(
                 name: `${container.name}-sql`,
                 configMap: { name: container.sqlName },
               })),
-              ...args.containers.map((container) => ({
-                name: `${container.name}-credentials`,
-                secret: { secretName: container.secretName, defaultMode: 0o440 },
-              })),
+              ...args.containers.map(({ name, way }) =>
+                "secretName" in way
+                  ? {
+                      name: `${name}-credentials`,
+                      secret: { secretName: way.secretName, defaultMode: 0o440 },
+                    }
+                  : { name: "data", persistentVolumeClaim: { claimName: way.claimName } },
+              ),
               { name: "scripts", configMap: { name: args.scriptsName } },
-              { name: "tmp", emptyDir: { sizeLimit: "16Mi" } },
+              { name: "tmp", emptyDir: { medium: "Memory", sizeLimit: "16Mi" } },
             ],
           },
         },

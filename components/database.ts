@@ -41,8 +41,8 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
   readonly owner: pulumi.Output<string>;
   readonly secretName: pulumi.Output<string>;
   readonly ready: pulumi.Resource;
-  /** Secret of the superuser, for what bootstraps the database. */
-  readonly superuserSecretName: pulumi.Output<string>;
+  /** The claim with the server's socket, for what works as the superuser. */
+  readonly claimName: pulumi.Output<string>;
   /** The owner's password. A secret. */
   readonly password: pulumi.Output<string>;
 
@@ -83,7 +83,7 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
     this.database = pulumi.output(args.credentials.database);
     this.owner = pulumi.output(args.credentials.owner);
     this.secretName = credentials.secretName;
-    this.superuserSecretName = credentials.superuserSecretName;
+    this.claimName = volume.claimName;
     this.password = credentials.password;
     this.ready = server;
     this.registerOutputs({ host: this.host, port: this.port, secretName: this.secretName });

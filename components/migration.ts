@@ -11,8 +11,8 @@ export const JOB_NAME = "postgres-init";
 export interface MigrationArgs {
   namespace: pulumi.Input<string>;
   endpoint: PostgresEndpoint;
-  /** Secret with the superuser's POSTGRES_PASSWORD, for the bootstrap alone. */
-  superuserSecretName: pulumi.Input<string>;
+  /** The claim with the server's socket, for the bootstrap alone. */
+  claimName: pulumi.Input<string>;
   /** Image with bash and psql, for the bootstrap: the server's own. */
   postgresImage: pulumi.Input<string>;
   /** Image with dbmate, psql and sh. */
@@ -40,7 +40,13 @@ export class Migration extends pulumi.ComponentResource {
     super("transcript-pipeline:index:Migration", name, {}, opts);
     const { namespace, endpoint, hostname, tolerations, timeout } = args;
     const child = { parent: this };
-    const scripts = scriptFiles("stoppable.sh", "superuser-sql.sh", "migrate.sh");
+    const scripts = scriptFiles(
+      "stoppable.sh",
+      "superuser.sh",
+      "superuser-session.sql",
+      "superuser-sql.sh",
+      "migrate.sh",
+    );
     const job = databaseJob(
       JOB_NAME,
       {
@@ -55,14 +61,14 @@ export class Migration extends pulumi.ComponentResource {
           superuserContainer("bootstrap", endpoint, {
             image: args.postgresImage,
             sqlName: filesForJob("postgres-init-bootstrap", namespace, args.bootstrap, child),
-            secretName: args.superuserSecretName,
+            claimName: args.claimName,
           }),
           {
             name: "migrate",
             image: args.dbmateImage,
             command: ["sh", `${SCRIPTS_PATH}/migrate.sh`],
             sqlName: filesForJob("postgres-init-migrations", namespace, args.migrations, child),
-            secretName: endpoint.secretName,
+            way: { secretName: endpoint.secretName },
           },
         ],
         reasons: [scripts, args.bootstrap, args.migrations],

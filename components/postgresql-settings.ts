@@ -2,6 +2,7 @@
  * PostgreSQL 16's settings: which there are, what they take, and what it takes to change one. The catalogue
  * beside this file is `pg_settings` of a 16.14 server, without what no one can set.
  */
+import { SOCKET_PATH, VOLUME_SOCKET_PATH } from "./places.ts";
 import catalogue from "./postgresql-16-settings.json" with { type: "json" };
 
 /** What `pg_settings` says of one setting. */
@@ -22,7 +23,7 @@ const SETTINGS = catalogue as Readonly<Record<string, SettingDescription>>;
 const OWN: Readonly<Record<string, string>> = {
   listen_addresses: "*",
   port: "5432",
-  unix_socket_directories: "/var/run/postgresql",
+  unix_socket_directories: `${SOCKET_PATH}, ${VOLUME_SOCKET_PATH}`,
   password_encryption: "scram-sha-256",
   // Files of the ConfigMap, never of the data directory.
   hba_file: "/etc/postgresql/pg_hba.conf",
@@ -31,6 +32,8 @@ const OWN: Readonly<Record<string, string>> = {
   // Standard error, which is the pod's log.
   log_destination: "stderr",
   logging_collector: "off",
+  // A password in ALTER ROLE would be shown to whoever may read statistics.
+  "pg_stat_statements.track_utility": "off",
 };
 
 /** What is set unless configuration says otherwise. */
@@ -46,6 +49,14 @@ const USUAL: Readonly<Record<string, string>> = {
   max_wal_size: "4GB",
   // A pod that requests no huge pages may not touch one: where the node has some, `try` ends in SIGBUS.
   huge_pages: "off",
+  // Where the extensions are, for everybody. A schema that is not there yet is passed over.
+  search_path: '"$user", public, extensions',
+  // The text of a statement that failed may be as long as its sender likes, and hold what nobody else should read.
+  log_min_error_statement: "panic",
+  // Connections that do not log in take slots from those that want to.
+  authentication_timeout: "10s",
+  // Room for every login to look at everything at once: a full lock table lets nobody in.
+  max_locks_per_transaction: "256",
 };
 
 /** Names of settings, for suggestions. */
@@ -64,6 +75,9 @@ export function objectionTo(name: string, value: string): string | undefined {
   if (/[\n\r\0]/.test(value)) return "holds a line break";
   if (name === "shared_preload_libraries" && !value.split(/\s*,\s*/).includes("pg_stat_statements")) {
     return `is "${value}", but pg_stat_statements must be among the libraries: monitoring reads it`;
+  }
+  if (name === "search_path" && !value.split(/\s*,\s*/).includes("extensions")) {
+    return `is "${value}", but extensions must be among the schemas: types and functions of pgvector are in it`;
   }
   if (name === "huge_pages" && value !== "off") {
     return `is "${value}", but the pod requests no huge pages, and a server that wants them would not start. Allowed: off`;

@@ -19,6 +19,11 @@ export function stoppable(script: string): string[] {
   return ["bash", `${SCRIPTS_PATH}/stoppable.sh`, `${SCRIPTS_PATH}/${script}`];
 }
 
+/** The command of a container whose script is started again when it ends or hangs: see scripts/keep-running.sh. */
+export function keptRunning(script: string, heartbeat: string): string[] {
+  return ["bash", `${SCRIPTS_PATH}/keep-running.sh`, `${SCRIPTS_PATH}/${script}`, heartbeat];
+}
+
 /** Enough of a SHA-256 to tell two texts apart: an annotation that changes when its text does. */
 export function checksum(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 16);

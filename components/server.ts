@@ -3,19 +3,20 @@ import * as pulumi from "@pulumi/pulumi";
 import { hooked } from "./hooks.ts";
 import { labelsOf, SERVER_SELECTOR } from "./labels.ts";
 import { pgHba, pgIdent } from "./client-authentication.ts";
+import { SOCKET_PATH, VOLUME_PATH } from "./places.ts";
 import { restrictedContainer, restrictedPod } from "./pod-security.ts";
 import { postgresqlConf, restartSettings } from "./postgresql-settings.ts";
 import { mebibytes } from "./quantities.ts";
-import { checksum, scriptFiles, SCRIPTS_PATH, stoppable } from "./scripts.ts";
+import { checksum, keptRunning, scriptFiles, SCRIPTS_PATH } from "./scripts.ts";
+import { type SessionLimits, sessionsConf } from "./session-limits.ts";
 
 /** Name of the StatefulSet, and of the Service that clients use. */
 export const SERVER_NAME = "postgres";
 /** PostgreSQL's port, in the pod and at the Service. */
 export const PORT = 5432;
 
-const VOLUME_PATH = "/var/lib/postgresql/data";
-const SOCKET_PATH = "/var/run/postgresql";
 const CONFIG_PATH = "/etc/postgresql";
+const RECONCILE_STATE_PATH = "/run/reconcile";
 
 /** CPUs and memory, as Kubernetes quantities. */
 export interface ComputeResources {
@@ -56,6 +57,10 @@ export interface ServerArgs {
   sharedMemory: number;
   /** PostgreSQL's settings. */
   settings: Readonly<Record<string, string>>;
+  /** What a session of the owner, and of each kind of login, is held to. */
+  sessionLimits: SessionLimits;
+  /** Bytes of address space that one process of the server may have. */
+  addressSpace: number;
   /** Seconds a shutdown has for its last checkpoint. */
   terminationGracePeriod: number;
   /** Seconds a start has, crash recovery included. */
@@ -88,6 +93,7 @@ export class Server extends pulumi.ComponentResource {
           "postgresql.conf": postgresqlConf(args.settings),
           "pg_hba.conf": pgHba(),
           "pg_ident.conf": pgIdent(args.owner),
+          "sessions.conf": sessionsConf(args.sessionLimits),
         },
       },
       {
@@ -96,7 +102,10 @@ export class Server extends pulumi.ComponentResource {
         ...hooked({ beforeUpdate: args.announcements?.config, afterUpdate: args.afterChange }),
       },
     );
-    const scriptTexts = scriptFiles("start-server.sh", "stoppable.sh", "reconcile.sh", "reconcile-logins.sh");
+    const scriptTexts = scriptFiles(
+      ...["start-server.sh", "keep-running.sh", "superuser.sh", "superuser-session.sql"],
+      ...["reconcile.sh", "reconcile-sessions.sh", "reconcile-logins.sh"],
+    );
     const scripts = new k8s.core.v1.ConfigMap(
       "postgres-scripts",
       { metadata: inNamespace("postgres-scripts"), data: scriptTexts },
@@ -184,6 +193,13 @@ function serverPod(
 ): k8s.types.input.core.v1.PodSpec {
   // 0: accepts connections. 1: refuses them for now, as in crash recovery or shutdown, which no kill would shorten.
   const alive = ["bash", "-c", "pg_isready -q -h 127.0.0.1 -t 3; [ $? -le 1 ]"];
+  // Over TCP, which is how clients come. And once the Secrets' passwords have been seen to log in; a server that has had
+  // its first start does not wait for that longer than a minute, so that a reconciler which hangs keeps nobody out.
+  const ready = [
+    "pg_isready -q -h 127.0.0.1 -t 3 &&",
+    `{ [ -e ${RECONCILE_STATE_PATH}/done ] || { [ ! -e ${RECONCILE_STATE_PATH}/first-start ] &&`,
+    `[ -n "$(find ${SOCKET_PATH}/.s.PGSQL.${PORT}.lock -mmin +1)" ]; }; }`,
+  ].join(" ");
   const mount = (name: string, mountPath: string, readOnly = false) => ({
     name,
     mountPath,
@@ -206,6 +222,7 @@ function serverPod(
           { name: "VOLUME", value: VOLUME_PATH },
           { name: "PGDATA", value: `${VOLUME_PATH}/pgdata` },
           { name: "IDENTITY", value: args.identity },
+          { name: "ADDRESS_SPACE", value: String(Math.floor(args.addressSpace / 1024)) },
         ],
         ports: [{ name: "postgresql", containerPort: PORT }],
         resources: { requests: { ...args.requests }, limits: { ...args.limits } },
@@ -224,9 +241,8 @@ function serverPod(
           timeoutSeconds: 5,
           failureThreshold: 6,
         },
-        // Over TCP: a server that is being initialised answers on its socket alone.
         readinessProbe: {
-          exec: { command: ["pg_isready", "-q", "-h", "127.0.0.1", "-t", "3"] },
+          exec: { command: ["bash", "-c", ready] },
           periodSeconds: 2,
           timeoutSeconds: 5,
           failureThreshold: 3,
@@ -236,6 +252,7 @@ function serverPod(
           mount("config", CONFIG_PATH, true),
           mount("scripts", SCRIPTS_PATH, true),
           mount("socket", SOCKET_PATH),
+          mount("reconcile-state", RECONCILE_STATE_PATH),
           mount("shared-memory", "/dev/shm"),
           mount("tmp", "/tmp"),
         ],
@@ -244,21 +261,11 @@ function serverPod(
         name: "reconcile",
         image: args.image,
         imagePullPolicy: "IfNotPresent",
-        command: stoppable("reconcile.sh"),
+        // Without probes: a container of the pod that fails one makes the whole pod unready, and a healthy server with it.
+        command: keptRunning("reconcile.sh", `${RECONCILE_STATE_PATH}/heartbeat`),
         resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { cpu: "500m", memory: "128Mi" } },
         securityContext: restrictedContainer,
         terminationMessagePolicy: "FallbackToLogsOnError",
-        // The pod is ready when the Secrets' passwords have been seen to log in.
-        readinessProbe: {
-          exec: { command: ["test", "-e", "/run/reconcile/done"] },
-          periodSeconds: 1,
-          failureThreshold: 1,
-        },
-        livenessProbe: {
-          exec: { command: ["bash", "-c", '[ -n "$(find /run/reconcile/heartbeat -mmin -2)" ]'] },
-          initialDelaySeconds: 60,
-          periodSeconds: 60,
-        },
         volumeMounts: [
           mount("owner-credentials", "/etc/credentials/owner", true),
           mount("superuser-credentials", "/etc/credentials/superuser", true),
@@ -266,7 +273,7 @@ function serverPod(
           mount("config", CONFIG_PATH, true),
           mount("scripts", SCRIPTS_PATH, true),
           mount("socket", SOCKET_PATH),
-          mount("reconcile-state", "/run/reconcile"),
+          mount("reconcile-state", RECONCILE_STATE_PATH),
         ],
       },
     ],
@@ -280,7 +287,8 @@ function serverPod(
       { name: "reconcile-state", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
       // A container's own 64 MiB are too small for a parallel index build.
       { name: "shared-memory", emptyDir: { medium: "Memory", sizeLimit: mebibytes(args.sharedMemory) } },
-      { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
+      // In memory: writing more than that fails, where a folder on the disk would have the pod evicted.
+      { name: "tmp", emptyDir: { medium: "Memory", sizeLimit: "16Mi" } },
       { name: "logins", secret: { secretName: args.loginsSecretName, defaultMode: 0o440, optional: true } },
     ],
   };

@@ -11,8 +11,8 @@ export const UPGRADE_JOB_NAME = "postgres-upgrade";
 export interface UpgradeArgs {
   namespace: pulumi.Input<string>;
   endpoint: PostgresEndpoint;
-  /** Secret with the superuser's POSTGRES_PASSWORD. */
-  superuserSecretName: pulumi.Input<string>;
+  /** The claim with the server's socket. */
+  claimName: pulumi.Input<string>;
   /** The server's image. A new one is the reason to run. */
   image: string;
   /** SQL that brings a database to what the image holds, by file name, in that order. */
@@ -34,7 +34,7 @@ export class Upgrade extends pulumi.ComponentResource {
     super("transcript-pipeline:index:Upgrade", name, {}, opts);
     const { namespace, endpoint, hostname, tolerations, timeout } = args;
     const child = { parent: this };
-    const scripts = scriptFiles("stoppable.sh", "superuser-sql.sh");
+    const scripts = scriptFiles("stoppable.sh", "superuser.sh", "superuser-session.sql", "superuser-sql.sh");
     databaseJob(
       UPGRADE_JOB_NAME,
       {
@@ -49,7 +49,7 @@ export class Upgrade extends pulumi.ComponentResource {
           superuserContainer("upgrade", endpoint, {
             image: args.image,
             sqlName: filesForJob("postgres-upgrade-sql", namespace, args.sql, child),
-            secretName: args.superuserSecretName,
+            claimName: args.claimName,
           }),
         ],
         reasons: [args.image, args.sql],

@@ -4,9 +4,10 @@ import { imageVersionOf } from "../components/image-version.ts";
 import { memoryBudget, sharedMemoryFor } from "../components/memory-budget.ts";
 import { effectiveSettings, objectionTo, settingNames } from "../components/postgresql-settings.ts";
 import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../components/quantities.ts";
+import type { SessionLimit, SessionLimits } from "../components/session-limits.ts";
 import { contradictions, explainShortfall } from "../components/tuning-explanations.ts";
 import type { Machine } from "../components/tuning-formulas.ts";
-import { tune } from "../components/tuning.ts";
+import { tune, USUAL } from "../components/tuning.ts";
 import { DATABASE_NAME } from "./fields.ts";
 import { nearest } from "./nearest.ts";
 import { commandToSet, type Problem } from "./reader.ts";
@@ -25,6 +26,7 @@ export function checkSettings(settings: Settings): Findings {
     ...clusterProblems(settings),
     ...nodeProblems(settings),
     ...imageProblems(settings),
+    ...nameProblems(settings),
     ...loginProblems(settings),
     ...settingProblems(settings),
   ];
@@ -73,9 +75,51 @@ function chosenSharedMemory({ database }: Settings): number | undefined {
 /** The same settings with `database.settings` completed as `database.tuning` says. Named values win. */
 export function tuned(settings: Settings): Settings {
   const { database } = settings;
-  if (database.tuning === "none") return settings;
-  const found = tune(machineOf(settings), database.settings, chosenSharedMemory(settings));
-  return { ...settings, database: { ...database, settings: found.settings } };
+  const chosen =
+    database.tuning === "none"
+      ? database.settings
+      : tune(machineOf(settings), database.settings, chosenSharedMemory(settings)).settings;
+  return {
+    ...settings,
+    database: { ...database, settings: { temp_file_limit: temporaryFiles(settings), ...chosen } },
+  };
+}
+
+/**
+ * What one process may write to temporary files unless configuration says otherwise: a 64th of the volume, so that a
+ * login with half of 100 connections cannot fill it. Ours.
+ */
+function temporaryFiles({ storage }: Settings): string {
+  return `${Math.floor((bytesOfQuantity(storage.capacity) ?? NaN) / 64 / 1024)}kB`;
+}
+
+/** What each role's sessions are held to. */
+export function sessionLimits({ database }: Settings): SessionLimits {
+  const all = Number(effectiveSettings(database.settings).max_connections ?? USUAL.max_connections);
+  const limit = (of: typeof database.sessions, share: number): SessionLimit => ({
+    ...of,
+    connections: of.connections ?? Math.max(1, Math.floor(all * share)),
+  });
+  const login = limit(database.sessions, 1 / 2);
+  return {
+    owner: limit(database.ownerSessions, 3 / 4),
+    readwrite: login,
+    readonly: login,
+    monitoring: login,
+  };
+}
+
+/** Virtual memory of a process besides shared memory and what its statement asks for: programs and libraries. Measured. */
+const PROGRAM = 128 * 2 ** 20;
+
+/**
+ * Address space of one process of the server in bytes: what is shared, and three quarters of what the limit leaves beside
+ * it. A statement that asks for more fails, and leaves the others enough to go on.
+ */
+export function addressSpaceBytes(settings: Settings): number {
+  const limit = bytesOfQuantity(settings.database.limits.memory) ?? NaN;
+  const { fixed } = memoryBudget(settings.database.settings, sharedMemoryBytes(settings));
+  return Math.floor(fixed + ((limit - fixed) * 3) / 4) + PROGRAM;
 }
 
 /** Why not even the smallest settings fit, where the settings are chosen. */
@@ -128,6 +172,30 @@ function nodeProblems({ node, storage }: Settings): Problem[] {
 
 /** Names that PostgreSQL, the bootstrap or SQL itself has taken. */
 const TAKEN = /^(postgres|public|none|transcripts_.*)$/;
+
+/** Databases that every server has. */
+const SYSTEM_DATABASES = ["postgres", "template0", "template1"];
+
+function nameProblems({ database }: Settings): Problem[] {
+  const problems: Problem[] = [];
+  if (TAKEN.test(database.owner)) {
+    problems.push({
+      key: "database.owner",
+      message:
+        `is "${database.owner}", a name that PostgreSQL or the group roles have taken. Allowed: not postgres, public or ` +
+        `none, and not beginning with 'transcripts_'. Set it: ${commandToSet("database.owner", false)}`,
+    });
+  }
+  if (SYSTEM_DATABASES.includes(database.name)) {
+    problems.push({
+      key: "database.name",
+      message:
+        `is "${database.name}", a database that every server has. Allowed: none of ${SYSTEM_DATABASES.join(", ")}. ` +
+        `Set it: ${commandToSet("database.name", false)}`,
+    });
+  }
+  return problems;
+}
 
 function loginProblems({ database }: Settings): Problem[] {
   return Object.keys(database.logins).flatMap((name) => {

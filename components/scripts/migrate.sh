@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs sql/migrations with dbmate as the owner of the database. Can be run at any time, any number at once.
-# Environment: PGHOST, PGPORT, WAIT (seconds the server may be out of reach).
-# A lost connection is begun again; a failed migration ends it, as running it again would not help.
+# Environment: PGHOST, PGPORT, WAIT (seconds the server may be out of reach, or somebody may hold a lock).
+# A lost connection is begun again, and so is a migration that somebody's lock stood in the way of; one that failed ends
+# it, as running it again would not help.
 set -u
 # Process 1 ignores a signal that it has no handler for.
 trap 'exit 143' TERM INT
@@ -10,7 +11,11 @@ PGUSER=$(cat /etc/credentials/POSTGRES_USER)
 PGDATABASE=$(cat /etc/credentials/POSTGRES_DB)
 PGPASSFILE=/tmp/pgpass
 PGCONNECT_TIMEOUT=5
-export PGUSER PGDATABASE PGPASSFILE PGCONNECT_TIMEOUT
+PGAPPNAME=transcript-pipeline/migrate
+# A migration may take as long as it needs and sort as much as it needs: what the owner's sessions are held to is for
+# applications. It waits for nobody's lock longer than this: behind a statement that waits, everybody else does too.
+PGOPTIONS="-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c temp_file_limit=-1 -c lock_timeout=5s"
+export PGUSER PGDATABASE PGPASSFILE PGCONNECT_TIMEOUT PGAPPNAME PGOPTIONS
 (umask 077 && printf '*:*:*:*:%s\n' "$(sed -e 's/[\\:]/\\&/g' /etc/credentials/POSTGRES_PASSWORD)" >"$PGPASSFILE")
 export DATABASE_URL="postgres://$PGUSER@$PGHOST:$PGPORT/$PGDATABASE?sslmode=prefer"
 
@@ -18,26 +23,47 @@ reachable() { psql -X -q -w -c '' 2>/tmp/errors; }
 
 # dbmate takes no lock against a second run of itself; the session around it holds one until dbmate has ended.
 migrate_locked() {
-  rm -f /tmp/status
-  psql -X -q -w -v ON_ERROR_STOP=1 <<'SQL'
+  rm -f /tmp/status /tmp/said
+  psql -X -q -w -v ON_ERROR_STOP=1 -v VERBOSITY=verbose 2>/tmp/errors <<'SQL'
 select pg_advisory_lock(hashtext('transcript-pipeline migrations')) \g /dev/null
-\! dbmate --no-dump-schema --migrations-dir /sql migrate; echo $? >/tmp/status
+\! { dbmate --no-dump-schema --migrations-dir /sql migrate 2>&1; echo $? >/tmp/status; } | tee /tmp/said
 SQL
   [ "$(cat /tmp/status 2>/dev/null)" = 0 ]
+}
+
+# Who has been in a transaction for a while: they hold what is waited for.
+holders() {
+  psql -X -q -w -At -c "select string_agg(format('%s (%s, pid %s, %s, for %s s)', usename, application_name, pid, state,
+      extract(epoch from clock_timestamp() - xact_start)::int), '; ') from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and xact_start < clock_timestamp() - interval '3 s'" 2>/dev/null
+}
+
+told=
+tell_once() {
+  [ "$told" = "$1" ] || echo "migrate: $1: $(holders)" >&2
+  told=$1
 }
 
 started=$(date +%s)
 while true; do
   if reachable; then
     if migrate_locked; then exit 0; fi
-    # Above 128 dbmate was killed; and a server that has gone is no fault of the migration's.
-    if [ "$(cat /tmp/status 2>/dev/null || echo 255)" -le 128 ] && reachable; then
+    # 55P03 is lock_not_available. Above 128 dbmate was killed; and a server that has gone is no fault of the migration's.
+    if [ ! -e /tmp/status ] && grep -q 55P03 /tmp/errors; then
+      tell_once "another run of the migrations is under way; waiting for it"
+    elif grep -q 55P03 /tmp/said 2>/dev/null; then
+      tell_once "a lock stands in the way, and the migration was rolled back; trying again for $WAIT s"
+    elif [ "$(cat /tmp/status 2>/dev/null || echo 255)" -le 128 ] && reachable; then
       echo "migrate: a migration failed and was rolled back; those before it are kept. Correct it in sql/migrations and deploy again" >&2
       exit 3
     fi
   fi
   if [ $(($(date +%s) - started)) -ge "$WAIT" ]; then
-    echo "migrate: no login at $PGHOST:$PGPORT within $WAIT seconds: $(cat /tmp/errors)" >&2
+    if grep -q 55P03 /tmp/said /tmp/errors 2>/dev/null; then
+      echo "migrate: not within $WAIT seconds, because of somebody's lock: $(holders). End that transaction (docs/logins.md) and deploy again" >&2
+    else
+      echo "migrate: no login at $PGHOST:$PGPORT within $WAIT seconds: $(cat /tmp/errors)" >&2
+    fi
     exit 1
   fi
   sleep 0.5

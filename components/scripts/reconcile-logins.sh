@@ -13,8 +13,8 @@ logins_said=
 
 # on_login <login> <group>: the superuser's psql with both as variables. What goes wrong is said.
 on_login() {
-  superuser -At -v login="$1" -v group="$2" -v mark="$mark" 2>"$state/errors" || {
-    say "login $1: $(cat "$state/errors")"
+  administer -At -v login="$1" -v group="$2" -v mark="$mark" -f - 2>"$state/errors" || {
+    say "login $1: $(tail -n 1 "$state/errors")"
     return 1
   }
 }
@@ -28,7 +28,7 @@ select case
          when shobj_description(login.oid, 'pg_authid') is distinct from :'mark' then 'foreign'
          when login.rolcanlogin and login.rolinherit
               and not (login.rolsuper or login.rolcreatedb or login.rolcreaterole or login.rolreplication
-                       or login.rolbypassrls)
+                       or login.rolbypassrls or login.rolvaliduntil < 'infinity')
               and (select count(*) = 1
                           and bool_and(pg_get_userbyid(roleid) = :'group' and inherit_option
                                        and not set_option and not admin_option)
@@ -48,27 +48,37 @@ comment on role :"login" is :'mark';
 select format('revoke %I from %I granted by %I cascade', pg_get_userbyid(roleid), :'login', pg_get_userbyid(grantor))
   from pg_auth_members where member = :'login'::regrole \gexec
 grant :"group" to :"login" with admin false, inherit true, set false;
-alter role :"login" login inherit nosuperuser nocreatedb nocreaterole noreplication nobypassrls;
+alter role :"login" login inherit nosuperuser nocreatedb nocreaterole noreplication nobypassrls valid until 'infinity';
 commit;
 SQL
 }
 
-# retire_login <login>: it may own something, so it is not dropped.
+# end_sessions <login>: all of them, and waits until they have gone.
+end_sessions() {
+  on_login "$1" "" >/dev/null <<'SQL'
+select pg_terminate_backend(pid) from pg_stat_activity where usename = :'login';
+select pg_terminate_backend(pid, 2000) from pg_stat_activity where usename = :'login';
+SQL
+}
+
+# retire_login <login>: it may own something, so it is not dropped. A transaction of its own that has changed the role
+# stands in the way of every other change of it, so its sessions end first, and again after: it may have come back.
 retire_login() {
+  end_sessions "$1" || return 1
   on_login "$1" "" >/dev/null <<'SQL' || return 1
 begin;
 alter role :"login" nologin password null;
 select format('revoke %I from %I granted by %I cascade', pg_get_userbyid(roleid), :'login', pg_get_userbyid(grantor))
   from pg_auth_members where member = :'login'::regrole \gexec
 commit;
-select pg_terminate_backend(pid) from pg_stat_activity where usename = :'login';
 SQL
+  end_sessions "$1" || return 1
   say "login $1 is no longer in the Secret: it can log in no more, and is a member of nothing"
 }
 
 # retired_logins <owner> <wanted...>: logins that were made here, are not wanted any more, and can still do something.
 retired_logins() {
-  superuser -At -v mark="$mark" -v owner="$1" -v wanted="${*:2}" <<'SQL'
+  administer -At -v mark="$mark" -v owner="$1" -v wanted="${*:2}" -f - <<'SQL'
 select rolname from pg_authid
  where shobj_description(oid, 'pg_authid') = :'mark'
    and rolname not in ('postgres', :'owner') and rolname <> all (string_to_array(:'wanted', ' '))
@@ -95,7 +105,7 @@ ensure_login() {
     say "login $2 is a member of $group"
     ;;
   esac
-  ensure_password "$2" "$3" "$4"
+  ensure_session_settings "$2" "$1" && ensure_password "$2" "$3" "$4"
 }
 
 # apply_logins: an error of one login does not stop the others. 0: all is as the Secret says. 1: something is not.
@@ -110,10 +120,20 @@ apply_logins() {
     wanted+=("$login")
   done
   retired=$(retired_logins "$owner" "${wanted[@]}") || failed=1
-  for login in $retired; do retire_login "$login" || failed=1; done
+  for login in $retired; do
+    touch "$state/heartbeat"
+    retire_login "$login" || failed=1
+  done
   for line in "${lines[@]}"; do
     touch "$state/heartbeat"
     read -r kind login _ <<<"$line"
+    local refusal
+    refusal=$(refusal_of_password "${line#* * }")
+    if [ -n "$refusal" ]; then
+      say "login $login: its password $refusal; nothing of it was changed"
+      failed=1
+      continue
+    fi
     if [[ ! $kind =~ ^(readwrite|readonly|monitoring)$ || ! $login =~ ^[a-z_][a-z0-9_]{0,62}$ ||
       $login =~ ^(pg_|transcripts_|postgres$) || $login = "$owner" ]]; then
       say "login $login: a line of the Secret is not <kind> <login> <password>, and is left out"
@@ -135,10 +155,10 @@ apply_logins() {
 # reconcile_logins: said is what changes, so that a login that cannot be made, or not yet, does not fill the log.
 reconcile_logins() {
   local wanted said
-  wanted=$(cat "$socket/.s.PGSQL.5432.lock" "$logins" 2>/dev/null | cksum) || return
+  wanted=$(cat "$SUPERUSER_SOCKET/.s.PGSQL.5432.lock" "$sessions" "$logins" 2>/dev/null | cksum) || return
   [ "$wanted" != "$logins_applied" ] || return
   [ "$wanted" != "$logins_tried" ] || [ "$SECONDS" -ge "$logins_again" ] || return
-  pg_isready -q -h "$socket" || return
+  accepts || return
   said=$(apply_logins)
   case $? in
   0) logins_applied=$wanted ;;

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Starts PostgreSQL as PID 1 of its container, on a directory that is known to be the right one and to be free.
-# Environment: VOLUME (the mounted directory), IDENTITY (whose data it must be), PGDATA (a directory inside it).
+# Environment: VOLUME (the mounted directory), IDENTITY (whose data it must be), PGDATA (a directory inside it),
+# ADDRESS_SPACE (kB that one process may have).
 set -euo pipefail
 
 # PID 1 ignores a signal it has no handler for, and a pod that is told to stop here would wait for its kill. Bash loses
@@ -33,6 +34,8 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   [ -e "$VOLUME/initialize.once" ] ||
     refuse "$PGDATA is missing and there is no permission to make a new one. If this is to be a new database: install -o 999 -g 999 -m 0600 /dev/null <storage.path>/initialize.once"
   say "making a new database"
+  # Nobody can log in before the Secrets' passwords are in it: see the pod's readiness probe.
+  : >/run/reconcile/first-start
   # Under another name until it is whole: a start that is killed half-way begins anew.
   rm -rf "$PGDATA.initializing"
   initdb --no-instructions --pgdata="$PGDATA.initializing" --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
@@ -50,5 +53,12 @@ postgres --version | read -r _ _ version _
 runs=${version%%.*}
 [ "$holds" = "$runs" ] ||
   refuse "$PGDATA holds a database of PostgreSQL $holds, and this image is PostgreSQL $runs. Nothing was written. Go back to an image of PostgreSQL $holds; docs/upgrades.md says how to leave with every row"
+
+# A second socket, for the superuser's Jobs: they mount the volume, read-only, and come in as the operating system's user.
+mkdir -p -m 0700 "$VOLUME/socket"
+
+# A statement that asks for more fails, with "out of memory", where the kernel would end the whole server: PostgreSQL
+# bounds no session's memory, which every session can set for itself.
+ulimit -v "$ADDRESS_SPACE"
 
 exec postgres -D "$PGDATA" -c config_file=/etc/postgresql/postgresql.conf

@@ -25,9 +25,12 @@ export const probes = podRule({
   check: (pod) => {
     if (!pod.longRunning) return [];
     const { subject } = pod.object;
+    const withServer = pod.containers.some(isServer);
     return pod.containers.flatMap((container): Finding[] => {
       if (container.sort === "init" || container.sort === "ephemeral") return [];
       const server = isServer(container);
+      // What runs next to a server: its probes would make the whole pod unready, and with it a server that answers.
+      if (withServer && !server) return [];
       const wanted = ["readinessProbe", "livenessProbe", ...(server ? ["startupProbe"] : [])];
       const findings: Finding[] = wanted.flatMap((name) => {
         const probe = container.body[name];

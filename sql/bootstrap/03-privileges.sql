@@ -18,11 +18,28 @@ SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', datname)
    AND (datacl IS NULL OR EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0))
 \gexec
 
--- Large objects need no table: whoever can connect could fill the disk with them. The owner keeps
--- its right: a dump repeats both statements, and for somebody without any right the first would be
+-- What PostgreSQL lets everybody execute, and with which one login takes the database away from all others:
+--   large objects          need no table, and fill the disk
+--   advisory locks         fill the lock table, after which nobody can log in; or stand in a migration's way
+--   pg_logical_emit_message  writes WAL, from a session that may only read
+--   pg_export_snapshot     makes a file with each call
+--   transaction numbers    a reader that takes them by the million brings the next wraparound vacuum on
+-- The owner keeps its right: a dump repeats both statements, and for somebody without any right the first would be
 -- an error on restoring instead of a warning.
-REVOKE EXECUTE ON FUNCTION lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea) TO :"owner";
+SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure),
+       format('GRANT EXECUTE ON FUNCTION %s TO %I', oid::regprocedure, :'owner')
+  FROM pg_proc
+ WHERE pronamespace = 'pg_catalog'::regnamespace
+   AND (proname IN ('lo_create', 'lo_creat', 'lo_from_bytea', 'pg_logical_emit_message', 'pg_export_snapshot',
+                    'txid_current', 'pg_current_xact_id')
+        OR proname ~ '^pg_(try_)?advisory_(xact_)?lock(_shared)?$')
+   AND (proacl IS NULL OR EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee = 0))
+\gexec
+GRANT EXECUTE ON FUNCTION txid_current(), pg_current_xact_id() TO transcripts_readwrite;
+
+-- How much a sort may write to the disk is for the superuser to say; the owner, who may fill the disk with rows anyway,
+-- may say so for an index build: migrate.sh does.
+GRANT SET ON PARAMETER temp_file_limit TO :"owner";
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO :"owner";

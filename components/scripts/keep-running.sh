@@ -1,0 +1,33 @@
+#!/bin/bash
+# Process 1 of a container whose script must always run: `keep-running.sh <script> <heartbeat>`. A script that ends is
+# started again, and so is one that has not touched the file <heartbeat> for two minutes. The container itself never ends
+# for it: a container of a pod that is being restarted makes the whole pod unready, and a healthy server next to it would
+# lose its clients.
+#
+# Like stoppable.sh, which says why, it substitutes nothing.
+trap 'exit 143' INT TERM
+
+pause=60
+while true; do
+  bash "$1" &
+  script=$!
+  while true; do
+    touch "$2.watched"
+    sleep $pause &
+    # Ends with the script, or with the pause.
+    wait -n $script $!
+    status=$?
+    kill -0 $script 2>/dev/null || break
+    # Two looks in a row without a beat in between.
+    if [ "$2" -nt "$2.watched" ]; then missed=0; else missed=$((${missed:-0} + 1)); fi
+    if [ "$missed" -ge 2 ]; then
+      echo "keep-running: $1 has given no sign of life for $((2 * pause)) s; starting it again" >&2
+      # A stopped process takes no other signal.
+      kill -KILL $script
+      missed=0
+    fi
+  done
+  echo "keep-running: $1 ended with status $status; starting it again" >&2
+  sleep 1 &
+  wait $!
+done

@@ -1,0 +1,22 @@
+-- The first statement of every superuser's session: see superuser.sh. It uses pg_catalog alone, which is the whole
+-- search_path by now; PL/pgSQL belongs to the superuser.
+DO LANGUAGE plpgsql $session$
+DECLARE
+  attached record;
+BEGIN
+  IF session_user <> 'postgres' OR current_user <> 'postgres'
+     OR current_setting('search_path') <> 'pg_catalog' THEN
+    RAISE EXCEPTION 'this session is not protected: session_user %, current_user %, search_path %',
+                    session_user, current_user, current_setting('search_path')
+      USING HINT = 'Connect with the options of superuser.sh.';
+  END IF;
+  -- What the owner attached to the database and no option of the connection outranks.
+  FOR attached IN SELECT name, boot_val FROM pg_settings WHERE source = 'database' LOOP
+    PERFORM set_config(attached.name, coalesce(attached.boot_val, ''), false);
+  END LOOP;
+  -- Whoever has connections logged can see in the log that this one went this way.
+  IF current_setting('log_connections') = 'on' THEN
+    RAISE LOG 'superuser session protected: %', current_setting('application_name');
+  END IF;
+END
+$session$;
