@@ -5,7 +5,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { readStackSettings } from "./config.ts";
-import { addressSpaceBytes, sessionLimits, sharedMemoryBytes } from "./config/checks.ts";
+import { addressSpaceBytes, serverSettings, sessionLimits, sharedMemoryBytes } from "./config/checks.ts";
 import { Database } from "./components/database.ts";
 import { contextFlags } from "./components/kubectl.ts";
 import { APPLICATION } from "./components/labels.ts";
@@ -71,7 +71,7 @@ const postgres = new Database(
       requests: database.requests,
       limits: database.limits,
       sharedMemory: sharedMemoryBytes(settings),
-      settings: database.settings,
+      settings: serverSettings(settings),
       sessionLimits: sessionLimits(settings),
       addressSpace: addressSpaceBytes(settings),
       terminationGracePeriod: database.terminationGracePeriod,

@@ -90,17 +90,31 @@ function leaves(value: unknown, path = ""): Map<string, string> {
 const SETTINGS_ANNOTATION = "metadata.annotations.transcript-pipeline/restart-settings";
 const SCRIPTS_ANNOTATION = "metadata.annotations.transcript-pipeline/scripts";
 
-/** Why the server's pod is made anew: one sentence, or none when it is not. */
+/** The field of a container or the part of the pod that a leaf belongs to: `containers.postgres.readinessProbe`. */
+const fieldOf = (path: string) =>
+  path
+    .replace(/^spec\./, "")
+    .split(".")
+    .slice(0, 3)
+    .join(".");
+
+/** Why the server's pod is made again: one sentence, or none when it is not. */
 export function effectsOfServer(before: ServerObject, after: ServerObject): string[] {
   const [old, wanted] = [leaves(before.spec?.template), leaves(after.spec?.template)];
   const reasons: string[] = [];
+  const fields = new Map<string, string[]>();
   for (const path of new Set([...old.keys(), ...wanted.keys()])) {
     const [from, to] = [old.get(path), wanted.get(path)];
     if (from === to) continue;
     if (path === SETTINGS_ANNOTATION) reasons.push("settings that take one");
     else if (path === SCRIPTS_ANNOTATION) reasons.push("its scripts");
-    else reasons.push(`${path.replace(/^spec\./, "")} ${from ?? "nothing"} → ${to ?? "nothing"}`);
+    else {
+      const change = `${path.replace(/^spec\./, "")} ${from ?? "nothing"} → ${to ?? "nothing"}`;
+      fields.set(fieldOf(path), [...(fields.get(fieldOf(path)) ?? []), change]);
+    }
   }
+  // One change is shown with its values; a field that changes in several places is only named.
+  for (const [field, changes] of fields) reasons.push(changes.length === 1 ? (changes[0] ?? "") : field);
   return reasons.length === 0 ? [] : [`Restarts the server, once: ${reasons.join(", ")}`];
 }
 

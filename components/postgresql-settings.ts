@@ -56,7 +56,7 @@ const USUAL: Readonly<Record<string, string>> = {
   // Connections that do not log in take slots from those that want to.
   authentication_timeout: "10s",
   // Room for every login to look at everything at once: a full lock table lets nobody in.
-  max_locks_per_transaction: "256",
+  max_locks_per_transaction: "128",
 };
 
 /** Names of settings, for suggestions. */

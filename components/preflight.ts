@@ -6,7 +6,7 @@ import { compareImages } from "./image-version.ts";
 import { type ClusterContext, KubectlError, read } from "./kubectl.ts";
 import { type PodObject, readPods } from "./pod-troubles.ts";
 import { SERVER_NAME } from "./server.ts";
-import { VOLUME_NAME } from "./volume.ts";
+import { CLAIM_NAME, VOLUME_NAME } from "./volume.ts";
 import {
   type ClaimObject,
   nodeOf,
@@ -80,9 +80,32 @@ export function runningImage({ statefulSet }: ClusterState): string | undefined 
   return statefulSet?.spec?.template.spec.containers.find(({ name }) => name === "postgres")?.image;
 }
 
+/**
+ * A volume or a claim that somebody has deleted while the server runs on it: Kubernetes keeps it until the server's pod
+ * ends, and the next start has none. Nothing can take the deletion back.
+ */
+function findDeletions({ claim, volume }: ClusterState, namespace: string): Finding[] {
+  const since = volume?.metadata.deletionTimestamp ?? claim?.metadata.deletionTimestamp;
+  if (since === undefined) return [];
+  const what =
+    volume?.metadata.deletionTimestamp === undefined
+      ? `PersistentVolumeClaim ${CLAIM_NAME}`
+      : `PersistentVolume ${VOLUME_NAME}`;
+  return [
+    {
+      key: "storage",
+      message:
+        `${what} was deleted at ${since} and is kept only for the pod that uses it: the server runs on, and its next ` +
+        `start would find no volume. The data itself stays in its directory. At a time when a restart is welcome: ` +
+        `kubectl delete pvc ${CLAIM_NAME} -n ${namespace} --ignore-not-found --wait=false; ` +
+        `kubectl delete pod ${SERVER_NAME}-0 -n ${namespace}; then deploy again`,
+    },
+  ];
+}
+
 /** What stands in the way of the deployment. */
 export function findObstacles(state: ClusterState, expected: Expectations): Finding[] {
-  const findings: Finding[] = [];
+  const findings: Finding[] = findDeletions(state, expected.namespace);
   const node = state.nodes.find(({ metadata }) => metadata.name === expected.hostname);
   if (!node) {
     const names = state.nodes.map(({ metadata }) => metadata.name).join(", ") || "no node at all";

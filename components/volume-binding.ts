@@ -3,7 +3,7 @@ import { CLAIM_NAME, VOLUME_NAME } from "./volume.ts";
 
 /** What is read of a PersistentVolume. */
 export interface VolumeObject {
-  metadata: { uid: string; annotations?: Record<string, string> };
+  metadata: { uid: string; annotations?: Record<string, string>; deletionTimestamp?: string };
   spec: {
     hostPath?: { path: string };
     nodeAffinity?: {

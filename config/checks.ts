@@ -75,22 +75,18 @@ function chosenSharedMemory({ database }: Settings): number | undefined {
 /** The same settings with `database.settings` completed as `database.tuning` says. Named values win. */
 export function tuned(settings: Settings): Settings {
   const { database } = settings;
-  const chosen =
-    database.tuning === "none"
-      ? database.settings
-      : tune(machineOf(settings), database.settings, chosenSharedMemory(settings)).settings;
-  return {
-    ...settings,
-    database: { ...database, settings: { temp_file_limit: temporaryFiles(settings), ...chosen } },
-  };
+  if (database.tuning === "none") return settings;
+  const found = tune(machineOf(settings), database.settings, chosenSharedMemory(settings));
+  return { ...settings, database: { ...database, settings: found.settings } };
 }
 
 /**
- * What one process may write to temporary files unless configuration says otherwise: a 64th of the volume, so that a
- * login with half of 100 connections cannot fill it. Ours.
+ * The server's settings, with what one process may write to temporary files unless configuration says otherwise: a 64th
+ * of the volume, so that a login with half of 100 connections cannot fill it. Ours.
  */
-function temporaryFiles({ storage }: Settings): string {
-  return `${Math.floor((bytesOfQuantity(storage.capacity) ?? NaN) / 64 / 1024)}kB`;
+export function serverSettings({ database, storage }: Settings): Record<string, string> {
+  const share = Math.floor((bytesOfQuantity(storage.capacity) ?? NaN) / 64 / 1024);
+  return { temp_file_limit: `${share}kB`, ...database.settings };
 }
 
 /** What each role's sessions are held to. */
