@@ -26,7 +26,10 @@ options+=" -c log_min_error_statement=panic -c pg_stat_statements.track=none"
 
 # administer <psql's arguments>: a superuser's session, 30 s at most, in the database `postgres` unless told otherwise.
 superuser_time=30
-administer() { superuser reconcile "$options" -d postgres "$@"; }
+administer() {
+  touch "$state/heartbeat"
+  superuser reconcile "$options" -d postgres "$@"
+}
 
 # said <topic> <text>: says something about a topic once, until it is something else. An empty text is said to nobody.
 declare -A already

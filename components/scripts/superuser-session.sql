@@ -11,7 +11,7 @@ BEGIN
       USING HINT = 'Connect with the options of superuser.sh.';
   END IF;
   -- What the owner attached to the database and no option of the connection outranks.
-  FOR attached IN SELECT name, boot_val FROM pg_settings WHERE source = 'database' LOOP
+  FOR attached IN SELECT name, boot_val FROM pg_settings WHERE source = 'database' AND context = 'user' LOOP
     PERFORM set_config(attached.name, coalesce(attached.boot_val, ''), false);
   END LOOP;
   -- Whoever has connections logged can see in the log that this one went this way.

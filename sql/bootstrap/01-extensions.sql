@@ -71,8 +71,12 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMIT;
-BEGIN;
+-- In a transaction of its own, where psql runs all files in one.
+SELECT transaction_timestamp() <> statement_timestamp() AS in_transaction
+\gset
+\if :in_transaction
+COMMIT AND CHAIN;
+\endif
 SELECT pg_sleep(1)
   FROM pg_extension
  WHERE extname = 'vector' AND extnamespace <> to_regnamespace('extensions');

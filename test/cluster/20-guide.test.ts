@@ -169,13 +169,8 @@ describe("the guide's commands work as printed", function () {
       { cwd: directory },
     );
     assert.equal(dump.status, 0, dump.output);
-    // Emptied as an administrator would: everything but the extensions, which only a superuser can create.
-    await sql(
-      `drop schema public cascade;
-       create schema public authorization pg_database_owner;
-       create extension vector; create extension pg_trgm; create extension "uuid-ossp"; create extension pg_stat_statements;`,
-      "postgres",
-    );
+    // Emptied as an administrator would: the extensions, which only a superuser can create, are in a schema of their own.
+    await sql("drop schema public cascade; create schema public authorization pg_database_owner", "postgres");
     const restore = await shell(
       "kubectl exec -i -n transcript-pipeline postgres-0 -- \\\n  psql -U transcript_user -d transcripts_db < backup-$(date +%Y%m%d).sql",
       { cwd: directory },

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
 import { preparationScript } from "../../components/node-storage.ts";
+import { projectFile } from "../../tools/cli.ts";
 import { start, stop } from "../../tools/local-cluster/cluster.ts";
 import { Checkout, STACK } from "./checkout.ts";
 import { allRunbooks } from "./runbook.ts";
@@ -264,6 +265,22 @@ describe("the runbooks", function () {
     } finally {
       await shell(`kubectl delete pod ${pod} -n default --now`);
     }
+  });
+
+  it("dumps.md: a dump goes back in without an ERROR, and so does one from before the schema extensions", async () => {
+    await follow("keep-a-dump");
+    const before = projectFile("test/cluster/fixtures/dump-with-extensions-in-public.sql");
+    const output = await follow("restore-old-dump", { DUMP: before });
+    assert.match(output, /vector +\| \S+ +\| extensions/);
+    assert.equal(await sql("select title from recordings"), "Of the version before");
+    assert.equal(
+      await sql("select text from search_segments_text('Füchse', language => 'de')"),
+      "Die Füchse sprangen über den Bach",
+    );
+    await follow("restore-dump", { DUMP: "replaced.sql" });
+    await findEveryRow();
+    const said = await checkout.succeed("cat restored.log");
+    assert.doesNotMatch(said.output, /ERROR/);
   });
 
   it("memory.md: less for each session and more for all, in force after one restart", async () => {

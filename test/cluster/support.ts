@@ -182,12 +182,41 @@ export function inPod(command: readonly string[], input = "", timeout?: number):
   );
 }
 
+/** What a superuser's session of the tests is: by name not the product's, and with the application's names in sight. */
+export const AS_SUPERUSER = [
+  ...["env", "PGAPPNAME=tests", "PGOPTIONS=-c search_path=pg_catalog,public,extensions"],
+  ...["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-U", "postgres"],
+];
+
 /** SQL in the server's pod, as the owner; must succeed. Returns unaligned rows. */
 export async function sql(statement: string, user = "transcript_user"): Promise<string> {
-  const psql = ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", "transcripts_db"];
+  const command =
+    user === "postgres" ? AS_SUPERUSER : ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-U", user];
+  const psql = [...command, "-d", "transcripts_db"];
   const ran = await inPod(psql, statement);
   assert.equal(ran.status, 0, `${psql.join(" ")}\n${ran.output}`);
   return ran.stdout.trim();
+}
+
+const SECRETS_NAMESPACE = ["-n", "transcript-pipeline"];
+
+/** One value of a Secret. */
+export async function secretValue(secret: string, key: string): Promise<string> {
+  const encoded = await kubectl(
+    "get",
+    "secret",
+    secret,
+    ...SECRETS_NAMESPACE,
+    "-o",
+    `jsonpath={.data.${key}}`,
+  );
+  return Buffer.from(encoded, "base64").toString();
+}
+
+/** Changes one value of a Secret by hand. */
+export async function setSecretValue(secret: string, key: string, value: string): Promise<void> {
+  const patch = JSON.stringify({ data: { [key]: Buffer.from(value).toString("base64") } });
+  await kubectl("patch", "secret", secret, ...SECRETS_NAMESPACE, "--type=merge", "-p", patch);
 }
 
 /** `npm run <script>`, as a user types it. */

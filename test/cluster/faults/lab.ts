@@ -10,7 +10,7 @@ import type { Engine } from "../../../tools/engine.ts";
 import { clusterProcesses } from "../../../tools/local-cluster/cgroups.ts";
 import { lastLines, type LocalCluster, start } from "../../../tools/local-cluster/cluster.ts";
 import { type ClusterPaths, clusterPaths } from "../../../tools/local-cluster/paths.ts";
-import { execute, type Ran, succeed, until } from "../support.ts";
+import { AS_SUPERUSER, execute, type Ran, succeed, until } from "../support.ts";
 import { Connection, type Login } from "./connection.ts";
 import { Ledger } from "./ledger.ts";
 import { describeProcess, type NodeProcess, podProcesses } from "./node-processes.ts";
@@ -223,9 +223,7 @@ export class Lab {
 
   /** A superuser's statement over the socket. */
   async ask(statement: string, database = "transcripts_db"): Promise<string> {
-    return (
-      await this.inPod("psql", "-X", "-q", "-At", "-U", "postgres", "-d", database, "-c", statement)
-    ).trim();
+    return (await this.inPod(...AS_SUPERUSER, "-d", database, "-c", statement)).trim();
   }
 
   async isReady(): Promise<boolean> {
