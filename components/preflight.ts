@@ -98,7 +98,8 @@ function findDeletions({ claim, volume }: ClusterState, namespace: string): Find
         `${what} was deleted at ${since} and is kept only for the pod that uses it: the server runs on, and its next ` +
         `start would find no volume. The data itself stays in its directory. At a time when a restart is welcome: ` +
         `kubectl delete pvc ${CLAIM_NAME} -n ${namespace} --ignore-not-found --wait=false; ` +
-        `kubectl delete pod ${SERVER_NAME}-0 -n ${namespace}; then deploy again`,
+        // The Jobs' pods have used the claim too, and Kubernetes waits for them as well.
+        `kubectl delete job --all -n ${namespace}; kubectl delete pod ${SERVER_NAME}-0 -n ${namespace}; then deploy again`,
     },
   ];
 }

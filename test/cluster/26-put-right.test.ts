@@ -309,12 +309,13 @@ describe("the Secrets and the program stay the truth", function () {
       assert.notEqual(ran.status, 0, args.join(" "));
       assert.match(
         ran.output,
-        /PersistentVolumeClaim postgres-pvc was deleted at .*, and is kept only|was deleted at/,
+        /PersistentVolumeClaim postgres-pvc was deleted at \S+ and is kept only for the pod that uses it/,
       );
       assert.match(ran.output, /kubectl delete pod postgres-0 -n transcript-pipeline; then deploy again/);
     }
     assert.equal(await sql("select count(*) from recordings"), rows);
     await kubectl("delete", "pvc", "postgres-pvc", ...NAMESPACE, "--ignore-not-found", "--wait=false");
+    await kubectl("delete", "job", "--all", ...NAMESPACE);
     await kubectl("delete", "pod", "postgres-0", ...NAMESPACE);
     await until(
       "the claim is gone",
