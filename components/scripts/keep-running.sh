@@ -1,15 +1,16 @@
 #!/bin/bash
 # Process 1 of a container whose script must always run: `keep-running.sh <script> <heartbeat>`. A script that ends is
-# started again, and so is one that has not touched the file <heartbeat> for two minutes. The container itself never ends
+# started again, and so is one that has not touched the file <heartbeat> for a minute or more. The container itself never ends
 # for it: a container of a pod that is being restarted makes the whole pod unready, and a healthy server next to it would
 # lose its clients.
 #
 # Like stoppable.sh, which says why, it substitutes nothing.
 trap 'exit 143' INT TERM
 
-pause=60
+pause=30
 while true; do
-  bash "$1" &
+  # In a session of its own, to be ended with all its processes.
+  setsid bash "$1" &
   script=$!
   while true; do
     touch "$2.watched"
@@ -23,7 +24,7 @@ while true; do
     if [ "$missed" -ge 2 ]; then
       echo "keep-running: $1 has given no sign of life for $((2 * pause)) s; starting it again" >&2
       # A stopped process takes no other signal.
-      kill -KILL $script
+      kill -KILL -- -$script
       missed=0
     fi
   done

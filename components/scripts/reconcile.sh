@@ -45,6 +45,7 @@ accepts() { pg_isready -q -h 127.0.0.1 -U nobody -t 3; }
 # logs_in <role> <password> <database>: whether the password is the one in the database, over TCP as clients come.
 logs_in() {
   local escaped=${2//\\/\\\\} own=() first=()
+  touch "$state/heartbeat"
   (
     umask 077
     printf '*:*:*:*:%s\n' "${escaped//:/\\:}" >"$state/pgpass"

@@ -55,7 +55,8 @@ while true; do
     3)
       # tuple concurrently updated; a serialization failure, a deadlock, a lock that somebody held.
       if ! grep -qE 'ERROR:  (XX000|40001|40P01|55P03):' /tmp/errors; then
-        echo "$TASK: the SQL failed, and the statement was rolled back. Correct it in sql/$TASK and deploy again" >&2
+        # The last line is what a deployment shows of an init container.
+        echo "$TASK: the SQL failed, and the statement was rolled back: $(grep -m 1 -A 1 'ERROR:  ' /tmp/errors | grep -oE '(ERROR|HINT): .*' | tr '\n' ' '). Correct it in sql/$TASK and deploy again" >&2
         exit 3
       fi
       say_once "somebody holds a lock on what is to be changed; trying again for $WAIT seconds"

@@ -25,7 +25,7 @@ export const probes = podRule({
   check: (pod) => {
     if (!pod.longRunning) return [];
     const { subject } = pod.object;
-    const withServer = pod.containers.some(isServer);
+    const withServer = pod.containers.some(isServer) || listAt(pod.spec, "containers").includes(UNKNOWN);
     return pod.containers.flatMap((container): Finding[] => {
       if (container.sort === "init" || container.sort === "ephemeral") return [];
       const server = isServer(container);

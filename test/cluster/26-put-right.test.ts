@@ -146,7 +146,10 @@ describe("the Secrets and the program stay the truth", function () {
       ...["default_transaction_read_only = on", "role = 'transcripts_readonly'", "search_path = nowhere"],
       ...["statement_timeout = 1", "local_preload_libraries = 'not-there'"],
     ]) {
-      assert.equal(await as("transcript_user", `alter database transcripts_db set ${attached}`), "");
+      assert.doesNotMatch(
+        await as("transcript_user", `alter database transcripts_db set ${attached}`),
+        /ERROR/,
+      );
       // The bootstrap runs again, whatever the sessions of others have to do with.
       await kubectl("delete", "job", "postgres-init", ...NAMESPACE);
       await deploy({ "database.logins": LOGINS });
@@ -257,12 +260,12 @@ describe("the Secrets and the program stay the truth", function () {
     assert.deepEqual(seen, []);
   });
 
-  it("a reconciler that hangs is started again within three minutes, and the pod stays ready", async () => {
+  it("a reconciler that hangs is started again within two minutes, and the pod stays ready", async () => {
     const hung = reconcilers();
     assert.ok(hung.length > 0);
     const seen = await unsteadiness(async () => {
       for (const pid of hung) process.kill(pid, "SIGSTOP");
-      await until("another one runs", () => reconcilers().some((pid) => !hung.includes(pid)), 200_000);
+      await until("another one runs", () => reconcilers().some((pid) => !hung.includes(pid)), 120_000);
     });
     assert.deepEqual(seen, []);
     assert.match(await reconcileLog(), /no sign of life/);

@@ -319,12 +319,19 @@ const CONTAINER_WEAKENINGS: readonly { pointer: string; value?: unknown; long?: 
 export function* mutantsElsewhere(stack: readonly Resource[]): Generator<Mutant> {
   const template = stack.find(({ type }) => type.endsWith(":StatefulSet"))?.inputs;
   const pod = copyOf((template?.spec as Record<string, Record<string, unknown>>).template);
-  const sidecar = ((pod?.spec as Record<string, unknown>).containers as Record<string, unknown>[])[1];
+  // The second container, and without the first, so that the server's own rules do not speak for it; with probes, which
+  // next to a server it has none of.
+  const probe = { exec: { command: ["true"] } };
+  const sidecar = {
+    ...((pod?.spec as Record<string, unknown>).containers as Record<string, unknown>[])[1],
+    readinessProbe: probe,
+    livenessProbe: probe,
+  };
+  (pod?.spec as Record<string, unknown>).containers = [sidecar];
   for (const [kind, { type, path, around }] of Object.entries(KINDS)) {
     for (const place of PLACES) {
       const body = copyOf(around);
       const name = "moved";
-      // The second container, so that the server's own rules do not speak for it.
       const moved = {
         ...copyOf(sidecar),
         name: "moved",

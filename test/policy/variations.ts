@@ -143,7 +143,10 @@ export const VARIATIONS: readonly Variation[] = [
     change: set(JOB, `${POD}/containers/0/resources/limits/ephemeral-storage`, "1Gi"),
   },
   { name: "a smaller /dev/shm", change: set(SET, `${POD}/volumes/7/emptyDir/sizeLimit`, "96Mi") },
-  { name: "a disk emptyDir of some size", change: set(SET, `${POD}/volumes/8/emptyDir/sizeLimit`, "10Gi") },
+  {
+    name: "a disk emptyDir of some size",
+    change: set(SET, `${POD}/volumes/8/emptyDir`, { sizeLimit: "10Gi" }),
+  },
   {
     name: "the node by affinity",
     change: edit(JOB, ({ inputs }) => {

@@ -168,7 +168,7 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
     })),
     {
       by: "an empty probe",
-      change: set(SET, `${SIDECAR}/livenessProbe`, { periodSeconds: 10 }),
+      change: set(SET, `${SERVER}/livenessProbe`, { periodSeconds: 10 }),
       message: /has no livenessProbe that asks anything/,
     },
     {
@@ -182,10 +182,18 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /after 3 s, crash recovery included/,
     },
     {
-      by: "a sidecar without",
-      change: set(SET, `${POD}/initContainers`, [
-        { name: "proxy", image: "proxy:1", restartPolicy: "Always" },
-      ]),
+      by: "a sidecar without, where there is no server next to it",
+      change: add("kubernetes:apps/v1:Deployment", {
+        metadata: metadata("api"),
+        spec: {
+          template: {
+            spec: {
+              initContainers: [{ name: "proxy", image: "proxy:1", restartPolicy: "Always" }],
+              containers: [{ name: "api", image: "api:1" }],
+            },
+          },
+        },
+      }),
       message: /sidecar container proxy has no readinessProbe/,
     },
   ],

@@ -228,7 +228,7 @@ export const resourcesBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "the init Job elsewhere",
       change: drop(JOB, `${POD}/nodeSelector`),
-      message: /Job\/postgres-init: it uses the database's image/,
+      message: /Job\/postgres-init: it mounts storage of the node/,
     },
     {
       by: "a Deployment on a claim",
