@@ -2,9 +2,7 @@
 
 -- The search functions within bounds: arguments are checked before anything is searched, and in each
 -- way of stemming no more than 10,000 segments that match, or 2 MB of text, are ranked: ranking is what
--- costs most, and a common word is in every segment. Candidates stand in a materialised WITH: it is read
--- row by row and stops at the limit, while a plan that knew of the limit could read the whole table
--- instead of an index.
+-- costs most, and a common word is in every segment.
 
 CREATE OR REPLACE FUNCTION search_segments_text(
   query       text,
@@ -48,18 +46,18 @@ BEGIN ATOMIC
     FROM asked
    CROSS JOIN LATERAL (
      -- Compared by configuration and not by language: an index on language would be read as well,
-     -- from end to end, to save a few looks at rows.
-     WITH matching AS MATERIALIZED (
-       SELECT s.id, s.transcript_id, s.start_ms, s.end_ms, s.speaker, s.text, s.search
-         FROM segments AS s
-        WHERE s.search @@ asked.words
-          AND text_search_config(s.language) = asked.config
-          AND (asked.language IS NULL OR split_part(s.language::text, '-', 1) = asked.language)
-     )
+     -- from end to end, to save a few looks at rows. Whatever the words, the planner expects a 40,000th
+     -- of the table to match, so that the inner limit does not make it prefer reading all of it.
      SELECT c.id, c.transcript_id, c.start_ms, c.end_ms, c.speaker, c.text,
             ts_rank_cd(c.search, asked.words) AS rank
        FROM (SELECT m.*, sum(octet_length(m.text)) OVER (ROWS UNBOUNDED PRECEDING) AS bytes
-               FROM (SELECT * FROM matching LIMIT 10000) AS m) AS c
+               FROM (SELECT s.id, s.transcript_id, s.start_ms, s.end_ms, s.speaker, s.text, s.search
+                       FROM segments AS s
+                      WHERE s.search @@ asked.words
+                        AND text_search_config(s.language) = asked.config
+                        AND (asked.language IS NULL
+                             OR split_part(s.language::text, '-', 1) = asked.language)
+                      LIMIT 10000) AS m) AS c
       WHERE c.bytes - octet_length(c.text) < 2000000
       ORDER BY ts_rank_cd(c.search, asked.words) DESC, c.id
       LIMIT checked_max_results(search_segments_text.max_results)
@@ -88,6 +86,8 @@ BEGIN ATOMIC
   WITH arguments AS MATERIALIZED (
     SELECT checked_query(search_segments_fuzzy.query) AS query
   ), matching AS MATERIALIZED (
+    -- Materialised, it is read row by row and stops at the limit below, while a plan that knew of the
+    -- limit could read the whole table instead of the index.
     SELECT s.id, s.transcript_id, s.start_ms, s.end_ms, s.speaker, s.text, arguments.query
       FROM arguments
      CROSS JOIN segments AS s
@@ -197,13 +197,19 @@ BEGIN ATOMIC
              + coalesce(1.0::double precision / (60 + by_meaning.place), 0) AS score
       FROM by_words
       FULL JOIN by_meaning USING (segment_id)
+  ), best AS (
+    -- Before the rows of segments are looked up: they are not read for places that are not returned, and
+    -- the whole table is not for a few of its rows.
+    SELECT fused.segment_id, fused.score
+      FROM fused
+     ORDER BY fused.score DESC, fused.segment_id
+     LIMIT checked_max_results(search_segments_hybrid.max_results)
   )
   SELECT s.id, s.transcript_id, t.recording_id, s.start_ms, s.end_ms, s.speaker, s.text, f.score
-    FROM fused AS f
+    FROM best AS f
     JOIN segments AS s ON s.id = f.segment_id
     JOIN transcripts AS t ON t.id = s.transcript_id
-   ORDER BY f.score DESC, s.id
-   LIMIT checked_max_results(search_segments_hybrid.max_results);
+   ORDER BY f.score DESC, s.id;
 END;
 COMMENT ON FUNCTION search_segments_hybrid(text, vector, text, integer) IS
   'Words and meaning together, best first: the two lists fused by place.';
