@@ -4,6 +4,14 @@
 SET search_path = pg_catalog;
 SET client_min_messages = warning;
 
+-- What the owner, or somebody by hand, attached to the database for everybody's sessions, and so for the migrations: off.
+-- A search_path that finds the extensions may stay; where postgresql.conf has none, it is needed.
+SELECT format('ALTER DATABASE %I RESET %I', :'database', split_part(setting, '=', 1))
+  FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase, unnest(s.setconfig) AS setting
+ WHERE d.datname = :'database' AND s.setrole = 0
+   AND setting !~ '^((hnsw|ivfflat|pg_trgm)\.|search_path=.*extensions)'
+\gexec
+
 -- Without it an HNSW scan looks at hnsw.ef_search (40) entries and stops: a query that wants more
 -- rows than that, or filters by model, comes back with too few.
 ALTER DATABASE :"database" SET hnsw.iterative_scan = 'strict_order';
