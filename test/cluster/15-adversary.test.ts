@@ -20,8 +20,8 @@ import {
   reached,
   sqlFile,
 } from "./adversary/sessions.ts";
-import { HOSTILE } from "./adversary/settings.ts";
-import { inPod, theCluster, until, up } from "./support.ts";
+import { ADVERSARY_OPTIONS, HOSTILE, type Hostile, TOLERABLE } from "./adversary/settings.ts";
+import { inPod, secretValue, theCluster, until, up } from "./support.ts";
 
 const LOGINS = { scribe: "readwrite", reader: "readonly", watcher: "monitoring" } as const;
 const DENIED = "ERROR:  42501";
@@ -204,7 +204,7 @@ describe("the adversary", function () {
 
     it("is refused to the logins of every group, who may set what their own sessions have", async () => {
       for (const login of Object.keys(LOGINS)) {
-        const password = await product.secretValue(`postgres-login-${login}`, "POSTGRES_PASSWORD");
+        const password = await secretValue(`postgres-login-${login}`, "POSTGRES_PASSWORD");
         assert.deepEqual(
           await answersToLogin(login, password, REFUSED_TO_LOGINS),
           REFUSED_TO_LOGINS.map((statement) => `${statement}: ${DENIED}`),
@@ -227,7 +227,6 @@ describe("the adversary", function () {
 
   describe("the product's superuser sessions", () => {
     let atFirst: string;
-    const done: string[] = [];
 
     before(async () => {
       atFirst = await asSuperuser(SNAPSHOT);
@@ -237,11 +236,10 @@ describe("the adversary", function () {
       );
     });
 
-    const flow = (title: string, work: () => Promise<unknown>) =>
+    const flow = (title: string, work: () => Promise<unknown>, settings: readonly Hostile[] = TOLERABLE) =>
       it(`do their work among the traps: ${title}`, async () => {
         const started = Date.now();
-        await attachingAllTheTime(work);
-        done.push(title);
+        await attachingAllTheTime(settings, work);
         console.log(`      ${((Date.now() - started) / 1000).toFixed(0)} s`);
       });
 
@@ -250,26 +248,33 @@ describe("the adversary", function () {
       await product.noticed(/extension vector of transcripts_db is at 0\.8\.4/);
     });
     flow("changed passwords", product.changePasswords);
-    flow("a login that comes and goes", product.makeAndRetireLogin);
-    flow("the init Job", product.bootstrapAgain);
-    flow("the upgrade Job", async () => {
-      await product.upgradeAgain();
-      assert.notEqual(
-        await asSuperuser("select extversion from pg_extension where extname = 'vector'"),
-        "0.8.4",
-      );
+    flow("a login that comes and goes", async () => {
+      await product.makeAndRetireLogin();
+      await asSuperuser("drop role guest");
     });
+    flow("the init Job", product.bootstrapAgain);
+    flow(
+      "the upgrade Job",
+      async () => {
+        await product.upgradeAgain();
+        assert.notEqual(
+          await asSuperuser("select extversion from pg_extension where extname = 'vector'"),
+          "0.8.4",
+        );
+      },
+      HOSTILE,
+    );
     flow("a reload of the settings", product.reloadSettings);
     flow("proof by use", () => smokeTest(theCluster()));
     flow("dumps, the owner's and the superuser's", async () => {
       for (const user of ["transcript_user", "postgres"]) {
-        const command = `PGAPPNAME=${MARK} PGOPTIONS='-c role=none -c local_preload_libraries= -c statement_timeout=0' pg_dump -U ${user} -d transcripts_db`;
-        const { stdout } = await inPod([
+        const command = `PGAPPNAME=${MARK} PGOPTIONS='${ADVERSARY_OPTIONS}' pg_dump -U ${user} -d transcripts_db`;
+        const { stdout, output } = await inPod([
           "bash",
           "-c",
           `set -o pipefail; ${command} | grep -c '^CREATE '; echo $?`,
         ]);
-        assert.match(stdout, /^\d{3,}\n0\n$/, user);
+        assert.match(stdout, /^\d{3,}\n0\n$/, `${user}: ${output}`);
       }
     });
 

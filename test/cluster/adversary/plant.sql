@@ -10,9 +10,10 @@ create function pg_temp.quoted(types oid[]) returns text language sql return
 create function pg_temp.nulls(types oid[]) returns text language sql return
   (select coalesce(string_agg(format('null::%s', format_type(type, null)), ', ' order by place), '') from unnest(types) with ordinality as t (type, place));
 
--- One in eight is in the schema that "$user" stands for; never the same one in both, as the one would hide the other.
+-- Of the functions that only an administrator calls, some are in the schema that "$user" stands for; never the same one in
+-- both, as the one would hide the other. The owner's own sessions must still find one of everything else.
 create function pg_temp.place(signature text) returns text language sql return
-  case when hashtext(signature) % 8 = 0 then 'postgres' else 'public' end;
+  case when signature ~ '^pg_' and hashtext(signature) % 3 = 0 then 'postgres' else 'public' end;
 
 -- Types that a superuser's expressions have, most of them those of catalogs' columns.
 create temporary table common as
@@ -139,8 +140,8 @@ begin
       if f.prokind = 'a' then
         perform pg_temp.trap(family, format('aggregate %s.%s(%s)', place, f.proname, arguments),
           format('select %I(%s) from (select) as one', f.proname, coalesce(nullif(springing, ''), '*')), '', 'return null;',
-          format('create function %I.step_<id>(%s) returns text language plpgsql as <body>', place, concat_ws(', ', 'text', nullif(arguments, ''))),
-          format('create aggregate %I.%I(%s) (sfunc = %1$I.step_<id>, stype = text)', place, f.proname, coalesce(nullif(arguments, ''), '*')));
+          format('create function %I.step_<id>(%s) returns %s language plpgsql as <body>', place, concat_ws(', ', result, nullif(arguments, '')), result),
+          format('create aggregate %I.%I(%s) (sfunc = %1$I.step_<id>, stype = %4$s)', place, f.proname, coalesce(nullif(arguments, ''), '*'), result));
         continue;
       end if;
       perform pg_temp.trap(family, format('function %s.%s(%s)', place, f.proname, arguments), format('select %I(%s)', f.proname, springing),
@@ -148,7 +149,9 @@ begin
                     when f.proretset then 'return query select * from pg_catalog.%I(%s);'
                     else 'return pg_catalog.%I(%s);' end, f.proname, pg_temp.handed_on(types)),
         case when result = 'void' or f.proretset then 'return;' else 'return null;' end,
-        format('create function %I.%I(%s) returns %s language plpgsql as <body>', place, f.proname, arguments,
+        format('create function %I.%I(%s) returns %s language plpgsql as <body>', place, f.proname,
+               -- With the columns of its result.
+               case when result = 'record' then pg_get_function_arguments(f.oid) else arguments end,
                case when f.proretset then 'setof ' else '' end || result));
     end loop;
   end loop;
@@ -176,7 +179,7 @@ begin
     exception when others then
       continue;
     end;
-    place := pg_temp.place(concat_ws(' ', o.name, o.l, o.r));
+    place := 'public';
     perform pg_temp.trap(case when o.own then 'name' else 'signature' end,
       format('operator %s.%s (%s, %s)', place, o.name, format_type(o.l, null), format_type(o.r, null)),
       format('select null::%s %s null::%s', format_type(o.l, null), o.name, format_type(o.r, null)),
@@ -196,7 +199,7 @@ begin
               and relname = any (string_to_array(current_setting('adversary.words'), ' '))
   loop
     perform pg_temp.trap('name', format('relation public.%s', r.relname), format('select from %I', r.relname), '', '',
-      format('create view public.%I with (security_invoker) as select * from pg_catalog.%1$I where public.witness(%L) is not null', r.relname, format('relation public.%s', r.relname)));
+      format('create view public.%I with (security_invoker) as select * from pg_catalog.%1$I where (select public.witness(%L)) is not null', r.relname, format('relation public.%s', r.relname)));
   end loop;
   for r in select typname from pg_type where typnamespace = 'pg_catalog'::regnamespace and typtype = 'b' and typname !~ '^_'
               and typname = any (string_to_array(current_setting('adversary.words'), ' '))

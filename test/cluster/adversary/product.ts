@@ -3,9 +3,22 @@ import { promptKubelet } from "../../../components/kubelet-prompt.ts";
 import { upWithKubectl } from "../../../tools/deploy-with-kubectl.ts";
 import { renderStack } from "../../../tools/rendering.ts";
 import assert from "node:assert/strict";
-import { configured, kubectl, pulumi, state, succeed, tagged, theCluster, until } from "../support.ts";
+import {
+  configured,
+  kubectl,
+  pulumi,
+  secretValue,
+  setSecretValue,
+  state,
+  succeed,
+  tagged,
+  theCluster,
+  until,
+} from "../support.ts";
 
 const NAMESPACE = "transcript-pipeline";
+/** Milliseconds that anything the product does among the traps may take. */
+const PATIENCE = 60_000;
 const inNamespace = ["-n", NAMESPACE];
 
 const apply = (manifest: unknown, verb = ["apply", "-f", "-"]) =>
@@ -41,21 +54,10 @@ export async function deploy(changes: Record<string, unknown>): Promise<void> {
   await upWithKubectl(theCluster(), withConfig, true);
 }
 
-async function secret(name: string): Promise<{ data: Record<string, string> }> {
-  const text = await kubectl("get", "secret", name, ...inNamespace, "-o", "json");
-  return JSON.parse(text) as { data: Record<string, string> };
-}
-
-/** A value of a Secret. */
-export async function secretValue(name: string, key: string): Promise<string> {
-  return Buffer.from((await secret(name)).data[key] ?? "", "base64").toString();
-}
-
 /** Changes a value of a Secret, so that the pod sees it at once. Returns the former one. */
 async function changeSecret(name: string, key: string, value: string): Promise<string> {
   const former = await secretValue(name, key);
-  const patch = JSON.stringify({ data: { [key]: Buffer.from(value).toString("base64") } });
-  await kubectl("patch", "secret", name, ...inNamespace, "--type=merge", "-p", patch);
+  await setSecretValue(name, key, value);
   await promptKubelet(theCluster(), NAMESPACE);
   return former;
 }
@@ -65,7 +67,7 @@ async function seenByReconcile(words: RegExp, work: () => Promise<unknown>): Pro
   const count = async () => (await reconcileLog()).match(new RegExp(words, "g"))?.length ?? 0;
   const before = await count();
   await work();
-  await until(`reconcile says ${words.source}`, async () => (await count()) > before);
+  await until(`reconcile says ${words.source}`, async () => (await count()) > before, PATIENCE);
 }
 
 /** Another pod: first start and everything that reconcile does at one. */
@@ -81,7 +83,7 @@ export async function anotherPod(log: WholeLog): Promise<void> {
 
 /** What reconcile says of a database that has not followed its image. */
 export function noticed(words: RegExp): Promise<void> {
-  return until(`reconcile has said ${words.source}`, async () => words.test(await reconcileLog()));
+  return until(`reconcile has said ${words.source}`, async () => words.test(await reconcileLog()), PATIENCE);
 }
 
 /** The owner's and the superuser's password, to another one and back. */
@@ -99,7 +101,7 @@ export async function changePasswords(): Promise<void> {
   }
 }
 
-/** A login that comes, and goes again. */
+/** A login that comes, and goes again. Its role stays, for somebody to drop. */
 export async function makeAndRetireLogin(): Promise<void> {
   const key = "credentials";
   const former = await secretValue("postgres-logins", key);

@@ -80,5 +80,5 @@ export const REFUSED_TO_LOGINS: readonly string[] = [
   "alter role postgres set search_path = public",
   "alter function public.witness(text) rename to planted",
   "create cast (int as text) with inout as implicit",
-  "create extension pg_trgm",
+  "create extension hstore",
 ];

@@ -21,6 +21,11 @@ export interface Rehearsed {
 /** Where the product's superuser sessions have their SQL; what the owner runs is left out. */
 const SUPERUSERS = /^(sql\/(bootstrap|upgrade)|components)\/(?!.*\bmigrate\.sh$)/;
 
+/** A query that finds nothing calls nothing: an extension that can follow its image, and one that cannot. */
+const BEHIND = `
+  update pg_extension set extversion = '0.0.1' where extname = 'vector';
+  update pg_extension set extversion = '0.0.1', extnamespace = 'public'::regnamespace where extname = 'pg_trgm';`;
+
 /** Runs every query in a transaction that is rolled back, with traps that do nothing but say so. */
 export async function rehearseQueries(searchPath: string): Promise<Rehearsed[]> {
   const queries = sources()
@@ -34,6 +39,7 @@ export async function rehearseQueries(searchPath: string): Promise<Rehearsed[]> 
       "begin;",
       "set local search_path = pg_catalog;",
       ...views.map((view) => `${view};`),
+      BEHIND,
       `\\warn -- ${index}`,
       "set local adversary.rehearsal = 'on';",
       `set local search_path = ${searchPath};`,

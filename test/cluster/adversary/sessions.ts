@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { inPod, type Ran } from "../support.ts";
-import { ADVERSARY_OPTIONS, attachAll } from "./settings.ts";
+import { ADVERSARY_OPTIONS, attachAll, type Hostile } from "./settings.ts";
 
 /** The name that sessions of tests as `postgres` give themselves in the server's log. */
 export const MARK = "tests";
@@ -66,7 +66,7 @@ export function asUnprotected(sql: string, path = '"$user",public', ...args: str
 
 /** The superuser of the test, whom no trap can catch. Must succeed. */
 export async function asSuperuser(sql: string): Promise<string> {
-  const options = `${ADVERSARY_OPTIONS} -c search_path=pg_catalog`;
+  const options = `${ADVERSARY_OPTIONS} -c search_path=pg_catalog -c quote_all_identifiers=off -c datestyle=ISO`;
   const ran = await inPod(psql("postgres", options, ...strict), sql);
   assert.equal(ran.status, 0, ran.output);
   return ran.stdout.trim();
@@ -103,7 +103,10 @@ export async function reached(
 }
 
 /** Attaches the settings of settings.ts again whenever somebody has taken them off, as long as the work goes on. */
-export async function attachingAllTheTime<T>(work: () => Promise<T>): Promise<T> {
+export async function attachingAllTheTime<T>(
+  settings: readonly Hostile[],
+  work: () => Promise<T>,
+): Promise<T> {
   let working = true;
   let attached: ((value: unknown) => void) | undefined;
   const first = new Promise((resolve) => (attached = resolve));
@@ -111,7 +114,7 @@ export async function attachingAllTheTime<T>(work: () => Promise<T>): Promise<T>
     while (working) {
       // There may be no server at the moment.
       const ran = await inPod(
-        psql("transcript_user", ADVERSARY_OPTIONS, "-c", "do $$begin end$$", "-c", attachAll()),
+        psql("transcript_user", ADVERSARY_OPTIONS, "-c", "do $$begin end$$", "-c", attachAll(settings)),
       );
       if (ran.status === 0) attached?.(undefined);
       await new Promise((resolve) => setTimeout(resolve, 500));

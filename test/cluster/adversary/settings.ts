@@ -64,6 +64,9 @@ export const HOSTILE: readonly Hostile[] = [
   { name: "plpgsql.extra_errors", value: "'all'", answer: "all" },
 ];
 
+/** Those that the owner's own sessions survive: what a library that is not there does, no setting of a role takes back. */
+export const TOLERABLE = HOSTILE.filter(({ name }) => name !== "local_preload_libraries");
+
 /**
  * The owner's own sessions, which the same settings would break: what a role has outranks what the database has. Only what
  * the superuser's sessions make of them is of interest here.
@@ -71,7 +74,6 @@ export const HOSTILE: readonly Hostile[] = [
 const SHIELD: Readonly<Record<string, string>> = {
   search_path: '"$user", public, extensions',
   role: "'none'",
-  local_preload_libraries: "''",
   statement_timeout: "0",
   lock_timeout: "0",
   idle_in_transaction_session_timeout: "0",
@@ -103,11 +105,11 @@ export const ADVERSARY_OPTIONS = [
  * SQL that attaches all of them, in every way there is to do it, where they are not attached yet. A known prefix, as
  * plpgsql's, takes its library.
  */
-export function attachAll(): string {
+export function attachAll(settings: readonly Hostile[]): string {
   const shield = Object.entries(SHIELD).map(
     ([name, value]) => `alter role transcript_user set ${name} = ${value};`,
   );
-  const attached = HOSTILE.map(({ name, value }, index) =>
+  const attached = settings.map(({ name, value }, index) =>
     index % 2 === 0
       ? `alter database transcripts_db set ${name} = ${value};`
       : `alter role all in database transcripts_db set ${name} = ${value};`,
@@ -115,7 +117,7 @@ export function attachAll(): string {
   return `do $attach$ begin
     if (select count(*) from pg_catalog.pg_db_role_setting, unnest(setconfig) as s
          where setrole = 0 and setdatabase = (select oid from pg_catalog.pg_database where datname = 'transcripts_db'))
-       < ${HOSTILE.length} then
+       < ${settings.length} then
       ${[...shield, ...attached].join("\n      ")}
     end if;
   end $attach$;`;
