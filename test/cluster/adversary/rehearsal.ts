@@ -1,0 +1,57 @@
+/** The product's own queries, run as an unprotected superuser would, to see that the traps are where they go. */
+import { queriesIn, sources, variablesOf } from "./names.ts";
+import { asUnprotected } from "./sessions.ts";
+
+/** What psql's variables may stand for; anything else is a number. */
+const VALUES: Readonly<Record<string, string>> = {
+  owner: "transcript_user",
+  role: "transcript_user",
+  database: "transcripts_db",
+  login: "scribe",
+  group: "transcripts_readwrite",
+};
+
+export interface Rehearsed {
+  path: string;
+  query: string;
+  /** Traps that sprang. */
+  sprung: string[];
+}
+
+/** Where the product's superuser sessions have their SQL; what the owner runs is left out. */
+const SUPERUSERS = /^(sql\/(bootstrap|upgrade)|components)\/(?!.*\bmigrate\.sh$)/;
+
+/** A query that finds nothing calls nothing: an extension that can follow its image, and one that cannot. */
+const BEHIND = `
+  update pg_extension set extversion = '0.0.1' where extname = 'vector';
+  update pg_extension set extversion = '0.0.1', extnamespace = 'public'::regnamespace where extname = 'pg_trgm';`;
+
+/** Runs every query in a transaction that is rolled back, with traps that do nothing but say so. */
+export async function rehearseQueries(searchPath: string): Promise<Rehearsed[]> {
+  const queries = sources()
+    .filter(({ path }) => SUPERUSERS.test(path))
+    .flatMap((source) => queriesIn(source).map((found) => ({ path: source.path, ...found })))
+    // A variable of the shell's may be the name of a function.
+    .map((found) => ({ ...found, query: found.query.replaceAll(/\$\w+\(/g, "pg_advisory_lock(") }));
+  const script = queries.map(({ views, query }, index) =>
+    [
+      ...variablesOf([...views, query].join(" ")).map((name) => `\\set ${name} '${VALUES[name] ?? "1"}'`),
+      "begin;",
+      "set local search_path = pg_catalog;",
+      ...views.map((view) => `${view};`),
+      BEHIND,
+      `\\warn -- ${index}`,
+      "set local adversary.rehearsal = 'on';",
+      `set local search_path = ${searchPath};`,
+      `${query};`,
+      "rollback;",
+    ].join("\n"),
+  );
+  const { stderr } = await asUnprotected(script.join("\n"), "pg_catalog");
+  const answers = stderr.split(/^-- \d+\n/m).slice(1);
+  return queries.map(({ path, query }, index) => ({
+    path,
+    query: query.replaceAll(/\s+/g, " "),
+    sprung: [...(answers[index] ?? "").matchAll(/sprung: (.*)$/gm)].map(([, trap = ""]) => trap),
+  }));
+}
