@@ -18,13 +18,33 @@ const psql = (user: string, options: string, ...args: string[]) => [
 
 const strict = ["-v", "ON_ERROR_STOP=1"];
 
+const HEARD = "-- all of it was heard";
+
+/**
+ * Runs psql in the server's pod. `kubectl exec` may lose an input that is sent as the stream is being set up, and psql, given
+ * nothing, does nothing and succeeds: it says when it has come to the end, and where it has neither said nor done anything
+ * it is asked again.
+ */
+async function psqlInPod(command: readonly string[], input: string): Promise<Ran> {
+  for (let attempt = 1; ; attempt++) {
+    const ran = await inPod(command, `${input}\n\\echo ${HEARD}\n`);
+    const heard = ran.stdout.includes(HEARD);
+    if (heard || attempt === 5 || !/^(psql: .*no password supplied)?\s*$/.test(ran.output))
+      return {
+        ...ran,
+        stdout: ran.stdout.replace(`${HEARD}\n`, ""),
+        output: ran.output.replace(`${HEARD}\n`, ""),
+      };
+  }
+}
+
 /** The owner, whom nothing that it has attached to the database disturbs. Must succeed. */
 export async function asOwner(
   sql: string,
   variables: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const given = Object.entries(variables).flatMap(([name, value]) => ["-v", `${name}=${value}`]);
-  const ran = await inPod(psql("transcript_user", ADVERSARY_OPTIONS, ...strict, ...given), sql);
+  const ran = await psqlInPod(psql("transcript_user", ADVERSARY_OPTIONS, ...strict, ...given), sql);
   assert.equal(ran.status, 0, ran.output);
   return ran.stdout.trim();
 }
@@ -36,7 +56,7 @@ export async function answersTo(
   input = "",
 ): Promise<string[]> {
   const script = statements.map((statement) => `${statement};\n\\echo ---\n`).join("");
-  const ran = await inPod(["bash", "-c", 'exec "$@" 2>&1', "-", ...command], input + script);
+  const ran = await psqlInPod(["bash", "-c", 'exec "$@" 2>&1', "-", ...command], input + script);
   return statements.map(
     (statement, index) => `${statement}: ${(ran.stdout.split("---\n")[index] ?? "no answer").trim()}`,
   );
@@ -61,13 +81,13 @@ export const answersToLogin = (login: string, password: string, statements: read
 /** A superuser who did what the product's sessions must not: its options take back every protection of the role's. */
 export function asUnprotected(sql: string, path = '"$user",public', ...args: string[]): Promise<Ran> {
   const options = `${ADVERSARY_OPTIONS} -c search_path=${path}`;
-  return inPod(psql("postgres", options, ...args), sql);
+  return psqlInPod(psql("postgres", options, ...args), sql);
 }
 
 /** The superuser of the test, whom no trap can catch. Must succeed. */
 export async function asSuperuser(sql: string): Promise<string> {
   const options = `${ADVERSARY_OPTIONS} -c search_path=pg_catalog -c quote_all_identifiers=off -c datestyle=ISO`;
-  const ran = await inPod(psql("postgres", options, ...strict), sql);
+  const ran = await psqlInPod(psql("postgres", options, ...strict), sql);
   assert.equal(ran.status, 0, ran.output);
   return ran.stdout.trim();
 }
