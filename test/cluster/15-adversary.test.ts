@@ -270,7 +270,9 @@ describe("the adversary", function () {
     flow("proof by use", () => smokeTest(theCluster()));
     flow("dumps, the owner's and the superuser's", async () => {
       for (const user of ["transcript_user", "postgres"]) {
-        const command = `PGAPPNAME=${MARK} PGOPTIONS='${ADVERSARY_OPTIONS}' pg_dump -U ${user} -d transcripts_db`;
+        // The bait's policy is forced upon its owner.
+        const own = user === "postgres" ? "" : "--enable-row-security";
+        const command = `PGAPPNAME=${MARK} PGOPTIONS='${ADVERSARY_OPTIONS}' pg_dump -U ${user} -d transcripts_db ${own}`;
         const { stdout, output } = await inPod([
           "bash",
           "-c",

@@ -20,9 +20,12 @@ const READING = [
   "select similarity('a', 'b'), uuid_generate_v4() is not null;",
 ].join("\n");
 
-/** A reader on one connection, until the file that says so is there; what failed, and how many statements there were. */
+/**
+ * A reader on one connection, twenty rounds a second at most, until the file that says so is there; what failed, and how
+ * many rows were read.
+ */
 function read(name: string): Promise<{ errors: string; statements: number }> {
-  const loop = `IFS= read -r -d '' statements; while [ ! -e /tmp/${name} ]; do echo "$statements"; done |
+  const loop = `IFS= read -r -d '' statements; for i in $(seq 2000); do [ ! -e /tmp/${name} ] || break; echo "$statements"; sleep 0.05; done |
     psql -X -q -At -v VERBOSITY=verbose -U transcript_user -d transcripts_db 2>/tmp/${name}.errors | wc -l;
     cat /tmp/${name}.errors; rm -f /tmp/${name}.errors`;
   return inPod(["bash", "-c", loop], `${READING}\0`, 120_000).then(({ stdout }) => {
