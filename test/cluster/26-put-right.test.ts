@@ -159,9 +159,17 @@ describe("the Secrets and the program stay the truth", function () {
         30_000,
       );
     }
+    // And without a deployment.
+    await as("transcript_user", "alter database transcripts_db set default_transaction_read_only = on");
+    assert.equal(await as("scribe", "show default_transaction_read_only"), "on", "the control");
+    await until(
+      "it is off",
+      async () => (await as("scribe", "show default_transaction_read_only")) === "off",
+      30_000,
+    );
     assert.match(
       await reconcileLog(),
-      /attached to database transcripts_db by hand are taken off: local_preload_libraries/,
+      /attached to database transcripts_db by hand are taken off: default_transaction_read_only/,
     );
     // What only tunes a search may stay.
     await as("transcript_user", "alter database transcripts_db set hnsw.ef_search = 41");
