@@ -172,13 +172,16 @@ describe("the Secrets and the program stay the truth", function () {
       /attached to database transcripts_db by hand are taken off: default_transaction_read_only/,
     );
     // What only tunes a search may stay.
-    await as("transcript_user", "alter database transcripts_db set hnsw.ef_search = 41");
+    await as(
+      "transcript_user",
+      "select '[1]'::vector; alter database transcripts_db set hnsw.ef_search = 41",
+    );
     await new Promise((resolve) => setTimeout(resolve, 8000));
     assert.match(
       await sql("select setconfig from pg_db_role_setting where setrole = 0", "postgres"),
       /hnsw.ef_search=41/,
     );
-    await as("transcript_user", "alter database transcripts_db reset hnsw.ef_search");
+    await as("transcript_user", "select '[1]'::vector; alter database transcripts_db reset hnsw.ef_search");
   });
 
   it("a login that is removed while it holds its own role goes, and holds up neither the others nor the pod", async () => {

@@ -12,6 +12,7 @@ import {
   AS_SUPERUSER,
   CLUSTER,
   configured,
+  execute,
   inPod,
   kubectl,
   needsEngine,
@@ -19,6 +20,7 @@ import {
   type Ran,
   secretValue,
   sql,
+  theCluster,
   until,
   up,
 } from "./support.ts";
@@ -340,7 +342,7 @@ describe("no login takes the database away from the others", function () {
     assert.ok((await wait()) > 6, "the control: nobody waits");
     await Promise.all([holder, unbounded]);
 
-    holder = reading(20);
+    holder = reading(200);
     await session("reader", "in the way");
     const file = projectFile("sql/migrations/29990101000002_locked.sql");
     try {
@@ -351,16 +353,22 @@ describe("no login takes the database away from the others", function () {
       let done = false;
       const deployment = deploy({}).finally(() => (done = true));
       const waits: number[] = [];
-      while (!done) waits.push(await wait());
+      const said =
+        /a lock stands in the way, and the migration was rolled back; trying again for \d+ s: .*reader/;
+      let gone = false;
+      while (!done) {
+        waits.push(await wait());
+        if (gone || !said.test(await migrationLog())) continue;
+        gone = true;
+        await superuser("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'reader'");
+      }
       const ran = await deployment;
       assert.equal(ran.status, 0, ran.output);
       const longest = Math.max(...waits);
       console.log(`      the longest wait behind a migration that waits: ${longest.toFixed(1)} s`);
-      assert.ok(longest < 6.5, `${longest} s`);
-      assert.match(
-        await kubectl("logs", ...NAMESPACE, "job/postgres-init", "-c", "migrate"),
-        /a lock stands in the way, and the migration was rolled back; trying again for \d+ s: .*reader/,
-      );
+      // 5 s of waiting, and what it takes to get into the pod on a busy machine.
+      assert.ok(longest < 10, `${longest} s`);
+      assert.ok(gone, "it was not said who is in the way");
     } finally {
       rmSync(file, { force: true });
       await holder;
@@ -371,6 +379,12 @@ describe("no login takes the database away from the others", function () {
     assert.equal((await deploy({})).status, 0);
   });
 });
+
+/** What the migrations have said; nothing while there is no Job. */
+async function migrationLog(): Promise<string> {
+  const log = ["logs", ...NAMESPACE, "job/postgres-init", "-c", "migrate"];
+  return (await execute("kubectl", ["--kubeconfig", theCluster().kubeconfig, ...log])).stdout;
+}
 
 /** What the system says of a process; nothing of one that has ended. */
 function readStatus(pid: number): string {
