@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
 import type { Settings } from "./config.ts";
 import { doubtAboutImage, effectsOfConfig, effectsOfServer } from "./components/change-effects.ts";
-import { commandsForNode, type NodeConnection } from "./components/node-storage.ts";
+import { commandsForNode, type NodeConnection, PREPARATION_FILE } from "./components/node-storage.ts";
 import type { ClusterContext } from "./components/kubectl.ts";
 import { promptKubelet } from "./components/kubelet-prompt.ts";
 import { deleteLeftJob } from "./components/left-job.ts";
@@ -97,8 +97,12 @@ export async function checkCluster(
   if (node.connection === "none" && !state.volume) {
     await pulumi.log.info(
       [
-        `No connection to node ${node.hostname} is configured (node.connection). Before a first deployment type on it:`,
-        ...commandsForNode({ path: storage.path, identity }).map((line) => `  ${line}`),
+        `No connection to node ${node.hostname} is configured (node.connection). Before a first deployment, prepare ` +
+          `${storage.path} on it:`,
+        `  npm run render -- --stack ${settings.stack}`,
+        ...commandsForNode(node.hostname, `rendered/${settings.stack}/${PREPARATION_FILE}`).map(
+          (line) => `  ${line}`,
+        ),
       ].join("\n"),
     );
   }
