@@ -140,7 +140,7 @@ describe(`masking, with random secrets of seed ${SEED}`, function () {
   for (const [name, write] of Object.entries(writers)) {
     it(`finds a secret in ${name}`, () => {
       const random = new Random(name, SEED);
-      for (let round = 0; round < 150; round++) {
+      for (let round = 0; round < 60; round++) {
         const secret = randomSecret(random);
         const mask = new Masker([secret]);
         const written = write(secret);
