@@ -49,6 +49,9 @@ export function preparationScript(facts: DirectoryFacts): string {
 /** The name under which `render` writes the script next to the objects. */
 export const PREPARATION_FILE = "prepare-storage.sh";
 
+/** A word of a command, quoted where it has to be. */
+const word = (text: string) => (/^[\w./@%+-]+$/.test(text) ? text : shellQuoted(text));
+
 /**
  * What to type where no connection to the node is configured. It is the script that a connection would run, with the
  * same checks: commands of their own would overwrite another deployment's marker, or take a directory of the system.
@@ -56,8 +59,27 @@ export const PREPARATION_FILE = "prepare-storage.sh";
  * @param file the script as `render` wrote it, on the machine where the commands are typed
  */
 export function commandsForNode(hostname: string, file: string): string[] {
-  const quoted = /^[\w./@%+-]+$/.test(file) ? file : shellQuoted(file);
-  return [`scp ${quoted} ${hostname}:${PREPARATION_FILE}`, `ssh -t ${hostname} sudo sh ${PREPARATION_FILE}`];
+  return [
+    `scp ${word(file)} ${hostname}:${PREPARATION_FILE}`,
+    `ssh -t ${hostname} sudo sh ${PREPARATION_FILE}`,
+  ];
+}
+
+/**
+ * The same where nothing was rendered yet.
+ *
+ * @param configFile the stack's file, where it is not the one of the checkout
+ */
+export function commandsFromCheckout(
+  stack: string,
+  hostname: string,
+  configFile: string | undefined,
+): string[] {
+  const other = configFile === undefined ? "" : ` --config-file ${word(configFile)}`;
+  return [
+    `npm run render -- --stack ${stack}${other}`,
+    ...commandsForNode(hostname, `rendered/${stack}/${PREPARATION_FILE}`),
+  ];
 }
 
 /** Arguments of {@link NodeStorage}. */

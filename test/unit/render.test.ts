@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { preparationScript } from "../../components/node-storage.ts";
+import { commandsFromCheckout, preparationScript } from "../../components/node-storage.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { renderStack, type Rendering, writeRendering } from "../../tools/rendering.ts";
 
@@ -127,6 +127,13 @@ describe("render", () => {
     const written = readFileSync(join(out, "prepare-storage.sh"), "utf8");
     assert.ok(written.endsWith(script));
     assert.match(written.slice(0, -script.length), /^(#.*\n)+$/);
+  });
+
+  it("is what a deployment without a connection has people type, with the stack's file where it is another", () => {
+    const [first, ...rest] = commandsFromCheckout("dev", "gen8", "/home/an na/Pulumi.dev.yaml");
+    assert.equal(first, "npm run render -- --stack dev --config-file '/home/an na/Pulumi.dev.yaml'");
+    assert.equal(rest[0], "scp rendered/dev/prepare-storage.sh gen8:prepare-storage.sh");
+    assert.equal(commandsFromCheckout("prod", "gen8", undefined)[0], "npm run render -- --stack prod");
   });
 
   describe("into a directory that others can write to", () => {
