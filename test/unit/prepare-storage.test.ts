@@ -366,7 +366,7 @@ const accepted: (Situation & { says: RegExp; after: string; shows: RegExp })[] =
 
 for (const flavour of Object.keys(flavours) as Flavour[]) {
   describe(`the preparation of a directory, with ${flavour}`, function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     let node: NodeRoot;
     before(function () {
       const obstacle = obstacleTo(flavour);
