@@ -90,7 +90,12 @@ export const table = {
     ),
   },
   storage: {
-    path: required(absolutePath({ description: "Directory on the node that holds the data" })),
+    path: required(
+      absolutePath({
+        description:
+          "Directory on the node that holds the data: the database's alone, not the system's, reached by no link",
+      }),
+    ),
     mount: absolutePath({
       description: "Mount point that must be mounted for `path` to be the real one. Above `path`",
     }),

@@ -2,8 +2,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
 import type { Settings } from "./config.ts";
+import { CONFIG_FILE_VARIABLE } from "./config/file-variable.ts";
 import { doubtAboutImage, effectsOfConfig, effectsOfServer } from "./components/change-effects.ts";
-import { commandsForNode, type NodeConnection } from "./components/node-storage.ts";
+import { commandsFromCheckout, type NodeConnection } from "./components/node-storage.ts";
 import type { ClusterContext } from "./components/kubectl.ts";
 import { promptKubelet } from "./components/kubelet-prompt.ts";
 import { deleteLeftJob } from "./components/left-job.ts";
@@ -97,8 +98,11 @@ export async function checkCluster(
   if (node.connection === "none" && !state.volume) {
     await pulumi.log.info(
       [
-        `No connection to node ${node.hostname} is configured (node.connection). Before a first deployment type on it:`,
-        ...commandsForNode({ path: storage.path, identity }).map((line) => `  ${line}`),
+        `No connection to node ${node.hostname} is configured (node.connection). Before a first deployment, prepare ` +
+          `${storage.path} on it:`,
+        ...commandsFromCheckout(settings.stack, node.hostname, process.env[CONFIG_FILE_VARIABLE]).map(
+          (line) => `  ${line}`,
+        ),
       ].join("\n"),
     );
   }

@@ -46,12 +46,39 @@ export function preparationScript(facts: DirectoryFacts): string {
   ].join("\n");
 }
 
-/** What to type on the node when no connection to it is configured: for a first deployment, into a new directory. */
-export function commandsForNode({ path, identity }: Pick<DirectoryFacts, "path" | "identity">): string[] {
+/** The name under which `render` writes the script next to the objects. */
+export const PREPARATION_FILE = "prepare-storage.sh";
+
+/** A word of a command, quoted where it has to be. */
+const word = (text: string) => (/^[\w./@%+-]+$/.test(text) ? text : shellQuoted(text));
+
+/**
+ * What to type where no connection to the node is configured. It is the script that a connection would run, with the
+ * same checks: commands of their own would overwrite another deployment's marker, or take a directory of the system.
+ *
+ * @param file the script as `render` wrote it, on the machine where the commands are typed
+ */
+export function commandsForNode(hostname: string, file: string): string[] {
   return [
-    `install -d -o 999 -g 999 -m 0700 ${path}`,
-    `echo ${shellQuoted(identity)} | install -o 999 -g 999 -m 0600 /dev/stdin ${path}/volume.identity`,
-    `install -o 999 -g 999 -m 0600 /dev/null ${path}/initialize.once`,
+    `scp ${word(file)} ${hostname}:${PREPARATION_FILE}`,
+    `ssh -t ${hostname} sudo sh ${PREPARATION_FILE}`,
+  ];
+}
+
+/**
+ * The same where nothing was rendered yet.
+ *
+ * @param configFile the stack's file, where it is not the one of the checkout
+ */
+export function commandsFromCheckout(
+  stack: string,
+  hostname: string,
+  configFile: string | undefined,
+): string[] {
+  const other = configFile === undefined ? "" : ` --config-file ${word(configFile)}`;
+  return [
+    `npm run render -- --stack ${stack}${other}`,
+    ...commandsForNode(hostname, `rendered/${stack}/${PREPARATION_FILE}`),
   ];
 }
 

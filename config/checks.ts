@@ -11,6 +11,7 @@ import { tune, USUAL } from "../components/tuning.ts";
 import { DATABASE_NAME } from "./fields.ts";
 import { nearest } from "./nearest.ts";
 import { commandToSet, type Problem } from "./reader.ts";
+import { objectionToDirectory } from "./system-directories.ts";
 
 /** What {@link checkSettings} found. */
 export interface Findings {
@@ -144,8 +145,17 @@ function clusterProblems({ stack, cluster }: Settings): Problem[] {
   ];
 }
 
-function nodeProblems({ node, storage }: Settings): Problem[] {
+function nodeProblems({ stack, node, storage }: Settings): Problem[] {
   const problems: Problem[] = [];
+  const unfit = objectionToDirectory(storage.path, stack === "dev");
+  if (unfit !== undefined) {
+    problems.push({
+      key: "storage.path",
+      message:
+        `is "${storage.path}", ${unfit}. Allowed: a directory for the database alone, such as /mnt/raid10/pgdata. ` +
+        `Set it: ${commandToSet("storage.path", false)}`,
+    });
+  }
   if (node.connection === "ssh") {
     for (const name of ["sshHost", "sshHostKey"] as const) {
       if (node[name] !== undefined) continue;

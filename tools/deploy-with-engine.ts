@@ -1,6 +1,7 @@
 /** The stack `dev`, deployed and destroyed by Pulumi's engine on a backend of files in the user's state folder. */
 import { delimiter } from "node:path";
 import { type ExportedState, unfinished, withPendingCreated } from "./ci/recovery.ts";
+import { CONFIG_FILE_VARIABLE } from "../config/file-variable.ts";
 import { projectFile } from "./cli.ts";
 import type { DevState } from "./dev-state.ts";
 import type { Engine } from "./engine.ts";
@@ -18,6 +19,7 @@ function environment(state: DevState): NodeJS.ProcessEnv {
     PULUMI_BACKEND_URL: `file://${state.backend}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: state.passphraseFile,
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    [CONFIG_FILE_VARIABLE]: state.configFile,
     NODE_COMPILE_CACHE: `${state.directory}/compile-cache`,
   };
 }

@@ -139,6 +139,7 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
       path: volume.spec.hostPath.path,
       capacity: volume.spec.capacity.storage,
       identity: volume.metadata.annotations["transcript-pipeline/identity"],
+      mount: rendering.mount,
     });
     process.stdout.write(await run("/bin/sh", ["-c", script]));
   } else if (!here) {

@@ -3,7 +3,15 @@
  * with, the configuration it was deployed with, and, on a cluster of this machine, the data directory.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
@@ -42,7 +50,8 @@ export class DevState {
   }
   /** The database's directory, where the cluster's node is this machine. */
   get dataDirectory(): string {
-    return join(this.directory, "pgdata");
+    // A home folder may be reached by a link (/home is one on some systems); the node's directory must not be.
+    return join(existsSync(this.directory) ? realpathSync(this.directory) : this.directory, "pgdata");
   }
   private get deploymentFile(): string {
     return join(this.directory, "deployment.json");

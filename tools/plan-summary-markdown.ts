@@ -1,4 +1,5 @@
 /** A plan's summary as Markdown, for a comment or an issue. */
+import { codeBlock, codeSpan, cut, sentence } from "./markdown-text.ts";
 import type { PlanSummary, Severity } from "./plan-summary.ts";
 
 /** What became of the preview of one stack. */
@@ -18,8 +19,14 @@ const MARKS: Readonly<Record<Severity, string>> = {
   none: "⚪",
 };
 
-/** GitHub takes 65536 characters; the rest is for what surrounds the diffs. */
+/** GitHub takes 65536 characters; the rest is for what surrounds the plans. */
 export const LIMIT = 60_000;
+
+/** For saying that there are more environments than fit. */
+const REST = 100;
+
+/** Of one message. A cluster's answer can be as long as an object. */
+const ITEM_LIMIT = 1000;
 
 /** The engine's diff without what a reader does not need: the lines of addresses, and of what stays the same. */
 export function readableDiff(output: string): string {
@@ -32,69 +39,120 @@ export function readableDiff(output: string): string {
     .trim();
 }
 
-/** A block that its own text cannot end. */
-function fenced(text: string): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
-  const fence = "`".repeat(longest + 1);
-  return `${fence}diff\n${text}\n${fence}`;
+/** The lines of a summary, of which the last ones can be left out. */
+interface Lines {
+  title?: string;
+  items: string[];
 }
 
-/** Somebody else's text in a list: one line, mentions nobody, and is no HTML. */
-function plain(text: string): string {
-  return text.replaceAll(/\s+/g, " ").replaceAll("<", "&lt;").replaceAll("@", "@\u200b").slice(0, 2000);
-}
-
-function section(title: string, items: readonly string[]): string[] {
-  return items.length === 0 ? [] : [`**${title}**`, ...items.map((item) => `- ${plain(item)}`), ""];
-}
-
-/** What matters, in plain words. */
-export function summaryMarkdown(summary: PlanSummary): string {
+function linesOf(summary: PlanSummary): Lines[] {
+  const theirs = (texts: readonly string[]) => texts.map((text) => `- ${codeSpan(cut(text, ITEM_LIMIT))}`);
+  const ours = (texts: readonly string[]) => texts.map((text) => `- ${sentence(cut(text, ITEM_LIMIT))}`);
   return [
-    ...section("The preview failed", summary.errors),
-    ...section("Refused by policy", summary.refusals),
-    ...summary.statements.map(({ severity, text }) => `- ${MARKS[severity]} ${plain(text)}`),
-    "",
-    ...section("Changed in the cluster, not by this change", summary.drift),
-    ...section("Policies advise", summary.advice),
-    ...section("Warnings", summary.warnings),
-  ]
-    .join("\n")
-    .trim();
+    { title: "The preview failed", items: theirs(summary.errors) },
+    { title: "Refused by policy", items: theirs(summary.refusals) },
+    {
+      items: summary.statements.map(
+        ({ severity, text }) => `- ${MARKS[severity]} ${sentence(cut(text, ITEM_LIMIT))}`,
+      ),
+    },
+    { title: "Changed in the cluster, not by this change", items: ours(summary.drift) },
+    { title: "Policies advise", items: theirs(summary.advice) },
+    { title: "Warnings", items: theirs(summary.warnings) },
+  ].filter(({ items }) => items.length > 0);
+}
+
+const more = (count: number, artifact: string) => `- … and ${count} more, in ${artifact}`;
+
+/**
+ * What matters, in plain words.
+ *
+ * @param room how many characters it may have; what does not fit is counted. @default as many as there are
+ * @param artifact where all of it is
+ */
+export function summaryMarkdown(
+  summary: PlanSummary,
+  room: number = Infinity,
+  artifact = "the run's artifact",
+): string {
+  const blocks: string[] = [];
+  // Each part may need its last line.
+  const reserve = 80 + artifact.length;
+  let left = room;
+  for (const { title, items } of linesOf(summary)) {
+    const lines = title === undefined ? [] : [`**${title}**`];
+    left -= (lines[0]?.length ?? 0) + 3 + reserve;
+    let shown = 0;
+    for (const item of items) {
+      if (left < item.length + 1) break;
+      left -= item.length + 1;
+      lines.push(item);
+      shown++;
+    }
+    if (shown < items.length) lines.push(more(items.length - shown, artifact));
+    blocks.push(lines.join("\n"));
+    left += shown < items.length ? 0 : reserve;
+  }
+  return blocks.join("\n\n");
 }
 
 /** One stack's part: its summary first, the diff folded below it. */
 function planMarkdown({ stack, summary, diff }: StackPlan, room: number): string {
-  const cut =
-    diff.length > room
-      ? `${diff.slice(0, Math.max(0, room))}\n… cut here; the run's artifact has all of it`
-      : diff;
+  const artifact = `artifact \`plan-${stack}\` of this run`;
   const failed = summary.errors.length > 0 || summary.refusals.length > 0;
-  const details =
-    diff === ""
-      ? ""
-      : `\n\n<details><summary>What the engine would do${failed ? ", as far as it got" : ""}</summary>\n\n${fenced(cut)}\n\n</details>`;
-  return `### ${failed ? "❌" : MARKS[summary.severity]} ${stack}\n\n${summaryMarkdown(summary)}${details}`;
+  const heading = `### ${failed ? "❌" : MARKS[summary.severity]} ${stack}`;
+  const said = summaryMarkdown(summary, room - heading.length - 2, artifact);
+  const begun = `${heading}\n\n${said}`;
+  const note = `\n\nThe diff is cut here; all of it is in ${artifact}.`;
+  const around = [
+    "\n\n<details><summary>What the engine would do",
+    "</summary>\n\n",
+    "\n\n</details>",
+  ] as const;
+  const head = around[0] + (failed ? ", as far as it got" : "") + around[1];
+  const left = room - begun.length - head.length - around[2].length - note.length;
+  if (diff === "") return begun;
+  let shown = cut(diff, Math.max(0, left));
+  let block = codeBlock(shown, "diff");
+  // Written out, what cannot be seen is longer.
+  while (block.length > left && shown.length > 200) {
+    shown = cut(diff, Math.floor(shown.length / 2));
+    block = codeBlock(shown, "diff");
+  }
+  if (block.length > left) return `${begun}\n\nThe diff is in ${artifact}.`;
+  return `${begun}${head}${block}${shown === diff ? "" : note}${around[2]}`;
 }
 
 /**
- * The plans of several stacks.
+ * The plans of several stacks, in at most {@link LIMIT} characters.
  *
  * @param expected every stack that was to be previewed; one without a plan is named
  */
 export function plansMarkdown(plans: readonly StackPlan[], expected: readonly string[]): string {
-  const bySize = [...plans].sort((a, b) => a.diff.length - b.diff.length);
-  const parts = new Map<string, string>();
-  let room = LIMIT - bySize.reduce((sum, { summary }) => sum + summaryMarkdown(summary).length + 400, 0);
+  const sizeOf = ({ summary, diff }: StackPlan) => summaryMarkdown(summary).length + diff.length;
+  const bySize = plans
+    .filter(({ stack }) => expected.includes(stack))
+    .map((plan) => ({ plan, size: sizeOf(plan) }))
+    .sort((a, b) => a.size - b.size);
+  const parts = new Map(
+    expected.map((stack) => [stack, `### ❌ ${stack}\n\nThere is no preview: its job did not get that far.`]),
+  );
+  const without = expected.filter((stack) => !bySize.some(({ plan }) => plan.stack === stack));
+  let room = LIMIT - REST - without.reduce((sum, stack) => sum + (parts.get(stack)?.length ?? 0) + 2, 0);
   // The shortest first: what they leave goes to the longer ones.
-  bySize.forEach((plan, index) => {
-    const share = Math.floor(room / (bySize.length - index));
-    parts.set(plan.stack, planMarkdown(plan, share));
-    room -= Math.min(share, plan.diff.length);
+  bySize.forEach(({ plan }, index) => {
+    const part = planMarkdown(plan, Math.floor(room / (bySize.length - index)) - 2);
+    parts.set(plan.stack, part);
+    room -= part.length + 2;
   });
-  return expected
-    .map(
-      (stack) => parts.get(stack) ?? `### ❌ ${stack}\n\nThere is no preview: its job did not get that far.`,
-    )
-    .join("\n\n");
+  const texts = [...parts.values()];
+  const rest = (count: number) => `\n\n… and ${count} more environments, in the artifacts of this run`;
+  let text = "";
+  for (const [index, part] of texts.entries()) {
+    const next = text === "" ? part : `${text}\n\n${part}`;
+    // With hundreds of environments not even their names fit.
+    if (next.length > LIMIT - REST) return text + rest(texts.length - index);
+    text = next;
+  }
+  return text;
 }

@@ -103,10 +103,10 @@ function logicalNameOf(urn: string): string {
 }
 
 function nameOf({ urn, type }: Pick<EventStep, "urn" | "type">): string {
-  const kind = type.startsWith("pulumi:providers:")
-    ? `provider ${type.split(":").at(-1)}`
-    : (type.split(":").at(-1) ?? type);
-  return `${kind} ${quoted(logicalNameOf(urn))}`;
+  const last = type.split(":").at(-1) ?? type;
+  // A program can register any text as a type.
+  const kind = /^[A-Za-z][\w-]{0,60}$/.test(last) ? last : quoted(last);
+  return `${type.startsWith("pulumi:providers:") ? "provider " : ""}${kind} ${quoted(logicalNameOf(urn))}`;
 }
 
 /** The keys of a property path: `data["a.b"].c[0]` is data, a.b, c, 0. */

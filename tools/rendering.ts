@@ -1,6 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { commandsForNode } from "../components/node-storage.ts";
+import { commandsForNode, PREPARATION_FILE, preparationScript } from "../components/node-storage.ts";
 import { evaluate } from "./evaluate.ts";
 import {
   kustomizationText,
@@ -9,12 +8,15 @@ import {
   manifestText,
   type RenderedFile,
 } from "./manifests.ts";
+import { ownText, realDirectory, replaceFiles } from "./rendered-directory.ts";
 import { readStackFile } from "./stack-file.ts";
 
 /** A stack's objects. */
 export interface Rendering {
   stack: string;
   files: RenderedFile[];
+  /** Mount point that must be mounted on the node for the data's directory to be the real one. */
+  mount?: string | undefined;
   /** Secure configuration values that could not be decrypted. */
   undecrypted: string[];
 }
@@ -22,32 +24,50 @@ export interface Rendering {
 /** Evaluates the program for a stack. */
 export async function renderStack(stack: string, configFile: string): Promise<Rendering> {
   const stackFile = readStackFile(configFile);
-  return {
-    stack,
-    files: manifestsOf(await evaluate(stack, stackFile.config)),
-    undecrypted: stackFile.undecrypted,
-  };
+  // The evaluation reads and checks all of it; the mount point alone is in none of the objects.
+  const files = manifestsOf(await evaluate(stack, stackFile.config));
+  const storage = JSON.parse(stackFile.config["transcript-pipeline:storage"] ?? "{}") as { mount?: string };
+  return { stack, files, mount: storage.mount, undecrypted: stackFile.undecrypted };
 }
 
 const KUSTOMIZATION = "kustomization.yaml";
 /** First line of a kustomization.yaml that was made here, by which a directory is known to be ours to replace. */
 const MARK = "# Rendered by `npm run render`; the next rendering replaces this directory's files.\n";
 
-/** The directory on the node and whose data it is, as the rendered objects have it. */
-function directoryOf(files: readonly RenderedFile[]): { path: string; identity: string } | undefined {
-  const volume = files.find(({ manifest }) => manifest.kind === "PersistentVolume")?.manifest as
-    | (Manifest & { metadata: { annotations: Record<string, string> }; spec: { hostPath: { path: string } } })
-    | undefined;
-  return (
-    volume && {
-      path: volume.spec.hostPath.path,
-      identity: volume.metadata.annotations["transcript-pipeline/identity"] ?? "",
-    }
-  );
+/** First lines of the script for the node. */
+const SCRIPT_MARK = `#!/bin/sh
+# Rendered by \`npm run render\` for the node that holds the data. On it: sudo sh ${PREPARATION_FILE}
+`;
+
+type VolumeManifest = Manifest & {
+  metadata: { annotations: Record<string, string> };
+  spec: { capacity: { storage: string }; hostPath: { path: string } };
+};
+
+type PodTemplate = { spec: { nodeSelector?: Record<string, string> } };
+
+/** The script that prepares the directory on the node, and the node, as the rendered objects have them. */
+function preparationOf({ files, mount }: Rendering): { hostname: string; script: string } | undefined {
+  const ofKind = (kind: string) => files.find(({ manifest }) => manifest.kind === kind)?.manifest;
+  const volume = ofKind("PersistentVolume") as VolumeManifest | undefined;
+  const server = ofKind("StatefulSet") as (Manifest & { spec: { template: PodTemplate } }) | undefined;
+  if (!volume) return undefined;
+  const script = preparationScript({
+    path: volume.spec.hostPath.path,
+    capacity: volume.spec.capacity.storage,
+    identity: volume.metadata.annotations["transcript-pipeline/identity"] ?? "",
+    mount,
+  });
+  const hostname = server?.spec.template.spec.nodeSelector?.["kubernetes.io/hostname"] ?? "<node>";
+  return { hostname, script: SCRIPT_MARK + script };
 }
 
+/** Whether an earlier rendering may have written a file of this name. */
+const isRendered = (name: string) => /^\d\d-[a-z0-9-]+\.yaml$/.test(name);
+
 /**
- * Writes a rendering. An earlier rendering in the directory is replaced; anything else there is left alone.
+ * Writes a rendering. An earlier rendering in the directory is replaced; anything else there is left alone. Nothing is
+ * written through a link.
  *
  * @param secrets whether Secrets are written too, in plain text
  * @returns the files, and what a person should know
@@ -57,29 +77,36 @@ export function writeRendering(
   directory: string,
   { secrets }: { secrets: boolean },
 ): { files: RenderedFile[]; notes: string[] } {
-  const kustomization = join(directory, KUSTOMIZATION);
-  if (existsSync(kustomization) && !readFileSync(kustomization, "utf8").startsWith(MARK)) {
-    throw new Error(
-      `${kustomization} was not made by render and is not replaced: choose another directory with --out`,
-    );
+  const real = realDirectory(directory);
+  for (const [name, mark] of [
+    [KUSTOMIZATION, MARK],
+    [PREPARATION_FILE, SCRIPT_MARK],
+  ] as const) {
+    if (ownText(join(real, name))?.startsWith(mark) === false) {
+      throw new Error(
+        `${join(directory, name)} was not made by render and is not replaced: choose another directory with --out`,
+      );
+    }
   }
   const isSecret = ({ manifest }: RenderedFile) => manifest.kind === "Secret";
   const files = rendering.files.filter((file) => secrets || !isSecret(file));
   const leftOut = rendering.files.filter((file) => !files.includes(file));
+  const node = preparationOf(rendering);
 
-  mkdirSync(directory, { recursive: true });
-  // kustomization.yaml last: until it is there the directory is no half-written deployment, but none.
-  rmSync(kustomization, { force: true });
-  for (const name of readdirSync(directory)) {
-    if (/^\d\d-[a-z0-9-]+\.yaml$/.test(name)) rmSync(join(directory, name));
-  }
-  for (const file of files) {
-    writeFileSync(join(directory, file.file), manifestText(file.manifest), {
-      mode: isSecret(file) ? 0o600 : 0o644,
-    });
-  }
-  writeFileSync(`${kustomization}.new`, MARK + kustomizationText(files));
-  renameSync(`${kustomization}.new`, kustomization);
+  replaceFiles(
+    real,
+    [
+      ...files.map((file) => ({
+        name: file.file,
+        text: manifestText(file.manifest),
+        mode: isSecret(file) ? 0o600 : 0o644,
+      })),
+      ...(node ? [{ name: PREPARATION_FILE, text: node.script, mode: 0o644 }] : []),
+      // kustomization.yaml last: until it is there the directory is no half-written deployment, but none.
+      { name: KUSTOMIZATION, text: MARK + kustomizationText(files), mode: 0o644 },
+    ],
+    isRendered,
+  );
 
   const notes = rendering.undecrypted.map(
     (key) =>
@@ -91,11 +118,10 @@ export function writeRendering(
       `left out: Secret ${names}; an applied placeholder would overwrite a live password. With them, in plain text: --secrets`,
     );
   }
-  const node = directoryOf(rendering.files);
   if (node) {
     notes.push(
-      "before a first deployment, type on the node:",
-      ...commandsForNode(node).map((line) => `  ${line}`),
+      "before a first deployment, prepare the directory on the node:",
+      ...commandsForNode(node.hostname, join(directory, PREPARATION_FILE)).map((line) => `  ${line}`),
     );
   }
   return { files, notes };

@@ -9,6 +9,8 @@ export interface StackFile {
   config: Record<string, string>;
   /** Keys of secure values that could not be decrypted, and are left out. */
   undecrypted: string[];
+  /** The secure values that were decrypted, in plain text. */
+  secrets: string[];
 }
 
 type Decrypt = (ciphertext: string) => string;
@@ -74,12 +76,17 @@ export function readStackFile(path: string): StackFile {
     encryptionsalt?: string;
   };
   const undecrypted: string[] = [];
+  const secrets: string[] = [];
   let decrypt: Decrypt | undefined | "unasked" = "unasked";
 
   const plain = (key: string, value: unknown): unknown => {
     if (isSecure(value)) {
       if (decrypt === "unasked") decrypt = decryption(file.encryptionsalt);
-      if (decrypt) return decrypt(value.secure);
+      if (decrypt) {
+        const secret = decrypt(value.secure);
+        secrets.push(secret);
+        return secret;
+      }
       undecrypted.push(key);
       return undefined;
     }
@@ -100,5 +107,5 @@ export function readStackFile(path: string): StackFile {
     const read = plain(key, value);
     if (read !== undefined) config[key] = typeof read === "string" ? read : JSON.stringify(read);
   }
-  return { config, undecrypted };
+  return { config, undecrypted, secrets };
 }

@@ -1,53 +1,293 @@
 # Prepares the directory that a PostgreSQL server will own, and checks that it is the one that is meant.
-# Run by /bin/sh on the node. Set above this line:
+# Run by a POSIX shell on the node, as root or as a user who may `sudo -n`. Set above this line:
 #   path      the directory
 #   mount     mount point that must be mounted, or empty
 #   capacity  bytes that must be free, the data already there included
 #   identity  whose data this is
-# Two markers beside the data, never inside it (initdb takes only an empty directory):
+# The first argument, for people who run the file by hand:
+#   (none)        prepare a new directory, or check one that is this deployment's
+#   adopt         mark an existing database (<path>/pgdata) as this deployment's
+#   new-database  allow one more first start, where pgdata was moved away for good
+# Two markers next to the data, never inside it (initdb takes only an empty directory):
 #   volume.identity   whose data this is; the server compares it at every start
 #   initialize.once   permission for one first start, given here to a new directory only
 set -eu
 
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+if ! as_root true 2>/dev/null; then
+  echo "storage on $(uname -n): $(id -un) is not root and may not run 'sudo -n'. Allow it, or connect as root: pulumi config set --path node.sshUser root" >&2
+  exit 1
+fi
+# The user behind sudo can become root anyway, so a home directory of theirs may be above the data.
+invoker=$(id -u)
+if [ "$invoker" = 0 ]; then invoker=${SUDO_UID:-0}; fi
+
+# One root shell for everything: it walks to the directory, stays in it, and from then on says "." instead of a path.
+as_root /bin/sh -s -- "$path" "$mount" "$capacity" "$identity" "$invoker" "${1-}" <<'AS_ROOT'
+set -eu
+umask 077
+LC_ALL=C
+export LC_ALL
+unset CDPATH
+path=$1 mount=$2 capacity=$3 identity=$4 invoker=$5 task=$6
+again="run 'pulumi up' again"
+
 fail() {
-  echo "storage on $(hostname): $1" >&2
+  echo "storage on $(uname -n): $1" >&2
   exit 1
 }
 
-as_root=
-if [ "$(id -u)" != 0 ]; then
-  as_root="sudo -n"
-  $as_root true 2>/dev/null ||
-    fail "$(id -un) is not root and may not run 'sudo -n'. Allow it, or connect as root: pulumi config set --path node.sshUser root"
+elsewhere="Choose another directory: pulumi config set --path storage.path <path>"
+case $task in
+  '' | adopt | new-database) ;;
+  *) fail "'$task' is not a task of this script. Allowed: none, adopt or new-database" ;;
+esac
+# The same list as config/system-directories.ts.
+case $path in
+  /usr/local/bin | /usr/local/etc | /usr/local/games | /usr/local/include | /usr/local/lib | /usr/local/lib64 | \
+    /usr/local/libexec | /usr/local/man | /usr/local/sbin | /usr/local/share | /usr/local/src | \
+    /usr/local/bin/* | /usr/local/etc/* | /usr/local/games/* | /usr/local/include/* | /usr/local/lib/* | \
+    /usr/local/lib64/* | /usr/local/libexec/* | /usr/local/man/* | /usr/local/sbin/* | /usr/local/share/* | \
+    /usr/local/src/*) system=yes ;;
+  /usr/local/*) system= ;;
+  / | /home | /media | /mnt | /opt | /root | /srv | /tmp | /usr/local | /var | /var/backups | /var/cache | \
+    /var/crash | /var/db | /var/empty | /var/games | /var/lib | /var/local | /var/log | /var/mail | /var/opt | \
+    /var/spool | /var/tmp | /var/www) system=yes ;;
+  /bin | /boot | /dev | /etc | /lib | /lib32 | /lib64 | /libx32 | /lost+found | /proc | /run | /sbin | /sys | /usr | \
+    /var/lock | /var/run) system=yes ;;
+  /bin/* | /boot/* | /dev/* | /etc/* | /lib/* | /lib32/* | /lib64/* | /libx32/* | /lost+found/* | /proc/* | /run/* | \
+    /sbin/* | /sys/* | /usr/* | /var/lock/* | /var/run/*) system=yes ;;
+  *) system= ;;
+esac
+[ -z "$system" ] || fail "$path belongs to the operating system and is never given to the database. $elsewhere"
+case $path/ in
+  [!/]* | *//* | */./* | */../* | *[!A-Za-z0-9._@%+/-]*)
+    fail "the path of the data is not an absolute path of letters, digits and . _ @ % + -, without '..'. $elsewhere" ;;
+esac
+
+# Mount point of the file system that holds the current directory. An escape in the kernel's list (a space is \040)
+# never equals a path of the characters above.
+mount_of_here() {
+  exec 3<.
+  number=
+  while read -r key value; do
+    if [ "$key" = mnt_id: ]; then number=$value; fi
+  done </proc/self/fdinfo/3
+  exec 3<&-
+  point=
+  while read -r id _ _ _ at _; do
+    if [ "$id" = "$number" ]; then point=$at; fi
+  done </proc/self/mountinfo
+}
+
+not_mounted() {
+  fail "$mount is not mounted, so $path would be on another disk. Mount it ('mount $mount') and $again"
+}
+
+mount_reached=
+# The current directory, once it is entered: on the mount that is meant.
+check_mount() {
+  [ -n "$mount" ] || return 0
+  if [ "$here" = "$mount" ]; then
+    mount_of_here
+    [ "$point" = "$mount" ] || not_mounted
+    mount_reached=yes
+  elif [ -n "$mount_reached" ]; then
+    mount_of_here
+    [ "$point" = "$mount" ] ||
+      fail "$here is not on $mount: another file system is mounted at $point. Unmount it ('umount $point'), or: pulumi config set --path storage.mount $point"
+  fi
+}
+
+# The current directory, from which the next one is reached: nobody but root may exchange what is in it. In a sticky
+# directory such as /tmp everybody may add, and nobody may rename what is root's.
+check_parent() {
+  shown=${here:-/}
+  facts=$(ls -ldn .)
+  set -- $facts
+  case $3 in
+    0 | "$invoker") ;;
+    *) fail "$shown is above $path and belongs to uid $3, who could exchange the directory. Give it to root ('chown root $shown') and $again, or choose another: pulumi config set --path storage.path <path>" ;;
+  esac
+  case $1 in
+    ?????????[tT]*) return 0 ;;
+    ????????w*) writers="everybody" ;;
+    ?????w????+*) writers="an access control list" ;;
+    ?????w*)
+      # A group of one: its number is its user's.
+      case $4 in
+        0 | "$invoker") writers= ;;
+        *) writers="group $4" ;;
+      esac ;;
+    *) writers= ;;
+  esac
+  [ -z "$writers" ] ||
+    fail "$shown is above $path and can be written by $writers, who could exchange the directory. Take that away ('chmod go-w $shown') and $again, or choose another: pulumi config set --path storage.path <path>"
+}
+
+# Enters ./$1. What is entered is where the path says, even if somebody exchanges it meanwhile.
+enter() {
+  here=$here/$1
+  [ ! -L "./$1" ] ||
+    fail "$here is a symbolic link, and the data must not depend on where a link leads. Name the real directory ('readlink -f $path' on the node prints it): pulumi config set --path storage.path <path>"
+  [ -d "./$1" ] || fail "$here is not a directory. Move it away, or choose another: pulumi config set --path storage.path <path>"
+  cd -P "./$1" || fail "$here cannot be entered"
+  [ "$(pwd -P)" = "$here" ] || fail "$here leads to $(pwd -P). Name the real directory: pulumi config set --path storage.path <path>"
+  check_mount
+}
+
+cd /
+here=
+missing=
+rest=${path#/}/
+while [ -n "$rest" ]; do
+  check_parent
+  name=${rest%%/*}
+  if [ ! -L "./$name" ] && [ ! -e "./$name" ]; then
+    missing=$rest
+    break
+  fi
+  enter "$name"
+  rest=${rest#*/}
+done
+if [ -n "$mount" ] && [ -z "$mount_reached" ]; then not_mounted; fi
+
+kind_of() {
+  if [ -L "./$1" ]; then echo "a symbolic link"; elif [ -d "./$1" ]; then echo "a directory"; else echo "not a regular file"; fi
+}
+
+# ./$1, where it is there, is a regular file of at most $2 bytes.
+check_file() {
+  if [ ! -L "./$1" ] && [ ! -e "./$1" ]; then return 0; fi
+  if [ -L "./$1" ] || [ ! -f "./$1" ]; then
+    fail "$path/$1 is $(kind_of "$1"), which nothing of this deployment made. It was left alone, and not read. Look at it ('ls -l $path'), remove it, and $again"
+  fi
+  size=$(ls -ln "./$1" | { read -r _ _ _ _ size _ && echo "$size"; })
+  [ "$size" -le "$2" ] ||
+    fail "$path/$1 has $size bytes, so it is not a file of this deployment. It was left alone, and not read. Look at it ('ls -l $path'), remove it, and $again"
+}
+
+# Whose directory this is (found), and whether there is anything else in it (entries).
+look() {
+  found=
+  entries=
+  if [ -n "$missing" ]; then return 0; fi
+  check_file volume.identity 512
+  check_file volume.identity.new 512
+  check_file initialize.once 512
+  for entry in ..?* .[!.]* *; do
+    if [ ! -L "./$entry" ] && [ ! -e "./$entry" ]; then continue; fi
+    case $entry in
+      volume.identity | volume.identity.new | initialize.once) ;;
+      lost+found) if [ -L ./lost+found ] || [ ! -d ./lost+found ]; then entries=yes; fi ;;
+      *) entries=yes ;;
+    esac
+  done
+  [ -e ./volume.identity ] || return 0
+  found=$(head -c 512 <./volume.identity | tr '\000' '?')
+  lines=$(printf '%s\n' "$found" | grep -c '')
+  # Only what has a marker's form is ever shown: the file might be anything.
+  if [ "$lines" != 1 ] || ! printf '%s\n' "$found" |
+    grep -Eqx '[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+(, moved to /[A-Za-z0-9._@%+/-]*)?'; then
+    fail "$path/volume.identity does not hold the name of a deployment. It is not shown here. Look at it on the node, remove it if it is not a marker, and $again"
+  fi
+}
+
+by_hand="npm run render -- --stack ${identity#*/}; copy rendered/${identity#*/}/prepare-storage.sh to the node; there: sudo sh prepare-storage.sh"
+
+# What was found allows the task.
+judge() {
+  if [ -n "$found" ] && [ "$found" != "$identity" ]; then
+    fail "$path belongs to $found, and this deployment is $identity. $elsewhere"
+  fi
+  case $task in
+    adopt)
+      if [ -n "$missing" ] || [ -L ./pgdata ] || [ ! -d ./pgdata ] || [ -L ./pgdata/PG_VERSION ] || [ ! -f ./pgdata/PG_VERSION ]; then
+        fail "$path/pgdata is not the data directory of a PostgreSQL server, so there is nothing to adopt"
+      fi
+      facts=$(ls -ldn ./pgdata)
+      set -- $facts
+      [ "$3" = 999 ] || fail "$path/pgdata belongs to uid $3, and the server is uid 999. Give it to the server ('chown -R 999:999 $path/pgdata') and adopt it again" ;;
+    new-database)
+      [ -n "$found" ] || fail "$path has no marker of $identity. Prepare it first: the same command without 'new-database'"
+      if [ -L ./pgdata ] || [ -e ./pgdata ]; then
+        fail "$path/pgdata is there, and no new database is made next to it. Move it away first, if it is really not needed"
+      fi ;;
+    *)
+      if [ -z "$found" ] && [ -n "$entries" ]; then
+        fail "$path holds files but no marker says whose. If it is the data of $identity, with its data directory as $path/pgdata: $by_hand adopt"
+      fi ;;
+  esac
+}
+
+look
+judge
+if [ -z "$missing" ]; then
+  facts=$(ls -ldn .)
+  set -- $facts
+  case $3 in
+    0 | 999 | "$invoker") ;;
+    *) fail "$path belongs to uid $3, neither to root nor to the server. If it is meant for the database: 'chown root $path' on the node, and $again" ;;
+  esac
 fi
 
-if [ -n "$mount" ] && ! grep -q " $mount " /proc/self/mounts; then
-  fail "$mount is not mounted, so $path would be on another disk. Mount it ('mount $mount') and run 'pulumi up' again"
+free=$(df -Pk . | sed -n 's/.*[[:space:]]\(-\{0,1\}[0-9]\{1,\}\)[[:space:]]\{1,\}[0-9]\{1,\}%[[:space:]].*/\1/p')
+[ -n "$free" ] || fail "'df -Pk' does not say how much is free for $path"
+free=$((free * 1024))
+used=0
+if [ -z "$missing" ]; then
+  # Files of a running server come and go while they are counted.
+  used=$(du -skx . 2>/dev/null | { read -r used _ && echo "$used"; })
+  used=$((used * 1024))
 fi
-
-owned="-o 999 -g 999"
-entries=$($as_root ls -A "$path" 2>/dev/null | grep -vx -e 'lost+found' -e initialize.once || true)
-found=$($as_root cat "$path/volume.identity" 2>/dev/null || true)
-
-if [ -n "$found" ] && [ "$found" != "$identity" ]; then
-  fail "$path belongs to $found, and this deployment is $identity. Choose another: pulumi config set --path storage.path <path>"
-fi
-if [ -z "$found" ] && [ -n "$entries" ]; then
-  fail "$path holds files but no marker says whose. If it is the data of $identity, with its data directory as $path/pgdata: echo '$identity' | install $owned -m 0600 /dev/stdin $path/volume.identity"
-fi
-
-$as_root install -d $owned -m 0700 "$path"
-if [ -z "$found" ]; then
-  # The permission first: with the identity alone, an interruption here would leave a directory that no server may fill.
-  $as_root install $owned -m 0600 /dev/null "$path/initialize.once"
-  echo "$identity" | $as_root install $owned -m 0600 /dev/stdin "$path/volume.identity"
-fi
-
-free=$($as_root df -PB1 "$path" | awk 'NR == 2 { print $4 }')
-used=$($as_root du -sxB1 "$path" | cut -f 1)
 if [ "$((free + used))" -lt "$capacity" ]; then
   fail "$path has $free bytes free and $used in use, together less than the capacity of $capacity bytes. Free some, or: pulumi config set --path storage.capacity <size>"
 fi
-state="with what is there"
-[ -n "$found" ] || state="new, for one new database"
+
+while [ -n "$missing" ]; do
+  name=${missing%%/*}
+  missing=${missing#*/}
+  (umask 022 && mkdir "./$name") || fail "$here/$name cannot be made"
+  enter "$name"
+done
+
+# Takes the directory away from its owner while root writes in it: nothing can be planted between a look and a write.
+lock() {
+  chown 0:0 .
+  chmod 0700 .
+}
+
+write_file() {
+  rm -f "./$1"
+  set -C
+  printf '%s' "$2" >"./$1"
+  set +C
+  chmod 0600 "./$1"
+  chown -h 999:999 "./$1"
+}
+
+if [ -z "$found" ] || [ "$task" = new-database ]; then
+  lock
+  look
+  judge
+  # The permission first: with the identity alone, an interruption here would leave a directory that no server may fill.
+  if [ "$task" = adopt ]; then rm -f ./initialize.once; else write_file initialize.once ""; fi
+  if [ -z "$found" ]; then
+    write_file volume.identity.new "$identity
+"
+    mv -f ./volume.identity.new ./volume.identity
+  fi
+fi
+chmod 0700 .
+chmod ug-s .
+chown 999:999 .
+
+case $task in
+  adopt) state="with the database that is there" ;;
+  new-database) state="for one new database" ;;
+  *) if [ -n "$found" ]; then state="with what is there"; else state="new, for one new database"; fi ;;
+esac
 echo "$path is ready, $state: $identity, $free bytes free"
+AS_ROOT

@@ -32,7 +32,7 @@ done
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   [ ! -e "$PGDATA" ] || refuse "$PGDATA exists but holds no database. Nothing was written."
   [ -e "$VOLUME/initialize.once" ] ||
-    refuse "$PGDATA is missing and there is no permission to make a new one. If this is to be a new database: install -o 999 -g 999 -m 0600 /dev/null <storage.path>/initialize.once"
+    refuse "$PGDATA is missing and there is no permission to make a new one. If a new database is wanted: npm run render -- --stack ${IDENTITY#*/}, copy rendered/${IDENTITY#*/}/prepare-storage.sh to the node, and there: sudo sh prepare-storage.sh new-database"
   say "making a new database"
   # Nobody can log in before the Secrets' passwords are in it: see the pod's readiness probe.
   : >/run/reconcile/first-start

@@ -1,10 +1,11 @@
 /** A checkout as somebody has it who deploys production: a Pulumi.prod.yaml of their own, and the commands at hand. */
 import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { isMap, parseDocument } from "yaml";
 import { projectFile } from "../../tools/cli.ts";
-import { execute, type Ran, state, theCluster, theEngine } from "./support.ts";
+import { CLUSTER, execute, type Ran, state, theCluster, theEngine } from "./support.ts";
 import type { Runbook } from "./runbook.ts";
 
 /** The stack of the runbooks. */
@@ -53,11 +54,14 @@ export class Checkout {
   readonly backend = join(this.home, "backend");
   /** The person's own, with a context for each cluster they have had. */
   readonly kubeconfig = join(this.home, "kubeconfig");
+  /** For data that is to stay: `prod` is not given a directory below /tmp. */
+  private readonly raid = join(homedir(), `.local/state/transcript-pipeline-suite-${CLUSTER}`);
   /** A directory for data on the node, which is this machine. */
-  readonly dataDirectory = join(this.home, "raid/pgdata");
+  readonly dataDirectory = join(this.raid, "raid/pgdata");
 
   constructor() {
     rmSync(this.home, { recursive: true, force: true });
+    rmSync(this.raid, { recursive: true, force: true });
     mkdirSync(this.backend, { recursive: true });
     copyProject(this.directory);
     mkdirSync(join(this.home, "bin"));
@@ -148,5 +152,6 @@ export class Checkout {
   /** Removes everything of it. */
   remove(): void {
     if (existsSync(this.home)) rmSync(this.home, { recursive: true });
+    rmSync(this.raid, { recursive: true, force: true });
   }
 }

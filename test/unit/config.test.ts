@@ -72,6 +72,46 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
   ],
   ["a path that climbs", "storage.path", "/mnt/raid/../etc", /storage\.path: .*without '\.\.'/],
   ["a path that a shell would split", "storage.path", "/mnt/raid/pg data", /storage\.path: .*Allowed/],
+  ...[
+    ...[
+      "/etc",
+      "/etc/postgresql",
+      "/usr",
+      "/usr/lib/pgdata",
+      "/var",
+      "/var/lib",
+      "/var/run/pg",
+      "/home",
+      "/root",
+    ],
+    ...[
+      "/tmp",
+      "/proc/1",
+      "/sys/fs",
+      "/dev/shm/pg",
+      "/run",
+      "/boot",
+      "/mnt",
+      "/srv",
+      "/opt",
+      "/lib64",
+      "/bin",
+    ],
+  ].map((path): (typeof refused)[number] => [
+    `${path}, which is the system's`,
+    "storage.path",
+    path,
+    new RegExp(
+      `storage\\.path: is "${path}", a directory that belongs to the operating system\\. Allowed: .*Set it: `,
+    ),
+  ]),
+  ...["/tmp/pgdata", "/var/tmp/a/pgdata"].map((path): (typeof refused)[number] => [
+    `${path}, which does not stay`,
+    "storage.path",
+    path,
+    new RegExp(`storage\\.path: is "${path}", below a directory that the operating system empties`),
+  ]),
+  ["the root directory", "storage.path", "/", /storage\.path: is "\/"\. Allowed: an absolute path/],
   [
     "a mount point that is not above the path",
     "storage.mount",
@@ -209,6 +249,15 @@ describe("configuration", () => {
       assert.match(messageFor(changed(path, value)), says);
     });
   }
+
+  it("takes a directory below /tmp for dev alone, whose data may be lost, and never /tmp itself", () => {
+    const path = "/tmp/transcript-pipeline/pgdata";
+    const raw = changed("storage", { path });
+    assert.equal(readSettings("dev", raw).settings.storage.path, path);
+    assert.match(messageFor(raw), /below a directory that the operating system empties/);
+    for (const own of ["/tmp", "/var/tmp", "/dev/shm/pgdata"])
+      assert.match(messageFor(changed("storage", { path: own }), "dev"), /belongs to the operating system/);
+  });
 
   it("refuses production without a context, and takes dev without one", () => {
     const raw = changed("cluster.context", undefined);

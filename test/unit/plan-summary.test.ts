@@ -205,7 +205,7 @@ describe("the summary as Markdown", () => {
     const summary = summarize([
       { diagnosticEvent: { severity: "error", message: "</details> @somebody\n# heading" } },
     ]);
-    assert.equal(summaryMarkdown(summary).split("\n").at(-1), "- &lt;/details> @\u200bsomebody # heading");
+    assert.equal(summaryMarkdown(summary).split("\n").at(-1), "- `</details> @somebody # heading`");
     const fenced = plansMarkdown([plan("dev", "```\n</details>\n````")], ["dev"]);
     assert.match(fenced, /\n`````diff\n/);
   });

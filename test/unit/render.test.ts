@@ -1,8 +1,21 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { commandsFromCheckout, preparationScript } from "../../components/node-storage.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { renderStack, type Rendering, writeRendering } from "../../tools/rendering.ts";
 
@@ -81,7 +94,7 @@ describe("render", () => {
       resources: string[];
     };
     assert.deepEqual(
-      [...kustomization.resources, "kustomization.yaml"].sort(),
+      [...kustomization.resources, "kustomization.yaml", "prepare-storage.sh"].sort(),
       readdirSync(directory).sort(),
     );
   });
@@ -92,11 +105,116 @@ describe("render", () => {
     assert.deepEqual(readdirSync(directory), ["kustomization.yaml"]);
   });
 
-  it("prints what to type on the node", () => {
-    const { notes } = writeRendering(rendering, directory, { secrets: false });
-    assert.match(
-      notes.join("\n"),
-      /install -d -o 999 -g 999 -m 0700 \/mnt\/raid10\/transcript-pipeline\/pgdata/,
-    );
+  it("replaces no script of somebody else", () => {
+    writeFileSync(join(directory, "prepare-storage.sh"), "echo mine\n");
+    assert.throws(() => writeRendering(rendering, directory, { secrets: false }), /was not made by render/);
+    assert.deepEqual(readdirSync(directory), ["prepare-storage.sh"]);
+  });
+
+  it("prints what to type on the node: the script that a connection would run, with its checks", () => {
+    const out = join(directory, "out put");
+    const { notes } = writeRendering(rendering, out, { secrets: false });
+    const typed = notes.join("\n");
+    assert.ok(typed.includes(`scp '${out}/prepare-storage.sh' gen8:prepare-storage.sh`), typed);
+    assert.match(typed, /ssh -t gen8 sudo sh prepare-storage\.sh$/);
+    assert.doesNotMatch(typed, /install -|volume\.identity|initialize\.once/);
+    const script = preparationScript({
+      path: "/mnt/raid10/transcript-pipeline/pgdata",
+      mount: "/mnt/raid10",
+      capacity: "100Gi",
+      identity: "transcript-pipeline/prod",
+    });
+    const written = readFileSync(join(out, "prepare-storage.sh"), "utf8");
+    assert.ok(written.endsWith(script));
+    assert.match(written.slice(0, -script.length), /^(#.*\n)+$/);
+  });
+
+  it("is what a deployment without a connection has people type, with the stack's file where it is another", () => {
+    const [first, ...rest] = commandsFromCheckout("dev", "gen8", "/home/an na/Pulumi.dev.yaml");
+    assert.equal(first, "npm run render -- --stack dev --config-file '/home/an na/Pulumi.dev.yaml'");
+    assert.equal(rest[0], "scp rendered/dev/prepare-storage.sh gen8:prepare-storage.sh");
+    assert.equal(commandsFromCheckout("prod", "gen8", undefined)[0], "npm run render -- --stack prod");
+  });
+
+  describe("into a directory that others can write to", () => {
+    let victim: string;
+    let out: string;
+    beforeEach(() => {
+      victim = join(directory, "victim");
+      out = join(directory, "shared");
+      writeFileSync(victim, "precious\n");
+      mkdirSync(out);
+      chmodSync(out, 0o777);
+    });
+    const refuses = (says: RegExp) => {
+      const before = readdirSync(out).sort();
+      assert.throws(() => writeRendering(rendering, out, { secrets: true }), says);
+      assert.equal(readFileSync(victim, "utf8"), "precious\n");
+      assert.deepEqual(readdirSync(out).sort(), before);
+    };
+
+    for (const name of ["01-postgres-secret.yaml", "06-postgres-statefulset.yaml", "prepare-storage.sh"]) {
+      it(`writes through no link in the place of ${name}`, () => {
+        symlinkSync(victim, join(out, name));
+        refuses(
+          new RegExp(`shared/${name} is a symbolic link, and nothing is written through it: remove it`),
+        );
+      });
+    }
+
+    it("writes through no link in the place of kustomization.yaml, whatever it leads to", () => {
+      symlinkSync(victim, join(out, "kustomization.yaml"));
+      refuses(/kustomization\.yaml is a symbolic link/);
+      rmSync(join(out, "kustomization.yaml"));
+      symlinkSync(join(directory, "not-there"), join(out, "kustomization.yaml"));
+      refuses(/kustomization\.yaml is a symbolic link/);
+      assert.ok(!existsSync(join(directory, "not-there")));
+    });
+
+    it("writes through no link in the place of a file that it makes on the way", () => {
+      symlinkSync(victim, join(out, "kustomization.yaml.new"));
+      writeRendering(rendering, out, { secrets: true });
+      assert.equal(readFileSync(victim, "utf8"), "precious\n");
+    });
+
+    it("removes nothing but files", () => {
+      mkdirSync(join(out, "05-postgres-pvc.yaml"));
+      refuses(/05-postgres-pvc\.yaml is not a regular file/);
+    });
+
+    it("gives a Secret a file of its own, not one that somebody else has open", () => {
+      writeRendering(rendering, out, { secrets: true });
+      const secret = join(out, "01-postgres-secret.yaml");
+      chmodSync(secret, 0o666);
+      const inode = statSync(secret).ino;
+      writeRendering(rendering, out, { secrets: true });
+      assert.notEqual(statSync(secret).ino, inode);
+      assert.equal(statSync(secret).mode & 0o777, 0o600);
+    });
+
+    it("follows a link of one's own to the directory, and none of somebody else's", function () {
+      symlinkSync(out, join(directory, "link"));
+      writeRendering(rendering, join(directory, "link"), { secrets: false });
+      assert.ok(existsSync(join(out, "kustomization.yaml")));
+      if (process.getuid?.() !== 0) return this.skip();
+      lchownSync(join(directory, "link"), 65534, 65534);
+      rmSync(out, { recursive: true });
+      mkdirSync(out);
+      for (const path of ["link", "link/below"])
+        assert.throws(
+          () => writeRendering(rendering, join(directory, path), { secrets: false }),
+          /link is a symbolic link of another user \(uid 65534\)/,
+        );
+      assert.deepEqual(readdirSync(out), []);
+    });
+
+    it("leaves nothing half-written when it fails", () => {
+      const broken = { ...rendering, files: rendering.files.map((file) => ({ ...file })) };
+      const last = broken.files.at(-1);
+      assert.ok(last);
+      last.file = "99-no/such.yaml";
+      assert.throws(() => writeRendering(broken, out, { secrets: true }), /is not the name of a file/);
+      assert.deepEqual(readdirSync(out), []);
+    });
   });
 });

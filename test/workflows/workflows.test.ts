@@ -128,6 +128,33 @@ describe("the workflows", () => {
     }
   });
 
+  it("decide whose a pull request is by its author and its repository, and not by who touched it last", () => {
+    for (const [file, text] of workflowTexts()) {
+      // Whoever reopens Dependabot's pull request, or pushes to it, is the actor.
+      assert.doesNotMatch(text, /github\.(?:triggering_)?actor|github\.event\.sender/, file);
+      const { on, jobs } = workflow(file);
+      const ofPullRequests = Object.keys(on).some((event) => event.startsWith("pull_request"));
+      for (const [name, job] of Object.entries(jobs)) {
+        const hasSecrets =
+          job.environment !== undefined || /secrets\.|github\.token/.test(JSON.stringify(job));
+        if (!hasSecrets || !ofPullRequests) continue;
+        // Skipped with the job that decides.
+        assert.ok([job.needs].flat().includes("environments"), `${file} ${name}`);
+      }
+    }
+    const gate = workflow("preview.yml").jobs.environments?.if ?? "";
+    assert.deepEqual(
+      gate.split("&&").map((part) => part.trim()),
+      [
+        "github.event.pull_request.head.repo.full_name == github.repository",
+        "github.event.pull_request.user.login != 'dependabot[bot]'",
+      ],
+    );
+    // Nothing but a pull request, a merge, a person with write access or the clock starts what has secrets.
+    assert.deepEqual(Object.keys(workflow("deploy.yml").on), ["push", "workflow_dispatch"]);
+    assert.deepEqual(Object.keys(workflow("drift.yml").on), ["schedule", "workflow_dispatch"]);
+  });
+
   it("deploy dev before the rest, each stack by one run at a time, behind its environment", () => {
     const { dev, protected: rest } = workflow("deploy.yml").jobs;
     assert.ok(dev && rest);

@@ -4,6 +4,7 @@ import { runTool, UsageError } from "../cli.ts";
 import { plansMarkdown, type StackPlan } from "../plan-summary-markdown.ts";
 import { environments } from "./environments.ts";
 import { isOurs, type Post, type Repository, repositoryFromEnvironment } from "./github.ts";
+import { masked } from "./masking.ts";
 import { readPlans } from "./preview.ts";
 
 const usage =
@@ -18,7 +19,7 @@ export function commentText(plans: readonly StackPlan[], expected: readonly stri
     process.env.GITHUB_RUN_ID === undefined
       ? ""
       : `[This run](${process.env.GITHUB_SERVER_URL ?? "https://github.com"}/${process.env.GITHUB_REPOSITORY}/actions/runs/${process.env.GITHUB_RUN_ID})`;
-  const commit = plans.find((plan) => plan.commit !== "")?.commit.slice(0, 12);
+  const commit = plans.find((plan) => /^[0-9a-f]{12,64}$/.test(plan.commit))?.commit.slice(0, 12);
   const foot = [commit === undefined ? "" : `Commit ${commit}.`, run].filter((part) => part !== "").join(" ");
   return [
     MARK,
@@ -51,7 +52,7 @@ if (import.meta.main) {
     const pullRequest = Number(process.env.PR_NUMBER);
     if (values.from === undefined || !Number.isInteger(pullRequest)) throw new UsageError(usage);
     const stacks = environments();
-    const text = commentText(readPlans(values.from, stacks), stacks);
+    const text = masked(commentText(readPlans(values.from, stacks), stacks));
     console.log(await publishComment(repositoryFromEnvironment(), pullRequest, text));
   });
 }

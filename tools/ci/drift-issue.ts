@@ -1,10 +1,12 @@
 /** `drift-issue`: one issue that says which stacks differ from their cluster, opened, updated, and closed when none does. */
 import { parseArgs } from "node:util";
 import { runTool, UsageError } from "../cli.ts";
+import { cut } from "../markdown-text.ts";
 import type { StackPlan } from "../plan-summary-markdown.ts";
 import { plansMarkdown } from "../plan-summary-markdown.ts";
 import { environments } from "./environments.ts";
 import { isOurs, type Post, type Repository, repositoryFromEnvironment } from "./github.ts";
+import { masked } from "./masking.ts";
 import { hasFailed, readPlans } from "./preview.ts";
 
 const usage = "usage: GITHUB_TOKEN=… GITHUB_REPOSITORY=owner/name node tools/ci/drift-issue.ts --from <dir>";
@@ -35,7 +37,7 @@ export function driftText(plans: readonly StackPlan[], expected: readonly string
     "- Not wanted? Run the workflow `deploy`: it puts back what the program says.",
     "",
     plansMarkdown(plans, concerned),
-    ...(clean.length === 0 ? [] : ["", `As deployed: ${clean.join(", ")}.`]),
+    ...(clean.length === 0 ? [] : ["", `As deployed: ${cut(clean.join(", "), 2000)}.`]),
   ].join("\n");
 }
 
@@ -68,8 +70,9 @@ if (import.meta.main) {
     const { values } = parseArgs({ options: { from: { type: "string" } } });
     if (values.from === undefined) throw new UsageError(usage);
     const stacks = environments();
+    const text = driftText(readPlans(values.from, stacks), stacks);
     console.log(
-      await publishDrift(repositoryFromEnvironment(), driftText(readPlans(values.from, stacks), stacks)),
+      await publishDrift(repositoryFromEnvironment(), text === undefined ? undefined : masked(text)),
     );
   });
 }

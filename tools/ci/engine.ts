@@ -8,7 +8,8 @@ import { projectFile, UsageError } from "../cli.ts";
 import { findEngine } from "../engine.ts";
 import { run } from "../processes.ts";
 import { environments } from "./environments.ts";
-import { masked } from "./masking.ts";
+import { readStackFile } from "../stack-file.ts";
+import { keepSecret, masked, weakness } from "./masking.ts";
 import { withNode } from "./stack-config.ts";
 
 /** What a command of the engine did. */
@@ -116,6 +117,16 @@ export function policyFlags(stack: string, policyPack: string): string[] {
   ];
 }
 
+/** The secure values of a stack's file, where the environment's passphrase opens them. */
+function secretsOfStack(file: string): string[] {
+  try {
+    return readStackFile(file).secrets;
+  } catch {
+    // A wrong passphrase, a file that is no YAML: the engine stops at it, and says so.
+    return [];
+  }
+}
+
 /**
  * Makes ready to run the engine on a stack.
  *
@@ -123,6 +134,9 @@ export function policyFlags(stack: string, policyPack: string): string[] {
  *   where the committed file does not
  */
 export async function openStack(stack: string, options: { configFile?: string } = {}): Promise<StackEngine> {
+  const weak = weakness();
+  if (weak !== undefined) console.log(`${process.env.GITHUB_ACTIONS === "true" ? "::warning::" : ""}${weak}`);
+  keepSecret(secretsOfStack(options.configFile ?? projectFile(`Pulumi.${stack}.yaml`)));
   const command = await engineCommand();
   const directory = mkdtempSync(join(tmpdir(), "transcript-pipeline-ci-"));
   // Neither the program nor its providers have a use for what publishes comments and issues.

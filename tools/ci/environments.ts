@@ -6,11 +6,60 @@ import { appendFileSync, readdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { projectFile, runTool } from "../cli.ts";
 
-/** Names of the environments. */
+/** What may be a stack's file; GitHub's and other people's file systems do not tell large letters from small ones. */
+const STACK_FILE = /^pulumi\.(.+)\.(ya?ml|json)$/is;
+
+/** Longer ones do not fit into a runner's paths. */
+const LONGEST = 40;
+
+/** Names that every object of JavaScript, or a workflow's expression, has for something else. */
+const TAKEN = ["constructor", "true", "false", "null", "undefined"];
+
+/**
+ * Why a name cannot be an environment's, or undefined. It becomes an argument of commands, a file's name, a key, and
+ * with `preview-` in front of it a second GitHub environment, which has no protection.
+ */
+export function objectionToName(name: string): string | undefined {
+  if (name.toLowerCase().startsWith("preview-"))
+    return "begins with 'preview-', as the unprotected GitHub environment of another stack does";
+  if (TAKEN.includes(name))
+    return "is a word that JavaScript and GitHub's expressions have for something else";
+  if (!/^[a-z](?:-?[a-z0-9])*$/.test(name) || name.length > LONGEST) return "is not of the form below";
+  return undefined;
+}
+
+const ALLOWED =
+  "Allowed: a regular file Pulumi.<name>.yaml whose name consists of lower-case letters, digits and single hyphens, " +
+  `begins with a letter, does not end in a hyphen, has at most ${LONGEST} characters and does not begin with 'preview-'. ` +
+  "Rename it: git mv";
+
+/**
+ * Names of the environments.
+ *
+ * @throws when a file looks like a stack's and cannot be one: it would be deployed under a strange name, or left out
+ *   without a word
+ */
 export function environments(directory: string = projectFile(".")): string[] {
-  return readdirSync(directory)
-    .flatMap((file) => /^Pulumi\.([A-Za-z0-9_-]+)\.yaml$/.exec(file)?.[1] ?? [])
-    .sort((a, b) => Number(b === "dev") - Number(a === "dev") || (a < b ? -1 : 1));
+  const names: string[] = [];
+  const problems: string[] = [];
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const [, name, ending] = STACK_FILE.exec(entry.name) ?? [];
+    if (name === undefined) continue;
+    const objection =
+      objectionToName(name) ??
+      (entry.name !== `Pulumi.${name}.yaml`
+        ? `is not read by Pulumi here: its file ends in .${ending}`
+        : undefined) ??
+      (entry.isFile() ? undefined : "is not a regular file");
+    // Its name is somebody else's text, and may hold anything but a slash.
+    if (objection === undefined) names.push(name);
+    else
+      problems.push(
+        `${JSON.stringify(entry.name)}: the name ${JSON.stringify(name)} ${objection}. ${ALLOWED}`,
+      );
+  }
+  if (problems.length > 0) throw new Error(problems.join("\n"));
+  return names.sort((a, b) => Number(b === "dev") - Number(a === "dev") || (a < b ? -1 : 1));
 }
 
 if (import.meta.main) {

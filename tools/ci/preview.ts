@@ -11,7 +11,7 @@ import { runTool } from "../cli.ts";
 import { parseEventLog, type PlanSummary, summarize } from "../plan-summary.ts";
 import { readableDiff, type StackPlan, summaryMarkdown } from "../plan-summary-markdown.ts";
 import { openStack, policyFlags, type StackEngine, stackOf, stackOptions } from "./engine.ts";
-import { masked } from "./masking.ts";
+import { masker } from "./masking.ts";
 
 const usage =
   "usage: node tools/ci/preview.ts --stack <name> [--out <dir>] [--drift] [--config-file <file>] [--policy-pack <dir>]";
@@ -41,20 +41,17 @@ export async function preview(engine: StackEngine, policyPack: string, drift: bo
       // --event-log is what Pulumi's own Automation API reads; the CLI knows it under this switch.
       { env: { PULUMI_DEBUG_COMMANDS: "true" } },
     );
-    const text = existsSync(log) ? masked(readFileSync(log, "utf8")) : "";
-    const summary = summarize(parseEventLog(text));
+    const mask = masker();
+    const events = parseEventLog(existsSync(log) ? readFileSync(log, "utf8") : "");
+    const summary = summarize(events.map((event) => mask.event(event)));
     const explained = summary.errors.length > 0 || summary.refusals.length > 0;
     const reasons = explained ? [] : reasonsIn(output);
     if (reasons.length > 0 || (status !== 0 && !explained && summary.changes === 0)) {
       summary.errors.push(...(reasons.length > 0 ? reasons : [`the engine ended with ${status}`]));
       summary.statements = summary.statements.filter(({ severity }) => severity !== "none");
     }
-    return {
-      stack: engine.stack,
-      commit: process.env.GITHUB_SHA ?? "",
-      summary,
-      diff: masked(readableDiff(stdout)),
-    };
+    const commit = process.env.GITHUB_SHA ?? "";
+    return mask.plan({ stack: engine.stack, commit, summary, diff: readableDiff(mask.text(stdout)) });
   } finally {
     rmSync(directory, { recursive: true });
   }
