@@ -380,8 +380,8 @@ describe("the runbooks", function () {
     const damage = await execute("kubectl", [
       ...["--kubeconfig", theCluster().kubeconfig, "exec", "-n", NAMESPACE, "postgres-0", "--"],
       ...["psql", "-U", "postgres", "-d", "transcripts_db", "-Atc"],
-      `create extension if not exists amcheck;
-       select c.relname, blkno, msg from pg_class as c, verify_heapam(c.oid) where c.relkind in ('r', 't', 'm')`,
+      `create extension if not exists amcheck schema extensions;
+       select c.relname, blkno, msg from pg_class as c, extensions.verify_heapam(c.oid) where c.relkind in ('r', 't', 'm')`,
     ]);
     assert.equal(damage.status, 0, damage.output);
     assert.equal(damage.stdout.replace(/^CREATE EXTENSION\s*/, ""), "", damage.output);

@@ -231,7 +231,7 @@ async function interruptedFirstStarts(lab: Lab, random: Random, path: string): P
     "select count(*), current_setting('data_checksums'), min(datcollate) from pg_database",
   );
   assert.equal(answer.trim(), "3|on|C.UTF-8");
-  assert.deepEqual(readdirSync(path).sort(), ["pgdata", "server.lock", "volume.identity"]);
+  assert.deepEqual(readdirSync(path).sort(), ["pgdata", "server.lock", "socket", "volume.identity"]);
   await killFirstStart(lab);
   return `pgdata after each of 6 kills: ${stages.join(", ")}`;
 }
