@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { type ClusterContext, contextFlags, read } from "../components/kubectl.ts";
 import { APPLICATION } from "../components/labels.ts";
 import { projectFile } from "./cli.ts";
-import { run } from "./processes.ts";
+import { attempt } from "./processes.ts";
 
 /** A command in the server's container. */
 function inServer(cluster: ClusterContext, flags: readonly string[], ...command: string[]): string[] {
@@ -22,28 +22,40 @@ export function psqlCommand(cluster: ClusterContext, flags: readonly string[] = 
  * in no list of processes.
  */
 const AS_A_CLIENT = [
-  "IFS= read -r PGPASSWORD; export PGPASSWORD PGCONNECT_TIMEOUT=10",
+  "IFS= read -r PGPASSWORD || exit 2; export PGPASSWORD PGCONNECT_TIMEOUT=10",
   'exec psql -X -q -w -At -v ON_ERROR_STOP=1 -h "$(hostname -i)" -U "$0" -d "$1"',
 ].join("; ");
+
+/** psql's status when it could not log in. */
+const NOT_CONNECTED = 2;
+/** Milliseconds that a changed password has until it is in force: the kubelet was told to look, and needs a few seconds. */
+const PATIENCE = 60_000;
 
 /**
  * Proves the deployment by use: logs in as a client does, writes a transcript with an embedding, and finds it again by
  * vector distance.
  *
  * @returns what was found, in a sentence
- * @throws when the Secret does not open the database, or the transcript is not found
+ * @throws when the Secret does not open the database within a minute, or the transcript is not found
  */
 export async function smokeTest(cluster: ClusterContext): Promise<string> {
-  const path = `/api/v1/namespaces/${APPLICATION}/secrets/postgres-secret`;
-  const { data = {} } = (await read<{ data?: Record<string, string> }>(cluster, path)) ?? {};
-  const value = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
-  const [command = "", ...args] = inServer(
-    cluster,
-    ["-i"],
-    ...["bash", "-c", AS_A_CLIENT, value("POSTGRES_USER"), value("POSTGRES_DB")],
-  );
   const sql = readFileSync(projectFile("tools/smoke-test.sql"), "utf8");
-  const found = (await run(command, args, { input: `${value("POSTGRES_PASSWORD")}\n${sql}` })).trim();
-  if (!found) throw new Error("the transcript that was written was not found by vector distance");
-  return found;
+  const deadline = Date.now() + PATIENCE;
+  for (;;) {
+    const path = `/api/v1/namespaces/${APPLICATION}/secrets/postgres-secret`;
+    const { data = {} } = (await read<{ data?: Record<string, string> }>(cluster, path)) ?? {};
+    const value = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
+    const [command = "", ...args] = inServer(
+      cluster,
+      ["-i"],
+      ...["bash", "-c", AS_A_CLIENT, value("POSTGRES_USER"), value("POSTGRES_DB")],
+    );
+    const input = `${value("POSTGRES_PASSWORD")}\n${sql}`;
+    const { ok, status, output, errors } = await attempt(command, args, { input });
+    if (ok && output.trim() !== "") return output.trim();
+    if (ok) throw new Error("the transcript that was written was not found by vector distance");
+    if (status !== NOT_CONNECTED || Date.now() > deadline)
+      throw new Error(`the deployment could not be proved by use: ${errors.trim() || output.trim()}`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }

@@ -41,7 +41,7 @@ let refused = 0;
 /** SQL over TCP, as clients come. Errors are answered by their code alone. */
 async function as(role: string, statements: string, database = "transcripts_db"): Promise<string> {
   const ran = await shellInPod(
-    `IFS= read -r PGPASSWORD; export PGPASSWORD; exec psql -X -q -w -At -v VERBOSITY=sqlstate -h 127.0.0.1 -U ${role} -d ${database} 2>&1`,
+    `IFS= read -r PGPASSWORD || exit 99; export PGPASSWORD; exec psql -X -q -w -At -v VERBOSITY=sqlstate -h 127.0.0.1 -U ${role} -d ${database} 2>&1`,
     `${passwords[role] ?? ""}\n${statements}`,
   );
   return ran.stdout.trim();
@@ -198,7 +198,7 @@ describe("least privilege in the database", function () {
       for (const role of [STRANGER, ...names]) {
         const databases = ["postgres", "template1", ...(role === STRANGER ? ["transcripts_db"] : [])];
         const tried = await shellInPod(
-          `IFS= read -r PGPASSWORD; export PGPASSWORD
+          `IFS= read -r PGPASSWORD || exit 99; export PGPASSWORD
            for database in ${databases.join(" ")}; do
              psql -X -w -h 127.0.0.1 -U ${role} -d $database -c 'select 1' 2>&1 | grep -o 'permission denied for database.*'
            done`,
@@ -230,7 +230,7 @@ describe("least privilege in the database", function () {
         "t\nt\nt\nt",
       );
       const dump = await shellInPod(
-        `IFS= read -r PGPASSWORD; export PGPASSWORD; set -o pipefail
+        `IFS= read -r PGPASSWORD || exit 99; export PGPASSWORD; set -o pipefail
          pg_dump -w -h 127.0.0.1 -U reader -d transcripts_db | grep -cE '^(COPY|CREATE TABLE|CREATE FUNCTION)'`,
         `${passwords.reader ?? ""}\n`,
       );

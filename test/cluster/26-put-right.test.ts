@@ -27,7 +27,7 @@ const passwords: Record<string, string> = {};
 
 /** SQL over TCP, as clients come. */
 async function as(role: string, statements: string): Promise<string> {
-  const line = `IFS= read -r PGPASSWORD; export PGPASSWORD; exec psql -X -q -w -At -h 127.0.0.1 -U ${role} -d transcripts_db 2>&1`;
+  const line = `IFS= read -r PGPASSWORD || exit 99; export PGPASSWORD; exec psql -X -q -w -At -h 127.0.0.1 -U ${role} -d transcripts_db 2>&1`;
   const ran = await inPod(["bash", "-c", line], `${passwords[role] ?? ""}\n${statements}`, 120_000);
   return ran.stdout.trim();
 }
@@ -277,7 +277,9 @@ describe("the Secrets and the program stay the truth", function () {
     assert.ok(hung.length > 0);
     const seen = await unsteadiness(async () => {
       for (const pid of hung) process.kill(pid, "SIGSTOP");
-      await until("another one runs", () => reconcilers().some((pid) => !hung.includes(pid)), 120_000);
+      await until("another one runs", () => reconcilers().some((pid) => !hung.includes(pid)), 120_000).catch(
+        async (error: unknown) => assert.fail(`${String(error)}\n${await reconcileLog()}`),
+      );
     });
     assert.deepEqual(seen, []);
     assert.match(await reconcileLog(), /no sign of life/);

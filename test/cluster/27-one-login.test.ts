@@ -38,7 +38,7 @@ const tcp = (role: string, rest = "") =>
 /** A shell's line in the pod, with the password of a role in its environment. */
 const shellAs = (role: string, line: string, input = ""): Promise<Ran> =>
   inPod(
-    ["bash", "-c", `IFS= read -r PGPASSWORD; export PGPASSWORD; ${line}`],
+    ["bash", "-c", `IFS= read -r PGPASSWORD || exit 99; export PGPASSWORD; ${line}`],
     `${passwords[role] ?? ""}\n${input}`,
     180_000,
   );

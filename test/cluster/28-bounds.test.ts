@@ -45,7 +45,7 @@ async function as(login: string, script: string, verbosity = "sqlstate"): Promis
     [
       "bash",
       "-c",
-      `IFS= read -r PGPASSWORD; export PGPASSWORD; exec psql -X -q -w -At -v VERBOSITY=${verbosity} -h 127.0.0.1 -U ${login} -d ${DATABASE} 2>&1`,
+      `IFS= read -r PGPASSWORD || exit 99; export PGPASSWORD; exec psql -X -q -w -At -v VERBOSITY=${verbosity} -h 127.0.0.1 -U ${login} -d ${DATABASE} 2>&1`,
     ],
     `${passwords[login] ?? ""}\n${script}`,
   );

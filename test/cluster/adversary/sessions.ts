@@ -71,7 +71,7 @@ export const answersToLogin = (login: string, password: string, statements: read
   answersTo(
     statements,
     [
-      ...["bash", "-c", 'IFS= read -r PGPASSWORD; export PGPASSWORD; exec "$@"', "-"],
+      ...["bash", "-c", 'IFS= read -r PGPASSWORD || exit 99; export PGPASSWORD; exec "$@"', "-"],
       ...["psql", "-X", "-q", "-w", "-At", "-v", "VERBOSITY=sqlstate", "-h", "127.0.0.1", "-U", login],
       ...["-d", "transcripts_db"],
     ],
@@ -106,7 +106,7 @@ export async function reached(
     `drop role if exists ${RIVAL}; create role ${RIVAL} superuser login password '${password}'`,
   );
   const script = `
-    IFS= read -r PGPASSWORD; export PGPASSWORD
+    IFS= read -r PGPASSWORD || exit 99; export PGPASSWORD
     owner() { PGOPTIONS='${ADVERSARY_OPTIONS}' psql -X -q -U transcript_user -d transcripts_db -v ON_ERROR_STOP=1 -c 'do $$begin end$$' -c "$1"; }
     while IFS=$'\\t' read -r name value seen; do
       owner "alter database transcripts_db set $name = $value"
