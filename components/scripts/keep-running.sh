@@ -1,13 +1,14 @@
 #!/bin/bash
-# Process 1 of a container whose script must always run: `keep-running.sh <script> <heartbeat>`. A script that ends is
-# started again, and so is one that has not touched the file <heartbeat> for a minute or more. The container itself never ends
-# for it: a container of a pod that is being restarted makes the whole pod unready, and a healthy server next to it would
-# lose its clients.
+# Process 1 of a container whose script must always run: `keep-running.sh <script> <heartbeat> [<pause>]`. A script that
+# ends is started again, and so is one that has not touched the file <heartbeat> in two pauses of 30 s. The container
+# itself never ends for it: a container of a pod that is being restarted makes the whole pod unready, and a healthy server
+# next to it would lose its clients.
 #
 # Like stoppable.sh, which says why, it substitutes nothing.
 trap 'exit 143' INT TERM
 
-pause=30
+pause=${3:-30}
+missed=0
 while true; do
   # In a session of its own, to be ended with all its processes.
   setsid bash "$1" &
@@ -20,14 +21,17 @@ while true; do
     status=$?
     kill -0 $script 2>/dev/null || break
     # Two looks in a row without a beat in between.
-    if [ "$2" -nt "$2.watched" ]; then missed=0; else missed=$((${missed:-0} + 1)); fi
+    if [ "$2" -nt "$2.watched" ]; then missed=0; else missed=$((missed + 1)); fi
     if [ "$missed" -ge 2 ]; then
-      echo "keep-running: $1 has given no sign of life for $((2 * pause)) s; starting it again" >&2
+      echo "keep-running: $1 has given no sign of life for $((2 * pause)) s" >&2
       # A stopped process takes no other signal.
       kill -KILL -- -$script
-      missed=0
+      wait $script
+      status=$?
+      break
     fi
   done
+  missed=0
   echo "keep-running: $1 ended with status $status; starting it again" >&2
   sleep 1 &
   wait $!
