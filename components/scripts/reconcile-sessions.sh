@@ -111,7 +111,7 @@ SQL
 }
 
 # fingerprint: everything of the roles and the database that a role, the owner or somebody by hand can change, as one
-# hash; a password's verifier is in it, and cannot be had from it.
+# hash; a password's verifier is in it, and cannot be read from it.
 fingerprint() {
   administer -At -v owner="$(cat /etc/credentials/owner/POSTGRES_USER)" -v database="$(cat /etc/credentials/owner/POSTGRES_DB)" \
     -v mark="$mark" -f - 2>/dev/null <<'SQL'

@@ -3,8 +3,7 @@
  * what the attack does where it is not. What cannot be bounded is in docs/logins.md.
  */
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { projectFile } from "../../tools/cli.ts";
 import { clusterProcesses } from "../../tools/local-cluster/cgroups.ts";
 import { clusterPaths } from "../../tools/local-cluster/paths.ts";
