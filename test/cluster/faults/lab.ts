@@ -24,6 +24,12 @@ const DOOR_PORT = 31432;
 /** Seconds, the default of `database.terminationGracePeriod`: so long may a pod take to end. */
 const GRACE_PERIOD = 300;
 
+/**
+ * Milliseconds that the Service may need to lead to a new server. After a fault of the API server kube-proxy and the
+ * controllers ask it again at growing intervals, 30 s at most and up to twice that by chance (client-go's reflector).
+ */
+const DOOR_PATIENCE = 75_000;
+
 /** Of each text that is kept of a failure. */
 const EVIDENCE_LINES = 40;
 const EVIDENCE_WIDTH = 400;
@@ -137,7 +143,7 @@ export class Lab {
 
   /** The same, waiting while the Service has no server to offer. */
   async connectSoon(): Promise<Connection> {
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + DOOR_PATIENCE;
     for (;;) {
       try {
         return await this.connect(2000);
@@ -281,10 +287,9 @@ export class Lab {
     const answers = await Promise.all(
       Object.entries(asked).map(async ([title, args]) => [title, (await this.tryKubectl(...args)).output]),
     );
-    const logs = ["kubelet", "containerd", "api-server"].map((component) => [
-      component,
-      lastLines(this.paths, component, EVIDENCE_LINES),
-    ]);
+    const logs = ["kubelet", "containerd", "api-server", "controller-manager", "kube-proxy"].map(
+      (component) => [component, lastLines(this.paths, component, EVIDENCE_LINES)],
+    );
     const processes = this.processes().map(
       ({ pid, depth, inner, title }) => `${pid} ${depth}/${inner} ${title}`,
     );
