@@ -6,11 +6,13 @@ import { parseArgs } from "node:util";
 import { judge, today, type Violation } from "../policy/judgement.ts";
 import { rules } from "../policy/rules/index.ts";
 import { projectFile, runTool, UsageError } from "./cli.ts";
+import { renewCommands } from "./policy-commands.ts";
 import { packConfigFile, readPackConfig, withNode } from "./policy-config.ts";
 import { resourcesOf } from "./policy-stack.ts";
 import { readStackFile } from "./stack-file.ts";
 
-const usage = "usage: npm run policy -- --stack <name> [--config-file <file>] [--policy-config <file>]";
+const usage = `usage: npm run policy -- --stack <name> [--config-file <file>] [--policy-config <file>]
+       npm run policy -- --declare      renews the declared hashes of the Commands' scripts`;
 
 /** A violation for a person: which rule, which resource, why, and what to write instead. */
 function blockOf({ rule, subject, why, remedy }: Violation): string {
@@ -22,14 +24,25 @@ function blockOf({ rule, subject, why, remedy }: Violation): string {
   ].join("\n");
 }
 
+/** Renews what the configurations declare of the program's own Commands. */
+async function declare(): Promise<void> {
+  const { written, missing } = await renewCommands();
+  for (const name of written) console.log(`written: policy/${name}`);
+  for (const line of missing) console.log(`to be added by hand to policy/${line}`);
+  if (written.length + missing.length === 0) console.log("every declared script is as it was");
+  if (missing.length > 0) process.exitCode = 1;
+}
+
 await runTool(async () => {
   const { values } = parseArgs({
     options: {
       stack: { type: "string" },
       "config-file": { type: "string" },
       "policy-config": { type: "string" },
+      declare: { type: "boolean" },
     },
   });
+  if (values.declare) return declare();
   const { stack } = values;
   if (stack === undefined) throw new UsageError(usage);
   const config = readPackConfig(values["policy-config"] ?? packConfigFile(stack));

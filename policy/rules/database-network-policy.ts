@@ -1,14 +1,8 @@
 import { type Pod, podsIn } from "../pods.ts";
 import { serversOf } from "../postgres.ts";
-import { type KubernetesObject, maySelect, objectsIn } from "../resources.ts";
+import { type KubernetesObject, mayShareNamespace, maySelect, objectsIn } from "../resources.ts";
 import { stackRule } from "../rule.ts";
 import { field, isMap, listAt, UNKNOWN } from "../values.ts";
-
-/** Whether two objects can be in one namespace; where one is not known before the deployment, they can. */
-function mayShareNamespace(one: KubernetesObject, other: KubernetesObject): boolean {
-  const [first, second] = [one, other].map(({ body }) => field(body, "metadata", "namespace"));
-  return first === second || first === UNKNOWN || second === UNKNOWN;
-}
 
 function covers(policy: KubernetesObject, pod: Pod): boolean {
   const types = listAt(policy.body, "spec", "policyTypes");

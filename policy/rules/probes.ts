@@ -17,6 +17,36 @@ function asks(probe: unknown): boolean {
   );
 }
 
+/** Seconds that a server may not answer, between two checkpoints or under load, before it is killed. */
+const PATIENCE = 30;
+
+/** Why a server's liveness probe kills what only needs time, or undefined when it does not. */
+function impatience(probe: unknown): { why: string; remedy: string } | undefined {
+  if (!isMap(probe) || hasUnknown(probe)) return undefined;
+  const asked = listAt(probe, "exec", "command").join(" ");
+  if (/\bpg_isready\b/.test(asked) && !/\$\? (-le 1|-lt 2|-ne 2)\b/.test(asked)) {
+    return {
+      why: "takes pg_isready's 1 for a failure, which a server in crash recovery answers: it is killed until it gives up",
+      remedy: `exec.command: ["bash", "-c", "pg_isready -q -h 127.0.0.1 -t 3; [ $? -le 1 ]"], or tcpSocket`,
+    };
+  }
+  const failures = Number(probe.failureThreshold ?? 3);
+  const period = Number(probe.periodSeconds ?? 10);
+  if (!(failures * period >= PATIENCE) || failures < 3) {
+    return {
+      why: `kills the server after ${failures} failures, ${failures * period} s; a busy disk alone lasts longer, and the recovery after it`,
+      remedy: `livenessProbe.failureThreshold of 3 or more, and with periodSeconds ${PATIENCE} s or more`,
+    };
+  }
+  if (asked !== "" && !(Number(probe.timeoutSeconds ?? 1) >= 3)) {
+    return {
+      why: `gives its command ${String(probe.timeoutSeconds ?? 1)} s, which starting it alone can take on a busy node`,
+      remedy: "livenessProbe.timeoutSeconds of 3 or more",
+    };
+  }
+  return undefined;
+}
+
 export const probes = podRule({
   name: "probes",
   description:
@@ -41,6 +71,14 @@ export const probes = podRule({
           },
         ];
       });
+      const impatient = server ? impatience(container.body.livenessProbe) : undefined;
+      if (impatient) {
+        findings.push({
+          subject,
+          why: `${containerText(container)}: its livenessProbe ${impatient.why}`,
+          remedy: impatient.remedy,
+        });
+      }
       const command = listAt(container.body, "readinessProbe", "exec", "command");
       const ready = hasUnknown(command) ? "" : command.join(" ");
       if (

@@ -1,0 +1,41 @@
+import { PROGRAMS } from "../declarations.ts";
+import { type Declared, declarationOf, declaredSchema, isDeclared } from "../declared.ts";
+import { hashOf, programsOf } from "../programs.ts";
+import { podRule } from "../rule.ts";
+
+const NAME = "declared-programs";
+const OWN = PROGRAMS.map(({ at, words }) => `${at} ${hashOf(words)}`);
+
+/** What the words do in each place. */
+const PLACES: Readonly<Record<string, string>> = {
+  command: "is what the container runs, and whoever may look at pods reads its words",
+  args: "are shown to whoever may look at pods, a password among them too",
+  startupProbe: "is run again and again beside the server",
+  livenessProbe: "decides when the container is killed",
+  readinessProbe: "decides when clients are sent to it",
+  postStart: "is run beside the container's own program",
+  preStop: "is run before the container is told to stop",
+};
+
+export const declaredPrograms = podRule<Declared>({
+  name: NAME,
+  description:
+    "Who has a container run another program than the declared one runs what nobody looked at, next to the data",
+  level: "mandatory",
+  schema: declaredSchema("Programs of pods, `<kind>/<name> <container> <where> sha256:<hash of its words>`"),
+  check: (pod, config) =>
+    programsOf(pod).flatMap(({ at, words }) => {
+      const { subject } = pod.object;
+      const line = `${subject} ${at} ${hashOf(words)}`;
+      if (isDeclared(line, OWN, config)) return [];
+      const place = at.split(" ").at(-1) ?? "";
+      return [
+        {
+          subject,
+          // The words are not shown: a password may be among them.
+          why: `container ${at.replace(/ (\S+)$/, ": its $1")} is not declared; it ${PLACES[place] ?? "is run"}`,
+          remedy: declarationOf(NAME, line),
+        },
+      ];
+    }),
+});
