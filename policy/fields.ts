@@ -15,7 +15,7 @@ export function* leavesOf(value: unknown, path: readonly string[] = []): Generat
     typeof value !== "object"
       ? []
       : Array.isArray(value)
-        ? value.map((entry: unknown) => ["[]", entry])
+        ? Array.from(value, (entry: unknown) => ["[]", entry])
         : Object.entries(value);
   if (entries.length === 0) yield { path, value };
   for (const [name, entry] of entries) yield* leavesOf(entry, [...path, name]);

@@ -66,6 +66,15 @@ const METADATA = [
 ].map((field) => `metadata.${field}`);
 const OBJECT = ["apiVersion", "kind", ...METADATA];
 
+/** Terms by which nodes are chosen. */
+const NODE_TERMS = [
+  "matchExpressions[].key",
+  "matchExpressions[].operator",
+  "matchExpressions[].values",
+  "matchFields[].key",
+  "matchFields[].operator",
+  "matchFields[].values",
+];
 const SECURITY_CONTEXT = [
   "runAsNonRoot",
   "runAsUser",
@@ -73,7 +82,7 @@ const SECURITY_CONTEXT = [
   "seccompProfile.type",
   "seccompProfile.localhostProfile",
   "appArmorProfile.type",
-  "seLinuxOptions",
+  ...["level", "type", "user", "role"].map((field) => `seLinuxOptions.${field}`),
 ];
 const PROBE = [
   "exec.command",
@@ -121,7 +130,10 @@ const CONTAINER = [
 const POD = [
   "restartPolicy",
   'nodeSelector["**"]',
-  "affinity.nodeAffinity",
+  ...NODE_TERMS.map(
+    (term) =>
+      `affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].${term}`,
+  ),
   ...["key", "operator", "value", "effect", "tolerationSeconds"].map((field) => `tolerations[].${field}`),
   "terminationGracePeriodSeconds",
   "automountServiceAccountToken",
@@ -135,7 +147,7 @@ const POD = [
   "shareProcessNamespace: false",
   // Judged by declared-mounts.
   "volumes",
-  ...[...SECURITY_CONTEXT, "fsGroup", "fsGroupChangePolicy", "sysctls"].map(
+  ...[...SECURITY_CONTEXT, "fsGroup", "fsGroupChangePolicy", "sysctls[].name", "sysctls[].value"].map(
     (field) => `securityContext.${field}`,
   ),
   ...["containers", "initContainers"].flatMap((list) => CONTAINER.map((field) => `${list}[].${field}`)),
@@ -151,7 +163,9 @@ const JOB = [
   "backoffLimit",
   "completions",
   "parallelism",
-  "podFailurePolicy",
+  "podFailurePolicy.rules[].action",
+  "podFailurePolicy.rules[].onPodConditions[].type",
+  "podFailurePolicy.rules[].onPodConditions[].status",
   "ttlSecondsAfterFinished",
   "suspend: false",
 ];
@@ -205,7 +219,7 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
       "local.path",
       "csi.driver",
       "csi.volumeHandle",
-      "nodeAffinity.required",
+      ...NODE_TERMS.map((term) => `nodeAffinity.required.nodeSelectorTerms[].${term}`),
       "persistentVolumeReclaimPolicy",
       "storageClassName",
       "volumeMode: Filesystem",
@@ -227,7 +241,8 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
     "spec.serviceName",
     "spec.podManagementPolicy",
     "spec.selector.matchLabels",
-    "spec.persistentVolumeClaimRetentionPolicy",
+    "spec.persistentVolumeClaimRetentionPolicy.whenDeleted",
+    "spec.persistentVolumeClaimRetentionPolicy.whenScaled",
     ...template("spec.template"),
   ],
   "kubernetes:batch/v1:Job": [...OBJECT, ...prefixed("spec", JOB), ...template("spec.template")],

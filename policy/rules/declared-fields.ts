@@ -4,7 +4,7 @@ import { allows, type Leaf, leavesOf, pathText } from "../fields.ts";
 import { FIELDS } from "../kinds.ts";
 import { objectsOf, subjectOf, tokenOf } from "../resources.ts";
 import { type Finding, resourceRule } from "../rule.ts";
-import { shown } from "../values.ts";
+import { field, shown, UNKNOWN } from "../values.ts";
 
 const NAME = "declared-fields";
 
@@ -50,9 +50,10 @@ export const declaredFields = resourceRule<Declared>({
         const path = known === undefined ? leaf.path.slice(0, DEPTH) : leaf.path;
         refused.set(pathText(path), leaf);
       }
+      const unnamed = field(body, "metadata", "name") === UNKNOWN;
       return [...refused].map(([path, { value }]) => ({
         subject,
-        why: `${path} is ${known === undefined ? "a field" : `${shown(value)}, a field or a value`} that nobody declared for ${subject}`,
+        why: `${path} is ${known === undefined ? "a field" : `${shown(value)}, a field or a value`} that nobody declared for ${subject}${unnamed ? ", whose name is not known before the deployment" : ""}`,
         remedy: declarationOf(NAME, `${subject} ${path}`),
       }));
     }),

@@ -13,6 +13,13 @@ const PLAIN = ["configMap", "secret", "emptyDir", "persistentVolumeClaim", "down
 /** The parts of a source that do not say what is in it. */
 const INCIDENTAL = ["name", "secretName", "claimName", "defaultMode", "optional", "sizeLimit", "medium"];
 
+/** Which files of a source are where. */
+function itemsText(items: unknown): string {
+  return listAt({ items }, "items")
+    .map((item) => `${textAt(item, "key")}:${textAt(item, "path")}`)
+    .join(",");
+}
+
 /** What a volume holds, as declarations say it. */
 function sourceText(volume: Record<string, unknown>): string {
   const type = Object.keys(volume).find((key) => key !== "name") ?? "nothing";
@@ -30,7 +37,7 @@ function sourceText(volume: Record<string, unknown>): string {
   return [
     type,
     type === "emptyDir" ? textAt(volume, "name") : named,
-    ...more.map(([key, value]) => `${key}=${JSON.stringify(value)}`),
+    ...more.map(([key, value]) => `${key}=${key === "items" ? itemsText(value) : JSON.stringify(value)}`),
   ].join(" ");
 }
 

@@ -1,6 +1,6 @@
 import { SERVER_SERVICES } from "../declarations.ts";
 import { type Declared, declarationOf, declaredSchema, isDeclared } from "../declared.ts";
-import { type Pod, podsIn } from "../pods.ts";
+import { hiddenPod, type Pod, podsIn } from "../pods.ts";
 import { POSTGRES_PORT, serversOf } from "../postgres.ts";
 import { type KubernetesObject, labelsOf, mayShareNamespace, maySelect, objectsIn } from "../resources.ts";
 import { type Finding, stackRule } from "../rule.ts";
@@ -34,7 +34,8 @@ export const oneBackend = stackRule<Declared>({
   level: "mandatory",
   schema: declaredSchema("Services that may lead to the server, `Service/<name>`, and pods behind them"),
   check: (stack, config) => {
-    const pods = podsIn(stack).filter(({ object }) => !object.patch);
+    // One whose containers are not known yet may be the server.
+    const pods = podsIn(stack).filter(({ object }) => !object.patch && hiddenPod(object) === undefined);
     const services = objectsIn(stack).filter(({ kind, patch }) => kind === "Service" && !patch);
     const isServing = (pod: Pod) => serversOf(pod).length > 0;
     return services.flatMap((service): Finding[] => {
