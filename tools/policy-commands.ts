@@ -1,8 +1,12 @@
 /** The declarations of the program's own Commands: made from the scripts as they are, written into the pack's configuration. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { format, resolveConfig } from "prettier";
+import type { PackConfig } from "../policy/configuration.ts";
 import { scriptsOf } from "../policy/programs.ts";
 import { projectFile } from "./cli.ts";
-import { withNode } from "./policy-config.ts";
+import { readPackConfig, withNode } from "./policy-config.ts";
 import { resourcesOf } from "./policy-stack.ts";
 import { readStackFile } from "./stack-file.ts";
 
@@ -16,44 +20,34 @@ export async function commandLinesOf(stack: string): Promise<string[]> {
   return resources.flatMap(scriptsOf).flatMap(({ line }) => line ?? []);
 }
 
-/** Replaces the hash behind each name that a configuration declares. */
-function renewed(text: string, lines: readonly string[]): { text: string; missing: string[] } {
-  const missing: string[] = [];
-  let result = text;
-  for (const line of lines) {
-    const [name = "", hash = ""] = line.split(/ (?=sha256:)/);
-    const written = new RegExp(
-      `(?<="${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")} )sha256:[0-9a-f]{64}(?=")`,
-      "g",
-    );
-    if (!written.test(result)) missing.push(line);
-    result = result.replace(written, hash);
-  }
-  return { text: result, missing };
+/** A configuration of the pack in which exactly these lines declare the scripts that they name. */
+function renewed(config: PackConfig, lines: readonly string[]): PackConfig {
+  const rule = "declared-commands";
+  const before = (config[rule]?.declared ?? []) as string[];
+  const nameOf = (line: string) => line.replace(/ sha256:.*$/, "");
+  const names = lines.map(nameOf);
+  const others = before.filter((line) => !names.includes(nameOf(line)));
+  return { ...config, [rule]: { ...config[rule], declared: [...others, ...lines] } };
 }
 
-/** What became of the configurations of the pack. */
-export interface Renewal {
-  written: string[];
-  /** Lines that no configuration has a place for, each with its file. */
-  missing: string[];
-}
-
-/** Renews the declared hashes in every configuration of the pack whose stack has a file. */
-export async function renewCommands(folder = projectFile("policy")): Promise<Renewal> {
-  const renewal: Renewal = { written: [], missing: [] };
+/**
+ * Renews the declared hashes in every configuration of the pack whose stack has a file.
+ *
+ * @returns names of the files that have changed
+ */
+export async function renewCommands(folder = projectFile("policy")): Promise<string[]> {
+  const written: string[] = [];
   for (const name of readdirSync(folder)) {
     const stack = /^config\.(.+)\.json$/.exec(name)?.[1];
     if (stack === undefined || !existsSync(projectFile(`Pulumi.${stack}.yaml`))) continue;
-    const file = `${folder}/${name}`;
+    const file = join(folder, name);
     const before = readFileSync(file, "utf8");
-    const { text, missing } = renewed(before, await commandLinesOf(stack));
-    renewal.missing.push(
-      ...missing.map((line) => `${name}: "declared-commands": { "declared": ["${line}"] }`),
-    );
-    if (text === before) continue;
-    writeFileSync(file, text);
-    renewal.written.push(name);
+    const config = renewed(readPackConfig(file), await commandLinesOf(stack));
+    const options = await resolveConfig(projectFile("policy/config.dev.json"));
+    const after = await format(JSON.stringify(config), { ...options, parser: "json" });
+    if (isDeepStrictEqual(JSON.parse(before), config)) continue;
+    writeFileSync(file, after);
+    written.push(name);
   }
-  return renewal;
+  return written;
 }

@@ -38,7 +38,9 @@ function sourceText(volume: Record<string, unknown>): string {
     type,
     type === "emptyDir" ? textAt(volume, "name") : named,
     ...more.map(([key, value]) => `${key}=${key === "items" ? itemsText(value) : JSON.stringify(value)}`),
-  ].join(" ");
+  ]
+    .filter((part) => part !== undefined)
+    .join(" ");
 }
 
 /** A mount's own words beyond where it is: which part of the volume, and how it spreads. */
@@ -53,7 +55,7 @@ function findingsIn(pod: Pod, config: Declared): Finding[] {
   const { subject, body } = pod.object;
   const volumes = volumesOf(pod);
   const templates = listAt(body, "spec", "volumeClaimTemplates");
-  const declared = new Set<unknown>();
+  const judged = new Set<unknown>();
   const findings: Finding[] = [];
   for (const container of pod.containers) {
     for (const mount of listAt(container.body, "volumeMounts").filter(isMap)) {
@@ -76,7 +78,6 @@ function findingsIn(pod: Pod, config: Declared): Finding[] {
         isDeclared(line, MOUNTS, config) ||
         (mount.readOnly === true && isDeclared(readOnly, MOUNTS, config))
       ) {
-        declared.add(mount.name);
         continue;
       }
       const covered = coveredBy(path);
@@ -89,7 +90,7 @@ function findingsIn(pod: Pod, config: Declared): Finding[] {
   }
   for (const volume of volumes) {
     const type = Object.keys(volume).find((key) => key !== "name") ?? "nothing";
-    if (PLAIN.includes(type) || declared.has(volume.name) || hasUnknown(volume)) continue;
+    if (PLAIN.includes(type) || judged.has(volume.name) || hasUnknown(volume)) continue;
     findings.push({
       subject,
       why: `volume ${textAt(volume, "name")} is of type ${type}, which nobody declared: ${sourceText(volume)}`,

@@ -8,13 +8,13 @@ const OWN = PROGRAMS.map(({ at, words }) => `${at} ${hashOf(words)}`);
 
 /** What the words do in each place. */
 const PLACES: Readonly<Record<string, string>> = {
-  command: "is what the container runs, and whoever may look at pods reads its words",
-  args: "are shown to whoever may look at pods, a password among them too",
-  startupProbe: "is run again and again beside the server",
-  livenessProbe: "decides when the container is killed",
-  readinessProbe: "decides when clients are sent to it",
-  postStart: "is run beside the container's own program",
-  preStop: "is run before the container is told to stop",
+  command: "it is what the container runs, and whoever may look at pods reads its words",
+  args: "whoever may look at pods can read them, a password among them too",
+  startupProbe: "it is run again and again beside the server",
+  livenessProbe: "it decides when the container is killed",
+  readinessProbe: "it decides when clients are sent to it",
+  postStart: "it is run beside the container's own program",
+  preStop: "it is run before the container is told to stop",
 };
 
 export const declaredPrograms = podRule<Declared>({
@@ -33,7 +33,7 @@ export const declaredPrograms = podRule<Declared>({
         {
           subject,
           // The words are not shown: a password may be among them.
-          why: `container ${at.replace(/ (\S+)$/, ": its $1")} is not declared; it ${PLACES[place] ?? "is run"}`,
+          why: `container ${at.replace(/ (\S+)$/, ": its $1")} is not declared; ${PLACES[place] ?? "it is run"}`,
           remedy: declarationOf(NAME, line),
         },
       ];

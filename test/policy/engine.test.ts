@@ -74,8 +74,12 @@ describe("the pack in the real engine", function () {
     await deployments.prepare();
     for (const name of ["dev", "prod"] as const) {
       const stack = await stackOf(name);
-      // A provider that writes files takes no context.
-      const config = { ...heldToday(stack.config), "explicit-provider": { context: false } };
+      const config = {
+        ...heldToday(stack.config),
+        // A provider that writes files takes no context.
+        "explicit-provider": { context: false },
+        "declared-providers": { declared: ["kubernetes cluster renderYamlToDirectory"] },
+      };
       stacks.set(name, { ...stack, config });
     }
     prod = stacks.get("prod") as Judged;

@@ -182,6 +182,35 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /after 3 s, crash recovery included/,
     },
     {
+      by: "a liveness probe that crash recovery fails, every second, after one failure",
+      change: set(SET, `${SERVER}/livenessProbe`, {
+        exec: { command: ["pg_isready"] },
+        periodSeconds: 1,
+        failureThreshold: 1,
+      }),
+      message: /takes pg_isready's 1 for a failure, which a server in crash recovery answers[^]*\$\? -le 1/,
+    },
+    {
+      by: "a liveness probe that asks for 0 by hand",
+      change: set(SET, `${SERVER}/livenessProbe/exec/command/2`, "pg_isready -q; [ $? -eq 0 ]"),
+      message: /takes pg_isready's 1 for a failure/,
+    },
+    {
+      by: "a liveness probe that is quick to kill",
+      change: set(SET, `${SERVER}/livenessProbe/failureThreshold`, 1),
+      message: /kills the server after 1 failures, 10 s/,
+    },
+    {
+      by: "a liveness probe over TCP that is quick to kill",
+      change: set(SET, `${SERVER}/livenessProbe`, { tcpSocket: { port: 5432 }, periodSeconds: 1 }),
+      message: /kills the server after 3 failures, 3 s/,
+    },
+    {
+      by: "a liveness probe without the time to run its command",
+      change: drop(SET, `${SERVER}/livenessProbe/timeoutSeconds`),
+      message: /gives its command 1 s/,
+    },
+    {
       by: "a sidecar without",
       change: set(SET, `${POD}/initContainers`, [
         { name: "proxy", image: "proxy:1", restartPolicy: "Always" },
