@@ -132,15 +132,16 @@ export const PROGRAMS: readonly Program[] = [
   })),
 ];
 
-/** Arguments of providers: `<package> <name> <argument>`: declared-providers. */
+/** Arguments of providers: `<package> <name> <argument>`, or with the one value that it may have: declared-providers. */
 export const PROVIDER_ARGUMENTS: readonly string[] = [
   ...[
     "clusterIdentifier",
     "context",
     "kubeconfig",
-    "enableServerSideApply",
-    "upsertExistingObjects",
-    "enablePatchForce",
+    "enableServerSideApply=true",
+    "upsertExistingObjects=true",
+    "enablePatchForce=true",
+    // Whether they are on, explicit-provider asks.
     "enableSecretMutable",
     "enableConfigMapMutable",
     "version",

@@ -21,12 +21,19 @@ export interface PodProgram {
 const PROBES = ["startupProbe", "livenessProbe", "readinessProbe"];
 const HOOKS = ["postStart", "preStop"];
 
-/** Every program that a pod's spec writes down, but for those that are not known before the deployment. */
+/** Stands for the words of a container that runs what its image says. */
+export const IMAGES_OWN = "the image's own program";
+
+/**
+ * Every program that a pod's spec writes down, but for those that are not known before the deployment. A container
+ * without a command runs its image's own.
+ */
 export function programsOf(pod: Pod): PodProgram[] {
   return pod.containers.flatMap(({ name, body }) => {
     if (body.name === UNKNOWN) return [];
     const programs: PodProgram[] = [
-      ...["command", "args"].map((part) => ({ at: part, words: body[part] })),
+      { at: "command", words: field(body, "command") ?? IMAGES_OWN },
+      { at: "args", words: body.args },
       ...PROBES.map((probe) => ({ at: probe, words: field(body, probe, "exec", "command") })),
       // Any action: a hook that waits, or asks an address, holds up or ends the server as well as a command does.
       ...HOOKS.map((hook) => ({

@@ -115,6 +115,8 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     ignore_system_indexes: OFF,
     allow_in_place_tablespaces: OFF,
     autovacuum: ON,
+    // In seconds; a day of naps is hardly better than off.
+    autovacuum_naptime: /^(\d{1,4}s?|\d{1,2}min)$/,
     // Without the counts autovacuum knows of nothing to do.
     track_counts: ON,
     autovacuum_freeze_max_age: /^\d{5,9}$/,
@@ -169,6 +171,8 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     allow_system_table_mods: OFF,
     lo_compat_privileges: OFF,
     row_security: ON,
+    // Anything before pg_catalog can stand in for its functions.
+    search_path: /^(?!.{2,}pg_catalog)/,
     createrole_self_grant: EMPTY,
     restrict_nonsystem_relation_kind: /^[a-z, -]*$/,
     unix_socket_group: EMPTY,
@@ -189,7 +193,7 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
 export const FREE: ReadonlySet<string> = new Set(
   `
 DateStyle IntervalStyle TimeZone application_name archive_timeout authentication_timeout
-autovacuum_analyze_scale_factor autovacuum_analyze_threshold autovacuum_max_workers autovacuum_naptime
+autovacuum_analyze_scale_factor autovacuum_analyze_threshold autovacuum_max_workers
 autovacuum_vacuum_cost_delay autovacuum_vacuum_cost_limit autovacuum_vacuum_insert_scale_factor
 autovacuum_vacuum_insert_threshold autovacuum_vacuum_scale_factor autovacuum_vacuum_threshold autovacuum_work_mem
 backend_flush_after bgwriter_delay bgwriter_flush_after bgwriter_lru_maxpages bgwriter_lru_multiplier bytea_output
@@ -218,7 +222,7 @@ max_replication_slots max_slot_wal_keep_size max_stack_depth max_standby_archive
 max_sync_workers_per_subscription max_wal_senders max_wal_size max_worker_processes min_dynamic_shared_memory
 min_parallel_index_scan_size min_parallel_table_scan_size min_wal_size parallel_leader_participation
 parallel_setup_cost parallel_tuple_cost plan_cache_mode random_page_cost recovery_prefetch recursive_worktable_factor
-reserved_connections search_path seq_page_cost shared_buffers shared_memory_type ssl statement_timeout
+reserved_connections seq_page_cost shared_buffers shared_memory_type ssl statement_timeout
 stats_fetch_consistency superuser_reserved_connections synchronize_seqscans syslog_sequence_numbers
 syslog_split_messages tcp_keepalives_count tcp_keepalives_idle tcp_keepalives_interval tcp_user_timeout temp_buffers
 temp_file_limit track_activities track_activity_query_size track_commit_timestamp track_functions track_io_timing

@@ -36,8 +36,24 @@ export const claimOfStack = stackRule({
               },
             ];
           }
-          if (typeof bound !== "string" || bound === "" || volumes.some(({ name }) => name === bound))
-            return [];
+          if (typeof bound !== "string" || bound === "") return [];
+          const backing = volumes.find(({ name }) => name === bound);
+          if (backing) {
+            const keptFor = ["namespace", "name"].map((part) =>
+              field(backing.body, "spec", "claimRef", part),
+            );
+            const own = ["namespace", "name"].map((part) => field(claim.body, "metadata", part));
+            // What is missing of it, volume-reserved says.
+            const isOwn = keptFor.every((part, index) => part === undefined || part === own[index]);
+            if (isOwn || hasUnknown([keptFor, own])) return [];
+            return [
+              {
+                ...found,
+                why: `${backing.subject} is kept for the claim ${keptFor.map(String).join("/")}, and the server's is ${own.map(String).join("/")}`,
+                remedy: "spec.claimRef: the claim that the server mounts",
+              },
+            ];
+          }
           return [
             {
               ...found,

@@ -1,6 +1,6 @@
 import { PROGRAMS } from "../declarations.ts";
 import { type Declared, declarationOf, declaredSchema, isDeclared } from "../declared.ts";
-import { hashOf, programsOf } from "../programs.ts";
+import { hashOf, IMAGES_OWN, programsOf } from "../programs.ts";
 import { podRule } from "../rule.ts";
 
 const NAME = "declared-programs";
@@ -26,6 +26,9 @@ export const declaredPrograms = podRule<Declared>({
   check: (pod, config) =>
     programsOf(pod).flatMap(({ at, words }) => {
       const { subject } = pod.object;
+      // What an image of another workload does is the image's matter; beside the data every container is declared.
+      if (words === IMAGES_OWN && !PROGRAMS.some((program) => program.at.startsWith(`${subject} `)))
+        return [];
       const line = `${subject} ${at} ${hashOf(words)}`;
       if (isDeclared(line, OWN, config)) return [];
       const place = at.split(" ").at(-1) ?? "";
@@ -33,7 +36,10 @@ export const declaredPrograms = podRule<Declared>({
         {
           subject,
           // The words are not shown: a password may be among them.
-          why: `container ${at.replace(/ (\S+)$/, ": its $1")} is not declared; ${PLACES[place] ?? "it is run"}`,
+          why:
+            words === IMAGES_OWN
+              ? `container ${at.replace(/ \S+$/, "")} runs its image's own program, which is not declared for ${subject}`
+              : `container ${at.replace(/ (\S+)$/, ": its $1")} is not declared; ${PLACES[place] ?? "it is run"}`,
           remedy: declarationOf(NAME, line),
         },
       ];

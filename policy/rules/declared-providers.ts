@@ -1,7 +1,7 @@
 import { PROVIDER_ARGUMENTS } from "../declarations.ts";
 import { type Declared, declarationOf, declaredSchema, isDeclared } from "../declared.ts";
 import { type Finding, resourceRule } from "../rule.ts";
-import { textAt } from "../values.ts";
+import { textAt, UNKNOWN } from "../values.ts";
 
 const NAME = "declared-providers";
 const PREFIX = "pulumi:providers:";
@@ -29,14 +29,16 @@ export const declaredProviders = resourceRule<Declared>({
     const provider = `${type.slice(PREFIX.length)} ${name}`;
     const findings = Object.entries(inputs)
       .filter(([, value]) => value !== undefined)
-      .flatMap(([argument]): Finding[] => {
+      .flatMap(([argument, value]): Finding[] => {
         const line = `${provider} ${argument}`;
-        if (isDeclared(line, PROVIDER_ARGUMENTS, config)) return [];
+        const known = isDeclared(line, PROVIDER_ARGUMENTS, config);
+        const withValue = isDeclared(`${line}=${String(value)}`, PROVIDER_ARGUMENTS, { declared: [] });
+        if (known || withValue || value === UNKNOWN) return [];
         const does = CONSEQUENCES[argument];
         return [
           {
             subject,
-            why: `the argument ${argument} is not declared${does === undefined ? "" : `; it ${does}`}`,
+            why: `the argument ${argument}, or its value, is not declared${does === undefined ? "" : `; it ${does}`}`,
             remedy: declarationOf(NAME, line),
           },
         ];

@@ -27,6 +27,11 @@ function isDatabasePort(service: KubernetesObject): boolean {
   );
 }
 
+/** Labels and namespaces that may not be known yet. */
+function labelsUnknown(pods: readonly Pod[]): unknown {
+  return pods.map(({ metadata, object }) => [metadata, object.body.metadata]);
+}
+
 export const oneBackend = stackRule<Declared>({
   name: NAME,
   description:
@@ -40,6 +45,21 @@ export const oneBackend = stackRule<Declared>({
     const isServing = (pod: Pod) => serversOf(pod).length > 0;
     return services.flatMap((service): Finding[] => {
       const behind = pods.filter((pod) => selects(service, pod));
+      if (
+        SERVER_SERVICES.includes(service.subject) &&
+        pods.some(isServing) &&
+        !behind.some(isServing) &&
+        !hasUnknown([field(service.body, "spec", "selector"), service.body.spec, labelsUnknown(pods)])
+      ) {
+        return [
+          {
+            subject: service.subject,
+            urn: service.resource.urn,
+            why: "it selects none of the stack's servers, so that its clients are sent to whatever else has these labels or addresses",
+            remedy: "spec.selector: the labels of the server's pods",
+          },
+        ];
+      }
       const forServer = behind.some(isServing) || isDatabasePort(service);
       if (!forServer) return [];
       const findings: Finding[] = [];

@@ -20,7 +20,9 @@ function asks(probe: unknown): boolean {
 /** Seconds that a server may not answer, between two checkpoints or under load, before it is killed. */
 const PATIENCE = 30;
 
-/** Why a server's liveness probe kills what only needs time, or undefined when it does not. */
+const HOUR = 3600;
+
+/** Why a server's liveness probe kills what only needs time, or never what hangs; undefined when it does neither. */
 function impatience(probe: unknown): { why: string; remedy: string } | undefined {
   if (!isMap(probe) || hasUnknown(probe)) return undefined;
   const asked = listAt(probe, "exec", "command").join(" ");
@@ -36,6 +38,12 @@ function impatience(probe: unknown): { why: string; remedy: string } | undefined
     return {
       why: `kills the server after ${failures} failures, ${failures * period} s; a busy disk alone lasts longer, and the recovery after it`,
       remedy: `livenessProbe.failureThreshold of 3 or more, and with periodSeconds ${PATIENCE} s or more`,
+    };
+  }
+  if (!(failures * period <= HOUR)) {
+    return {
+      why: `leaves a server that hangs for ${failures * period} s`,
+      remedy: `livenessProbe.failureThreshold x periodSeconds of ${HOUR} s or less`,
     };
   }
   if (asked !== "" && !(Number(probe.timeoutSeconds ?? 1) >= 3)) {

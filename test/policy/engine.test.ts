@@ -204,7 +204,11 @@ describe("the pack in the real engine", function () {
         spec: { podSelector: { matchLabels: { app: "postgres" } }, ingress: [{ from: UNKNOWN }] },
       }),
     );
-    const { succeeded, output } = await deployments.run(["preview"], harmless);
+    const config = {
+      ...harmless.config,
+      "declared-kinds": { declared: ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
+    };
+    const { succeeded, output } = await deployments.run(["preview"], { ...harmless, config });
     assert.ok(succeeded, output);
     assert.doesNotMatch(output, /\[mandatory\]|can't run policy/);
   });

@@ -14,7 +14,17 @@ import {
   service,
   workload,
 } from "./break.ts";
-import { add, type Change, decentDeployment, drop, edit, metadata, set, setAt } from "../stacks.ts";
+import {
+  add,
+  type Change,
+  decentContainer,
+  decentDeployment,
+  drop,
+  edit,
+  metadata,
+  set,
+  setAt,
+} from "../stacks.ts";
 
 const DEPLOYMENT = { "declared-kinds": { declared: ["kubernetes:apps/v1:Deployment"] } };
 const RBAC = {
@@ -206,7 +216,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "deleteUnreachable",
       change: set("kubernetes/cluster", "deleteUnreachable", "true"),
       message:
-        /deleteUnreachable is not declared; it takes every object out of the state[^]*"kubernetes cluster deleteUnreachable"/,
+        /deleteUnreachable, or its value, is not declared; it takes every object out of the state[^]*"kubernetes cluster deleteUnreachable"/,
     },
     {
       by: "renderYamlToDirectory",
@@ -214,9 +224,23 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /writes every object into files, Secrets in plain text/,
     },
     {
+      by: "objects that are not applied by the server",
+      change: set("kubernetes/cluster", "enableServerSideApply", "false"),
+      message: /the argument enableServerSideApply, or its value, is not declared/,
+    },
+    {
+      by: "a plugin from elsewhere",
+      change: add(
+        "pulumi:providers:random",
+        { pluginDownloadURL: "https://example.com" },
+        { name: "default_4_21_2" },
+      ),
+      message: /Provider\/default_4_21_2: the argument pluginDownloadURL/,
+    },
+    {
       by: "a second provider",
       change: add("pulumi:providers:kubernetes", { context: "other" }, { name: "other" }),
-      message: /Provider\/other: the argument context is not declared/,
+      message: /Provider\/other: the argument context, or its value, is not declared/,
     },
     {
       by: "a kubeconfig's contents",
@@ -281,6 +305,18 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       ),
       message:
         /Deployment\/added: container api: its args is not declared; whoever may look at pods can read them/,
+    },
+    {
+      by: "one more container beside the server",
+      change: edit(SET, ({ inputs }) =>
+        setAt(inputs, `${POD}/containers/2`, { ...decentContainer(), name: "spy" }),
+      ),
+      message: /container spy runs its image's own program, which is not declared for StatefulSet\/postgres/,
+    },
+    {
+      by: "the server's script left out",
+      change: drop(SET, `${SERVER}/command`),
+      message: /container postgres runs its image's own program/,
     },
     {
       by: "settings on the command line",
@@ -450,6 +486,8 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
         ["unix_socket_directories = '/tmp'", /sets unix_socket_directories/],
         ["allow_system_table_mods = on", /opens what the server keeps closed/],
         ["pg_stat_statements.track_utility = on", /pg_stat_statements\.track_utility/],
+        ["search_path = 'public, pg_catalog'", /sets search_path/],
+        ["autovacuum_naptime = 2147483", /sets autovacuum_naptime/],
         ["made_up = 1", /which the pack does not know as a setting of PostgreSQL 16/],
         ["made.up = 1", /which the pack does not know/],
         ["not a line = of it = x", /which cannot be read/],
@@ -528,6 +566,16 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /Service\/added: it leads to the database, or has its port/,
     },
     {
+      by: "the server's Service on other pods",
+      change: set("Service/postgres", "spec/selector", { app: "proxy" }),
+      message: /Service\/postgres: it selects none of the stack's servers/,
+    },
+    {
+      by: "the server's Service without a selector",
+      change: drop("Service/postgres", "spec/selector"),
+      message: /Service\/postgres: it selects none of the stack's servers/,
+    },
+    {
       by: "a second Service on the server",
       change: service({ selector: { app: "postgres" }, ports: [{ port: 80 }] }),
       message: /Service\/added: it leads to the database/,
@@ -543,6 +591,16 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "a claim on another volume",
       change: set("PersistentVolumeClaim/postgres-pvc", "spec/volumeName", "other"),
       message: /is for the volume "other", which is none of the stack's/,
+    },
+    {
+      by: "a volume that is kept for another claim",
+      change: set(PV, "spec/claimRef/name", "other"),
+      message: /PersistentVolume\/postgres-pv is kept for the claim transcript-pipeline\/other/,
+    },
+    {
+      by: "a volume that is kept for another namespace's claim",
+      change: set(PV, "spec/claimRef/namespace", "other"),
+      message: /is kept for the claim other\/postgres-pvc/,
     },
   ],
   "volume-place": [

@@ -206,6 +206,11 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /kills the server after 3 failures, 3 s/,
     },
     {
+      by: "a liveness probe that is never asked",
+      change: set(SET, `${SERVER}/livenessProbe/periodSeconds`, 1_000_000),
+      message: /leaves a server that hangs for 6000000 s/,
+    },
+    {
       by: "a liveness probe without the time to run its command",
       change: drop(SET, `${SERVER}/livenessProbe/timeoutSeconds`),
       message: /gives its command 1 s/,
