@@ -107,6 +107,16 @@ export function settingLines(text: string): SettingLine[] {
   });
 }
 
+/** The lines of a file of sessions' settings: a name, and the rest of the line as its value. */
+export function sessionLines(text: string): SettingLine[] {
+  return text.split(/\r?\n/).flatMap((raw): SettingLine[] => {
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) return [];
+    const [, name = "", value = ""] = /^(\S+)\s*(.*)$/.exec(line) ?? [];
+    return [{ line, name: name.toLowerCase(), value: value.replace(/^'(.*)'$/, "$1") }];
+  });
+}
+
 /** Settings as a postgresql.conf has them; of repeated ones the last is in force. */
 export function parseSettings(text: string): Record<string, string> {
   return Object.fromEntries(

@@ -171,6 +171,7 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     allow_system_table_mods: OFF,
     lo_compat_privileges: OFF,
     row_security: ON,
+    role: /^none$/,
     // Anything before pg_catalog can stand in for its functions.
     search_path: /^(?!.{2,}pg_catalog)/,
     createrole_self_grant: EMPTY,

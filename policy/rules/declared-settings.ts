@@ -2,6 +2,7 @@ import { type Declared, declarationOf, declaredSchema } from "../declared.ts";
 import { podsOf } from "../pods.ts";
 import {
   isServer,
+  sessionLines,
   type SettingLine,
   settingLines,
   settingsFiles,
@@ -19,7 +20,10 @@ type Written = SettingLine & { where: string };
 function writtenIn(object: KubernetesObject): Written[] {
   return [
     ...Object.entries(settingsFiles(object)).flatMap(([file, text]) =>
-      settingLines(text).map((line) => ({ where: `data["${file}"]`, ...line })),
+      (/sessions/.test(file) ? sessionLines : settingLines)(text).map((line) => ({
+        where: `data["${file}"]`,
+        ...line,
+      })),
     ),
     ...podsOf(object).flatMap((pod) =>
       pod.containers.filter(isServer).flatMap((container) =>

@@ -1,6 +1,7 @@
+import type { Container, Pod } from "../pods.ts";
 import { isServer } from "../postgres.ts";
 import { containerText, type Finding, podRule } from "../rule.ts";
-import { field, hasUnknown, isMap, listAt, UNKNOWN } from "../values.ts";
+import { field, hasUnknown, isMap, listAt, textAt, UNKNOWN } from "../values.ts";
 
 const ACTIONS = ["exec", "httpGet", "tcpSocket", "grpc"];
 
@@ -15,6 +16,26 @@ function asks(probe: unknown): boolean {
     (Array.isArray(command) && command.length > 0 && command[0] !== "true") ||
     ["httpGet", "tcpSocket", "grpc"].some((action) => field(probe, action, "port") !== undefined)
   );
+}
+
+/**
+ * Whether another container's readiness probe looks at a file that this one writes: what hangs here is then seen
+ * there, and a pod is ready only as a whole.
+ */
+function isWatched({ containers, spec }: Pod, { name, body }: Container): boolean {
+  if (listAt(spec, "containers").includes(UNKNOWN)) return true;
+  const written = listAt(body, "volumeMounts").filter((mount) => field(mount, "readOnly") !== true);
+  return containers.some((other) => {
+    if (other.name === name) return false;
+    // Judged again, with what it looks at, before it is deployed.
+    if (hasUnknown([other.body.readinessProbe, other.body.volumeMounts, body.volumeMounts])) return true;
+    const asked = listAt(other.body, "readinessProbe", "exec", "command").join(" ");
+    return listAt(other.body, "volumeMounts").some(
+      (mount) =>
+        written.some((own) => field(own, "name") === field(mount, "name")) &&
+        asked.includes(`${textAt(mount, "mountPath") ?? "?"}/`),
+    );
+  });
 }
 
 /** Seconds that a server may not answer, between two checkpoints or under load, before it is killed. */
@@ -69,7 +90,7 @@ export const probes = podRule({
       const wanted = ["readinessProbe", "livenessProbe", ...(server ? ["startupProbe"] : [])];
       const findings: Finding[] = wanted.flatMap((name) => {
         const probe = container.body[name];
-        if (asks(probe)) return [];
+        if (asks(probe) || (probe === undefined && !server && isWatched(pod, container))) return [];
         const reason = name === "startupProbe" ? "; the liveness probe would kill it in crash recovery" : "";
         return [
           {

@@ -592,6 +592,49 @@ export const VARIATIONS: readonly Variation[] = [
   hba("host all all 10.42.0.0 255.255.0.0 scram-sha-256"),
   hba("hostssl replication all all cert clientcert=verify-full"),
   hba("host all all 0.0.0.0/0 reject"),
+  hba("host all postgres all reject"),
+  setting("unix_socket_directories = '/var/run/postgresql,/var/lib/postgresql/data/socket'"),
+  setting("temp_file_limit = '20GB'"),
+  setting("search_path = 'pg_catalog'"),
+  setting("log_min_error_statement = panic"),
+  setting("pg_stat_statements.track_utility = off"),
+  setting("statement_timeout 60s"),
+  {
+    name: "settings of sessions",
+    change: set(
+      CONF,
+      "data/sessions.conf",
+      "# of every session\nsearch_path pg_catalog, public\nrole none\n",
+    ),
+  },
+  { name: "files of /tmp in memory", change: set(SET, `${POD}/volumes/8/emptyDir/medium`, "Memory") },
+  {
+    name: "a Job that reaches the server's socket on the volume",
+    change: edit(JOB, ({ inputs }) => {
+      const data = { name: "data", persistentVolumeClaim: { claimName: "postgres-pvc" } };
+      setAt(inputs, `${POD}/volumes/6`, data);
+      const at = { name: "data", mountPath: "/var/lib/postgresql/data", readOnly: true };
+      setAt(inputs, `${POD}/initContainers/0/volumeMounts/4`, at);
+    }),
+  },
+  {
+    name: "a sidecar that the server's readiness watches",
+    change: edit(SET, ({ inputs }) => {
+      setAt(inputs, `${POD}/containers/1/livenessProbe`, undefined);
+      setAt(inputs, `${POD}/containers/1/readinessProbe`, undefined);
+      setAt(inputs, `${SERVER}/volumeMounts/6`, { name: "reconcile-state", mountPath: "/run/reconcile" });
+      setAt(inputs, `${SERVER}/readinessProbe/exec/command`, [
+        "bash",
+        "-c",
+        "pg_isready -q -h 127.0.0.1 -t 3 && [ -e /run/reconcile/done ]",
+      ]);
+    }),
+    declared: {
+      "declared-programs": [
+        "StatefulSet/postgres postgres readinessProbe sha256:84209e6836c08122cc9d372c09ecb0b30e3406e77cfc81d12d1bb03c7462e5ca",
+      ],
+    },
+  },
   hba("# host all all all trust"),
 ];
 
