@@ -43,7 +43,7 @@ export const declaredProviders = resourceRule<Declared>({
           },
         ];
       });
-    if (/\n|apiVersion|clusters/.test(textAt(inputs, "kubeconfig") ?? "")) {
+    if (/[\n{]|apiVersion:/.test(textAt(inputs, "kubeconfig") ?? "")) {
       findings.push({
         subject,
         why: "kubeconfig holds a kubeconfig itself, its credentials in it, rather than the path of one",

@@ -67,9 +67,10 @@ function impatience(probe: unknown): { why: string; remedy: string } | undefined
       remedy: `livenessProbe.failureThreshold x periodSeconds of ${HOUR} s or less`,
     };
   }
-  if (asked !== "" && !(Number(probe.timeoutSeconds ?? 1) >= 3)) {
+  const timeout = Number(probe.timeoutSeconds ?? 1);
+  if (asked !== "" && !(timeout >= 3)) {
     return {
-      why: `gives its command ${String(probe.timeoutSeconds ?? 1)} s, which starting it alone can take on a busy node`,
+      why: `gives its command ${timeout} s, which starting it alone can take on a busy node`,
       remedy: "livenessProbe.timeoutSeconds of 3 or more",
     };
   }

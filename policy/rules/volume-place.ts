@@ -4,7 +4,7 @@ import { field, shown } from "../values.ts";
 
 /** Places that a reboot empties, or that are the node's own. */
 const UNFIT =
-  /^\/($|(tmp|run|var\/run|var\/tmp|dev|proc|sys|boot|etc|usr|bin|sbin|lib|lib64|root)(\/|$)|var\/lib\/(kubelet|rancher|containerd)(\/|$))/;
+  /^\/($|(tmp|run|var\/run|var\/tmp|dev|proc|sys|boot|etc|usr|bin|sbin|lib|lib64)(\/|$)|var\/lib\/(kubelet|rancher|containerd)(\/|$))/;
 
 export const volumePlace = objectRule({
   name: "volume-place",

@@ -109,7 +109,7 @@ describe("the shapes that the program can have", function () {
     "an upgrade and a login": {
       database: { upgradeTo: "pgvector/pgvector:0.8.6-pg16-bookworm", logins: { anna: "readonly" } },
     },
-    "a kubeconfig's path": { cluster: { kubeconfig: "/home/me/.kube/gen8" } },
+    "a kubeconfig's path": { cluster: { kubeconfig: "/home/me/.kube/clusters/gen8" } },
     "another database and owner": { database: { name: "db2", owner: "owner_2" } },
     "settings that fit": { database: { tuning: "auto" } },
   };
