@@ -1,6 +1,6 @@
 import { podsIn, volumesOf } from "../pods.ts";
 import { dataDirectory, mountOver, serversOf } from "../postgres.ts";
-import { objectsIn } from "../resources.ts";
+import { mayShareNamespace, objectsIn } from "../resources.ts";
 import { type Finding, stackRule } from "../rule.ts";
 import { field, hasUnknown, shown, UNKNOWN } from "../values.ts";
 
@@ -24,14 +24,16 @@ export const claimOfStack = stackRule({
           const volume = volumesOf(pod).find(({ name }) => name === mount);
           const claimName = field(volume, "persistentVolumeClaim", "claimName");
           if (claimName === undefined || claimName === UNKNOWN || mount === UNKNOWN) return [];
-          const claim = claims.find(({ name }) => name === claimName);
+          const claim = claims.find(
+            (candidate) => candidate.name === claimName && mayShareNamespace(candidate, pod.object),
+          );
           const bound = field(claim?.body, "spec", "volumeName");
           const found = { subject: pod.object.subject, urn: pod.object.resource.urn };
           if (!claim) {
             return [
               {
                 ...found,
-                why: `its data is on the claim ${shown(claimName)}, which is none of the stack's: ${claims.map(({ name }) => name).join(", ")}`,
+                why: `its data is on the claim ${shown(claimName)}, which is none of the stack's in its namespace: ${claims.map(({ name }) => name).join(", ")}`,
                 remedy: "the stack's own claim, whose volume is retained and protected",
               },
             ];

@@ -4,7 +4,7 @@ import { hiddenPod, type Pod, podsIn } from "../pods.ts";
 import { POSTGRES_PORT, serversOf } from "../postgres.ts";
 import { type KubernetesObject, labelsOf, mayShareNamespace, maySelect, objectsIn } from "../resources.ts";
 import { type Finding, stackRule } from "../rule.ts";
-import { field, hasUnknown, isMap, listAt } from "../values.ts";
+import { field, hasUnknown, isMap, listAt, shown } from "../values.ts";
 
 const NAME = "one-backend";
 
@@ -30,6 +30,14 @@ function isDatabasePort(service: KubernetesObject): boolean {
 /** Labels and namespaces that may not be known yet. */
 function labelsUnknown(pods: readonly Pod[]): unknown {
   return pods.map(({ metadata, object }) => [metadata, object.body.metadata]);
+}
+
+/** The ports on which the servers of a pod listen, by number and by name. */
+function portsOf(pod: Pod): unknown[] {
+  return serversOf(pod)
+    .flatMap(({ body }) => listAt(body, "ports"))
+    .flatMap((port) => [field(port, "containerPort"), field(port, "name")])
+    .filter((port) => port !== undefined);
 }
 
 export const oneBackend = stackRule<Declared>({
@@ -69,6 +77,17 @@ export const oneBackend = stackRule<Declared>({
           urn: service.resource.urn,
           why: "it leads to the database, or has its port, and is not one of the Services that are declared to",
           remedy: declarationOf(NAME, service.subject),
+        });
+      }
+      const ports = behind.filter(isServing).flatMap(portsOf);
+      for (const port of listAt(service.body, "spec", "ports")) {
+        const target = field(port, "targetPort") ?? field(port, "port");
+        if (ports.length === 0 || hasUnknown([port, ports]) || ports.includes(target)) continue;
+        findings.push({
+          subject: service.subject,
+          urn: service.resource.urn,
+          why: `its port ${shown(field(port, "port"))} leads to ${shown(target)}, where no server of the stack listens`,
+          remedy: "targetPort: the server's containerPort, or its name",
         });
       }
       for (const pod of behind.filter((candidate) => !isServing(candidate))) {

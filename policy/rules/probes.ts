@@ -1,7 +1,7 @@
 import type { Container, Pod } from "../pods.ts";
-import { isServer } from "../postgres.ts";
+import { isServer, POSTGRES_PORT } from "../postgres.ts";
 import { containerText, type Finding, podRule } from "../rule.ts";
-import { field, hasUnknown, isMap, listAt, textAt, UNKNOWN } from "../values.ts";
+import { field, hasUnknown, isMap, listAt, shown, textAt, UNKNOWN } from "../values.ts";
 
 const ACTIONS = ["exec", "httpGet", "tcpSocket", "grpc"];
 
@@ -77,6 +77,19 @@ function impatience(probe: unknown): { why: string; remedy: string } | undefined
   return undefined;
 }
 
+/** Why an action asks something else than the server, or undefined when it asks it. */
+function misdirected(name: string, probe: unknown): string | undefined {
+  if (!isMap(probe) || hasUnknown(probe)) return undefined;
+  const port = field(probe, "tcpSocket", "port");
+  if (port !== undefined && name === "readinessProbe")
+    return "asks the port alone, which is open before the server takes anybody in";
+  if (port !== undefined && String(port) !== String(POSTGRES_PORT) && port !== "postgresql")
+    return `asks port ${shown(port)}, which is not the server's`;
+  if (probe.httpGet !== undefined || probe.grpc !== undefined)
+    return "speaks a protocol that PostgreSQL does not";
+  return undefined;
+}
+
 export const probes = podRule({
   name: "probes",
   description:
@@ -101,6 +114,15 @@ export const probes = podRule({
           },
         ];
       });
+      for (const name of server ? wanted : []) {
+        const reason = misdirected(name, container.body[name]);
+        if (reason === undefined) continue;
+        findings.push({
+          subject,
+          why: `${containerText(container)}: its ${name} ${reason}`,
+          remedy: `${name}.exec.command with pg_isready -h 127.0.0.1`,
+        });
+      }
       const impatient = server ? impatience(container.body.livenessProbe) : undefined;
       if (impatient) {
         findings.push({

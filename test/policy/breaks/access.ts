@@ -120,6 +120,20 @@ export const accessBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /is "baseline"/,
     },
     {
+      by: "a standard of long ago",
+      change: set(
+        "Namespace/transcript-pipeline",
+        "metadata/labels/pod-security.kubernetes.io~1enforce-version",
+        "v1.0",
+      ),
+      message: /is "v1.0"/,
+    },
+    {
+      by: "a mesh that puts containers into pods",
+      change: set("Namespace/transcript-pipeline", "metadata/labels/istio-injection", "enabled"),
+      message: /has something else put containers into its pods/,
+    },
+    {
       by: "a NamespacePatch",
       change: add("kubernetes:core/v1:NamespacePatch", {
         metadata: { name: "n", labels: { "pod-security.kubernetes.io/enforce": "privileged" } },

@@ -566,6 +566,11 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /Service\/added: it leads to the database, or has its port/,
     },
     {
+      by: "one more port of the server's Service",
+      change: set("Service/postgres", "spec/ports/1", { name: "x", port: 22, targetPort: 22 }),
+      message: /Service\/postgres: its port 22 leads to 22, where no server of the stack listens/,
+    },
+    {
       by: "the server's Service on other pods",
       change: set("Service/postgres", "spec/selector", { app: "proxy" }),
       message: /Service\/postgres: it selects none of the stack's servers/,
@@ -585,7 +590,13 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "another claim than the protected one",
       change: set(SET, `${POD}/volumes/0/persistentVolumeClaim/claimName`, "other"),
-      message: /its data is on the claim "other", which is none of the stack's: postgres-pvc/,
+      message:
+        /its data is on the claim "other", which is none of the stack's in its namespace: postgres-pvc/,
+    },
+    {
+      by: "a server in another namespace",
+      change: set(SET, "metadata/namespace", "other"),
+      message: /none of the stack's in its namespace/,
     },
     {
       by: "a claim on another volume",

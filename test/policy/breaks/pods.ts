@@ -73,6 +73,11 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
       change: set(SET, `${SERVER}/securityContext/procMount`, "Unmasked"),
       message: /procMount/,
     },
+    ...["runAsGroup", "fsGroup"].map((name) => ({
+      by: `root's group as ${name}`,
+      change: set(SET, `${POD}/securityContext/${name}`, 0),
+      message: new RegExp(`${name} is 0`),
+    })),
     { by: "root", change: set(SET, `${POD}/securityContext/runAsUser`, 0), message: /runAsUser is 0/ },
     {
       by: "root in a container",
@@ -204,6 +209,24 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "a liveness probe over TCP that is quick to kill",
       change: set(SET, `${SERVER}/livenessProbe`, { tcpSocket: { port: 5432 }, periodSeconds: 1 }),
       message: /kills the server after 3 failures, 3 s/,
+    },
+    {
+      by: "a liveness probe on another port",
+      change: set(SET, `${SERVER}/livenessProbe`, { tcpSocket: { port: 9999 } }),
+      message: /its livenessProbe asks port 9999, which is not the server's/,
+    },
+    {
+      by: "a readiness probe on the port alone",
+      change: set(SET, `${SERVER}/readinessProbe`, { tcpSocket: { port: 5432 } }),
+      message: /its readinessProbe asks the port alone/,
+    },
+    {
+      by: "a startup probe in another protocol",
+      change: set(SET, `${SERVER}/startupProbe`, {
+        httpGet: { path: "/", port: 5432 },
+        failureThreshold: 60,
+      }),
+      message: /speaks a protocol that PostgreSQL does not/,
     },
     {
       by: "a liveness probe that is never asked",
