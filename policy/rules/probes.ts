@@ -19,14 +19,14 @@ function asks(probe: unknown): boolean {
 }
 
 /**
- * Whether another container's readiness probe looks at a file that this one writes: what hangs here is then seen
+ * Whether the server's readiness probe looks at a file that this one writes: what hangs here is then seen
  * there, and a pod is ready only as a whole.
  */
 function isWatched({ containers, spec }: Pod, { name, body }: Container): boolean {
   if (listAt(spec, "containers").includes(UNKNOWN)) return true;
   const written = listAt(body, "volumeMounts").filter((mount) => field(mount, "readOnly") !== true);
   return containers.some((other) => {
-    if (other.name === name) return false;
+    if (other.name === name || !isServer(other)) return false;
     // Judged again, with what it looks at, before it is deployed.
     if (hasUnknown([other.body.readinessProbe, other.body.volumeMounts, body.volumeMounts])) return true;
     const asked = listAt(other.body, "readinessProbe", "exec", "command").join(" ");
