@@ -83,7 +83,7 @@ function misdirected(name: string, probe: unknown): string | undefined {
   const port = field(probe, "tcpSocket", "port");
   if (port !== undefined && name === "readinessProbe")
     return "asks the port alone, which is open before the server takes anybody in";
-  if (port !== undefined && String(port) !== String(POSTGRES_PORT) && port !== "postgresql")
+  if (port !== undefined && port !== POSTGRES_PORT && port !== "postgresql")
     return `asks port ${shown(port)}, which is not the server's`;
   if (probe.httpGet !== undefined || probe.grpc !== undefined)
     return "speaks a protocol that PostgreSQL does not";
