@@ -1,7 +1,8 @@
 /** Knowing a PostgreSQL server when one is written down, and reading its settings. Shares no code with the program's. */
+import { posix } from "node:path";
 import { bytesOfQuantity, bytesOfSetting } from "../components/quantities.ts";
 import { type Container, type Pod, podsIn, volumesOf } from "./pods.ts";
-import { objectsIn, type Resource } from "./resources.ts";
+import { type KubernetesObject, objectsIn, type Resource } from "./resources.ts";
 import { field, isMap, listAt, mapAt, textAt } from "./values.ts";
 
 export const POSTGRES_PORT = 5432;
@@ -17,8 +18,9 @@ export function isDatabaseImage(image: string | undefined): boolean {
 }
 
 function environment(container: Container, name: string): unknown {
+  // Of two the last one counts.
   return field(
-    listAt(container.body, "env").find((entry) => field(entry, "name") === name),
+    listAt(container.body, "env").findLast((entry) => field(entry, "name") === name),
     "value",
   );
 }
@@ -30,8 +32,11 @@ export function isServer(container: Container): boolean {
     environment(container, "PGDATA") !== undefined ||
     listAt(container.body, "ports").some((port) => field(port, "containerPort") === POSTGRES_PORT) ||
     (isDatabaseImage(textAt(container.body, "image")) &&
-      listAt(container.body, "volumeMounts").some((mount) =>
-        (textAt(mount, "mountPath") ?? "").startsWith("/var/lib/postgresql"),
+      // A server writes there.
+      listAt(container.body, "volumeMounts").some(
+        (mount) =>
+          (textAt(mount, "mountPath") ?? "").startsWith("/var/lib/postgresql") &&
+          field(mount, "readOnly") !== true,
       ))
   );
 }
@@ -61,7 +66,7 @@ export function statefulness(pod: Pod): string | undefined {
 /** Where a server keeps its data. */
 export function dataDirectory(server: Container): string {
   const chosen = environment(server, "PGDATA");
-  return typeof chosen === "string" && chosen !== "" ? chosen : USUAL_DATA_DIRECTORY;
+  return posix.normalize(typeof chosen === "string" && chosen !== "" ? chosen : USUAL_DATA_DIRECTORY);
 }
 
 /** The mount that a path of a container lies in: the longest of those above it. */
@@ -73,14 +78,53 @@ export function mountOver(container: Container, path: string): Record<string, un
     .sort((a, b) => length(b) - length(a))[0];
 }
 
+/** One line of a configuration file: a setting, by its name in small letters; `include` ones too, or what cannot be read. */
+export type SettingLine = { line: string } & (
+  { name: string; value: string } | { name?: undefined; value?: undefined }
+);
+
+/** As guc-file.l reads them: a name, an optional `=`, and a value in quotes or without spaces. */
+const SETTING_LINE =
+  /^\s*([A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*(?:\.[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)?)(?:\s*=\s*|\s+|(?='))(?:'((?:[^'\\]|\\.|'')*)'|([^\s#'=]+))\s*(?:#.*)?$/;
+
+const ESCAPES: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+
+/** A quoted value without its escapes: `''`, `\\n`, `\\47`. */
+function unquoted(text: string): string {
+  return text.replace(/''|\\([0-7]{1,3}|.)/g, (both, escape?: string) => {
+    if (escape === undefined) return both.slice(1);
+    return /^[0-7]/.test(escape) ? String.fromCharCode(parseInt(escape, 8)) : (ESCAPES[escape] ?? escape);
+  });
+}
+
+/** The lines of a postgresql.conf, without empty ones and comments. */
+export function settingLines(text: string): SettingLine[] {
+  return text.split(/\r?\n/).flatMap((raw): SettingLine[] => {
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) return [];
+    const [, name, quoted, plain] = SETTING_LINE.exec(raw) ?? [];
+    if (name === undefined) return [{ line }];
+    return [
+      { line, name: name.toLowerCase(), value: quoted === undefined ? (plain ?? "") : unquoted(quoted) },
+    ];
+  });
+}
+
+/** The lines of a file of sessions' limits, `<whose> <setting> <value>`, without empty ones and comments. */
+export function sessionLines(text: string): SettingLine[] {
+  return text.split(/\r?\n/).flatMap((raw): SettingLine[] => {
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) return [];
+    const [, name, value] = /^\S+\s+(\S+)\s+(.+)$/.exec(line) ?? [];
+    return [name === undefined || value === undefined ? { line } : { line, name, value }];
+  });
+}
+
 /** Settings as a postgresql.conf has them; of repeated ones the last is in force. */
 export function parseSettings(text: string): Record<string, string> {
-  const settings: Record<string, string> = {};
-  for (const line of text.split("\n")) {
-    const match = /^\s*([A-Za-z_][\w.]*)\s*(?:=|\s)\s*(?:'((?:[^']|'')*)'|([^\s#']+))/.exec(line);
-    if (match) settings[(match[1] ?? "").toLowerCase()] = match[2]?.replaceAll("''", "'") ?? match[3] ?? "";
-  }
-  return settings;
+  return Object.fromEntries(
+    settingLines(text).flatMap(({ name, value }) => (name === undefined ? [] : [[name, value]])),
+  );
 }
 
 /** Settings given on a container's command line, as `-c fsync=off` or `--fsync=off`. */
@@ -100,6 +144,20 @@ export function configurationFiles(body: unknown): Record<string, string> {
   return Object.fromEntries(
     Object.entries(mapAt(body, "data")).flatMap(([name, text]) =>
       typeof text === "string" && /\.conf$/.test(name) ? [[name, text]] : [],
+    ),
+  );
+}
+
+/** The names that the server's configuration has, wherever it is. */
+const SERVER_CONFIG = "postgres-config";
+const SETTINGS_FILE = /(^|[-_.])(postgres|postgresql|pgsql|sessions)([-_.]|$)/;
+
+/** Texts of the files of a ConfigMap that hold settings of PostgreSQL, by name. */
+export function settingsFiles({ kind, name, body }: KubernetesObject): Record<string, string> {
+  if (kind !== "ConfigMap") return {};
+  return Object.fromEntries(
+    Object.entries(configurationFiles(body)).filter(
+      ([file]) => !/hba|ident/.test(file) && (name === SERVER_CONFIG || SETTINGS_FILE.test(file)),
     ),
   );
 }

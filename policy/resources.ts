@@ -96,6 +96,16 @@ export function objectsOf(resource: Resource): KubernetesObject[] {
   return objectOf(resource, apiVersion, kind, resource.inputs);
 }
 
+/** Type token of an object, as the resource of its own that it could be: `kubernetes:core/v1:Secret`. */
+export function tokenOf({
+  apiVersion,
+  kind,
+  patch,
+}: Pick<KubernetesObject, "apiVersion" | "kind" | "patch">): string {
+  const group = apiVersion.includes("/") ? apiVersion : `core/${apiVersion}`;
+  return `kubernetes:${group}:${kind}${patch ? "Patch" : ""}`;
+}
+
 /** A chart that the provider installs by itself, so that nothing sees its objects. */
 export const HELM_RELEASE = "kubernetes:helm.sh/v3:Release";
 
@@ -136,6 +146,12 @@ export function maySelect(selector: unknown, labels: unknown): boolean {
       }
     })
   );
+}
+
+/** Whether two objects can be in one namespace; where one is not known before the deployment, they can. */
+export function mayShareNamespace(one: KubernetesObject, other: KubernetesObject): boolean {
+  const [first, second] = [one, other].map(({ body }) => field(body, "metadata", "namespace"));
+  return first === second || first === UNKNOWN || second === UNKNOWN;
 }
 
 const CLUSTER_WIDE =

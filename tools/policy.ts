@@ -10,7 +10,8 @@ import { packConfigFile, readPackConfig, withNode } from "./policy-config.ts";
 import { resourcesOf } from "./policy-stack.ts";
 import { readStackFile } from "./stack-file.ts";
 
-const usage = "usage: npm run policy -- --stack <name> [--config-file <file>] [--policy-config <file>]";
+const usage = `usage: npm run policy -- --stack <name> [--config-file <file>] [--policy-config <file>]
+       npm run policy -- --declare      renews the declared hashes of the Commands' scripts`;
 
 /** A violation for a person: which rule, which resource, why, and what to write instead. */
 function blockOf({ rule, subject, why, remedy }: Violation): string {
@@ -22,14 +23,25 @@ function blockOf({ rule, subject, why, remedy }: Violation): string {
   ].join("\n");
 }
 
+/** Renews what the configurations declare of the program's own Commands. */
+async function declare(): Promise<void> {
+  // With prettier, which those who only judge need not have.
+  const { renewCommands } = await import("./policy-commands.ts");
+  const written = await renewCommands();
+  for (const name of written) console.log(`written: policy/${name}`);
+  if (written.length === 0) console.log("every declared script is as it was");
+}
+
 await runTool(async () => {
   const { values } = parseArgs({
     options: {
       stack: { type: "string" },
       "config-file": { type: "string" },
       "policy-config": { type: "string" },
+      declare: { type: "boolean" },
     },
   });
+  if (values.declare) return declare();
   const { stack } = values;
   if (stack === undefined) throw new UsageError(usage);
   const config = readPackConfig(values["policy-config"] ?? packConfigFile(stack));

@@ -1,49 +1,78 @@
+import { accessLines, type AccessLine, isPattern, takesFromFile } from "../access-files.ts";
+import { type Declared, declarationOf, declaredSchema } from "../declared.ts";
 import { configurationFiles, parseSettings } from "../postgres.ts";
 import { type Finding, objectRule } from "../rule.ts";
+
+const NAME = "client-authentication";
 
 /** Methods by which a client proves who it is without its password crossing the network. */
 const PROVEN = ["scram-sha-256", "cert", "gss", "reject"];
 
-function methodOf(line: string): { type: string; method: string } | undefined {
-  const words = line.replace(/#.*$/, "").trim().split(/\s+/);
-  const [type = ""] = words;
-  if (!/^(local|host|hostssl|hostnossl|hostgssenc|hostnogssenc)$/.test(type)) return undefined;
-  // type database user [address [mask]] method [options]
-  const rest = words.slice(type === "local" ? 3 : 4);
-  const method = /^\d+(\.\d+){3}$/.test(rest[0] ?? "") ? rest[1] : rest[0];
-  return { type, method: method ?? "" };
+/** Options that make a method stricter, or no weaker. */
+const OPTIONS = /^clientcert=verify-(full|ca)$|^clientname=(CN|DN)$/;
+
+/** What is wrong with a line, and what to write instead where that is not a declaration. */
+interface Objection {
+  why: string;
+  remedy?: string;
 }
 
-export const clientAuthentication = objectRule({
-  name: "client-authentication",
+function objectionsTo(entry: AccessLine): Objection[] {
+  if (takesFromFile(entry)) return [{ why: "which takes clients from a file that no rule sees" }];
+  const words = entry.fields.map((field) => field.map(({ text }) => text).join(","));
+  const [type = ""] = words;
+  if (!/^(local|host|hostssl|hostnossl|hostgssenc|hostnogssenc)$/.test(type))
+    return [{ why: "which cannot be read" }];
+  // type database user [address [mask]] method [options]
+  const rest = words.slice(type === "local" ? 3 : 4);
+  const [method = "", ...options] = /^\d+(\.\d+){3}$/.test(rest[0] ?? "") ? rest.slice(1) : rest;
+  const objections: Objection[] = [];
+  const allowed = type === "local" ? [...PROVEN, "peer"] : PROVEN;
+  if (!allowed.includes(method)) {
+    objections.push({
+      why: `whose method is ${method || "missing"}`,
+      remedy: `the method ${type === "local" ? "peer" : "scram-sha-256"}`,
+    });
+  }
+  for (const option of options) {
+    if (OPTIONS.test(option) || (method === "peer" && option === "map=server_pod")) continue;
+    objections.push({ why: `whose option ${option} is not declared` });
+  }
+  if (method !== "reject" && entry.fields.slice(1, 3).flat().some(isPattern)) {
+    objections.push({ why: "whose database or user stands for any number of names" });
+  }
+  return objections;
+}
+
+export const clientAuthentication = objectRule<Declared>({
+  name: NAME,
   description: "Who lets clients in without proof has opened the database to every pod of the cluster",
   level: "mandatory",
-  check: ({ kind, body, subject }) => {
+  schema: declaredSchema("Lines of pg_hba.conf, with single spaces"),
+  check: ({ kind, body, subject }, { declared }) => {
     if (kind !== "ConfigMap") return [];
     return Object.entries(configurationFiles(body)).flatMap(([file, text]): Finding[] => {
       const where = `data["${file}"]`;
-      const lines = text.split("\n").flatMap((line) => {
-        const entry = methodOf(line);
-        if (!entry) return [];
-        const allowed = entry.type === "local" ? [...PROVEN, "peer"] : PROVEN;
-        if (allowed.includes(entry.method)) return [];
-        return [
-          {
+      const findings: Finding[] = [];
+      for (const entry of /hba/.test(file) ? accessLines(text) : []) {
+        if (declared.includes(entry.line)) continue;
+        for (const { why, remedy } of objectionsTo(entry)) {
+          findings.push({
             subject,
-            why: `${where} has the line "${line.trim().replace(/\s+/g, " ")}", whose method is ${entry.method || "missing"}`,
-            remedy: `the method ${entry.type === "local" ? "peer" : "scram-sha-256"}`,
-          },
-        ];
-      });
+            why: `${where} has the line "${entry.line}", ${why}`,
+            remedy: remedy ?? declarationOf(NAME, entry.line),
+          });
+        }
+      }
       const { password_encryption: encryption } = parseSettings(text);
       if (encryption !== undefined && encryption !== "scram-sha-256") {
-        lines.push({
+        findings.push({
           subject,
           why: `${where} sets password_encryption to ${encryption}`,
           remedy: "password_encryption = scram-sha-256, or leave it out",
         });
       }
-      return lines;
+      return findings;
     });
   },
 });

@@ -1,14 +1,8 @@
 import { type Pod, podsIn } from "../pods.ts";
 import { serversOf } from "../postgres.ts";
-import { type KubernetesObject, maySelect, objectsIn } from "../resources.ts";
+import { type KubernetesObject, mayShareNamespace, maySelect, objectsIn } from "../resources.ts";
 import { stackRule } from "../rule.ts";
-import { field, isMap, listAt, UNKNOWN } from "../values.ts";
-
-/** Whether two objects can be in one namespace; where one is not known before the deployment, they can. */
-function mayShareNamespace(one: KubernetesObject, other: KubernetesObject): boolean {
-  const [first, second] = [one, other].map(({ body }) => field(body, "metadata", "namespace"));
-  return first === second || first === UNKNOWN || second === UNKNOWN;
-}
+import { field, isMap, listAt, textAt, UNKNOWN } from "../values.ts";
 
 function covers(policy: KubernetesObject, pod: Pod): boolean {
   const types = listAt(policy.body, "spec", "policyTypes");
@@ -19,10 +13,17 @@ function covers(policy: KubernetesObject, pod: Pod): boolean {
   );
 }
 
-/** Whether a policy lets in everybody: an ingress rule without `from`. */
+/** Every address there is. */
+const ANYWHERE = /^(0\.0\.0\.0|::)\/0$/;
+
+/** Whether a policy lets in everybody: an ingress rule without `from`, or from every address. */
 function letsEverybodyIn(policy: KubernetesObject): boolean {
   return listAt(policy.body, "spec", "ingress").some(
-    (rule) => isMap(rule) && rule.from !== UNKNOWN && listAt(rule, "from").length === 0,
+    (rule) =>
+      isMap(rule) &&
+      rule.from !== UNKNOWN &&
+      (listAt(rule, "from").length === 0 ||
+        listAt(rule, "from").some((peer) => ANYWHERE.test(textAt(peer, "ipBlock", "cidr") ?? ""))),
   );
 }
 
@@ -45,7 +46,7 @@ export const databaseNetworkPolicy = stackRule({
             subject: pod.object.subject,
             urn: pod.object.resource.urn,
             why: open
-              ? `${open.subject} lets everybody in: an ingress rule has no from`
+              ? `${open.subject} lets everybody in: an ingress rule has no from, or is from every address`
               : `none of ${policies.map(({ subject }) => subject).join(", ")} selects its pods for Ingress`,
             remedy:
               "a NetworkPolicy in its namespace with podSelector on its pods' labels, policyTypes [Ingress] and the clients in ingress.from",

@@ -1,26 +1,38 @@
 /** All rules, in the order in which the documentation has them. */
 import type { Rule } from "../rule.ts";
+import { claimOfStack } from "./claim-of-stack.ts";
 import { claimOnRetainedVolume } from "./claim-on-retained-volume.ts";
 import { claimsKept } from "./claims-kept.ts";
 import { clientAuthentication } from "./client-authentication.ts";
+import { databaseNetworkPolicy } from "./database-network-policy.ts";
 import { dataDirectoryOnClaim } from "./data-directory-on-claim.ts";
 import { dataProtected } from "./data-protected.ts";
-import { databaseNetworkPolicy } from "./database-network-policy.ts";
+import { declaredCommands } from "./declared-commands.ts";
+import { declaredEnvironment } from "./declared-environment.ts";
+import { declaredFields } from "./declared-fields.ts";
+import { declaredKinds } from "./declared-kinds.ts";
+import { declaredMounts } from "./declared-mounts.ts";
+import { declaredPrograms } from "./declared-programs.ts";
+import { declaredProviders } from "./declared-providers.ts";
+import { declaredRights } from "./declared-rights.ts";
+import { declaredSettings } from "./declared-settings.ts";
 import { durableSettings } from "./durable-settings.ts";
 import { expectedResources } from "./expected-resources.ts";
 import { explicitProvider } from "./explicit-provider.ts";
 import { gpuDeclared } from "./gpu-declared.ts";
 import { gracePeriod } from "./grace-period.ts";
+import { identityMap } from "./identity-map.ts";
 import { imageDigest } from "./image-digest.ts";
 import { imageTag } from "./image-tag.ts";
 import { initJobAfterServer } from "./init-job-after-server.ts";
 import { jobsEnd } from "./jobs-end.ts";
 import { namespaceLabels } from "./namespace-labels.ts";
-import { noServiceLinks } from "./no-service-links.ts";
-import { noToken } from "./no-token.ts";
 import { nodeCapacity } from "./node-capacity.ts";
+import { noServiceLinks } from "./no-service-links.ts";
 import { notExposed } from "./not-exposed.ts";
 import { nothingUnseen } from "./nothing-unseen.ts";
+import { noToken } from "./no-token.ts";
+import { oneBackend } from "./one-backend.ts";
 import { oneNode } from "./one-node.ts";
 import { oneWriter } from "./one-writer.ts";
 import { ownNamespace } from "./own-namespace.ts";
@@ -36,11 +48,12 @@ import { resourceLimits } from "./resource-limits.ts";
 import { restrictedPods } from "./restricted-pods.ts";
 import { secretInPlainSight } from "./secret-in-plain-sight.ts";
 import { secretInputs } from "./secret-inputs.ts";
-import { secretVolumeModes } from "./secret-volume-modes.ts";
 import { secretsOnlyInSecrets } from "./secrets-only-in-secrets.ts";
+import { secretVolumeModes } from "./secret-volume-modes.ts";
 import { sshHostKey } from "./ssh-host-key.ts";
 import { stackKind } from "./stack-kind.ts";
 import { volumePinned } from "./volume-pinned.ts";
+import { volumePlace } from "./volume-place.ts";
 import { volumeReserved } from "./volume-reserved.ts";
 import { volumeRetained } from "./volume-retained.ts";
 import { volumeSizes } from "./volume-sizes.ts";
@@ -50,12 +63,15 @@ export const rules: readonly Rule[] = [
   volumeRetained,
   claimOnRetainedVolume,
   volumePinned,
+  volumePlace,
   volumeReserved,
   dataProtected,
   claimsKept,
   dataDirectoryOnClaim,
+  claimOfStack,
   oneWriter,
   durableSettings,
+  declaredSettings,
   // Resources
   resourceLimits,
   requestsWithinLimits,
@@ -78,9 +94,14 @@ export const rules: readonly Rule[] = [
   imageDigest,
   secretVolumeModes,
   jobsEnd,
+  declaredPrograms,
+  declaredEnvironment,
+  declaredMounts,
   // Exposure
   notExposed,
   clientAuthentication,
+  identityMap,
+  oneBackend,
   ownNamespace,
   namespaceLabels,
   secretsOnlyInSecrets,
@@ -92,6 +113,11 @@ export const rules: readonly Rule[] = [
   stackKind,
   expectedResources,
   nothingUnseen,
+  declaredKinds,
+  declaredFields,
+  declaredProviders,
+  declaredCommands,
+  declaredRights,
   explicitProvider,
   databaseNetworkPolicy,
   initJobAfterServer,

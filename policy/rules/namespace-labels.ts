@@ -1,6 +1,6 @@
 import { labelsOf } from "../resources.ts";
 import { objectRule } from "../rule.ts";
-import { field, shown } from "../values.ts";
+import { field, mapAt, shown } from "../values.ts";
 
 const PREFIX = "pod-security.kubernetes.io/";
 
@@ -10,7 +10,8 @@ export const namespaceLabels = objectRule({
   level: "mandatory",
   check: ({ kind, patch, body, subject }) => {
     if (kind !== "Namespace") return [];
-    if (patch && !Object.keys(labelsOf(body)).some((key) => key.startsWith(PREFIX))) return [];
+    if (patch && !Object.keys(labelsOf(body)).some((key) => key.startsWith(PREFIX) || /inject/i.test(key)))
+      return [];
     const label = (name: string) => field(body, "metadata", "labels", PREFIX + name);
     const wrong = (name: string, value: unknown, wanted: string) => ({
       subject,
@@ -22,8 +23,20 @@ export const namespaceLabels = objectRule({
       return value === "restricted" ? [] : [wrong(mode, value, "restricted")];
     });
     const version = label("enforce-version");
-    if (!/^(latest|v1\.\d+)$/.test(String(version)))
+    // Of older versions some know less than half of the standard.
+    if (!/^(latest|v1\.(2[5-9]|[3-9]\d))$/.test(String(version)))
       findings.push(wrong("enforce-version", version, "latest"));
+    for (const part of ["labels", "annotations"]) {
+      for (const name of Object.keys(mapAt(body, "metadata", part))) {
+        // Service meshes are told so, without a prefix, to put containers of theirs into each pod.
+        if (!/inject/i.test(name)) continue;
+        findings.push({
+          subject,
+          why: `metadata.${part}["${name}"] has something else put containers into its pods, which no rule sees`,
+          remedy: "no such label: what is to run in a pod is written there",
+        });
+      }
+    }
     return findings;
   },
 });

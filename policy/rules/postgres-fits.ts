@@ -1,7 +1,20 @@
 import { bytesOfQuantity, readableBytes } from "../../components/quantities.ts";
+import type { Container } from "../pods.ts";
 import { memoryAtStart, serversIn } from "../postgres.ts";
 import { stackRule } from "../rule.ts";
-import { textAt } from "../values.ts";
+import { listAt, textAt } from "../values.ts";
+
+/** What a process has mapped besides memory that it may use: its program and libraries, with room. */
+const PROGRAMS = 2 ** 30;
+
+/** Why the bound of one process's memory bounds nothing, or undefined. Kilobytes, for `ulimit -v`. */
+function unboundedProcess({ body }: Container, limit: number): string | undefined {
+  const written = listAt(body, "env").findLast((entry) => textAt(entry, "name") === "ADDRESS_SPACE");
+  const kilobytes = textAt(written, "value");
+  if (kilobytes === undefined) return undefined;
+  if (/^[1-9][0-9]*$/.test(kilobytes) && Number(kilobytes) * 1024 <= limit + PROGRAMS) return undefined;
+  return `ADDRESS_SPACE is ${kilobytes}, so that one statement can take all of the memory, and the server is killed`;
+}
 
 export const postgresFits = stackRule({
   name: "postgres-fits",
@@ -17,8 +30,14 @@ export const postgresFits = stackRule({
       if (limit === undefined) return [];
       const { sharedBuffers, walBuffers, total } = memoryAtStart(server);
       const at = { subject: pod.object.subject, urn: pod.object.resource.urn };
+      const unbounded = unboundedProcess(container, limit);
+      const findings =
+        unbounded === undefined
+          ? []
+          : [{ ...at, why: unbounded, remedy: `a number of kB below the memory limit, ${written}` }];
       if (Number.isNaN(total)) {
         return [
+          ...findings,
           {
             ...at,
             why: `shared_buffers (${server.settings.shared_buffers ?? "default"}) or wal_buffers (${server.settings.wal_buffers ?? "default"}) is no size`,
@@ -26,8 +45,9 @@ export const postgresFits = stackRule({
           },
         ];
       }
-      if (total < limit) return [];
+      if (total < limit) return findings;
       return [
+        ...findings,
         {
           ...at,
           why:

@@ -1,6 +1,7 @@
-import { isServer } from "../postgres.ts";
+import type { Container } from "../pods.ts";
+import { isServer, POSTGRES_PORT } from "../postgres.ts";
 import { containerText, type Finding, podRule } from "../rule.ts";
-import { field, hasUnknown, isMap, listAt, UNKNOWN } from "../values.ts";
+import { field, hasUnknown, isMap, listAt, shown, UNKNOWN } from "../values.ts";
 
 const ACTIONS = ["exec", "httpGet", "tcpSocket", "grpc"];
 
@@ -17,6 +18,72 @@ function asks(probe: unknown): boolean {
   );
 }
 
+/**
+ * What runs next to a server needs no probes. One that says when clients are sent, or whether the pod has started,
+ * takes a server away that answers.
+ */
+function beside(subject: string, container: Container): Finding[] {
+  return ["readinessProbe", "startupProbe"]
+    .filter((name) => container.body[name] !== undefined)
+    .map((name) => ({
+      subject,
+      why: `${containerText(container)} has a ${name}: when it fails, no client is sent to the server next to it, which answers`,
+      remedy: `no ${name} there; what it looks at can be a file that the server's own readinessProbe asks for`,
+    }));
+}
+
+/** Seconds that a server may not answer, between two checkpoints or under load, before it is killed. */
+const PATIENCE = 30;
+
+const HOUR = 3600;
+
+/** Why a server's liveness probe kills what only needs time, or never what hangs; undefined when it does neither. */
+function impatience(probe: unknown): { why: string; remedy: string } | undefined {
+  if (!isMap(probe) || hasUnknown(probe)) return undefined;
+  const asked = listAt(probe, "exec", "command").join(" ");
+  if (/\bpg_isready\b/.test(asked) && !/\$\? (-le 1|-lt 2|-ne 2)\b/.test(asked)) {
+    return {
+      why: "takes pg_isready's 1 for a failure, which a server in crash recovery answers: it is killed until it gives up",
+      remedy: `exec.command: ["bash", "-c", "pg_isready -q -h 127.0.0.1 -t 3; [ $? -le 1 ]"], or tcpSocket`,
+    };
+  }
+  const failures = Number(probe.failureThreshold ?? 3);
+  const period = Number(probe.periodSeconds ?? 10);
+  if (!(failures * period >= PATIENCE) || failures < 3) {
+    return {
+      why: `kills the server after ${failures} failures, ${failures * period} s; a busy disk alone lasts longer, and the recovery after it`,
+      remedy: `livenessProbe.failureThreshold of 3 or more, and with periodSeconds ${PATIENCE} s or more`,
+    };
+  }
+  if (!(failures * period <= HOUR)) {
+    return {
+      why: `leaves a server that hangs for ${failures * period} s`,
+      remedy: `livenessProbe.failureThreshold x periodSeconds of ${HOUR} s or less`,
+    };
+  }
+  const timeout = Number(probe.timeoutSeconds ?? 1);
+  if (asked !== "" && !(timeout >= 3)) {
+    return {
+      why: `gives its command ${timeout} s, which starting it alone can take on a busy node`,
+      remedy: "livenessProbe.timeoutSeconds of 3 or more",
+    };
+  }
+  return undefined;
+}
+
+/** Why an action asks something else than the server, or undefined when it asks it. */
+function misdirected(name: string, probe: unknown): string | undefined {
+  if (!isMap(probe) || hasUnknown(probe)) return undefined;
+  const port = field(probe, "tcpSocket", "port");
+  if (port !== undefined && name === "readinessProbe")
+    return "asks the port alone, which is open before the server takes anybody in";
+  if (port !== undefined && port !== POSTGRES_PORT && port !== "postgresql")
+    return `asks port ${shown(port)}, which is not the server's`;
+  if (probe.httpGet !== undefined || probe.grpc !== undefined)
+    return "speaks a protocol that PostgreSQL does not";
+  return undefined;
+}
+
 export const probes = podRule({
   name: "probes",
   description:
@@ -29,8 +96,7 @@ export const probes = podRule({
     return pod.containers.flatMap((container): Finding[] => {
       if (container.sort === "init" || container.sort === "ephemeral") return [];
       const server = isServer(container);
-      // What runs next to a server: its probes would make the whole pod unready, and with it a server that answers.
-      if (withServer && !server) return [];
+      if (withServer && !server) return beside(subject, container);
       const wanted = ["readinessProbe", "livenessProbe", ...(server ? ["startupProbe"] : [])];
       const findings: Finding[] = wanted.flatMap((name) => {
         const probe = container.body[name];
@@ -44,6 +110,23 @@ export const probes = podRule({
           },
         ];
       });
+      for (const name of server ? wanted : []) {
+        const reason = misdirected(name, container.body[name]);
+        if (reason === undefined) continue;
+        findings.push({
+          subject,
+          why: `${containerText(container)}: its ${name} ${reason}`,
+          remedy: `${name}.exec.command with pg_isready -h 127.0.0.1`,
+        });
+      }
+      const impatient = server ? impatience(container.body.livenessProbe) : undefined;
+      if (impatient) {
+        findings.push({
+          subject,
+          why: `${containerText(container)}: its livenessProbe ${impatient.why}`,
+          remedy: impatient.remedy,
+        });
+      }
       const command = listAt(container.body, "readinessProbe", "exec", "command");
       const ready = hasUnknown(command) ? "" : command.join(" ");
       if (

@@ -83,6 +83,10 @@ function contextProblems(context: Record<string, unknown>): Problem[] {
   for (const name of ["user", "role"]) {
     if ((selinux[name] ?? "") !== "") objection(`seLinuxOptions.${name}`, selinux[name], `no ${name}`);
   }
+  // Beyond the standard: root's group may read what belongs to it on the node.
+  for (const name of ["runAsGroup", "fsGroup"]) {
+    if (context[name] === 0) objection(name, 0, "a group above 0; 999 is the image's postgres");
+  }
   if (context.runAsUser === 0) objection("runAsUser", 0, "a user above 0; 999 is the image's postgres");
   return problems;
 }

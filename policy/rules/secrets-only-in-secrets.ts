@@ -46,6 +46,22 @@ function* literalVariables(
     yield* literalVariables(entry, path === "" ? key : `${path}.${key}`);
 }
 
+/** An option that is named as a secret is, with its value in the same word or in the next. */
+function* literalOptions(value: unknown, path = ""): Generator<{ path: string; name: string }> {
+  if (!isMap(value) && !Array.isArray(value)) return;
+  for (const [key, entry] of Object.entries(value)) {
+    const here = Array.isArray(value) ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`;
+    yield* literalOptions(entry, here);
+    if (!/^(command|args)$/.test(key) || !Array.isArray(entry)) continue;
+    for (const [index, word] of entry.entries()) {
+      const [, name = "", inWord] = /^(--?[A-Za-z][\w-]*)(?:=(.+))?$/.exec(String(word)) ?? [];
+      const given: unknown = inWord ?? entry[index + 1];
+      // `$(NAME)` is a variable, `-x` the next option.
+      if (secretName(name) && typeof given === "string" && !/^(\$|-)/.test(given)) yield { path: here, name };
+    }
+  }
+}
+
 function secretName(name: string): boolean {
   return SECRET_NAME.test(name) && !NOT_A_VALUE.test(name);
 }
@@ -61,6 +77,9 @@ function findingsIn(
   for (const { path, name, text } of literalVariables(body.spec ?? body.template)) {
     if (text !== "" && secretName(name))
       findings.push(finding(`${path} gives ${name} its value in plain text`));
+  }
+  for (const { path, name } of literalOptions(body.spec ?? body.template, "spec")) {
+    findings.push(finding(`${path} gives ${name} its value in plain text`));
   }
   if (kind === "ConfigMap") {
     for (const name of [

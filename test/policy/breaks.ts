@@ -2,6 +2,7 @@
 import { accessBreaks } from "./breaks/access.ts";
 import type { Break } from "./breaks/break.ts";
 import { dataBreaks } from "./breaks/data.ts";
+import { declaredBreaks } from "./breaks/declared.ts";
 import { podsBreaks } from "./breaks/pods.ts";
 import { resourcesBreaks } from "./breaks/resources.ts";
 import { secretsBreaks } from "./breaks/secrets.ts";
@@ -15,6 +16,7 @@ export const breaks: Readonly<Record<string, readonly Break[]>> = {
   ...accessBreaks,
   ...secretsBreaks,
   ...stackBreaks,
+  ...declaredBreaks,
 };
 
 /** A stack that is broken in one way, and nothing else. */

@@ -74,8 +74,12 @@ describe("the pack in the real engine", function () {
     await deployments.prepare();
     for (const name of ["dev", "prod"] as const) {
       const stack = await stackOf(name);
-      // A provider that writes files takes no context.
-      const config = { ...heldToday(stack.config), "explicit-provider": { context: false } };
+      const config = {
+        ...heldToday(stack.config),
+        // A provider that writes files takes no context.
+        "explicit-provider": { context: false },
+        "declared-providers": { declared: ["kubernetes cluster renderYamlToDirectory"] },
+      };
       stacks.set(name, { ...stack, config });
     }
     prod = stacks.get("prod") as Judged;
@@ -200,7 +204,11 @@ describe("the pack in the real engine", function () {
         spec: { podSelector: { matchLabels: { app: "postgres" } }, ingress: [{ from: UNKNOWN }] },
       }),
     );
-    const { succeeded, output } = await deployments.run(["preview"], harmless);
+    const config = {
+      ...harmless.config,
+      "declared-kinds": { declared: ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
+    };
+    const { succeeded, output } = await deployments.run(["preview"], { ...harmless, config });
     assert.ok(succeeded, output);
     assert.doesNotMatch(output, /\[mandatory\]|can't run policy/);
   });

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { rules } from "../../policy/rules/index.ts";
 import { messageOf } from "../../policy/judgement.ts";
+import type { Resource } from "../../policy/resources.ts";
+import { projectFile } from "../../tools/cli.ts";
+import { resourcesOf } from "../../tools/policy-stack.ts";
+import { readStackFile } from "../../tools/stack-file.ts";
 import { breaks, brokenBy } from "./breaks.ts";
 import { allViolationsOf, type Judged, type Name, stackOf, violationsOf } from "./stacks.ts";
 
@@ -49,6 +53,83 @@ describe("the rules", function () {
           for (const text of texts) assert.match(text, /\nInstead: .{4,}\.$/s);
         });
       }
+    });
+  }
+});
+
+describe("a declaration", function () {
+  this.timeout(60_000);
+  /** The configuration that a remedy prints, and the line in it. */
+  const PRINTED = /"([a-z-]+)": (\{ "declared": \["(?:[^"\\]|\\.)*"\] \})/;
+
+  it("is printed by the violation, and puts an end to it", async () => {
+    let count = 0;
+    for (const [rule, ways] of Object.entries(breaks)) {
+      for (const way of ways) {
+        const broken = brokenBy(way, await stackOf(way.stack ?? "prod"));
+        for (const violation of violationsOf(broken)) {
+          const printed = violation.rule.name === rule ? PRINTED.exec(violation.remedy) : null;
+          if (!printed) continue;
+          count++;
+          assert.equal(printed[1], rule);
+          const { declared } = JSON.parse(printed[2] ?? "") as { declared: string[] };
+          const before = (broken.config[rule]?.declared ?? []) as string[];
+          const config = { ...broken.config, [rule]: { declared: [...before, ...declared] } };
+          const left = violationsOf({ ...broken, config }).map(messageOf);
+          assert.ok(!left.includes(messageOf(violation)), `${rule}: ${declared.join()} changes nothing`);
+        }
+      }
+    }
+    console.log(`      ${count} violations ended by the line that they print`);
+    assert.ok(count >= 100, `${count} lines`);
+  });
+
+  it("is meant to the letter: a star in the configuration stands for nothing else", async () => {
+    const way = breaks["declared-settings"]?.find(({ by }) => by === "log_statement = all");
+    assert.ok(way);
+    const said = (line: string) =>
+      violationsOf(brokenBy({ ...way, config: { "declared-settings": { declared: [line] } } }, stack)).filter(
+        ({ rule }) => rule.name === "declared-settings",
+      ).length;
+    const stack = await stackOf("prod");
+    assert.equal(said("log_statement = all"), 0);
+    for (const line of ["log_statement = *", "*", "log_statement", "log_statement = ddl"])
+      assert.equal(said(line), 1, line);
+  });
+});
+
+describe("the shapes that the program can have", function () {
+  this.timeout(60_000);
+  const shapes: Readonly<Record<string, Record<string, object>>> = {
+    "a node that is reached from here": { node: { connection: "local" } },
+    "a node that is reached over SSH": {
+      node: { connection: "ssh", sshHost: "gen8", sshHostKey: "ssh-ed25519 AAAA" },
+    },
+    "a tainted node": { node: { tolerations: [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }] } },
+    "an upgrade and a login": {
+      database: { upgradeTo: "pgvector/pgvector:0.8.6-pg16-bookworm", logins: { anna: "readonly" } },
+    },
+    "a kubeconfig's path": { cluster: { kubeconfig: "/home/me/.kube/clusters/gen8" } },
+    "another database and owner": { database: { name: "db2", owner: "owner_2" } },
+    "settings that fit": { database: { tuning: "auto" } },
+  };
+  for (const [what, sections] of Object.entries(shapes)) {
+    it(`pass: ${what}`, async () => {
+      const { config } = await stackOf("prod");
+      const written = readStackFile(projectFile("Pulumi.prod.yaml")).config;
+      for (const [section, fields] of Object.entries(sections)) {
+        const key = `transcript-pipeline:${section}`;
+        written[key] = JSON.stringify({ ...(JSON.parse(written[key] ?? "{}") as object), ...fields });
+      }
+      const resources = await resourcesOf("prod", written);
+      assert.deepEqual(violationsOf({ resources, config }).map(messageOf), []);
+      // The control: a shape is one only if it changes something.
+      // Passwords are new each time.
+      const facts = (all: readonly Resource[]) =>
+        all
+          .filter(({ type }) => !type.endsWith(":Secret"))
+          .map(({ type, name, inputs }) => [type, name, inputs]);
+      assert.notDeepEqual(facts(resources), facts((await stackOf("prod")).resources));
     });
   }
 });

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../tools/cli.ts";
+import { renewCommands } from "../../tools/policy-commands.ts";
 import { CommandFailed, run } from "../../tools/processes.ts";
 
 /** Exit status and output of the tool. */
@@ -77,6 +78,28 @@ describe("npm run policy", function () {
     const { status, output } = await policy("--stack", "dev", "--policy-config", file);
     assert.equal(status, 1);
     assert.match(output, /volume-retained\.enforcementLevel is "disabled"; write a waiver instead/);
+  });
+
+  it("--declare renews the hashes of the scripts, and finds the committed ones as they are", async () => {
+    const folder = mkdtempSync(join(directory, "pack-"));
+    const hashes = (name: string) => readFileSync(join(folder, name), "utf8");
+    for (const name of ["config.dev.json", "config.prod.json"]) {
+      writeFileSync(join(folder, name), readFileSync(projectFile(`policy/${name}`)));
+    }
+    assert.deepEqual(await renewCommands(folder), [], "run: npm run policy -- --declare");
+    const committed = hashes("config.prod.json");
+    // A hash that is another script's, and a file that declares none, as one of the version before.
+    writeFileSync(
+      join(folder, "config.prod.json"),
+      committed.replace(/sha256:[0-9a-f]{8}/, "sha256:00000000"),
+    );
+    writeFileSync(join(folder, "config.dev.json"), JSON.stringify({ "stack-kind": { kind: "dev" } }));
+    assert.deepEqual((await renewCommands(folder)).sort(), ["config.dev.json", "config.prod.json"]);
+    assert.equal(hashes("config.prod.json"), committed);
+    assert.match(
+      hashes("config.dev.json"),
+      /"declared-commands": \{\s+"declared": \[\s*"postgres-volume-directory create sha256:[0-9a-f]{64}"/,
+    );
   });
 
   it("ends with 2 and its usage without a stack", async () => {

@@ -1,4 +1,5 @@
 /** Changes of the real resources that keep to every rule. */
+import type { PackConfig } from "../../policy/configuration.ts";
 import { UNKNOWN } from "../../policy/values.ts";
 import { Random } from "../random.ts";
 import {
@@ -20,6 +21,28 @@ export interface Variation {
   change: Change;
   /** What it takes in the pack's configuration. */
   config?: Record<string, Record<string, unknown>>;
+  /** Lines that declare what it adds, by the rule that asks for them. */
+  declared?: Record<string, string[]>;
+}
+
+/** The configuration that a stack with some variations needs: what each takes, together. */
+export function configOf(config: PackConfig, variations: readonly Variation[]): PackConfig {
+  const merged: Record<string, Record<string, unknown>> = structuredClone(config);
+  const entries = variations.flatMap(({ config: own = {}, declared = {} }) => [
+    ...Object.entries(own),
+    ...Object.entries(declared).map(([rule, lines]) => [rule, { declared: lines }] as const),
+  ]);
+  for (const [rule, fields] of entries) {
+    const target = (merged[rule] ??= {});
+    for (const [name, value] of Object.entries(fields)) {
+      const before = target[name];
+      target[name] =
+        Array.isArray(before) && Array.isArray(value)
+          ? [...(before as unknown[]), ...(value as unknown[])]
+          : value;
+    }
+  }
+  return merged;
 }
 
 const PV = "PersistentVolume/postgres-pv";
@@ -64,6 +87,11 @@ const hba = (line: string): Variation => ({
 const variable = (name: string, entry: Record<string, unknown>): Variation => ({
   name: `the variable ${name}`,
   change: set(SET, `${SERVER}/env/3`, { name, ...entry }),
+  declared: {
+    "declared-environment": [
+      `StatefulSet/postgres postgres ${name}${"valueFrom" in entry ? " from secret postgres-secret" : ""}`,
+    ],
+  },
 });
 
 export const VARIATIONS: readonly Variation[] = [
@@ -100,6 +128,7 @@ export const VARIATIONS: readonly Variation[] = [
       provisioner: "p",
       reclaimPolicy: "Retain",
     }),
+    declared: { "declared-kinds": ["kubernetes:storage.k8s.io/v1:StorageClass"] },
   },
   {
     name: "a claim on a retained class",
@@ -168,18 +197,24 @@ export const VARIATIONS: readonly Variation[] = [
   },
   { name: "another label of the node", change: set(SET, `${POD}/nodeSelector/raid`, "yes") },
   { name: "a toleration", change: set(SET, `${POD}/tolerations`, [{ key: "gpu", operator: "Exists" }]) },
-  { name: "a priority", change: set(SET, `${POD}/priorityClassName`, "database") },
+  {
+    name: "a priority",
+    change: set(SET, `${POD}/priorityClassName`, "database"),
+    declared: { "declared-fields": ["StatefulSet/postgres spec.template.spec.priorityClassName"] },
+  },
   {
     name: "a declared GPU",
     change: deployment("transcriber", (body) =>
       setAt(body, `${POD}/containers/0/resources/limits/nvidia.com~1gpu`, 1),
     ),
     config: { "gpu-declared": { workloads: ["Deployment/transcriber"] } },
+    declared: { "declared-kinds": ["kubernetes:apps/v1:Deployment"] },
   },
   {
     name: "a declared token",
     change: deployment("operator", (body) => setAt(body, `${POD}/automountServiceAccountToken`, true)),
     config: { "no-token": { workloads: ["Deployment/operator"] } },
+    declared: { "declared-kinds": ["kubernetes:apps/v1:Deployment"] },
   },
   {
     name: "a ServiceAccount without a token",
@@ -187,6 +222,7 @@ export const VARIATIONS: readonly Variation[] = [
       metadata: metadata("sa"),
       automountServiceAccountToken: false,
     }),
+    declared: { "declared-kinds": ["kubernetes:core/v1:ServiceAccount"] },
   },
   {
     name: "the container says non-root",
@@ -235,6 +271,11 @@ export const VARIATIONS: readonly Variation[] = [
       name: "owner-credentials",
       projected: { defaultMode: 0o440, sources: [{ secret: { name: "postgres-secret" } }] },
     }),
+    declared: {
+      "declared-mounts": [
+        "StatefulSet/postgres reconcile /etc/credentials/owner read-only projected secret postgres-secret",
+      ],
+    },
   },
   { name: "a tighter mode", change: set(SET, `${POD}/volumes/3/secret/defaultMode`, 0o400) },
   {
@@ -243,6 +284,11 @@ export const VARIATIONS: readonly Variation[] = [
       secretName: "s",
       items: [{ key: "k", path: "p", mode: 0o440 }],
     }),
+    declared: {
+      "declared-mounts": [
+        "StatefulSet/postgres reconcile /etc/credentials/owner read-only secret s items=k:p",
+      ],
+    },
   },
   { name: "a tcpSocket probe", change: set(SET, `${SERVER}/livenessProbe`, { tcpSocket: { port: 5432 } }) },
   {
@@ -250,6 +296,7 @@ export const VARIATIONS: readonly Variation[] = [
     change: deployment("grpc", (body) =>
       setAt(body, `${POD}/containers/0/livenessProbe`, { grpc: { port: 1 } }),
     ),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:Deployment"] },
   },
   { name: "a longer grace period", change: set(SET, `${POD}/terminationGracePeriodSeconds`, 3600) },
   {
@@ -262,8 +309,16 @@ export const VARIATIONS: readonly Variation[] = [
   },
   { name: "a shorter deadline", change: set(JOB, "spec/activeDeadlineSeconds", 60) },
   { name: "no retries", change: set(JOB, "spec/backoffLimit", 0) },
-  { name: "an API", change: deployment("api") },
-  { name: "an API of three", change: deployment("api", (body) => setAt(body, "spec/replicas", 3)) },
+  {
+    name: "an API",
+    change: deployment("api"),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:Deployment"] },
+  },
+  {
+    name: "an API of three",
+    change: deployment("api", (body) => setAt(body, "spec/replicas", 3)),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:Deployment"] },
+  },
   {
     name: "an API that waits in an init container",
     change: deployment("api", (body) =>
@@ -277,10 +332,12 @@ export const VARIATIONS: readonly Variation[] = [
         },
       ]),
     ),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:Deployment"] },
   },
   {
     name: "a DaemonSet",
     change: kind("apps/v1:DaemonSet", "exporter", { selector: {}, template: template() }),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:DaemonSet"] },
   },
   {
     name: "a CronJob",
@@ -289,31 +346,47 @@ export const VARIATIONS: readonly Variation[] = [
       concurrencyPolicy: "Forbid",
       jobTemplate: { spec: { activeDeadlineSeconds: 3600, template: job() } },
     }),
+    declared: { "declared-kinds": ["kubernetes:batch/v1:CronJob"] },
   },
   { name: "a Job", change: kind("batch/v1:Job", "once", { activeDeadlineSeconds: 60, template: job() }) },
-  { name: "a Pod", change: add("kubernetes:core/v1:Pod", { metadata: metadata("pod"), spec: decentPod() }) },
-  { name: "a ReplicaSet", change: kind("apps/v1:ReplicaSet", "rs", { template: template() }) },
+  {
+    name: "a Pod",
+    change: add("kubernetes:core/v1:Pod", { metadata: metadata("pod"), spec: decentPod() }),
+    declared: { "declared-kinds": ["kubernetes:core/v1:Pod"] },
+  },
+  {
+    name: "a ReplicaSet",
+    change: kind("apps/v1:ReplicaSet", "rs", { template: template() }),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:ReplicaSet"] },
+  },
   {
     name: "a ReplicationController",
     change: kind("core/v1:ReplicationController", "rc", { template: template() }),
+    declared: { "declared-kinds": ["kubernetes:core/v1:ReplicationController"] },
   },
   {
     name: "a DeploymentList",
     change: add("kubernetes:apps/v1:DeploymentList", {
       items: [{ kind: "Deployment", ...decentDeployment("l1") }, decentDeployment("l2")],
     }),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:DeploymentList", "kubernetes:apps/v1:Deployment"] },
   },
   {
     name: "a ConfigMapList",
     change: add("kubernetes:core/v1:ConfigMapList", {
       items: [{ metadata: metadata("c"), data: { a: "b" } }],
     }),
+    declared: {
+      "declared-kinds": ["kubernetes:core/v1:ConfigMapList"],
+      "declared-fields": ["ConfigMap/c data.a"],
+    },
   },
   {
     name: "a label by Patch",
     change: add("kubernetes:apps/v1:StatefulSetPatch", {
       metadata: { name: "postgres", namespace: "transcript-pipeline", labels: { tier: "data" } },
     }),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:StatefulSetPatch"] },
   },
   {
     name: "replicas by Patch",
@@ -321,26 +394,31 @@ export const VARIATIONS: readonly Variation[] = [
       metadata: { name: "api", namespace: "transcript-pipeline" },
       spec: { replicas: 2 },
     }),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:DeploymentPatch"] },
   },
   {
     name: "a namespace's label by Patch",
     change: add("kubernetes:core/v1:NamespacePatch", {
       metadata: { name: "transcript-pipeline", labels: { team: "media" } },
     }),
+    declared: { "declared-kinds": ["kubernetes:core/v1:NamespacePatch"] },
   },
   {
     name: "a retained volume by Patch",
     change: add("kubernetes:core/v1:PersistentVolumePatch", {
       metadata: { name: "postgres-pv", labels: { a: "b" } },
     }),
+    declared: { "declared-kinds": ["kubernetes:core/v1:PersistentVolumePatch"] },
   },
   {
     name: "a chart as a component",
     change: add("kubernetes:helm.sh/v4:Chart", { metadata: {} }, { inputs: {} }),
+    declared: { "declared-kinds": ["kubernetes:helm.sh/v4:Chart"] },
   },
   {
     name: "a YAML file as a component",
     change: add("kubernetes:yaml/v2:ConfigFile", {}, { inputs: { file: "x.yaml" } }),
+    declared: { "declared-kinds": ["kubernetes:yaml/v2:ConfigFile"] },
   },
   {
     name: "a Service inside the cluster",
@@ -370,6 +448,7 @@ export const VARIATIONS: readonly Variation[] = [
       ],
     }),
     config: { "not-exposed": { exposed: ["Service/web", "Ingress/web"] } },
+    declared: { "declared-kinds": ["kubernetes:networking.k8s.io/v1:Ingress"] },
   },
   {
     name: "a NetworkPolicy",
@@ -378,6 +457,7 @@ export const VARIATIONS: readonly Variation[] = [
       policyTypes: ["Ingress"],
       ingress: [{ from: [{ podSelector: {} }] }],
     }),
+    declared: { "declared-kinds": ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
   },
   {
     name: "a NetworkPolicy for all pods",
@@ -386,6 +466,7 @@ export const VARIATIONS: readonly Variation[] = [
       policyTypes: ["Ingress", "Egress"],
       ingress: [{ from: [{ namespaceSelector: {} }] }],
     }),
+    declared: { "declared-kinds": ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
   },
   {
     name: "a NetworkPolicy in a namespace not known yet",
@@ -393,6 +474,7 @@ export const VARIATIONS: readonly Variation[] = [
       metadata: { ...metadata("db3"), namespace: UNKNOWN },
       spec: { podSelector: { matchLabels: { app: "postgres" } }, ingress: [{ from: [{ podSelector: {} }] }] },
     }),
+    declared: { "declared-kinds": ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
   },
   {
     name: "a NetworkPolicy with clients not known yet",
@@ -400,6 +482,7 @@ export const VARIATIONS: readonly Variation[] = [
       podSelector: { matchLabels: { app: "postgres" } },
       ingress: [{ from: UNKNOWN }],
     }),
+    declared: { "declared-kinds": ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
   },
   {
     name: "a NetworkPolicy by expression",
@@ -407,6 +490,7 @@ export const VARIATIONS: readonly Variation[] = [
       podSelector: { matchExpressions: [{ key: "app", operator: "In", values: ["postgres", "api"] }] },
       ingress: [{ from: [{ podSelector: {} }] }],
     }),
+    declared: { "declared-kinds": ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
   },
   {
     name: "a fixed version of the standard",
@@ -417,10 +501,15 @@ export const VARIATIONS: readonly Variation[] = [
     ),
   },
   { name: "more labels", change: set("Namespace/transcript-pipeline", "metadata/labels/team", "media") },
-  { name: "more annotations", change: set(SET, "metadata/annotations/example.com~1note", "see the runbook") },
+  {
+    name: "more annotations",
+    change: set(SET, "metadata/annotations/example.com~1note", "see the runbook"),
+    declared: { "declared-fields": ['StatefulSet/postgres metadata.annotations["example.com/note"]'] },
+  },
   {
     name: "a Role",
     change: add("kubernetes:rbac.authorization.k8s.io/v1:Role", { metadata: metadata("r"), rules: [] }),
+    declared: { "declared-kinds": ["kubernetes:rbac.authorization.k8s.io/v1:Role"] },
   },
   {
     name: "a ClusterRole",
@@ -428,6 +517,7 @@ export const VARIATIONS: readonly Variation[] = [
       metadata: { name: "cr", labels },
       rules: [],
     }),
+    declared: { "declared-kinds": ["kubernetes:rbac.authorization.k8s.io/v1:ClusterRole"] },
   },
   {
     name: "a Secret of another sort",
@@ -445,9 +535,15 @@ export const VARIATIONS: readonly Variation[] = [
   {
     name: "a random name",
     change: add("random:index/randomString:RandomString", { length: 4 }, { name: "suffix" }),
+    declared: { "declared-kinds": ["random:index/randomString:RandomString"] },
   },
   {
     name: "a command on the node",
+    declared: {
+      "declared-commands": [
+        "added create sha256:afbb97ed119da24d5e8a01758b123c3f6381f81d24265a7bf12153193a7f86eb",
+      ],
+    },
     change: add("command:remote:Command", {
       connection: { host: "h", hostKey: "ssh-ed25519 AAAA" },
       create: "true",
@@ -465,10 +561,20 @@ export const VARIATIONS: readonly Variation[] = [
   },
   {
     name: "a command whose connection is secret",
+    declared: {
+      "declared-commands": [
+        "added create sha256:afbb97ed119da24d5e8a01758b123c3f6381f81d24265a7bf12153193a7f86eb",
+      ],
+    },
     change: add("command:remote:Command", { connection: UNKNOWN, create: "true" }),
   },
   {
     name: "a command here",
+    declared: {
+      "declared-commands": [
+        "added create sha256:aa103b1a97e8dc074a8cebb32c0b81392e529237b8988e65aed32f07db96883d",
+      ],
+    },
     change: add("command:local:Command", { create: "ssh -o UserKnownHostsFile=known_hosts h true" }),
   },
   variable("POSTGRES_PASSWORD_FILE", { value: "/etc/credentials/password" }),
@@ -489,6 +595,21 @@ export const VARIATIONS: readonly Variation[] = [
   hba("host all all 10.42.0.0 255.255.0.0 scram-sha-256"),
   hba("hostssl replication all all cert clientcert=verify-full"),
   hba("host all all 0.0.0.0/0 reject"),
+  hba("host all postgres all reject"),
+  setting("unix_socket_directories = '/var/run/postgresql,/var/lib/postgresql/data/socket'"),
+  setting("temp_file_limit = '20GB'"),
+  setting("search_path = 'pg_catalog'"),
+  setting("log_min_error_statement = panic"),
+  setting("pg_stat_statements.track_utility = off"),
+  setting("statement_timeout 60s"),
+  {
+    name: "settings of sessions",
+    change: set(
+      CONF,
+      "data/sessions.conf",
+      "# of every session\nowner statement_timeout 0s\nreadonly connections 5\n",
+    ),
+  },
   hba("# host all all all trust"),
 ];
 

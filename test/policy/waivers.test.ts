@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { checkPackConfig, PackError, readConfig } from "../../policy/configuration.ts";
+import { checkPackConfig, type PackConfig, PackError, readConfig } from "../../policy/configuration.ts";
 import { judge, messageOf } from "../../policy/judgement.ts";
 import { rules } from "../../policy/rules/index.ts";
 import { imageDigest } from "../../policy/rules/image-digest.ts";
-import { changed, DAY, type Judged, set, stackOf } from "./stacks.ts";
+import { hashOf } from "../../policy/programs.ts";
+import { add, changed, DAY, decentDeployment, type Judged, set, setAt, stackOf } from "./stacks.ts";
 
 const waiver = {
   rule: "no-token",
@@ -75,6 +76,59 @@ describe("waivers", function () {
   it("are refused for everything at once, or without a reason worth the name", () => {
     assert.throws(() => said([{ ...waiver, resource: "*" }]), PackError);
     assert.throws(() => said([{ ...waiver, reason: "later" }]), PackError);
+  });
+
+  it("are the last of the four things that a new workload takes, as docs/policies.md has them", async () => {
+    const prod = await stackOf("prod");
+    const body = decentDeployment("api");
+    const container = "spec/template/spec/containers/0";
+    setAt(body, "spec/template/spec/volumes", [
+      { name: "login", secret: { secretName: "postgres-secret", defaultMode: 0o440 } },
+    ]);
+    setAt(body, `${container}/volumeMounts`, [
+      { name: "login", mountPath: "/etc/credentials", readOnly: true },
+    ]);
+    setAt(body, `${container}/env`, [
+      {
+        name: "PASSWORD",
+        valueFrom: { secretKeyRef: { name: "postgres-secret", key: "POSTGRES_PASSWORD" } },
+      },
+    ]);
+    setAt(body, `${container}/args`, ["serve"]);
+    setAt(body, `${container}/image`, "ghcr.io/example/api:1.2.3");
+    const { resources } = changed(prod, add("kubernetes:apps/v1:Deployment", body));
+    const steps: [string, Record<string, unknown>][] = [
+      ["declared-kinds", { declared: ["kubernetes:apps/v1:Deployment"] }],
+      [
+        "declared-mounts",
+        { declared: ["Deployment/api api /etc/credentials read-only secret postgres-secret"] },
+      ],
+      ["declared-environment", { declared: ["Deployment/api api PASSWORD from secret postgres-secret"] }],
+      ["declared-programs", { declared: [`Deployment/api api args ${hashOf(["serve"])}`] }],
+      [
+        "image-digest",
+        {
+          waivers: [
+            ...((prod.config["image-digest"]?.waivers ?? []) as unknown[]),
+            { ...waiver, rule: "image-digest", resource: "Deployment/api" },
+          ],
+        },
+      ],
+    ];
+    const refusedBy = (config: PackConfig, day = DAY) => [
+      ...new Set(
+        judge(rules, resources, config, day)
+          .filter(({ rule }) => rule.level === "mandatory")
+          .map(({ rule }) => rule.name),
+      ),
+    ];
+    const taken: PackConfig = { ...prod.config };
+    for (const [rule, fields] of steps) {
+      assert.ok(refusedBy(taken).includes(rule), `${rule} refuses nothing`);
+      taken[rule] = { ...taken[rule], ...fields };
+    }
+    assert.deepEqual(refusedBy(taken), []);
+    assert.deepEqual(refusedBy(taken, "2027-01-01"), ["image-digest"]);
   });
 
   it("carry prod until a digest has been read, and then fail", async () => {

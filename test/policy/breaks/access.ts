@@ -67,6 +67,25 @@ export const accessBreaks: Readonly<Record<string, readonly Break[]>> = {
       change: conf("pg_hba.conf", (text) => text.replaceAll("scram-sha-256", "md5")),
       message: /whose method is md5/,
     },
+    ...(
+      [
+        ["include /tmp/hba", /takes clients from a file that no rule sees[^]*"client-authentication"/],
+        ["include_if_exists /tmp/hba", /from a file that no rule sees/],
+        ["host all @/tmp/users all scram-sha-256", /from a file that no rule sees/],
+        ["host all /^.*$ all scram-sha-256", /stands for any number of names/],
+        ["host all +everybody all scram-sha-256", /stands for any number of names/],
+        ["host all all samehost trust", /whose method is trust/],
+        ["host all all all ldap ldapserver=203.0.113.1", /whose method is ldap/],
+        ["local all all peer map=other", /whose option map=other is not declared/],
+        ["host all all all \\\n trust", /whose method is trust/],
+        ['host "all" all all trust', /whose method is trust/],
+        ["guest all all all scram-sha-256", /which cannot be read/],
+      ] as const
+    ).map(([line, message]) => ({
+      by: `the line ${line}`,
+      change: conf("pg_hba.conf", (text) => `${text}${line}\n`),
+      message,
+    })),
     {
       by: "weak verifiers",
       change: conf("postgresql.conf", (text) =>
@@ -99,6 +118,20 @@ export const accessBreaks: Readonly<Record<string, readonly Break[]>> = {
         "baseline",
       ),
       message: /is "baseline"/,
+    },
+    {
+      by: "a standard of long ago",
+      change: set(
+        "Namespace/transcript-pipeline",
+        "metadata/labels/pod-security.kubernetes.io~1enforce-version",
+        "v1.0",
+      ),
+      message: /is "v1.0"/,
+    },
+    {
+      by: "a mesh that puts containers into pods",
+      change: set("Namespace/transcript-pipeline", "metadata/labels/istio-injection", "enabled"),
+      message: /has something else put containers into its pods/,
     },
     {
       by: "a NamespacePatch",

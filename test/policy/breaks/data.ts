@@ -183,6 +183,16 @@ export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
     },
     { by: "no mount", change: drop(SET, `${SERVER}/volumeMounts/0`), message: /in no volume at all/ },
     {
+      by: "PGDATA a second time, beside the mount",
+      change: set(SET, `${SERVER}/env/3`, { name: "PGDATA", value: "/pgdata" }),
+      message: /\/pgdata in no volume/,
+    },
+    {
+      by: "PGDATA beside the mount, by way of it",
+      change: set(SET, `${SERVER}/env/1/value`, "/var/lib/postgresql/data/../../../../pgdata"),
+      message: /\/pgdata in no volume/,
+    },
+    {
       by: "PGDATA beside the mount",
       change: set(SET, `${SERVER}/env/1/value`, "/pgdata"),
       message: /\/pgdata in no volume/,

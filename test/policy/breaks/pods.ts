@@ -73,6 +73,11 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
       change: set(SET, `${SERVER}/securityContext/procMount`, "Unmasked"),
       message: /procMount/,
     },
+    ...["runAsGroup", "fsGroup"].map((name) => ({
+      by: `root's group as ${name}`,
+      change: set(SET, `${POD}/securityContext/${name}`, 0),
+      message: new RegExp(`${name} is 0`),
+    })),
     { by: "root", change: set(SET, `${POD}/securityContext/runAsUser`, 0), message: /runAsUser is 0/ },
     {
       by: "root in a container",
@@ -182,6 +187,58 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /after 3 s, crash recovery included/,
     },
     {
+      by: "a liveness probe that crash recovery fails, every second, after one failure",
+      change: set(SET, `${SERVER}/livenessProbe`, {
+        exec: { command: ["pg_isready"] },
+        periodSeconds: 1,
+        failureThreshold: 1,
+      }),
+      message: /takes pg_isready's 1 for a failure, which a server in crash recovery answers[^]*\$\? -le 1/,
+    },
+    {
+      by: "a liveness probe that asks for 0 by hand",
+      change: set(SET, `${SERVER}/livenessProbe/exec/command/2`, "pg_isready -q; [ $? -eq 0 ]"),
+      message: /takes pg_isready's 1 for a failure/,
+    },
+    {
+      by: "a liveness probe that is quick to kill",
+      change: set(SET, `${SERVER}/livenessProbe/failureThreshold`, 1),
+      message: /kills the server after 1 failures, 10 s/,
+    },
+    {
+      by: "a liveness probe over TCP that is quick to kill",
+      change: set(SET, `${SERVER}/livenessProbe`, { tcpSocket: { port: 5432 }, periodSeconds: 1 }),
+      message: /kills the server after 3 failures, 3 s/,
+    },
+    {
+      by: "a liveness probe on another port",
+      change: set(SET, `${SERVER}/livenessProbe`, { tcpSocket: { port: 9999 } }),
+      message: /its livenessProbe asks port 9999, which is not the server's/,
+    },
+    {
+      by: "a readiness probe on the port alone",
+      change: set(SET, `${SERVER}/readinessProbe`, { tcpSocket: { port: 5432 } }),
+      message: /its readinessProbe asks the port alone/,
+    },
+    {
+      by: "a startup probe in another protocol",
+      change: set(SET, `${SERVER}/startupProbe`, {
+        httpGet: { path: "/", port: 5432 },
+        failureThreshold: 60,
+      }),
+      message: /speaks a protocol that PostgreSQL does not/,
+    },
+    {
+      by: "a liveness probe that is never asked",
+      change: set(SET, `${SERVER}/livenessProbe/periodSeconds`, 1_000_000),
+      message: /leaves a server that hangs for 6000000 s/,
+    },
+    {
+      by: "a liveness probe without the time to run its command",
+      change: drop(SET, `${SERVER}/livenessProbe/timeoutSeconds`),
+      message: /gives its command 1 s/,
+    },
+    {
       by: "a sidecar without, where there is no server next to it",
       change: add("kubernetes:apps/v1:Deployment", {
         metadata: metadata("api"),
@@ -196,6 +253,13 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
       }),
       message: /sidecar container proxy has no readinessProbe/,
     },
+    ...["readinessProbe", "startupProbe"].map((name) => ({
+      by: `a ${name} of what runs next to the server`,
+      change: set(SET, `${POD}/containers/1/${name}`, {
+        exec: { command: ["test", "-e", "/run/reconcile/done"] },
+      }),
+      message: new RegExp(`reconcile has a ${name}: when it fails, no client is sent to the server`),
+    })),
   ],
   "grace-period": [
     {

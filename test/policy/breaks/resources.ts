@@ -201,6 +201,11 @@ export const resourcesBreaks: Readonly<Record<string, readonly Break[]>> = {
       change: set(SET, `${SERVER}/resources/limits/memory`, "34Gi"),
       message: /is 34Gi/,
     },
+    ...["unlimited", "0", "1000000000"].map((kilobytes) => ({
+      by: `an address space of ${kilobytes}`,
+      change: set(SET, `${SERVER}/env/3/value`, kilobytes),
+      message: new RegExp(`ADDRESS_SPACE is ${kilobytes}, so that one statement can take all of the memory`),
+    })),
     {
       by: "the command line",
       change: set(SET, `${SERVER}/args`, ["-c", "shared_buffers=64GB"]),

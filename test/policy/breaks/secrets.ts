@@ -23,6 +23,16 @@ export const secretsBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /holds a URL with a password/,
     },
     {
+      by: "an option's next word",
+      change: set(JOB, `${POD}/containers/0/args`, ["--user", "app", "--password", "hunter2"]),
+      message: /containers\[0\]\.args gives --password its value in plain text/,
+    },
+    {
+      by: "an option",
+      change: set(JOB, `${POD}/containers/0/args`, ["--api-key=hunter2"]),
+      message: /gives --api-key its value in plain text/,
+    },
+    {
       by: "a command line",
       change: set(JOB, `${POD}/containers/0/command`, ["sh", "-c", "PGPASSWORD=hunter2 psql"]),
       message: /an assignment of a secret/,

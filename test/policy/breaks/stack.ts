@@ -83,6 +83,15 @@ export const stackBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /none of/,
     },
     {
+      by: "letting every address in",
+      change: policy("open", {
+        podSelector: { matchLabels: { app: "postgres" } },
+        policyTypes: ["Ingress"],
+        ingress: [{ from: [{ ipBlock: { cidr: "0.0.0.0/0" } }] }],
+      }),
+      message: /lets everybody in/,
+    },
+    {
       by: "letting everybody in",
       change: policy("open", {
         podSelector: { matchLabels: { app: "postgres" } },

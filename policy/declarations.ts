@@ -1,0 +1,169 @@
+/**
+ * What the program's own objects are declared to have. One table for each rule; a change of the program that the pack
+ * refuses is either a mistake or a line here. `*` stands for what has neither slash nor space, `**` for anything.
+ */
+
+/** Fields of single objects beyond those of their kind, by `<kind>/<name>`: declared-fields. */
+export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  "ConfigMap/postgres-config": [
+    'data["postgresql.conf"]',
+    'data["sessions.conf"]',
+    'data["pg_hba.conf"]',
+    'data["pg_ident.conf"]',
+  ],
+  "ConfigMap/postgres-scripts": ['data["*.sh"]', 'data["*.sql"]'],
+  "ConfigMap/postgres-init-scripts": ['data["*.sh"]', 'data["*.sql"]'],
+  "ConfigMap/postgres-init-bootstrap": ['data["*.sql"]'],
+  "ConfigMap/postgres-init-migrations": ['data["*.sql"]'],
+  "ConfigMap/postgres-upgrade-scripts": ['data["*.sh"]', 'data["*.sql"]'],
+  "ConfigMap/postgres-upgrade-sql": ['data["*.sql"]'],
+  // The StatefulSet's readiness is the server's: there is nothing else to wait for.
+  "Service/postgres": ['metadata.annotations["pulumi.com/skipAwait"]: true'],
+  // A starting server is looked at by name.
+  "Service/postgres-headless": ["spec.publishNotReadyAddresses: true"],
+  "StatefulSet/postgres": [
+    'spec.template.metadata.annotations["kubectl.kubernetes.io/default-container"]: postgres',
+  ],
+  ...Object.fromEntries(
+    ["Job/postgres-init", "Job/postgres-upgrade"].map((job) => [
+      job,
+      [
+        'metadata.annotations["pulumi.com/replaceUnready"]: true',
+        'metadata.annotations["argocd.argoproj.io/hook"]: Sync',
+        'metadata.annotations["argocd.argoproj.io/hook-delete-policy"]: BeforeHookCreation',
+        'metadata.annotations["kustomize.toolkit.fluxcd.io/force"]: enabled',
+      ],
+    ]),
+  ),
+};
+
+const SERVER = "StatefulSet/postgres";
+const SCRIPTS = "/usr/local/lib/transcript-pipeline";
+/** The containers of the Jobs that run SQL, each with its ConfigMaps. */
+const SQL_CONTAINERS = [
+  {
+    at: "Job/postgres-init bootstrap",
+    superuser: true,
+    sql: "postgres-init-bootstrap",
+    scripts: "postgres-init-scripts",
+  },
+  {
+    at: "Job/postgres-init migrate",
+    superuser: false,
+    sql: "postgres-init-migrations",
+    scripts: "postgres-init-scripts",
+  },
+  {
+    at: "Job/postgres-upgrade upgrade",
+    superuser: true,
+    sql: "postgres-upgrade-sql",
+    scripts: "postgres-upgrade-scripts",
+  },
+];
+
+/** What is mounted where: `<workload> <container> <path> <source>`: declared-mounts. */
+export const MOUNTS: readonly string[] = [
+  `${SERVER} postgres /var/lib/postgresql/data persistentVolumeClaim postgres-pvc`,
+  ...["postgres", "reconcile"].flatMap((container) => [
+    `${SERVER} ${container} /etc/postgresql configMap postgres-config`,
+    `${SERVER} ${container} ${SCRIPTS} configMap postgres-scripts`,
+    `${SERVER} ${container} /var/run/postgresql emptyDir socket`,
+    `${SERVER} ${container} /run/reconcile emptyDir reconcile-state`,
+  ]),
+  `${SERVER} postgres /dev/shm emptyDir shared-memory`,
+  `${SERVER} postgres /tmp emptyDir tmp`,
+  `${SERVER} reconcile /etc/credentials/owner secret postgres-secret`,
+  `${SERVER} reconcile /etc/credentials/superuser secret postgres-superuser`,
+  `${SERVER} reconcile /etc/credentials/logins secret postgres-logins`,
+  ...SQL_CONTAINERS.flatMap(({ at, superuser, sql, scripts }) => [
+    `${at} /sql configMap ${sql}`,
+    `${at} ${SCRIPTS} configMap ${scripts}`,
+    `${at} /tmp emptyDir tmp`,
+    // The superuser's SQL over the server's own socket, which lies on the volume: its password is nowhere in a Job.
+    superuser
+      ? `${at} /var/lib/postgresql/data read-only persistentVolumeClaim postgres-pvc`
+      : `${at} /etc/credentials secret postgres-secret`,
+  ]),
+];
+
+/** Environment: `<workload> <container> <NAME>=<value>`, or `<NAME> from <source>`: declared-environment. */
+export const ENVIRONMENT: readonly string[] = [
+  `${SERVER} postgres VOLUME=/var/lib/postgresql/data`,
+  `${SERVER} postgres PGDATA=/var/lib/postgresql/data/pgdata`,
+  `${SERVER} postgres IDENTITY=**`,
+  // How large it may be, postgres-fits asks.
+  `${SERVER} postgres ADDRESS_SPACE=*`,
+  ...SQL_CONTAINERS.flatMap(({ at, superuser }) => [
+    `${at} WAIT=*`,
+    ...(superuser
+      ? [
+          `${at} SUPERUSER_SOCKET=/var/lib/postgresql/data/socket`,
+          `${at} TASK=*`,
+          `${at} OWNER=*`,
+          `${at} DATABASE=*`,
+        ]
+      : [`${at} PGHOST=postgres.transcript-pipeline.svc.cluster.local`, `${at} PGPORT=5432`]),
+  ]),
+];
+
+/** A program: the words of a command. */
+interface Program {
+  at: string;
+  words: readonly string[];
+}
+
+/** Answers while the server starts, recovers or stops, which no kill would shorten. */
+const ALIVE = ["bash", "-c", "pg_isready -q -h 127.0.0.1 -t 3; [ $? -le 1 ]"];
+
+/**
+ * Answers clients, and the reconciler has done its work; but a server that had it done once does not wait for a
+ * reconciler that cannot.
+ */
+const READY = [
+  "bash",
+  "-c",
+  "pg_isready -q -h 127.0.0.1 -t 3 && { [ -e /run/reconcile/done ] || { [ ! -e /run/reconcile/first-start ] && " +
+    '[ -n "$(find /var/run/postgresql/.s.PGSQL.5432.lock -mmin +1)" ]; }; }',
+];
+
+/** What is run: `<workload> <container> <where>`, with its words: declared-programs. */
+export const PROGRAMS: readonly Program[] = [
+  { at: `${SERVER} postgres command`, words: ["bash", `${SCRIPTS}/start-server.sh`] },
+  { at: `${SERVER} postgres startupProbe`, words: ALIVE },
+  { at: `${SERVER} postgres livenessProbe`, words: ALIVE },
+  { at: `${SERVER} postgres readinessProbe`, words: READY },
+  {
+    at: `${SERVER} reconcile command`,
+    words: ["bash", `${SCRIPTS}/keep-running.sh`, `${SCRIPTS}/reconcile.sh`, "/run/reconcile/heartbeat"],
+  },
+  ...SQL_CONTAINERS.map(({ at, superuser }) => ({
+    at: `${at} command`,
+    words: superuser
+      ? ["bash", `${SCRIPTS}/stoppable.sh`, `${SCRIPTS}/superuser-sql.sh`]
+      : ["sh", `${SCRIPTS}/migrate.sh`],
+  })),
+];
+
+/** Arguments of providers: `<package> <name> <argument>`, or with the one value that it may have: declared-providers. */
+export const PROVIDER_ARGUMENTS: readonly string[] = [
+  ...[
+    "clusterIdentifier",
+    "context",
+    "kubeconfig",
+    "enableServerSideApply=true",
+    "upsertExistingObjects=true",
+    "enablePatchForce=true",
+    // Whether they are on, explicit-provider asks.
+    "enableSecretMutable",
+    "enableConfigMapMutable",
+    "version",
+  ].map((argument) => `kubernetes cluster ${argument}`),
+  // Made by the engine, one for each version.
+  "random default_* version",
+  "random default version",
+  "command default_* version",
+  "command default version",
+];
+
+/** Services that lead to the server: one-backend. */
+export const SERVER_SERVICES: readonly string[] = ["Service/postgres", "Service/postgres-headless"];

@@ -1,0 +1,52 @@
+/**
+ * Declarations: lines, each of which says of one thing that it may be there. The pack has its own in
+ * `declarations.ts`; the configuration of a rule adds to them. What no line names is refused, and the refusal prints
+ * the line.
+ */
+import type { ConfigSchema } from "./rule.ts";
+
+/** Configuration of a rule that asks for declarations. */
+export interface Declared {
+  declared: string[];
+}
+
+/** Schema of {@link Declared}. */
+export function declaredSchema(what: string): ConfigSchema {
+  return {
+    properties: {
+      declared: {
+        type: "array",
+        items: { type: "string", minLength: 1 },
+        default: [],
+        description: `${what}, each as the violation prints its line. No wildcards`,
+      },
+    },
+  };
+}
+
+const compiled = new Map<string, RegExp>();
+
+/** Whether a text fits a pattern of the pack: `*` stands for what has neither slash nor space, `**` for anything. */
+export function fits(pattern: string, text: string): boolean {
+  if (!pattern.includes("*")) return pattern === text;
+  let expression = compiled.get(pattern);
+  if (!expression) {
+    const parts = pattern.split(/(\*\*|\*)/).map((part) => {
+      if (part === "**") return "[^]*";
+      return part === "*" ? "[^/\\s]*" : part.replace(/[.+?^${}()|[\]\\]/g, "\\$&");
+    });
+    expression = new RegExp(`^${parts.join("")}$`);
+    compiled.set(pattern, expression);
+  }
+  return expression.test(text);
+}
+
+/** Whether the pack or the configuration declares a line. The configuration's lines mean what they say, to the letter. */
+export function isDeclared(line: string, own: readonly string[], { declared }: Declared): boolean {
+  return declared.includes(line) || own.some((pattern) => fits(pattern, line));
+}
+
+/** What to write, when something is meant to be there. */
+export function declarationOf(rule: string, line: string): string {
+  return `remove it or, when it is meant, declare it in policy/config.<stack>.json: "${rule}": { "declared": [${JSON.stringify(line)}] }`;
+}

@@ -1,0 +1,27 @@
+import { type Declared, declarationOf, declaredSchema, isDeclared } from "../declared.ts";
+import { scriptsOf } from "../programs.ts";
+import { subjectOf } from "../resources.ts";
+import { resourceRule } from "../rule.ts";
+
+const NAME = "declared-commands";
+
+export const declaredCommands = resourceRule<Declared>({
+  name: NAME,
+  description:
+    "Who has a Command run a script that nobody declared runs, as root, what no rule can read: kubectl delete pv, for one",
+  level: "mandatory",
+  schema: declaredSchema("Scripts of Commands, `<logical name> <field> sha256:<hash>`"),
+  check: (resource, config) =>
+    scriptsOf(resource).flatMap(({ at, line }) => {
+      // Not known yet: judged again, with its text, before it is run.
+      if (line === undefined || isDeclared(line, [], config)) return [];
+      const named = config.declared.some((other) => other.startsWith(`${resource.name} ${at} `));
+      return [
+        {
+          subject: subjectOf(resource),
+          why: `${at} runs a script ${named ? "other than the one that is declared" : "that is not declared"}`,
+          remedy: `${declarationOf(NAME, line)}. For a script of this project that has changed: npm run policy -- --declare`,
+        },
+      ];
+    }),
+});

@@ -1,0 +1,90 @@
+import { ENVIRONMENT } from "../declarations.ts";
+import { type Declared, declarationOf, declaredSchema, isDeclared } from "../declared.ts";
+import type { Container, Pod } from "../pods.ts";
+import { isDatabaseImage, isServer } from "../postgres.ts";
+import { containerText, type Finding, podRule } from "../rule.ts";
+import { field, hasUnknown, isMap, listAt, textAt, UNKNOWN } from "../values.ts";
+
+const NAME = "declared-environment";
+
+/** Variables by which loaders, shells, runtimes and PostgreSQL's programs do something else than what is written. */
+const STEERING =
+  /^(PG.*|POSTGRES.*|LD_.*|GCONV_PATH|BASH_ENV|BASH_FUNC_.*|ENV|PATH|HOME|IFS|SHELLOPTS|PS4|PYTHON.*|PERL5?.*|RUBY.*|NODE_.*|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|GIT_.*|SSL_CERT_.*|KUBERNETES_.*|KUBECONFIG|.*_proxy|.*_PROXY|OPENSSL_CONF|MALLOC_.*|GLIBC_TUNABLES)$/;
+
+/** Where a variable has its value from, as declarations say it; undefined when it is written out. */
+function originOf(entry: Record<string, unknown>): string | undefined {
+  const from = entry.valueFrom;
+  if (!isMap(from)) return undefined;
+  const kind = Object.keys(from)[0] ?? "";
+  const source = from[kind];
+  const name = textAt(source, "name") ?? textAt(source, "fieldPath") ?? textAt(source, "resource");
+  return `from ${kind.replace(/(Key)?Ref$/, "")} ${name ?? "(nothing)"}`;
+}
+
+/** Whether every variable of a container must be declared: it runs beside the data, or as the database. */
+function isWatched(pod: Pod, container: Container): boolean {
+  const at = `${pod.object.subject} `;
+  return (
+    ENVIRONMENT.some((line) => line.startsWith(at)) ||
+    isServer(container) ||
+    isDatabaseImage(textAt(container.body, "image"))
+  );
+}
+
+function findingsIn(pod: Pod, container: Container, config: Declared): Finding[] {
+  const { subject } = pod.object;
+  const at = `${subject} ${container.name}`;
+  if (container.body.name === UNKNOWN) return [];
+  const findings: Finding[] = [];
+  const refuse = (why: string, line: string) =>
+    findings.push({
+      subject,
+      why: `${containerText(container)} ${why}`,
+      remedy: declarationOf(NAME, line),
+    });
+  const seen = new Set<string>();
+  for (const entry of listAt(container.body, "env")) {
+    const name = textAt(entry, "name");
+    // Not known yet: judged again before it is deployed.
+    if (!isMap(entry) || name === undefined || hasUnknown(entry.valueFrom)) continue;
+    if (seen.has(name)) {
+      findings.push({
+        subject,
+        why: `${containerText(container)} has ${name} twice in env; the last one counts`,
+        remedy: `one ${name}`,
+      });
+    }
+    seen.add(name);
+    const origin = originOf(entry);
+    const line = `${at} ${name}${origin === undefined ? "" : ` ${origin}`}`;
+    const own =
+      origin === undefined && entry.value !== UNKNOWN
+        ? `${at} ${name}=${textAt(entry, "value") ?? ""}`
+        : line;
+    if (entry.value === UNKNOWN) continue;
+    if (isDeclared(own, ENVIRONMENT, { declared: [] }) || config.declared.includes(line)) continue;
+    if (origin !== undefined) refuse(`has ${name} ${origin}, which is not declared`, line);
+    else if (isWatched(pod, container))
+      refuse(`has the variable ${name}, or a value of it, that is not declared`, line);
+    else if (STEERING.test(name)) refuse(`has ${name}, which steers what its program does`, line);
+  }
+  for (const source of listAt(container.body, "envFrom")) {
+    if (!isMap(source) || hasUnknown(source)) continue;
+    const kind = ["secretRef", "configMapRef"].find((key) => source[key] !== undefined) ?? "nothing";
+    const line = `${at} all from ${kind.replace(/Ref$/, "")} ${textAt(field(source, kind), "name") ?? ""}`;
+    if (!isDeclared(line, ENVIRONMENT, config))
+      refuse(`takes its environment from envFrom, whatever is in there`, line);
+  }
+  return findings;
+}
+
+export const declaredEnvironment = podRule<Declared>({
+  name: NAME,
+  description:
+    "Who sets a variable that nobody declared has the database, or what reads its Secrets, do something else",
+  level: "mandatory",
+  schema: declaredSchema(
+    "Variables, `<kind>/<name> <container> <NAME>`, with ` from secret <name>` behind it where it is read from one",
+  ),
+  check: (pod, config) => pod.containers.flatMap((container) => findingsIn(pod, container, config)),
+});

@@ -1,0 +1,60 @@
+import { OBJECT_FIELDS } from "../declarations.ts";
+import { type Declared, declarationOf, declaredSchema } from "../declared.ts";
+import { allows, type Leaf, leavesOf, pathText } from "../fields.ts";
+import { FIELDS } from "../kinds.ts";
+import { objectsOf, subjectOf, tokenOf } from "../resources.ts";
+import { type Finding, resourceRule } from "../rule.ts";
+import { field, shown, UNKNOWN } from "../values.ts";
+
+const NAME = "declared-fields";
+
+/** What is judged of a resource: each of its objects, or the inputs of one that is no Kubernetes object. */
+interface Judged {
+  subject: string;
+  token: string;
+  body: Record<string, unknown>;
+}
+
+/** How much of a path is said of a kind of which no field is known. */
+const DEPTH = 2;
+
+function judgedIn(resource: Parameters<typeof objectsOf>[0]): Judged[] {
+  const objects = objectsOf(resource).map((object) => ({
+    subject: object.subject,
+    token: tokenOf({ ...object, patch: false }),
+    body: object.body,
+  }));
+  if (objects.length > 0 || !(resource.type in FIELDS)) return objects;
+  return [{ subject: subjectOf(resource), token: resource.type, body: resource.inputs }];
+}
+
+export const declaredFields = resourceRule<Declared>({
+  name: NAME,
+  description:
+    "Who uses a field that nobody declared changes how the object works in a way that no rule was written for",
+  level: "mandatory",
+  schema: declaredSchema("Fields beyond those of the pack, `<kind>/<name> <field>`"),
+  check: (resource, { declared }) =>
+    judgedIn(resource).flatMap(({ subject, token, body }): Finding[] => {
+      const known = FIELDS[token];
+      const own = [...(known ?? ["apiVersion", "kind", "metadata.name", "metadata.namespace"])];
+      own.push(...(OBJECT_FIELDS[subject] ?? []));
+      if (known === undefined) own.push('metadata.labels["*"]', 'metadata.labels["app.kubernetes.io/*"]');
+      const configured = declared
+        .filter((line) => line.startsWith(`${subject} `))
+        .map((line) => line.slice(subject.length + 1));
+      const refused = new Map<string, Leaf>();
+      for (const leaf of leavesOf(body)) {
+        if (own.some((pattern) => allows(pattern, leaf))) continue;
+        if (configured.some((path) => allows(path, leaf, { literal: true }))) continue;
+        const path = known === undefined ? leaf.path.slice(0, DEPTH) : leaf.path;
+        refused.set(pathText(path), leaf);
+      }
+      const unnamed = field(body, "metadata", "name") === UNKNOWN;
+      return [...refused].map(([path, { value }]) => ({
+        subject,
+        why: `${path} is ${known === undefined ? "a field" : `${shown(value)}, a field or a value`} that nobody declared for ${subject}${unnamed ? ", whose name is not known before the deployment" : ""}`,
+        remedy: declarationOf(NAME, `${subject} ${path}`),
+      }));
+    }),
+});

@@ -1,0 +1,47 @@
+import { PROGRAMS } from "../declarations.ts";
+import { type Declared, declarationOf, declaredSchema, isDeclared } from "../declared.ts";
+import { hashOf, IMAGES_OWN, programsOf } from "../programs.ts";
+import { podRule } from "../rule.ts";
+
+const NAME = "declared-programs";
+const OWN = PROGRAMS.map(({ at, words }) => `${at} ${hashOf(words)}`);
+
+/** What the words do in each place. */
+const PLACES: Readonly<Record<string, string>> = {
+  command: "it is what the container runs, and whoever may look at pods reads its words",
+  args: "whoever may look at pods can read them, a password among them too",
+  startupProbe: "it is run again and again beside the server",
+  livenessProbe: "it decides when the container is killed",
+  readinessProbe: "it decides when clients are sent to it",
+  postStart: "it is run beside the container's own program",
+  preStop: "it is run before the container is told to stop",
+};
+
+export const declaredPrograms = podRule<Declared>({
+  name: NAME,
+  description:
+    "Who has a container run another program than the declared one runs what nobody looked at, next to the data",
+  level: "mandatory",
+  schema: declaredSchema("Programs of pods, `<kind>/<name> <container> <where> sha256:<hash of its words>`"),
+  check: (pod, config) =>
+    programsOf(pod).flatMap(({ at, words }) => {
+      const { subject } = pod.object;
+      // What an image of another workload does is the image's matter; beside the data every container is declared.
+      if (words === IMAGES_OWN && !PROGRAMS.some((program) => program.at.startsWith(`${subject} `)))
+        return [];
+      const line = `${subject} ${at} ${hashOf(words)}`;
+      if (isDeclared(line, OWN, config)) return [];
+      const place = at.split(" ").at(-1) ?? "";
+      return [
+        {
+          subject,
+          // The words are not shown: a password may be among them.
+          why:
+            words === IMAGES_OWN
+              ? `container ${at.replace(/ \S+$/, "")} runs its image's own program, which is not declared for ${subject}`
+              : `container ${at.replace(/ (\S+)$/, ": its $1")} is not declared; ${PLACES[place] ?? "it is run"}`,
+          remedy: declarationOf(NAME, line),
+        },
+      ];
+    }),
+});

@@ -1,0 +1,55 @@
+import { PROVIDER_ARGUMENTS } from "../declarations.ts";
+import { type Declared, declarationOf, declaredSchema, isDeclared } from "../declared.ts";
+import { type Finding, resourceRule } from "../rule.ts";
+import { textAt, UNKNOWN } from "../values.ts";
+
+const NAME = "declared-providers";
+const PREFIX = "pulumi:providers:";
+
+/** What arguments do that nobody should set without knowing it. */
+const CONSEQUENCES: Readonly<Record<string, string>> = {
+  renderYamlToDirectory: "writes every object into files, Secrets in plain text, and deploys nothing",
+  deleteUnreachable: "takes every object out of the state while the cluster cannot be reached",
+  skipUpdateUnreachable: "passes over updates while the cluster cannot be reached",
+  kubeClientSettings: "changes how the cluster is asked",
+  helmReleaseSettings: "is for Helm releases, which no rule sees",
+  suppressDeprecationWarnings: "hides what the next Kubernetes refuses",
+  suppressHelmHookWarnings: "hides what of a chart is not run",
+};
+
+export const declaredProviders = resourceRule<Declared>({
+  name: NAME,
+  description:
+    "Who gives a provider an argument that nobody declared changes what becomes of every object, on its way or later",
+  level: "mandatory",
+  schema: declaredSchema("Arguments of providers, `<package> <name> <argument>`"),
+  check: ({ type, name, inputs }, config) => {
+    if (!type.startsWith(PREFIX)) return [];
+    const subject = `Provider/${name}`;
+    const provider = `${type.slice(PREFIX.length)} ${name}`;
+    const findings = Object.entries(inputs)
+      .filter(([, value]) => value !== undefined)
+      .flatMap(([argument, value]): Finding[] => {
+        const line = `${provider} ${argument}`;
+        const known = isDeclared(line, PROVIDER_ARGUMENTS, config);
+        const withValue = isDeclared(`${line}=${String(value)}`, PROVIDER_ARGUMENTS, { declared: [] });
+        if (known || withValue || value === UNKNOWN) return [];
+        const does = CONSEQUENCES[argument];
+        return [
+          {
+            subject,
+            why: `the argument ${argument}, or its value, is not declared${does === undefined ? "" : `; it ${does}`}`,
+            remedy: declarationOf(NAME, line),
+          },
+        ];
+      });
+    if (/[\n{]|apiVersion:/.test(textAt(inputs, "kubeconfig") ?? "")) {
+      findings.push({
+        subject,
+        why: "kubeconfig holds a kubeconfig itself, its credentials in it, rather than the path of one",
+        remedy: "kubeconfig: the path of the file; in this project cluster.kubeconfig",
+      });
+    }
+    return findings;
+  },
+});

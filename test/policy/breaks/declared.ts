@@ -1,0 +1,656 @@
+/** Ways to have what nobody declared. */
+import {
+  type Break,
+  CONF,
+  INIT,
+  JOB,
+  POD,
+  PV,
+  SERVER,
+  SET,
+  SIDECAR,
+  conf,
+  remoteCommand,
+  service,
+  workload,
+} from "./break.ts";
+import {
+  add,
+  type Change,
+  decentContainer,
+  decentDeployment,
+  drop,
+  edit,
+  metadata,
+  set,
+  setAt,
+} from "../stacks.ts";
+
+const DEPLOYMENT = { "declared-kinds": { declared: ["kubernetes:apps/v1:Deployment"] } };
+const RBAC = {
+  "declared-kinds": {
+    declared: ["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"].map(
+      (kind) => `kubernetes:rbac.authorization.k8s.io/v1:${kind}`,
+    ),
+  },
+};
+
+/** An object of any kind. */
+const object = (type: string, body: Record<string, unknown> = {}): Change =>
+  add(`kubernetes:${type}`, { metadata: metadata("added"), ...body });
+const rbac = (kind: string, body: Record<string, unknown>) =>
+  object(`rbac.authorization.k8s.io/v1:${kind}`, body);
+const line = (file: string, text: string) => conf(file, (before) => `${before}${text}\n`);
+
+/** Mounts one more volume. */
+const mount = (source: Record<string, unknown>, mountPath: string): Change =>
+  edit(SET, ({ inputs }) => {
+    setAt(inputs, `${POD}/volumes/10`, { name: "more", ...source });
+    setAt(inputs, `${SERVER}/volumeMounts/6`, { name: "more", mountPath });
+  });
+const env = (entry: Record<string, unknown>) => set(SET, `${SERVER}/env/4`, entry);
+const EMPTY = { emptyDir: { sizeLimit: "1Gi" } };
+
+export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
+  "declared-kinds": [
+    {
+      by: "a ClusterRoleBinding to cluster-admin",
+      change: rbac("ClusterRoleBinding", {
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+        subjects: [{ kind: "ServiceAccount", name: "default", namespace: "transcript-pipeline" }],
+      }),
+      message:
+        /ClusterRoleBinding gives rights in the whole cluster\.\n.*"declared-kinds": \{ "declared": \["kubernetes:rbac.authorization.k8s.io\/v1:ClusterRoleBinding"\] \}/,
+    },
+    {
+      by: "a Role that reads Secrets",
+      change: rbac("Role", { rules: [{ apiGroups: [""], resources: ["secrets"], verbs: ["get"] }] }),
+      message: /a Role gives rights over the namespace's objects/,
+    },
+    ...(
+      [
+        ["helm.cattle.io/v1:HelmChart", /has a controller install whatever chart it names/],
+        ["argoproj.io/v1alpha1:Application", /has a controller deploy whatever a repository holds/],
+        ["admissionregistration.k8s.io/v1:MutatingWebhookConfiguration", /rewrites objects/],
+        ["admissionregistration.k8s.io/v1:ValidatingWebhookConfiguration", /can refuse every change/],
+        ["scheduling.k8s.io/v1:PriorityClass", /whose pods are evicted for whose/],
+        ["discovery.k8s.io/v1:EndpointSlice", /sends a Service's clients to any address/],
+        ["core/v1:Endpoints", /sends a Service's clients to any address/],
+        ["core/v1:Pod", /a Pod runs containers/],
+        ["batch/v1:CronJob", /a CronJob runs containers/],
+        ["apps/v1:StatefulSetPatch", /apps\/v1:StatefulSetPatch is not a kind/],
+        ["core/v1:SecretList", /core\/v1:SecretList is not a kind/],
+        ["example.com/v1:Secret", /example.com\/v1:Secret is not a kind/],
+        ["apiextensions.k8s.io/v1:CustomResourceDefinition", /changes what the cluster's API is/],
+      ] as const
+    ).map(([type, message]) => ({ by: `a ${type}`, change: object(type), message })),
+    {
+      by: "an item of a declared List",
+      config: { "declared-kinds": { declared: ["kubernetes:core/v1:List"] } },
+      change: add("kubernetes:core/v1:List", {
+        items: [{ apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: metadata("first") }],
+      }),
+      message: /PriorityClass\/first: kubernetes:scheduling.k8s.io\/v1:PriorityClass/,
+    },
+    {
+      by: "another kind in a ConfigMap's clothes",
+      change: add("kubernetes:core/v1:ConfigMap", {
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        metadata: metadata("added"),
+      }),
+      message: /registered as kubernetes:core\/v1:ConfigMap, and its apiVersion is "rbac/,
+    },
+    ...(
+      [
+        ["pulumi:pulumi:StackReference", /reads another stack's outputs/],
+        ["pulumi-nodejs:dynamic:Resource", /pulumi-nodejs:dynamic:Resource is not a kind/],
+        ["tls:index/privateKey:PrivateKey", /PrivateKey is not a kind/],
+        ["example:index:Everything", /example:index:Everything is not a kind/],
+      ] as const
+    ).map(([type, message]) => ({ by: `a ${type}`, change: add(type, {}), message })),
+  ],
+  "declared-fields": [
+    {
+      by: "a preStop hook",
+      change: set(SET, `${SERVER}/lifecycle`, { preStop: { exec: { command: ["kill", "-9", "1"] } } }),
+      message:
+        /spec\.template\.spec\.containers\[\]\.lifecycle\.preStop\.exec\.command\[\] is "1"[^]*"declared-fields": \{ "declared": \["StatefulSet\/postgres spec\.template/,
+    },
+    ...(
+      [
+        ["hostUsers", false],
+        ["hostAliases", [{ ip: "203.0.113.1", hostnames: ["postgres"] }]],
+        ["dnsConfig", { nameservers: ["203.0.113.1"] }],
+        ["dnsPolicy", "None"],
+        ["subdomain", "x"],
+        ["shareProcessNamespace", true],
+        ["runtimeClassName", "kata"],
+        ["schedulerName", "other"],
+        ["priorityClassName", "system-node-critical"],
+        ["activeDeadlineSeconds", 60],
+        ["serviceAccountName", "admin"],
+        ["ephemeralContainers", [{ name: "debug" }]],
+      ] as const
+    ).map(([name, value]) => ({
+      by: `the pod's ${name}`,
+      change: set(SET, `${POD}/${name}`, value),
+      message: new RegExp(`spec\\.template\\.spec\\.${name}.* nobody declared for StatefulSet/postgres`),
+    })),
+    {
+      by: "a probe that kills without a shutdown",
+      change: set(SET, `${SERVER}/livenessProbe/terminationGracePeriodSeconds`, 1),
+      message: /livenessProbe\.terminationGracePeriodSeconds is 1/,
+    },
+    {
+      by: "mount options",
+      change: set(PV, "spec/mountOptions", ["nobarrier"]),
+      message: /spec\.mountOptions\[\] is "nobarrier"/,
+    },
+    {
+      by: "a volume made from a snapshot",
+      change: set("PersistentVolumeClaim/postgres-pvc", "spec/dataSource", {
+        kind: "VolumeSnapshot",
+        name: "x",
+      }),
+      message: /spec\.dataSource\.kind/,
+    },
+    {
+      by: "unready addresses",
+      change: set("Service/postgres", "spec/publishNotReadyAddresses", true),
+      message: /spec\.publishNotReadyAddresses is true/,
+    },
+    {
+      by: "an update that deletes nothing",
+      change: set(SET, "spec/updateStrategy", { type: "OnDelete" }),
+      message: /spec\.updateStrategy\.type is "OnDelete"/,
+    },
+    {
+      by: "a file of its own choice",
+      change: set(CONF, "data/postgresql.auto.conf", "port = 5432\n"),
+      message: /data\["postgresql\.auto\.conf"\]/,
+    },
+    {
+      by: "a service account's token",
+      change: add("kubernetes:core/v1:Secret", {
+        metadata: metadata("token"),
+        type: "kubernetes.io/service-account-token",
+      }),
+      message: /type is "kubernetes.io\/service-account-token"/,
+    },
+    ...(
+      [
+        ["argocd.argoproj.io/sync-options", "Replace=true"],
+        ["kustomize.toolkit.fluxcd.io/prune", "enabled"],
+        ["helm.sh/hook", "pre-delete"],
+        ["pulumi.com/deletionPropagationPolicy", "orphan"],
+      ] as const
+    ).map(([name, value]) => ({
+      by: `the annotation ${name}`,
+      change: set(PV, `metadata/annotations/${name.replace("/", "~1")}`, value),
+      message: new RegExp(`metadata\\.annotations\\["${name}"\\] is "${value}"`),
+    })),
+    {
+      by: "a finalizer",
+      change: set(SET, "metadata/finalizers", ["example.com/x"]),
+      message: /metadata\.finalizers/,
+    },
+    {
+      by: "a password of one letter",
+      change: set("RandomPassword/postgres-credentials-owner", "overrideSpecial", "a"),
+      message: /RandomPassword\/postgres-credentials-owner: overrideSpecial/,
+    },
+    {
+      by: "a Command's environment",
+      change: add("command:local:Command", { create: "true", environment: { PATH: "/tmp" } }, { name: "c" }),
+      message: /Command\/c: environment\.PATH/,
+    },
+    {
+      by: "a kind of which no field is known",
+      config: { "declared-kinds": { declared: ["kubernetes:example.com/v1:Thing"] } },
+      change: object("example.com/v1:Thing", { spec: { a: { b: 1 } } }),
+      message: /spec\.a is a field that nobody declared for Thing\/added/,
+    },
+  ],
+  "declared-providers": [
+    {
+      by: "deleteUnreachable",
+      change: set("kubernetes/cluster", "deleteUnreachable", "true"),
+      message:
+        /deleteUnreachable, or its value, is not declared; it takes every object out of the state[^]*"kubernetes cluster deleteUnreachable"/,
+    },
+    {
+      by: "renderYamlToDirectory",
+      change: set("kubernetes/cluster", "renderYamlToDirectory", "/tmp/out"),
+      message: /writes every object into files, Secrets in plain text/,
+    },
+    {
+      by: "objects that are not applied by the server",
+      change: set("kubernetes/cluster", "enableServerSideApply", "false"),
+      message: /the argument enableServerSideApply, or its value, is not declared/,
+    },
+    {
+      by: "a plugin from elsewhere",
+      change: add(
+        "pulumi:providers:random",
+        { pluginDownloadURL: "https://example.com" },
+        { name: "default_4_21_2" },
+      ),
+      message: /Provider\/default_4_21_2: the argument pluginDownloadURL/,
+    },
+    {
+      by: "a second provider",
+      change: add("pulumi:providers:kubernetes", { context: "other" }, { name: "other" }),
+      message: /Provider\/other: the argument context, or its value, is not declared/,
+    },
+    {
+      by: "a kubeconfig's contents",
+      change: set("kubernetes/cluster", "kubeconfig", "apiVersion: v1\nclusters: []\n"),
+      message: /holds a kubeconfig itself/,
+    },
+  ],
+  "declared-commands": [
+    {
+      by: "kubectl delete pv",
+      change: add("command:local:Command", { create: "kubectl delete pv postgres-pv" }, { name: "cleanup" }),
+      message:
+        /Command\/cleanup: create runs a script that is not declared[^]*"declared-commands": \{ "declared": \["cleanup create sha256:[0-9a-f]{64}"\]/,
+    },
+    {
+      by: "a declared name with another script",
+      config: { "declared-commands": { declared: [`cleanup create sha256:${"0".repeat(64)}`] } },
+      change: add("command:local:Command", { create: "rm -rf /" }, { name: "cleanup" }),
+      message: /a script other than the one that is declared[^]*npm run policy -- --declare/,
+    },
+    {
+      by: "what is run at the end",
+      change: add("command:local:Command", { delete: "rm -rf /mnt/raid10" }, { name: "cleanup" }),
+      message: /delete runs a script that is not declared/,
+    },
+    {
+      by: "another interpreter",
+      config: {
+        "declared-commands": {
+          declared: ["added create sha256:aa103b1a97e8dc074a8cebb32c0b81392e529237b8988e65aed32f07db96883d"],
+        },
+      },
+      change: add("command:local:Command", {
+        create: "ssh -o UserKnownHostsFile=known_hosts h true",
+        interpreter: ["/tmp/sh", "-c"],
+      }),
+      message: /a script other than the one that is declared/,
+    },
+    {
+      by: "a Command on the node",
+      change: remoteCommand({ host: "h", hostKey: "ssh-ed25519 AAAA" }),
+      message: /Command\/on-node: create runs a script/,
+    },
+  ],
+  "declared-programs": [
+    {
+      by: "a preStop that kills the server",
+      change: set(SET, `${SERVER}/lifecycle`, { preStop: { exec: { command: ["kill", "-9", "1"] } } }),
+      message:
+        /container postgres: its preStop is not declared; it is run before the container is told to stop[^]*"declared-programs": \{ "declared": \["StatefulSet\/postgres postgres preStop sha256:/,
+    },
+    {
+      by: "a preStop that waits out the grace period",
+      change: set(SET, `${SERVER}/lifecycle`, { preStop: { sleep: { seconds: 3600 } } }),
+      message: /its preStop is not declared/,
+    },
+    {
+      by: "a password in args",
+      config: DEPLOYMENT,
+      change: workload("Deployment", (body) =>
+        setAt(body, `${POD}/containers/0/args`, ["serve", "hunter2hunter2"]),
+      ),
+      message:
+        /Deployment\/added: container api: its args is not declared; whoever may look at pods can read them/,
+    },
+    {
+      by: "one more container beside the server",
+      change: edit(SET, ({ inputs }) =>
+        setAt(inputs, `${POD}/containers/2`, { ...decentContainer(), name: "spy" }),
+      ),
+      message: /container spy runs its image's own program, which is not declared for StatefulSet\/postgres/,
+    },
+    {
+      by: "the server's script left out",
+      change: drop(SET, `${SERVER}/command`),
+      message: /container postgres runs its image's own program/,
+    },
+    {
+      by: "settings on the command line",
+      change: set(SET, `${SERVER}/args`, ["-c", "fsync=off", "-F"]),
+      message: /container postgres: its args is not declared/,
+    },
+    {
+      by: "a probe that stops the server",
+      change: set(SET, `${SERVER}/readinessProbe/exec/command`, ["pg_ctl", "stop", "-m", "immediate"]),
+      message: /its readinessProbe is not declared; it decides when clients/,
+    },
+    {
+      by: "another script",
+      change: set(JOB, `${INIT}/command`, ["bash", "-c", "psql -c 'drop database transcripts_db'"]),
+      message: /Job\/postgres-init: container bootstrap: its command is not declared/,
+    },
+  ],
+  "declared-environment": [
+    {
+      by: "PGDATA a second time",
+      change: env({ name: "PGDATA", value: "/var/lib/postgresql/data/other" }),
+      message: /container postgres has PGDATA twice in env; the last one counts/,
+    },
+    {
+      by: "another directory",
+      change: set(SET, `${SERVER}/env/1/value`, "/var/lib/postgresql/data/other"),
+      message:
+        /the variable PGDATA, or a value of it, that is not declared[^]*"StatefulSet\/postgres postgres PGDATA"/,
+    },
+    {
+      by: "PGOPTIONS",
+      change: set(JOB, `${INIT}/env/5`, { name: "PGOPTIONS", value: "-c fsync=off" }),
+      message: /init container bootstrap has the variable PGOPTIONS/,
+    },
+    {
+      by: "LD_PRELOAD",
+      change: set(SET, `${SIDECAR}/env`, [{ name: "LD_PRELOAD", value: "/tmp/x.so" }]),
+      message: /container reconcile has the variable LD_PRELOAD/,
+    },
+    {
+      by: "envFrom",
+      change: set(SET, `${SERVER}/envFrom`, [{ secretRef: { name: "postgres-superuser" } }]),
+      message: /takes its environment from envFrom[^]*all from secret postgres-superuser/,
+    },
+    {
+      by: "another workload's look at the superuser",
+      config: DEPLOYMENT,
+      change: workload("Deployment", (body) =>
+        setAt(body, `${POD}/containers/0/env`, [
+          {
+            name: "PASSWORD",
+            valueFrom: { secretKeyRef: { name: "postgres-superuser", key: "POSTGRES_PASSWORD" } },
+          },
+        ]),
+      ),
+      message: /has PASSWORD from secret postgres-superuser[^]*Deployment\/added api PASSWORD from secret/,
+    },
+    {
+      by: "another workload's loader",
+      config: DEPLOYMENT,
+      change: workload("Deployment", (body) =>
+        setAt(body, `${POD}/containers/0/env`, [{ name: "NODE_OPTIONS", value: "--require /tmp/x.js" }]),
+      ),
+      message: /NODE_OPTIONS, which steers what its program does/,
+    },
+  ],
+  "declared-mounts": [
+    {
+      by: "a volume on /",
+      change: mount(EMPTY, "/"),
+      message:
+        /container postgres mounts emptyDir more on \/, which is not declared; it covers \/etc\/postgresql\/[^]*"declared-mounts": \{ "declared": \["StatefulSet\/postgres postgres \/ emptyDir more"\]/,
+    },
+    {
+      by: "a volume on /tmp/pgdata",
+      change: mount(EMPTY, "/tmp/pgdata"),
+      message: /on \/tmp\/pgdata, which/,
+    },
+    {
+      by: "another claim than the protected one",
+      change: set(SET, `${POD}/volumes/0/persistentVolumeClaim/claimName`, "other"),
+      message: /mounts persistentVolumeClaim other on \/var\/lib\/postgresql\/data/,
+    },
+    {
+      by: "an image volume",
+      change: mount({ image: { reference: "example.com/x:1" } }, "/usr/local/lib/x"),
+      message: /mounts image reference="example.com\/x:1"/,
+    },
+    {
+      by: "an image volume that nothing mounts yet",
+      change: set(SET, `${POD}/volumes/10`, { name: "more", image: { reference: "example.com/x:1" } }),
+      message: /volume more is of type image, which nobody declared/,
+    },
+    {
+      by: "a volume over the configuration",
+      change: mount({ configMap: { name: "other" } }, "/etc/postgresql/conf.d"),
+      message: /configMap other on \/etc\/postgresql\/conf\.d/,
+    },
+    {
+      by: "a part of the volume",
+      change: set(SET, `${SERVER}/volumeMounts/0/subPath`, "old"),
+      message: /persistentVolumeClaim postgres-pvc subPath="old"/,
+    },
+    {
+      by: "mounts that spread to the node",
+      change: set(SET, `${SERVER}/volumeMounts/0/mountPropagation`, "Bidirectional"),
+      message: /mountPropagation="Bidirectional"/,
+    },
+    {
+      by: "the superuser's Secret in another container",
+      change: edit(SET, ({ inputs }) =>
+        setAt(inputs, `${SERVER}/volumeMounts/6`, { name: "superuser-credentials", mountPath: "/s" }),
+      ),
+      message: /mounts secret postgres-superuser on \/s/,
+    },
+    {
+      by: "the superuser's Secret in another workload",
+      config: DEPLOYMENT,
+      change: workload("Deployment", (body) => {
+        setAt(body, `${POD}/volumes`, [
+          { name: "s", secret: { secretName: "postgres-superuser", defaultMode: 0o400 } },
+        ]);
+        setAt(body, `${POD}/containers/0/volumeMounts`, [{ name: "s", mountPath: "/s" }]);
+      }),
+      message: /Deployment\/added: container api mounts secret postgres-superuser on \/s/,
+    },
+    {
+      by: "other files under the declared names",
+      change: set(SET, `${POD}/volumes/1/configMap/items`, [{ key: "x", path: "postgresql.conf" }]),
+      message: /configMap postgres-config items=x:postgresql\.conf/,
+    },
+    {
+      by: "a Job that may write to the data",
+      change: edit(JOB, ({ inputs }) => {
+        setAt(inputs, `${POD}/volumes/6`, {
+          name: "data",
+          persistentVolumeClaim: { claimName: "postgres-pvc" },
+        });
+        setAt(inputs, `${INIT}/volumeMounts/4`, { name: "data", mountPath: "/var/lib/postgresql/data" });
+      }),
+      message: /init container bootstrap mounts persistentVolumeClaim postgres-pvc/,
+    },
+    ...["nfs", "csi", "hostPath"].map((type) => ({
+      by: `a volume of type ${type}`,
+      change: mount({ [type]: { path: "/" } }, "/mnt"),
+      message: new RegExp(`mounts ${type} path="/" on /mnt`),
+    })),
+  ],
+  "declared-settings": [
+    ...(
+      [
+        ["include = '/tmp/x.conf'", /takes settings from a file that no rule sees/],
+        ["INCLUDE_DIR '/tmp'", /takes settings from a file that no rule sees/],
+        [
+          "data_directory = '/tmp/pg'",
+          /sets data_directory to '\/tmp\/pg', which has the server read or write/,
+        ],
+        ["hba_file = '/tmp/hba'", /sets hba_file to '\/tmp\/hba'/],
+        ["autovacuum = off", /sets autovacuum to 'off', which weakens/],
+        ["Autovacuum off", /sets autovacuum to 'off'/],
+        ["log_statement = all", /sets log_statement to 'all', which writes statements to the log, passwords/],
+        ["log_min_duration_statement = 0", /writes statements to the log/],
+        ["archive_command = 'cp %p /tmp'", /has the server run a program/],
+        ["session_preload_libraries = 'x'", /load a library/],
+        ["fsync = 'o\\146f'", /sets fsync to 'off'/],
+        ["full_page_writes 'no'", /sets full_page_writes to 'no'/],
+        ["unix_socket_directories = '/tmp'", /sets unix_socket_directories/],
+        ["allow_system_table_mods = on", /opens what the server keeps closed/],
+        ["pg_stat_statements.track_utility = on", /pg_stat_statements\.track_utility/],
+        ["search_path = 'public, pg_catalog'", /sets search_path/],
+        ["autovacuum_naptime = 2147483", /sets autovacuum_naptime/],
+        ["made_up = 1", /which the pack does not know as a setting of PostgreSQL 16/],
+        ["made.up = 1", /which the pack does not know/],
+        ["not a line = of it = x", /which cannot be read/],
+      ] as const
+    ).map(([text, message]) => ({ by: text, change: line("postgresql.conf", text), message })),
+    ...[
+      "owner log_statement all",
+      "readonly role postgres",
+      "owner connections -1",
+      "owner lock_timeout 1d",
+    ].map((text) => ({
+      by: `of sessions: ${text}`,
+      change: line("sessions.conf", text),
+      message: new RegExp(`the line "${text}", which is no limit of a role's sessions[^]*"${text}"`),
+    })),
+    {
+      by: "of sessions: half a line",
+      change: line("sessions.conf", "owner connections"),
+      message: /data\["sessions.conf"\] has the line "owner connections", which cannot be read/,
+    },
+    {
+      by: "the command line",
+      change: set(SET, `${SERVER}/args`, ["-c", "autovacuum=off"]),
+      message: /the command line of container postgres sets autovacuum to 'off'/,
+    },
+  ],
+  "declared-rights": [
+    {
+      by: "a Role that reads Secrets",
+      config: RBAC,
+      change: rbac("Role", { rules: [{ apiGroups: [""], resources: ["secrets"], verbs: ["get", "list"] }] }),
+      message:
+        /it grants "get secrets", which is not declared; that reads or replaces the database's passwords[^]*"Role\/added get secrets"/,
+    },
+    {
+      by: "a Role that creates pods/exec",
+      config: RBAC,
+      change: rbac("Role", { rules: [{ apiGroups: [""], resources: ["pods/exec"], verbs: ["create"] }] }),
+      message: /"create pods\/exec", which is not declared; that is a shell in the server's container/,
+    },
+    {
+      by: "every right",
+      config: RBAC,
+      change: rbac("ClusterRole", { rules: [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }] }),
+      message: /that is every right there is/,
+    },
+    {
+      by: "rights of other roles",
+      config: RBAC,
+      change: rbac("ClusterRole", { rules: [], aggregationRule: { clusterRoleSelectors: [{}] } }),
+      message: /gathers the rights of other roles/,
+    },
+    {
+      by: "making pods",
+      config: RBAC,
+      change: rbac("Role", { rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["create"] }] }),
+      message: /can have a pod run with any Secret mounted/,
+    },
+    {
+      by: "a binding to cluster-admin",
+      config: RBAC,
+      change: rbac("ClusterRoleBinding", {
+        roleRef: { kind: "ClusterRole", name: "cluster-admin" },
+        subjects: [{ kind: "ServiceAccount", name: "default", namespace: "transcript-pipeline" }],
+      }),
+      message: /gives ClusterRole\/cluster-admin to ServiceAccount\/default of transcript-pipeline/,
+    },
+  ],
+  "one-backend": [
+    {
+      by: "a Deployment labelled as the server",
+      config: DEPLOYMENT,
+      change: add(
+        "kubernetes:apps/v1:Deployment",
+        ((body) => {
+          setAt(body, "spec/template/metadata/labels/app", "postgres");
+          return body;
+        })(decentDeployment("proxy")),
+      ),
+      message:
+        /Deployment\/proxy: its pods have the labels that Service\/postgres selects, so that the server's clients are sent to them/,
+    },
+    {
+      by: "a Service that leads elsewhere by the database's port",
+      change: service({ selector: { app: "proxy" }, ports: [{ port: 5432 }] }),
+      message: /Service\/added: it leads to the database, or has its port/,
+    },
+    {
+      by: "one more port of the server's Service",
+      change: set("Service/postgres", "spec/ports/1", { name: "x", port: 22, targetPort: 22 }),
+      message: /Service\/postgres: its port 22 leads to 22, where no server of the stack listens/,
+    },
+    {
+      by: "the server's Service on other pods",
+      change: set("Service/postgres", "spec/selector", { app: "proxy" }),
+      message: /Service\/postgres: it selects none of the stack's servers/,
+    },
+    {
+      by: "the server's Service without a selector",
+      change: drop("Service/postgres", "spec/selector"),
+      message: /Service\/postgres: it selects none of the stack's servers/,
+    },
+    {
+      by: "a second Service on the server",
+      change: service({ selector: { app: "postgres" }, ports: [{ port: 80 }] }),
+      message: /Service\/added: it leads to the database/,
+    },
+  ],
+  "claim-of-stack": [
+    {
+      by: "another claim than the protected one",
+      change: set(SET, `${POD}/volumes/0/persistentVolumeClaim/claimName`, "other"),
+      message:
+        /its data is on the claim "other", which is none of the stack's in its namespace: postgres-pvc/,
+    },
+    {
+      by: "a server in another namespace",
+      change: set(SET, "metadata/namespace", "other"),
+      message: /none of the stack's in its namespace/,
+    },
+    {
+      by: "a claim on another volume",
+      change: set("PersistentVolumeClaim/postgres-pvc", "spec/volumeName", "other"),
+      message: /is for the volume "other", which is none of the stack's/,
+    },
+    {
+      by: "a volume that is kept for another claim",
+      change: set(PV, "spec/claimRef/name", "other"),
+      message: /PersistentVolume\/postgres-pv is kept for the claim transcript-pipeline\/other/,
+    },
+    {
+      by: "a volume that is kept for another namespace's claim",
+      change: set(PV, "spec/claimRef/namespace", "other"),
+      message: /is kept for the claim other\/postgres-pvc/,
+    },
+  ],
+  "volume-place": [
+    ...["/", "/tmp/pgdata", "/run/pg", "/etc", "/mnt/../dev/shm"].map((path) => ({
+      by: path,
+      change: set(PV, "spec/hostPath/path", path),
+      message: /spec\.hostPath\.path is/,
+    })),
+    {
+      by: "a local volume in memory",
+      change: (all: Parameters<Change>[0]) => {
+        drop(PV, "spec/hostPath")(all);
+        set(PV, "spec/local", { path: "/dev/shm/pg" })(all);
+      },
+      message: /spec\.local\.path is "\/dev\/shm\/pg"/,
+    },
+  ],
+  "identity-map": [
+    ...(
+      [
+        ["server_pod /^(.*)$ \\1", /lets one user be any number of others[^]*"identity-map"/],
+        ["server_pod postgres all", /any number of others/],
+        ["server_pod postgres +everybody", /any number of others/],
+        ["server_pod root postgres", /whose map or system user is not declared/],
+        ["other postgres postgres", /whose map or system user is not declared/],
+        ["server_pod @/tmp/names postgres", /from a file that no rule sees/],
+        ["include /tmp/ident", /from a file that no rule sees/],
+        ["server_pod postgres", /which cannot be read/],
+      ] as const
+    ).map(([text, message]) => ({ by: text, change: line("pg_ident.conf", text), message })),
+  ],
+};
