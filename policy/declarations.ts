@@ -144,6 +144,16 @@ export const PROGRAMS: readonly Program[] = [
   })),
 ];
 
+/** Where images are from: `<workload> <container> <repository>`: declared-images. */
+export const IMAGES: readonly string[] = [
+  ...[
+    `${SERVER} postgres`,
+    `${SERVER} reconcile`,
+    ...SQL_CONTAINERS.flatMap(({ at, superuser }) => (superuser ? [at] : [])),
+  ].map((at) => `${at} pgvector/pgvector`),
+  "Job/postgres-init migrate ghcr.io/amacneil/dbmate",
+];
+
 /** Arguments of providers: `<package> <name> <argument>`, or with the one value that it may have: declared-providers. */
 export const PROVIDER_ARGUMENTS: readonly string[] = [
   ...[

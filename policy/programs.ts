@@ -1,8 +1,8 @@
 /** Programs that a stack has run: their words, and the hash by which a declaration names them. */
 import { createHash } from "node:crypto";
 import type { Pod } from "./pods.ts";
-import type { Resource } from "./resources.ts";
-import { field, hasUnknown, listAt, textAt, UNKNOWN } from "./values.ts";
+import type { KubernetesObject, Resource } from "./resources.ts";
+import { field, hasUnknown, listAt, mapAt, textAt, UNKNOWN } from "./values.ts";
 
 /** The hash of a program, as declarations write it. */
 export function hashOf(program: unknown): string {
@@ -93,4 +93,28 @@ export function scriptsOf({ type, name, inputs }: Resource): CommandScript[] {
     const usual = interpreter.length === 0 || JSON.stringify(interpreter) === '["/bin/sh","-c"]';
     return [{ at, script, line: `${name} ${at} ${hashOfScript(text, usual ? [] : interpreter)}` }];
   });
+}
+
+/** A file of a ConfigMap that is a program. */
+export interface ScriptFile {
+  file: string;
+  /** `<kind>/<name> <file> <hash>`, by which it is declared. */
+  line: string;
+}
+
+/** The owner's SQL: it can do nothing to the server, and there is more of it with every release. */
+const MIGRATIONS = "postgres-init-migrations";
+const SCRIPT_NAME = /\.(sh|bash|sql|py|pl|rb|js|mjs|cjs|lua|awk)$/i;
+
+/** The scripts and SQL in a ConfigMap, by name or first line, but for those that are not known before the deployment. */
+export function scriptFilesOf({ kind, name, subject, body }: KubernetesObject): ScriptFile[] {
+  if (kind !== "ConfigMap" || name === MIGRATIONS) return [];
+  return ["data", "binaryData"].flatMap((part) =>
+    Object.entries(mapAt(body, part)).flatMap(([file, content]) => {
+      if (typeof content !== "string") return [];
+      const text = part === "data" ? content : Buffer.from(content, "base64").toString("latin1");
+      if (!SCRIPT_NAME.test(file) && !text.startsWith("#!")) return [];
+      return [{ file, line: `${subject} ${file} ${hashOf(text)}` }];
+    }),
+  );
 }

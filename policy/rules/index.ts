@@ -10,11 +10,13 @@ import { dataProtected } from "./data-protected.ts";
 import { declaredCommands } from "./declared-commands.ts";
 import { declaredEnvironment } from "./declared-environment.ts";
 import { declaredFields } from "./declared-fields.ts";
+import { declaredImages } from "./declared-images.ts";
 import { declaredKinds } from "./declared-kinds.ts";
 import { declaredMounts } from "./declared-mounts.ts";
 import { declaredPrograms } from "./declared-programs.ts";
 import { declaredProviders } from "./declared-providers.ts";
 import { declaredRights } from "./declared-rights.ts";
+import { declaredScripts } from "./declared-scripts.ts";
 import { declaredSettings } from "./declared-settings.ts";
 import { durableSettings } from "./durable-settings.ts";
 import { expectedResources } from "./expected-resources.ts";
@@ -95,6 +97,8 @@ export const rules: readonly Rule[] = [
   secretVolumeModes,
   jobsEnd,
   declaredPrograms,
+  declaredImages,
+  declaredScripts,
   declaredEnvironment,
   declaredMounts,
   // Exposure

@@ -234,6 +234,17 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** Repositories that look like the declared ones, and others, each with a tag and a digest as is asked for. */
+const STRANGE_IMAGES = [
+  "example.com/pgvector/pgvector",
+  "pgvector.example.com/pgvector",
+  "ghcr.io/pgvector/pgvector",
+  "docker.io/library/pgvector",
+  "pgvector/pgvector-extra",
+  "localhost:5000/pgvector/pgvector",
+  "amacneil/dbmate",
+].map((repository) => `${repository}:0.8.6-pg16-bookworm@sha256:${"0123456789abcdef".repeat(4)}`);
+
 const KUBERNETES_ARGUMENTS: Inputs = {
   alwaysRender: "true",
   cluster: "other",
@@ -331,6 +342,9 @@ function* containerAdditions(): Generator<[string, (container: Inputs, pod: Inpu
     ];
   }
   const mount = (container: Inputs, entry: Inputs) => (container.volumeMounts as unknown[]).push(entry);
+  for (const image of STRANGE_IMAGES) {
+    yield [`the image ${image.replace(/@.*/, "")}`, (container) => (container.image = image)];
+  }
   for (const [type, source] of Object.entries(VOLUME_SOURCES)) {
     for (const mountPath of PLACES) {
       yield [
@@ -376,6 +390,19 @@ export function* additions(stack: readonly Resource[]): Generator<Mutant> {
     if (object?.kind === "ConfigMap") {
       yield added("a file", (inputs) => setAt(inputs, "data/unknown.txt", "x"));
       yield added("a binary file", (inputs) => setAt(inputs, "binaryData/unknown", "eA=="));
+      yield added("a binary script", (inputs) => setAt(inputs, "binaryData/unknown.sh", "eA=="));
+      for (const name of ["unknown.sh", "99-unknown.sql"]) {
+        if (name.endsWith(".sql") && object.name === "postgres-init-migrations") continue;
+        yield added(name, (inputs) => setAt(inputs, `data/${name}`, "x"));
+      }
+      for (const file of Object.keys((resource.inputs.data as Inputs | undefined) ?? {})) {
+        // What the owner's migrations do is the owner's matter.
+        if (!/\.(sh|sql)$/.test(file) || object.name === "postgres-init-migrations") continue;
+        yield added(`${file}: one more line`, ({ data }) => {
+          const files = data as Record<string, string>;
+          files[file] = `${files[file] ?? ""}\n`;
+        });
+      }
       for (const [file, lines] of Object.entries(LINES)) {
         if (object.name !== "postgres-config") continue;
         for (const line of lines) {

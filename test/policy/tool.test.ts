@@ -83,7 +83,7 @@ describe("npm run policy", function () {
   it("--declare renews the hashes of the scripts, and finds the committed ones as they are", async () => {
     const folder = mkdtempSync(join(directory, "pack-"));
     const hashes = (name: string) => readFileSync(join(folder, name), "utf8");
-    for (const name of ["config.dev.json", "config.prod.json"]) {
+    for (const name of ["config.dev.json", "config.prod.json", "scripts.json"]) {
       writeFileSync(join(folder, name), readFileSync(projectFile(`policy/${name}`)));
     }
     assert.deepEqual(await renewCommands(folder), [], "run: npm run policy -- --declare");
@@ -94,7 +94,11 @@ describe("npm run policy", function () {
       committed.replace(/sha256:[0-9a-f]{8}/, "sha256:00000000"),
     );
     writeFileSync(join(folder, "config.dev.json"), JSON.stringify({ "stack-kind": { kind: "dev" } }));
-    assert.deepEqual((await renewCommands(folder)).sort(), ["config.dev.json", "config.prod.json"]);
+    const scripts = hashes("scripts.json");
+    writeFileSync(join(folder, "scripts.json"), scripts.replace(/sha256:[0-9a-f]{8}/, "sha256:00000000"));
+    const renewed = ["config.dev.json", "config.prod.json", "scripts.json"];
+    assert.deepEqual((await renewCommands(folder)).sort(), renewed);
+    assert.equal(hashes("scripts.json"), scripts);
     assert.equal(hashes("config.prod.json"), committed);
     assert.match(
       hashes("config.dev.json"),

@@ -306,6 +306,11 @@ export const VARIATIONS: readonly Variation[] = [
   {
     name: "a registry with a port",
     change: set(SET, `${SERVER}/image`, `registry.lan:5000/pgvector/pgvector:0.8.6@sha256:${"0".repeat(64)}`),
+    declared: { "declared-images": ["StatefulSet/postgres postgres registry.lan:5000/pgvector/pgvector"] },
+  },
+  {
+    name: "Docker Hub's whole name",
+    change: set(SET, `${SERVER}/image`, `docker.io/pgvector/pgvector:0.8.6@sha256:${"0".repeat(64)}`),
   },
   { name: "a shorter deadline", change: set(JOB, "spec/activeDeadlineSeconds", 60) },
   { name: "no retries", change: set(JOB, "spec/backoffLimit", 0) },

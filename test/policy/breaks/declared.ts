@@ -285,6 +285,55 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /Command\/on-node: create runs a script/,
     },
   ],
+  "declared-images": [
+    {
+      by: "the same name at another registry",
+      change: set(
+        SET,
+        `${SERVER}/image`,
+        `example.com/pgvector/pgvector:0.8.6-pg16-bookworm@sha256:${"0".repeat(64)}`,
+      ),
+      message:
+        /container postgres has an image from example.com\/pgvector\/pgvector, which is not declared[^]*"declared-images": \{ "declared": \["StatefulSet\/postgres postgres example.com\/pgvector\/pgvector"\] \}/,
+    },
+    {
+      by: "a registry with a port, without a tag",
+      change: set(JOB, `${INIT}/image`, "localhost:5000/pgvector/pgvector"),
+      message: /init container bootstrap has an image from localhost:5000\/pgvector\/pgvector/,
+    },
+    {
+      by: "the server's image in the migrations' place",
+      change: set(JOB, `${POD}/containers/0/image`, "pgvector/pgvector:0.8.6-pg16-bookworm"),
+      message: /container migrate has an image from pgvector\/pgvector, which is not declared/,
+    },
+  ],
+  "declared-scripts": [
+    {
+      by: "a start without the checks",
+      change: set("ConfigMap/postgres-scripts", "data/start-server.sh", "exec postgres -c fsync=off\n"),
+      message:
+        /data\["start-server.sh"\] is a script other than the one that is declared[^]*ConfigMap\/postgres-scripts start-server.sh sha256:[0-9a-f]{64}[^]*npm run policy -- --declare/,
+    },
+    {
+      by: "SQL of the superuser's",
+      change: set(
+        "ConfigMap/postgres-init-bootstrap",
+        "data/05-more.sql",
+        "create role mallory superuser login;\n",
+      ),
+      message: /data\["05-more.sql"\] is a script that is not declared/,
+    },
+    {
+      by: "a script by its first line",
+      change: set(CONF, "data/sessions.conf", "#!/bin/sh\nreboot\n"),
+      message: /data\["sessions.conf"\] is a script that is not declared/,
+    },
+    {
+      by: "a script of no text",
+      change: set("ConfigMap/postgres-scripts", "binaryData", { "more.sh": "cmVib290Cg==" }),
+      message: /data\["more.sh"\] is a script that is not declared/,
+    },
+  ],
   "declared-programs": [
     {
       by: "a preStop that kills the server",
