@@ -3,6 +3,39 @@
  * refuses is either a mistake or a line here. `*` stands for what has neither slash nor space, `**` for anything.
  */
 
+const NAMESPACE = "transcript-pipeline";
+
+/** The objects of the kinds in `kinds.ts`: declared-objects. */
+export const OBJECTS: readonly string[] = [
+  `Namespace/${NAMESPACE}`,
+  "PersistentVolume/postgres-pv",
+  ...[
+    "PersistentVolumeClaim/postgres-pvc",
+    "StatefulSet/postgres",
+    "Service/postgres",
+    "Service/postgres-headless",
+    "Job/postgres-init",
+    "Job/postgres-upgrade",
+    ...["secret", "superuser", "logins", "login-*"].map((name) => `Secret/postgres-${name}`),
+    ...[
+      "config",
+      "scripts",
+      "init-bootstrap",
+      "init-migrations",
+      "init-scripts",
+      "upgrade-scripts",
+      "upgrade-sql",
+    ].map((name) => `ConfigMap/postgres-${name}`),
+  ].map((subject) => `${subject} in ${NAMESPACE}`),
+];
+
+/** Keys of the program's own Secrets: declared-fields. */
+export const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
+  "Secret/postgres-secret": ["POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"],
+  "Secret/postgres-superuser": ["POSTGRES_USER", "POSTGRES_PASSWORD"],
+  "Secret/postgres-logins": ["credentials"],
+};
+
 /** Fields of single objects beyond those of their kind, by `<kind>/<name>`: declared-fields. */
 export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   "ConfigMap/postgres-config": [
@@ -90,7 +123,7 @@ export const MOUNTS: readonly string[] = [
 export const ENVIRONMENT: readonly string[] = [
   `${SERVER} postgres VOLUME=/var/lib/postgresql/data`,
   `${SERVER} postgres PGDATA=/var/lib/postgresql/data/pgdata`,
-  `${SERVER} postgres IDENTITY=**`,
+  `${SERVER} postgres IDENTITY=transcript-pipeline/*`,
   // How large it may be, postgres-fits asks.
   `${SERVER} postgres ADDRESS_SPACE=*`,
   ...SQL_CONTAINERS.flatMap(({ at, superuser }) => [

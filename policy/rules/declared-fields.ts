@@ -1,4 +1,4 @@
-import { OBJECT_FIELDS } from "../declarations.ts";
+import { OBJECT_FIELDS, SECRET_KEYS } from "../declarations.ts";
 import { type Declared, declarationOf, declaredSchema } from "../declared.ts";
 import { allows, type Leaf, leavesOf, pathText } from "../fields.ts";
 import { FIELDS } from "../kinds.ts";
@@ -17,6 +17,12 @@ interface Judged {
 
 /** How much of a path is said of a kind of which no field is known. */
 const DEPTH = 2;
+
+/** Whether a field is a key that one of the program's own Secrets does not have. */
+function strangeKey(subject: string, { path: [part = "", key] }: Leaf): boolean {
+  const keys = SECRET_KEYS[subject];
+  return keys !== undefined && /^(data|stringData)$/.test(part) && key !== undefined && !keys.includes(key);
+}
 
 function judgedIn(resource: Parameters<typeof objectsOf>[0]): Judged[] {
   const objects = objectsOf(resource).map((object) => ({
@@ -45,7 +51,7 @@ export const declaredFields = resourceRule<Declared>({
         .map((line) => line.slice(subject.length + 1));
       const refused = new Map<string, Leaf>();
       for (const leaf of leavesOf(body)) {
-        if (own.some((pattern) => allows(pattern, leaf))) continue;
+        if (own.some((pattern) => allows(pattern, leaf)) && !strangeKey(subject, leaf)) continue;
         if (configured.some((path) => allows(path, leaf, { literal: true }))) continue;
         const path = known === undefined ? leaf.path.slice(0, DEPTH) : leaf.path;
         refused.set(pathText(path), leaf);

@@ -1,7 +1,9 @@
 import { PROGRAMS } from "../declarations.ts";
 import { type Declared, declarationOf, declaredSchema, isDeclared } from "../declared.ts";
 import { hashOf, IMAGES_OWN, programsOf } from "../programs.ts";
-import { podRule } from "../rule.ts";
+import type { Pod } from "../pods.ts";
+import { type Finding, podRule } from "../rule.ts";
+import { field, hasUnknown } from "../values.ts";
 
 const NAME = "declared-programs";
 const OWN = PROGRAMS.map(({ at, words }) => `${at} ${hashOf(words)}`);
@@ -17,14 +19,32 @@ const PLACES: Readonly<Record<string, string>> = {
   preStop: "it is run before the container is told to stop",
 };
 
+/** Containers that a workload of the program is without: what they keep up is then kept up by nobody. */
+function missingIn({ object: { subject, patch }, containers, spec }: Pod): Finding[] {
+  if (patch || hasUnknown([field(spec, "containers"), field(spec, "initContainers")])) return [];
+  const there = new Set(containers.map(({ name }) => name));
+  const names = PROGRAMS.flatMap(({ at }) => {
+    const [workload, container = "", where] = at.split(" ");
+    return workload === subject && where === "command" ? [container] : [];
+  });
+  return names
+    .filter((name) => !there.has(name))
+    .map((name) => ({
+      subject,
+      why: `there is no container ${name}`,
+      remedy: `the container ${name} as the program has it`,
+    }));
+}
+
 export const declaredPrograms = podRule<Declared>({
   name: NAME,
   description:
     "Who has a container run another program than the declared one runs what nobody looked at, next to the data",
   level: "mandatory",
   schema: declaredSchema("Programs of pods, `<kind>/<name> <container> <where> sha256:<hash of its words>`"),
-  check: (pod, config) =>
-    programsOf(pod).flatMap(({ at, words }) => {
+  check: (pod, config) => [
+    ...missingIn(pod),
+    ...programsOf(pod).flatMap(({ at, words }) => {
       const { subject } = pod.object;
       // What an image of another workload does is the image's matter; beside the data every container is declared.
       if (words === IMAGES_OWN && !PROGRAMS.some((program) => program.at.startsWith(`${subject} `)))
@@ -44,4 +64,5 @@ export const declaredPrograms = podRule<Declared>({
         },
       ];
     }),
+  ],
 });

@@ -13,6 +13,7 @@ import { declaredFields } from "./declared-fields.ts";
 import { declaredImages } from "./declared-images.ts";
 import { declaredKinds } from "./declared-kinds.ts";
 import { declaredMounts } from "./declared-mounts.ts";
+import { declaredObjects } from "./declared-objects.ts";
 import { declaredPrograms } from "./declared-programs.ts";
 import { declaredProviders } from "./declared-providers.ts";
 import { declaredRights } from "./declared-rights.ts";
@@ -36,6 +37,7 @@ import { nothingUnseen } from "./nothing-unseen.ts";
 import { noToken } from "./no-token.ts";
 import { oneBackend } from "./one-backend.ts";
 import { oneNode } from "./one-node.ts";
+import { oneRegistration } from "./one-registration.ts";
 import { oneWriter } from "./one-writer.ts";
 import { ownNamespace } from "./own-namespace.ts";
 import { passwordStrength } from "./password-strength.ts";
@@ -118,6 +120,8 @@ export const rules: readonly Rule[] = [
   expectedResources,
   nothingUnseen,
   declaredKinds,
+  declaredObjects,
+  oneRegistration,
   declaredFields,
   declaredProviders,
   declaredCommands,

@@ -2,9 +2,89 @@ import { posix } from "node:path";
 import { objectRule } from "../rule.ts";
 import { field, shown } from "../values.ts";
 
-/** Places that a reboot empties, or that are the node's own. */
-const UNFIT =
-  /^\/($|(tmp|run|var\/run|var\/tmp|dev|proc|sys|boot|etc|usr|bin|sbin|lib|lib64)(\/|$)|var\/lib\/(kubelet|rancher|containerd)(\/|$))/;
+/** Directories that are the node's own, with everything below them, or that are emptied. */
+const SYSTEMS = [
+  ...[
+    "bin",
+    "boot",
+    "dev",
+    "etc",
+    "lib",
+    "lib32",
+    "lib64",
+    "libx32",
+    "lost+found",
+    "nix",
+    "proc",
+    "run",
+    "sbin",
+  ],
+  ...[
+    "snap",
+    "sys",
+    "tmp",
+    "usr",
+    "opt/cni",
+    "opt/containerd",
+    "var/cache",
+    "var/lock",
+    "var/log",
+    "var/mail",
+  ],
+  ...["var/run", "var/spool", "var/tmp"],
+  ...[
+    ...[
+      "NetworkManager",
+      "apt",
+      "buildkit",
+      "calico",
+      "cloud",
+      "cni",
+      "containerd",
+      "containers",
+      "crio",
+      "dbus",
+    ],
+    ...[
+      "docker",
+      "dpkg",
+      "etcd",
+      "flannel",
+      "kube-proxy",
+      "kube-router",
+      "kubelet",
+      "pam",
+      "polkit-1",
+      "rancher",
+    ],
+    ...["rpm", "snapd", "sudo", "systemd"],
+  ].map((name) => `var/lib/${name}`),
+];
+/** Directories that others have theirs in: one below them may be a volume's. */
+const SHARED = [
+  "",
+  "home",
+  "media",
+  "mnt",
+  "opt",
+  "root",
+  "srv",
+  "var",
+  "var/backups",
+  "var/lib",
+  "var/local",
+  "var/opt",
+];
+/** What a login of the node keeps its keys in. */
+const KEYS = /\/\.(ssh|kube|gnupg|pulumi|aws|docker|config)(\/|$)/;
+
+/** Whether a volume may not be at a path; one that does not begin at the root is nobody's to know. */
+function isUnfit(written: string): boolean {
+  const path = posix.normalize(written).replace(/(?<=.)\/$/, "");
+  const below = (directory: string) => path === `/${directory}` || path.startsWith(`/${directory}/`);
+  if (!path.startsWith("/") || /^\/home\/[^/]+$/.test(path)) return true;
+  return KEYS.test(path) || SHARED.some((name) => path === `/${name}`) || SYSTEMS.some(below);
+}
 
 export const volumePlace = objectRule({
   name: "volume-place",
@@ -16,7 +96,7 @@ export const volumePlace = objectRule({
     return ["hostPath", "local"].flatMap((source) => {
       const path = field(body, "spec", source, "path");
       // Not known yet: judged again before it is deployed.
-      if (typeof path !== "string" || !UNFIT.test(posix.normalize(path))) return [];
+      if (typeof path !== "string" || !isUnfit(path)) return [];
       return [
         {
           subject,

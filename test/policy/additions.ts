@@ -458,6 +458,20 @@ function* newResources(stack: readonly Resource[]): Generator<Mutant> {
       : {};
     yield added(type, resource(type, "unknown", inputs));
   }
+  // Kinds that the stack has, and objects of it a second time or elsewhere.
+  for (const { type, inputs, name } of stack) {
+    if (!type.startsWith("kubernetes:")) continue;
+    yield added(
+      `another ${type}`,
+      resource(type, "unknown", { ...copyOf(inputs), metadata: metadata("unknown") }),
+    );
+    yield added(`${type} ${name} twice`, resource(type, "twin", copyOf(inputs)));
+    const elsewhere = copyOf(inputs);
+    const at = elsewhere.metadata as Inputs;
+    if (at.namespace === undefined) at.name = "other";
+    else at.namespace = "other";
+    yield added(`${type} ${name} elsewhere`, resource(type, name, elsewhere));
+  }
   // One kind in another's clothes.
   yield added(
     "a ClusterRoleBinding as a ConfigMap",

@@ -137,6 +137,7 @@ export const VARIATIONS: readonly Variation[] = [
       spec: { storageClassName: "kept", accessModes: ["ReadWriteOnce"] },
     }),
     config: { "claim-on-retained-volume": { retainedClasses: ["kept"] } },
+    declared: { "declared-objects": ["PersistentVolumeClaim/more in transcript-pipeline"] },
   },
   {
     name: "claims kept, said aloud",
@@ -353,7 +354,11 @@ export const VARIATIONS: readonly Variation[] = [
     }),
     declared: { "declared-kinds": ["kubernetes:batch/v1:CronJob"] },
   },
-  { name: "a Job", change: kind("batch/v1:Job", "once", { activeDeadlineSeconds: 60, template: job() }) },
+  {
+    name: "a Job",
+    change: kind("batch/v1:Job", "once", { activeDeadlineSeconds: 60, template: job() }),
+    declared: { "declared-objects": ["Job/once in transcript-pipeline"] },
+  },
   {
     name: "a Pod",
     change: add("kubernetes:core/v1:Pod", { metadata: metadata("pod"), spec: decentPod() }),
@@ -382,6 +387,7 @@ export const VARIATIONS: readonly Variation[] = [
       items: [{ metadata: metadata("c"), data: { a: "b" } }],
     }),
     declared: {
+      "declared-objects": ["ConfigMap/c in transcript-pipeline"],
       "declared-kinds": ["kubernetes:core/v1:ConfigMapList"],
       "declared-fields": ["ConfigMap/c data.a"],
     },
@@ -428,10 +434,12 @@ export const VARIATIONS: readonly Variation[] = [
   {
     name: "a Service inside the cluster",
     change: kind("core/v1:Service", "api", { selector: { app: "api" }, ports: [{ port: 80 }] }),
+    declared: { "declared-objects": ["Service/api in transcript-pipeline"] },
   },
   {
     name: "a headless Service",
     change: kind("core/v1:Service", "peers", { clusterIP: "None", ports: [{ port: 80 }] }),
+    declared: { "declared-objects": ["Service/peers in transcript-pipeline"] },
   },
   {
     name: "a declared Service outside",
@@ -441,6 +449,7 @@ export const VARIATIONS: readonly Variation[] = [
       ports: [{ port: 443, targetPort: 8443 }],
     }),
     config: { "not-exposed": { exposed: ["Service/web", "Ingress/web"] } },
+    declared: { "declared-objects": ["Service/web in transcript-pipeline"] },
   },
   {
     name: "a declared Ingress",
@@ -531,6 +540,7 @@ export const VARIATIONS: readonly Variation[] = [
       type: "kubernetes.io/tls",
       data: { "tls.crt": "LS0=", "tls.key": Buffer.from("a key that is long enough").toString("base64") },
     }),
+    declared: { "declared-objects": ["Secret/tls in transcript-pipeline"] },
   },
   { name: "a longer password", change: set("RandomPassword/postgres-credentials-owner", "length", 64) },
   {

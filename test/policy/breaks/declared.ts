@@ -111,6 +111,11 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
   ],
   "declared-fields": [
     {
+      by: "the superuser's password in the owner's Secret",
+      change: set("Secret/postgres-secret", "stringData/SUPERUSER_PASSWORD", "hunter2hunter2hunter2"),
+      message: /stringData\.SUPERUSER_PASSWORD is .*nobody declared for Secret\/postgres-secret/,
+    },
+    {
       by: "a preStop hook",
       change: set(SET, `${SERVER}/lifecycle`, { preStop: { exec: { command: ["kill", "-9", "1"] } } }),
       message:
@@ -285,6 +290,56 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /Command\/on-node: create runs a script/,
     },
   ],
+  "declared-objects": [
+    ...(
+      [
+        ["a Job", "batch/v1:Job", "Job/added in transcript-pipeline"],
+        ["another StatefulSet", "apps/v1:StatefulSet", "StatefulSet/added in transcript-pipeline"],
+        ["a volume", "core/v1:PersistentVolume", "PersistentVolume/added"],
+        ["a Service", "core/v1:Service", "Service/added in transcript-pipeline"],
+      ] as const
+    ).map(([by, type, text]) => ({
+      by,
+      change: object(type),
+      message: new RegExp(
+        `${text} is not an object that this stack is declared to have[^]*"declared-objects": \\{ "declared": \\["${text}"\\] \\}`,
+      ),
+    })),
+    {
+      by: "a copy of the superuser's Secret in another namespace",
+      change: add("kubernetes:core/v1:Secret", {
+        metadata: { ...metadata("postgres-superuser"), namespace: "dev-team" },
+      }),
+      message: /Secret\/postgres-superuser in dev-team is not an object/,
+    },
+    {
+      by: "the scripts moved to another namespace",
+      change: set("ConfigMap/postgres-scripts", "metadata/namespace", "dev-team"),
+      message: /ConfigMap\/postgres-scripts in dev-team is not an object/,
+    },
+    {
+      by: "the namespace of K3s itself",
+      change: add("kubernetes:core/v1:Namespace", { metadata: { name: "kube-system" } }),
+      message: /Namespace\/kube-system is not an object/,
+    },
+    {
+      by: "an item of a List",
+      change: add("kubernetes:core/v1:ConfigMapList", { items: [{ metadata: metadata("item") }] }),
+      config: { "declared-kinds": { declared: ["kubernetes:core/v1:ConfigMapList"] } },
+      message: /ConfigMap\/item in transcript-pipeline is not an object/,
+    },
+  ],
+  "one-registration": [
+    {
+      by: "a second postgres-secret",
+      change: add(
+        "kubernetes:core/v1:Secret",
+        { metadata: metadata("postgres-secret") },
+        { name: "another-logical-name" },
+      ),
+      message: /Secret\/postgres-secret is registered twice, as postgres-secret and as another-logical-name/,
+    },
+  ],
   "declared-images": [
     {
       by: "the same name at another registry",
@@ -333,8 +388,23 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       change: set("ConfigMap/postgres-scripts", "binaryData", { "more.sh": "cmVib290Cg==" }),
       message: /data\["more.sh"\] is a script that is not declared/,
     },
+    {
+      by: "privileges that are not taken away",
+      change: drop("ConfigMap/postgres-init-bootstrap", "data/03-privileges.sql"),
+      message: /data\["03-privileges.sql"\] is missing, which the program puts there/,
+    },
   ],
   "declared-programs": [
+    ...(
+      [
+        [SET, `${POD}/containers/1`, "reconcile"],
+        [JOB, `${POD}/initContainers/0`, "bootstrap"],
+      ] as const
+    ).map(([workload, at, name]) => ({
+      by: `no container ${name}`,
+      change: drop(workload, at),
+      message: new RegExp(`there is no container ${name}`),
+    })),
     {
       by: "a preStop that kills the server",
       change: set(SET, `${SERVER}/lifecycle`, { preStop: { exec: { command: ["kill", "-9", "1"] } } }),
@@ -384,6 +454,11 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
     },
   ],
   "declared-environment": [
+    {
+      by: "another project's data",
+      change: set(SET, `${SERVER}/env/2/value`, "other/prod"),
+      message: /has the variable IDENTITY, or a value of it, that is not declared/,
+    },
     {
       by: "PGDATA a second time",
       change: env({ name: "PGDATA", value: "/var/lib/postgresql/data/other" }),
@@ -674,7 +749,28 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
     },
   ],
   "volume-place": [
-    ...["/", "/tmp/pgdata", "/run/pg", "/etc", "/mnt/../dev/shm"].map((path) => ({
+    ...[
+      ...[
+        "/",
+        "/tmp/pgdata",
+        "/run/pg",
+        "/etc",
+        "/mnt/../dev/shm",
+        "/mnt",
+        "/mnt/",
+        "/home/anna",
+        "/var/lib/etcd/x",
+      ],
+      ...[
+        "/opt/cni/bin",
+        "/var/spool/cron",
+        "/root/.ssh",
+        "/home/anna/.kube",
+        "/nix/store",
+        "mnt/raid10",
+        "../x",
+      ],
+    ].map((path) => ({
       by: path,
       change: set(PV, "spec/hostPath/path", path),
       message: /spec\.hostPath\.path is/,

@@ -1,0 +1,31 @@
+import { objectsIn, tokenOf } from "../resources.ts";
+import { stackRule } from "../rule.ts";
+import { field, textAt, UNKNOWN } from "../values.ts";
+
+export const oneRegistration = stackRule({
+  name: "one-registration",
+  description:
+    "Who registers an object twice has the second take the first one's place, and deletes it when one of them goes",
+  level: "mandatory",
+  check: (stack) => {
+    const first = new Map<string, string>();
+    return objectsIn(stack).flatMap((object) => {
+      const { patch, body, subject, resource } = object;
+      const [namespace, name] = ["namespace", "name"].map((part) => textAt(body, "metadata", part));
+      // Laid over another on purpose, or named by the provider; or not known yet.
+      if (patch || name === undefined || field(body, "metadata", "namespace") === UNKNOWN) return [];
+      const key = `${tokenOf(object)} ${namespace}/${name}`;
+      const other = first.get(key);
+      first.set(key, other ?? resource.name);
+      if (other === undefined) return [];
+      return [
+        {
+          subject,
+          urn: resource.urn,
+          why: `${subject} is registered twice, as ${other} and as ${resource.name}`,
+          remedy: "one resource of the program for one object of the cluster",
+        },
+      ];
+    });
+  },
+});
