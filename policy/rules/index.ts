@@ -54,6 +54,7 @@ import { secretsOnlyInSecrets } from "./secrets-only-in-secrets.ts";
 import { secretVolumeModes } from "./secret-volume-modes.ts";
 import { sshHostKey } from "./ssh-host-key.ts";
 import { stackKind } from "./stack-kind.ts";
+import { superuserInside } from "./superuser-inside.ts";
 import { volumePinned } from "./volume-pinned.ts";
 import { volumePlace } from "./volume-place.ts";
 import { volumeReserved } from "./volume-reserved.ts";
@@ -104,6 +105,7 @@ export const rules: readonly Rule[] = [
   // Exposure
   notExposed,
   clientAuthentication,
+  superuserInside,
   identityMap,
   oneBackend,
   ownNamespace,

@@ -41,6 +41,69 @@ const widened = (value: unknown) => {
 };
 const zero = (value: unknown) => String(value).replace(/^\d+(\.\d+)?/, "0");
 
+/** The line that keeps the superuser inside. */
+const REJECT = /^host +all +postgres +all +reject\n/m;
+
+/** Files of clients by which the superuser gets in over the network. */
+function weakerForSuperuser(hba: string): string[] {
+  const instead = [
+    "",
+    "# host all postgres all reject\n",
+    "host all postgres 10.0.0.0/8 reject\n",
+    "host all postgres 0.0.0.0/0 reject\n",
+    "host all postgres samenet reject\n",
+    "host all postgres db.example.com reject\n",
+    "host all postgres 0.0.0.0 255.0.255.0 reject\n",
+    "host postgres postgres all reject\n",
+    "host replication postgres all reject\n",
+    'host "all" postgres all reject\n',
+    "host all Postgres all reject\n",
+    'host all "all" all reject\n',
+    "host all /^post$ all reject\n",
+    "host all +postgres all reject\n",
+    "hostssl all postgres all reject\n",
+    "hostnossl all postgres all reject\n",
+    "hostnogssenc all postgres all reject\n",
+    "local all postgres reject\n",
+  ].map((line) => hba.replace(REJECT, line));
+  const before = [
+    "host all postgres all scram-sha-256",
+    'host all "postgres" all scram-sha-256',
+    "host all all all scram-sha-256",
+    "host all worker,postgres all scram-sha-256",
+    "host all worker, all all scram-sha-256",
+    "host sameuser all all scram-sha-256",
+    "host samerole all all scram-sha-256",
+    "host transcripts_db postgres 203.0.113.1/32 scram-sha-256",
+    "host all postgres 127.0.0.1/0 scram-sha-256",
+    "host all postgres 127.0.0.1/7 scram-sha-256",
+    "host all postgres 127.0.0.1 0.0.0.0 scram-sha-256",
+    "host all postgres 127.0.0.1 0.0.0.1 scram-sha-256",
+    "host all postgres ::1/64 scram-sha-256",
+    "host all postgres ::/0 scram-sha-256",
+    "host all postgres ::1 ffff:: scram-sha-256",
+    "host all postgres samenet scram-sha-256",
+    "host all postgres samehost scram-sha-256",
+    "host all postgres .example.com scram-sha-256",
+    "host all postgres 0.0.0.0/0 gss",
+    "hostgssenc all all all gss",
+    "hostssl all postgres all cert",
+    "hostssl all all all cert clientcert=verify-full",
+    "hostnossl all postgres all scram-sha-256",
+    "host replication postgres all scram-sha-256",
+    "host replication all all scram-sha-256",
+    "host all,replication postgres all scram-sha-256",
+    "host all postgres all \\\n scram-sha-256",
+  ];
+  const behind = ["host replication all all scram-sha-256", "host replication postgres all scram-sha-256"];
+  return [
+    ...instead,
+    hba.replace(/^(host +all +postgres .*\n)(host .*\n)/m, "$2$1"),
+    ...before.map((line) => `${line}\n${hba}`),
+    ...behind.map((line) => `${hba}${line}\n`),
+  ];
+}
+
 export const WEAKNESSES: readonly Weakness[] = [
   { at: /^spec\/persistentVolumeReclaimPolicy$/, to: () => ["Delete", "Recycle", ""] },
   { at: /^spec\/nodeAffinity(\/required(\/nodeSelectorTerms(\/0(\/matchExpressions)?)?)?)?$/ },
@@ -110,6 +173,7 @@ export const WEAKNESSES: readonly Weakness[] = [
       String(value).replaceAll("scram-sha-256", "md5"),
       String(value).replaceAll("scram-sha-256", "password"),
       String(value).replace("peer map=server_pod", "trust"),
+      ...weakerForSuperuser(String(value)),
     ],
     optional: true,
   },

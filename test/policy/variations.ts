@@ -84,6 +84,13 @@ const hba = (line: string): Variation => ({
     data["pg_hba.conf"] += `${line}\n`;
   }),
 });
+const hbaFirst = (lines: string): Variation => ({
+  name: `first the line ${lines}`,
+  change: edit(CONF, ({ inputs }) => {
+    const data = inputs.data as Record<string, string>;
+    data["pg_hba.conf"] = `${lines}\n${data["pg_hba.conf"] ?? ""}`;
+  }),
+});
 const variable = (name: string, entry: Record<string, unknown>): Variation => ({
   name: `the variable ${name}`,
   change: set(SET, `${SERVER}/env/3`, { name, ...entry }),
@@ -598,9 +605,19 @@ export const VARIATIONS: readonly Variation[] = [
   setting("# fsync = off"),
   hba("hostssl all all 10.42.0.0/16 scram-sha-256"),
   hba("host all all 10.42.0.0 255.255.0.0 scram-sha-256"),
-  hba("hostssl replication all all cert clientcert=verify-full"),
+  hba("hostssl replication standby all cert clientcert=verify-full"),
   hba("host all all 0.0.0.0/0 reject"),
   hba("host all postgres all reject"),
+  hba("host all postgres 10.42.0.0/16 scram-sha-256"),
+  hba("host replication postgres 127.0.0.1/32 scram-sha-256"),
+  hbaFirst("host all postgres ::1/128 scram-sha-256"),
+  hbaFirst("host all postgres 127.0.0.1 255.255.255.255 scram-sha-256"),
+  hbaFirst("hostssl all worker 10.42.0.0/16 scram-sha-256"),
+  hbaFirst("host replication standby 10.42.0.0/16 scram-sha-256"),
+  hbaFirst('host all "all" all scram-sha-256'),
+  hbaFirst("host all postgres 0.0.0.0/0 reject\nhost all postgres ::/0 reject"),
+  hbaFirst("host all,replication postgres all reject\nhost replication all 10.42.0.0/16 scram-sha-256"),
+  hbaFirst("hostssl all postgres 10.0.0.0/8 reject\nhostssl sameuser all 10.42.0.0/16 scram-sha-256"),
   setting("unix_socket_directories = '/var/run/postgresql,/var/lib/postgresql/data/socket'"),
   setting("temp_file_limit = '20GB'"),
   setting("search_path = 'pg_catalog'"),
