@@ -28,6 +28,7 @@ import { imageDigest } from "./image-digest.ts";
 import { imageTag } from "./image-tag.ts";
 import { initJobAfterServer } from "./init-job-after-server.ts";
 import { jobsEnd } from "./jobs-end.ts";
+import { keptSettings } from "./kept-settings.ts";
 import { namespaceLabels } from "./namespace-labels.ts";
 import { nodeCapacity } from "./node-capacity.ts";
 import { noServiceLinks } from "./no-service-links.ts";
@@ -75,6 +76,7 @@ export const rules: readonly Rule[] = [
   oneWriter,
   durableSettings,
   declaredSettings,
+  keptSettings,
   // Resources
   resourceLimits,
   requestsWithinLimits,

@@ -198,6 +198,10 @@ export const WEAKNESSES: readonly Weakness[] = [
   { at: /^length$/, to: () => [8, 0] },
 ];
 
+/** Lines of postgresql.conf that keep something. */
+const KEPT =
+  /^(listen_addresses|port|unix_socket_directories|hba_file|ident_file|password_encryption|authentication_timeout|shared_preload_libraries|pg_stat_statements\.track(_utility)?|log_min_error_statement|log_destination|logging_collector|search_path|temp_file_limit|max_wal_size|max_locks_per_transaction|huge_pages|dynamic_shared_memory_type) /;
+
 /** Where a pod-level weakness is added rather than changed. */
 const ADDITIONS: readonly { name: string; pointer: string; value: unknown }[] = [
   ...["hostNetwork", "hostPID", "hostIPC"].map((name) => ({ name, pointer: name, value: true })),
@@ -295,6 +299,27 @@ export function* mutantsInPlace(
         weakened.inputs.data = { ...(weakened.inputs.stringData as object) };
         delete weakened.inputs.stringData;
       });
+    }
+    if (object?.name === "postgres-config") {
+      const written = resource.inputs.data as Record<string, string>;
+      for (const [file, text] of Object.entries(written)) {
+        yield mutant(`${file} left out`, (weakened) => setAt(weakened.inputs, `data/${file}`, undefined));
+        for (const [what, empty] of [
+          ["empty", ""],
+          ["all comment", text.replace(/^/gm, "# ")],
+        ] as const) {
+          yield mutant(`${file} ${what}`, (weakened) => setAt(weakened.inputs, `data/${file}`, empty));
+        }
+        const lines = file === "postgresql.conf" ? KEPT : /^\S+ \S+/;
+        for (const line of /hba|ident/.test(file) ? [] : text.split("\n")) {
+          if (!lines.test(line)) continue;
+          for (const instead of ["", `# ${line}`]) {
+            yield mutant(`${file}: "${instead}" instead of "${line}"`, (weakened) =>
+              setAt(weakened.inputs, `data/${file}`, text.replace(`${line}\n`, `${instead}\n`)),
+            );
+          }
+        }
+      }
     }
     if (kind === "Job") yield mutant("no dependency", (weakened) => (weakened.dependencies = []));
     if (!object || !patchesAndLists) continue;

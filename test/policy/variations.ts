@@ -624,12 +624,101 @@ export const VARIATIONS: readonly Variation[] = [
   setting("log_min_error_statement = panic"),
   setting("pg_stat_statements.track_utility = off"),
   setting("statement_timeout 60s"),
+  ...[
+    "log_min_error_statement = FATAL",
+    "search_path = 'pg_catalog, public, extensions'",
+    "search_path = '\"$user\",public,extensions'",
+    "autovacuum_naptime = 30s",
+    "autovacuum_naptime = '0.5 min'",
+    "autovacuum_vacuum_scale_factor = 0.02",
+    "autovacuum_vacuum_insert_scale_factor = 5e-2",
+    "autovacuum_vacuum_cost_delay = 500us",
+    "autovacuum_vacuum_cost_limit = 2000",
+    "autovacuum_freeze_max_age = 400000000",
+    "vacuum_failsafe_age = 1200000000",
+    "checkpoint_timeout = 15min",
+    "checkpoint_timeout = 900",
+    "max_wal_size = 16GB",
+    "max_wal_size = 8192",
+    "min_wal_size = '1 GB'",
+    "wal_keep_size = 0x400",
+    "max_slot_wal_keep_size = 10GB",
+    "work_mem = 64MB",
+    "maintenance_work_mem = 1048576",
+    "autovacuum_work_mem = -1",
+    "max_locks_per_transaction = 0200",
+    "pg_stat_statements.max = 10000",
+    "pg_stat_statements.track = all",
+    "hnsw.ef_search = 100",
+    "extra_float_digits = 3",
+    "idle_in_transaction_session_timeout = 5min",
+    "lock_timeout = 0",
+    "deadlock_timeout = 2s",
+    "client_encoding = 'UTF8'",
+    "authentication_timeout = 30s",
+    "enable_nestloop = off",
+  ].map(setting),
+  ...[
+    "PGHOST",
+    "PGPORT",
+    "PGDATABASE",
+    "PGUSER",
+    "PGAPPNAME",
+    "NODE_ENV",
+    "LOG_LEVEL",
+    "PORT",
+    "RAILS_ENV",
+  ].map((name): Variation => ({
+    name: `an API with ${name}`,
+    change: deployment("api", (body) =>
+      setAt(body, `${POD}/containers/0/env`, [{ name, value: "transcripts" }]),
+    ),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:Deployment"] },
+  })),
+  {
+    name: "an API as everybody writes it",
+    change: deployment("api", (body) => {
+      setAt(body, "spec/strategy", {
+        type: "RollingUpdate",
+        rollingUpdate: { maxSurge: 1, maxUnavailable: 0 },
+      });
+      setAt(body, "spec/revisionHistoryLimit", 3);
+      setAt(body, "spec/minReadySeconds", 5);
+      setAt(body, "spec/progressDeadlineSeconds", 300);
+      setAt(body, "spec/template/metadata/annotations", { "checksum/config": "0123abcd" });
+      const labelSelector = {
+        matchLabels: { "app.kubernetes.io/name": "added" },
+        matchExpressions: [{ key: "app", operator: "In", values: ["api"] }],
+      };
+      const topologyKey = "kubernetes.io/hostname";
+      setAt(body, `${POD}/affinity/podAntiAffinity`, {
+        preferredDuringSchedulingIgnoredDuringExecution: [
+          { weight: 1, podAffinityTerm: { topologyKey, labelSelector } },
+        ],
+        requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector }],
+      });
+      setAt(body, `${POD}/topologySpreadConstraints`, [
+        { maxSkew: 1, minDomains: 1, topologyKey, whenUnsatisfiable: "ScheduleAnyway", labelSelector },
+      ]);
+      setAt(body, `${POD}/imagePullSecrets`, [{ name: "registry" }]);
+    }),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:Deployment"] },
+  },
   {
     name: "settings of sessions",
     change: set(
       CONF,
       "data/sessions.conf",
-      "# of every session\nowner statement_timeout 0s\nreadonly connections 5\n",
+      `# of every session\n${["owner", "readwrite", "readonly", "monitoring"]
+        .map((whose) =>
+          [
+            `${whose} statement_timeout 0s`,
+            `${whose} lock_timeout 5s`,
+            `${whose}  idle_in_transaction_session_timeout  60s`,
+            `${whose} connections 5`,
+          ].join("\n"),
+        )
+        .join("\n")}\n`,
     ),
   },
   hba("# host all all all trust"),
