@@ -227,8 +227,8 @@ export function memorySetting(settings: Readonly<Record<string, string>>, name: 
 }
 
 /**
- * Bytes of shared memory for connections, locks and counted statements, at least: the old manual's table of shared
- * memory (1800 bytes a process, 270 a lock), and half a kilobyte for each statement.
+ * Bytes of shared memory for connections, locks and counted statements. An estimate, not measured: the old manual's
+ * 1800 bytes a process and 270 a lock, and half a kilobyte for each statement.
  */
 function tablesOf(settings: Readonly<Record<string, string>>): number {
   const numberOf = (name: string, usual: number) => amountOf(settings[name] ?? "", "") ?? usual;

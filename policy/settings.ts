@@ -225,7 +225,7 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     vacuum_cost_page_hit: range("", "0", "10"),
     vacuum_cost_page_miss: range("", "0", "20"),
     vacuum_cost_page_dirty: range("", "0", "50"),
-    // Writes stop at about 2^31; each of these leaves the server days before.
+    // Writes stop near 2^31. The bounds are ours: half of that, and the default of the failsafe.
     autovacuum_freeze_max_age: range("", "100000", "1000000000"),
     autovacuum_multixact_freeze_max_age: range("", "10000", "1000000000"),
     vacuum_failsafe_age: range("", "0", "1600000000"),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { amountOf, isInRange, range, rangeText, type Unit } from "../../policy/amounts.ts";
 
 describe("amounts of PostgreSQL's settings", () => {
-  // As `postgres -C` says them for a setting of that unit, before it rounds.
+  // By the rules of https://www.postgresql.org/docs/16/config-setting.html, before the server rounds.
   const read: [string, Unit, number][] = [
     ["900", "s", 900],
     ["15min", "s", 900],
