@@ -105,7 +105,7 @@ export const table = {
     ),
     protect: flag({
       description:
-        "Whether volume, claim and passwords are protected from deletion. Default: yes, but for `dev`",
+        "Whether volume, claim and passwords are protected from deletion. Default: yes, but for `dev`; else no is refused",
     }),
   },
   database: {

@@ -126,6 +126,25 @@ const CONTAINER = [
     PROBE.map((field) => `${probe}.${field}`),
   ),
 ];
+/** By which a scheduler knows pods: their labels. */
+const SELECTOR = [
+  'matchLabels["**"]',
+  "matchExpressions[].key",
+  "matchExpressions[].operator",
+  "matchExpressions[].values",
+].map((field) => `labelSelector.${field}`);
+/** Pods that are kept apart, or spread. */
+const SPREAD = [
+  ...["weight", "podAffinityTerm.topologyKey", ...SELECTOR.map((field) => `podAffinityTerm.${field}`)].map(
+    (field) => `affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].${field}`,
+  ),
+  ...["topologyKey", ...SELECTOR].map(
+    (field) => `affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].${field}`,
+  ),
+  ...["maxSkew", "minDomains", "topologyKey", "whenUnsatisfiable", "matchLabelKeys", ...SELECTOR].map(
+    (field) => `topologySpreadConstraints[].${field}`,
+  ),
+];
 /** Fields of a pod's spec. */
 const POD = [
   "restartPolicy",
@@ -155,7 +174,10 @@ const POD = [
 
 /** Fields of a template of pods under a path. */
 function template(path: string): string[] {
-  return [...METADATA, ...POD.map((field) => `spec.${field}`)].map((field) => `${path}.${field}`);
+  // Hashes of what a pod reads, so that it starts anew when that changes. No tool acts on them.
+  return [...METADATA, 'metadata.annotations["checksum/*"]', ...POD.map((field) => `spec.${field}`)].map(
+    (field) => `${path}.${field}`,
+  );
 }
 
 const JOB = [
@@ -253,6 +275,10 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
     "spec.selector",
     "spec.strategy",
     "spec.revisionHistoryLimit",
+    "spec.minReadySeconds",
+    "spec.progressDeadlineSeconds",
+    // Not `paused`: nothing that is deployed then gets to the pods.
+    ...[...SPREAD, "imagePullSecrets[].name"].map((field) => `spec.template.spec.${field}`),
     ...template("spec.template"),
   ],
   "kubernetes:apps/v1:DaemonSet": [

@@ -3,12 +3,26 @@
  * values without a declaration. What stands here nowhere is refused.
  */
 
+import { isInRange, type Range, range } from "./amounts.ts";
+
 const ON = /^(on|t|tr|tru|true|y|ye|yes|1)$/i;
 const OFF = /^(off|of|f|fa|fal|fals|false|n|no|0)$/i;
 const EMPTY = /^$/;
 
 /** Why a setting is watched. */
-export type Danger = "program" | "place" | "durability" | "log" | "access";
+export type Danger =
+  | "program"
+  | "place"
+  | "durability"
+  | "log"
+  | "access"
+  | "upkeep"
+  | "disk"
+  | "memory"
+  | "start"
+  | "clients"
+  | "answers"
+  | "sight";
 
 /** What follows from a setting of each sort. */
 export const DANGERS: Readonly<Record<Danger, string>> = {
@@ -17,16 +31,28 @@ export const DANGERS: Readonly<Record<Danger, string>> = {
   durability: "weakens what keeps committed rows",
   log: "writes statements to the log, passwords in them",
   access: "opens what the server keeps closed",
+  upkeep: "keeps vacuum from its work, until tables are bloated or the server takes no more writes",
+  disk: "lets the server fill its volume, or recover for hours",
+  memory: "takes memory at the start, or lets one statement take it, whatever the limit is",
+  start: "can keep the server from starting",
+  clients: "ends what clients do, or keeps them out",
+  answers: "changes what queries answer",
+  sight: "hides what the server does",
 };
 
 interface Watched {
   danger: Danger;
   /** Values that need no declaration. */
-  safe: RegExp;
+  safe: RegExp | Range;
+}
+
+/** Whether a value needs no declaration. */
+export function isSafe(value: string, safe: RegExp | Range): boolean {
+  return safe instanceof RegExp ? safe.test(value) : isInRange(value, safe);
 }
 
 const NEVER = /^(?!)/;
-const watched = (danger: Danger, settings: Readonly<Record<string, RegExp>>): [string, Watched][] =>
+const watched = (danger: Danger, settings: Readonly<Record<string, RegExp | Range>>): [string, Watched][] =>
   Object.entries(settings).map(([name, safe]) => [name, { danger, safe }]);
 
 /** Settings that need a declaration, unless they have one of these values. */
@@ -115,14 +141,8 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     ignore_system_indexes: OFF,
     allow_in_place_tablespaces: OFF,
     autovacuum: ON,
-    // In seconds; a day of naps is hardly better than off.
-    autovacuum_naptime: /^(\d{1,4}s?|\d{1,2}min)$/,
     // Without the counts autovacuum knows of nothing to do.
     track_counts: ON,
-    autovacuum_freeze_max_age: /^\d{5,9}$/,
-    autovacuum_multixact_freeze_max_age: /^\d{5,9}$/,
-    vacuum_failsafe_age: /^\d{1,10}$/,
-    vacuum_multixact_failsafe_age: /^\d{1,10}$/,
     old_snapshot_threshold: /^-1$/,
     hot_standby_feedback: OFF,
     session_replication_role: /^origin$/,
@@ -138,7 +158,8 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     log_min_duration_statement: /^-1$/,
     log_min_duration_sample: /^-1$/,
     log_transaction_sample_rate: /^0(\.0+)?$/,
-    log_min_error_statement: /^(error|log|fatal|panic)$/,
+    // A statement that failed, with the password in it.
+    log_min_error_statement: /^(fatal|panic)$/i,
     log_min_messages: /^(warning|notice|info|error|log|fatal|panic)$/,
     log_parameter_max_length: /^0$/,
     log_parameter_max_length_on_error: /^0$/,
@@ -172,74 +193,155 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     lo_compat_privileges: OFF,
     row_security: ON,
     role: /^none$/,
-    // Anything before pg_catalog can stand in for its functions.
-    search_path: /^(?!.{2,}pg_catalog)/,
+    // What the program writes; anything before pg_catalog can stand in for its functions.
+    search_path:
+      /^(pg_catalog|"?\$user"?|"?public"?|"?extensions"?)(\s*,\s*("?\$user"?|"?public"?|"?extensions"?))*$/,
+    check_function_bodies: ON,
     createrole_self_grant: EMPTY,
     restrict_nonsystem_relation_kind: /^[a-z, -]*$/,
     unix_socket_group: EMPTY,
     unix_socket_permissions: /^0?7[0-7]{2}$/,
     pre_auth_delay: /^0$/,
     post_auth_delay: /^0$/,
-    check_function_bodies: ON,
     backslash_quote: /^(safe_encoding|off)$/,
     standard_conforming_strings: ON,
     escape_string_warning: ON,
-    transform_null_equals: OFF,
     quote_all_identifiers: OFF,
+  }),
+  ...watched("upkeep", {
+    autovacuum_naptime: range("s", "1s", "1h"),
+    autovacuum_max_workers: range("", "1", "64"),
+    autovacuum_vacuum_threshold: range("", "0", "100000"),
+    autovacuum_vacuum_scale_factor: range("", "0", "0.5"),
+    // -1 is never.
+    autovacuum_vacuum_insert_threshold: range("", "0", "1000000"),
+    autovacuum_vacuum_insert_scale_factor: range("", "0", "0.5"),
+    autovacuum_analyze_threshold: range("", "0", "100000"),
+    autovacuum_analyze_scale_factor: range("", "0", "0.5"),
+    autovacuum_vacuum_cost_delay: range("ms", "0", "20ms", -1),
+    autovacuum_vacuum_cost_limit: range("", "100", "10000", -1),
+    vacuum_cost_delay: range("ms", "0", "20ms"),
+    vacuum_cost_limit: range("", "100", "10000"),
+    vacuum_cost_page_hit: range("", "0", "10"),
+    vacuum_cost_page_miss: range("", "0", "20"),
+    vacuum_cost_page_dirty: range("", "0", "50"),
+    // Writes stop near 2^31. The bounds are ours: half of that, and the default of the failsafe.
+    autovacuum_freeze_max_age: range("", "100000", "1000000000"),
+    autovacuum_multixact_freeze_max_age: range("", "10000", "1000000000"),
+    vacuum_failsafe_age: range("", "0", "1600000000"),
+    vacuum_multixact_failsafe_age: range("", "0", "1600000000"),
+    vacuum_freeze_min_age: range("", "0", "200000000"),
+    vacuum_freeze_table_age: range("", "0", "500000000"),
+    vacuum_multixact_freeze_min_age: range("", "0", "200000000"),
+    vacuum_multixact_freeze_table_age: range("", "0", "500000000"),
+    default_statistics_target: range("", "10", "10000"),
+  }),
+  ...watched("disk", {
+    checkpoint_timeout: range("s", "30s", "1h"),
+    max_wal_size: range("MB", "32MB", "64GB"),
+    min_wal_size: range("MB", "32MB", "16GB"),
+    wal_keep_size: range("MB", "0", "16GB"),
+    // -1 is no limit: a slot that nobody reads keeps all of the WAL.
+    max_slot_wal_keep_size: range("MB", "0", "64GB"),
+    temp_file_limit: range("kB", "0", "1TB"),
+    max_replication_slots: range("", "0", "100"),
+    gin_pending_list_limit: range("kB", "64kB", "1GB"),
+  }),
+  ...watched("memory", {
+    max_connections: range("", "1", "1000"),
+    max_worker_processes: range("", "0", "512"),
+    max_wal_senders: range("", "0", "100"),
+    max_locks_per_transaction: range("", "64", "2048"),
+    max_pred_locks_per_transaction: range("", "10", "2048"),
+    track_activity_query_size: range("B", "100", "64kB"),
+    min_dynamic_shared_memory: range("MB", "0", "1GB"),
+    "pg_stat_statements.max": range("", "100", "50000"),
+    work_mem: range("kB", "64kB", "16GB"),
+    hash_mem_multiplier: range("", "1", "8"),
+    temp_buffers: range("8kB", "800kB", "1GB"),
+    maintenance_work_mem: range("kB", "1MB", "256GB"),
+    autovacuum_work_mem: range("kB", "1MB", "64GB", -1),
+    logical_decoding_work_mem: range("kB", "64kB", "4GB"),
+    "hnsw.scan_mem_multiplier": range("", "1", "8"),
+    // Above the stack that the system gives a process it crashes.
+    max_stack_depth: range("kB", "100kB", "7MB"),
+  }),
+  ...watched("start", {
+    // The pod requests no huge pages, and /dev/shm is what it has of shared memory.
+    huge_pages: OFF,
+    huge_page_size: range("kB", "0", "0"),
+    shared_memory_type: /^mmap$/,
+    dynamic_shared_memory_type: /^posix$/,
+    max_files_per_process: range("", "256", "1000000"),
+  }),
+  ...watched("clients", {
+    authentication_timeout: range("s", "1s", "1min"),
+    superuser_reserved_connections: range("", "1", "20"),
+    reserved_connections: range("", "0", "20"),
+    statement_timeout: range("ms", "1s", "24d", 0),
+    lock_timeout: range("ms", "100ms", "24d", 0),
+    idle_session_timeout: range("ms", "10s", "24d", 0),
+    idle_in_transaction_session_timeout: range("ms", "1s", "24d", 0),
+    deadlock_timeout: range("ms", "10ms", "1min"),
+    tcp_user_timeout: range("ms", "1s", "24d", 0),
+    client_connection_check_interval: range("ms", "100ms", "24d", 0),
+  }),
+  ...watched("answers", {
+    gin_fuzzy_search_limit: range("", "0", "0"),
+    extra_float_digits: range("", "1", "3"),
+    "plpgsql.variable_conflict": /^error$/,
+    transform_null_equals: OFF,
     array_nulls: ON,
+    client_encoding: /^utf-?8$/i,
+    debug_parallel_query: OFF,
+    "hnsw.ef_search": range("", "10", "1000"),
+    "hnsw.max_scan_tuples": range("", "1000", "2147483647"),
+    "ivfflat.max_probes": range("", "10", "32768"),
+    "pg_trgm.similarity_threshold": range("", "0.1", "0.9"),
+    "pg_trgm.word_similarity_threshold": range("", "0.1", "0.9"),
+    "pg_trgm.strict_word_similarity_threshold": range("", "0.1", "0.9"),
+  }),
+  ...watched("sight", {
+    track_activities: ON,
+    compute_query_id: /^(auto|on|true|yes|1)$/i,
+    "pg_stat_statements.track": /^(top|all)$/,
   }),
 ]);
 
 /** Settings that may have any value: how much, how fast, how long, and how things are shown. */
 export const FREE: ReadonlySet<string> = new Set(
   `
-DateStyle IntervalStyle TimeZone application_name archive_timeout authentication_timeout
-autovacuum_analyze_scale_factor autovacuum_analyze_threshold autovacuum_max_workers
-autovacuum_vacuum_cost_delay autovacuum_vacuum_cost_limit autovacuum_vacuum_insert_scale_factor
-autovacuum_vacuum_insert_threshold autovacuum_vacuum_scale_factor autovacuum_vacuum_threshold autovacuum_work_mem
-backend_flush_after bgwriter_delay bgwriter_flush_after bgwriter_lru_maxpages bgwriter_lru_multiplier bytea_output
-checkpoint_completion_target checkpoint_flush_after checkpoint_timeout checkpoint_warning
-client_connection_check_interval client_encoding client_min_messages cluster_name commit_delay commit_siblings
-compute_query_id constraint_exclusion cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost cursor_tuple_fraction
-deadlock_timeout debug_parallel_query debug_pretty_print default_statistics_target default_text_search_config
-default_toast_compression default_transaction_deferrable default_transaction_isolation dynamic_shared_memory_type
+DateStyle IntervalStyle TimeZone application_name archive_timeout backend_flush_after bgwriter_delay
+bgwriter_flush_after bgwriter_lru_maxpages bgwriter_lru_multiplier bytea_output checkpoint_completion_target
+checkpoint_flush_after checkpoint_warning client_min_messages cluster_name commit_delay commit_siblings
+constraint_exclusion cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost cursor_tuple_fraction debug_pretty_print
+default_text_search_config default_toast_compression default_transaction_deferrable default_transaction_isolation
 effective_cache_size effective_io_concurrency enable_async_append enable_bitmapscan enable_gathermerge enable_hashagg
 enable_hashjoin enable_incremental_sort enable_indexonlyscan enable_indexscan enable_material enable_memoize
 enable_mergejoin enable_nestloop enable_parallel_append enable_parallel_hash enable_partition_pruning
 enable_partitionwise_aggregate enable_partitionwise_join enable_presorted_aggregate enable_seqscan enable_sort
-enable_tidscan extra_float_digits file_extend_method from_collapse_limit geqo geqo_effort geqo_generations
-geqo_pool_size geqo_seed geqo_selection_bias geqo_threshold gin_fuzzy_search_limit gin_pending_list_limit
-hash_mem_multiplier hot_standby huge_page_size huge_pages icu_validation_level idle_in_transaction_session_timeout
-idle_session_timeout jit jit_above_cost jit_expressions jit_inline_above_cost jit_optimize_above_cost
-jit_tuple_deforming join_collapse_limit lc_messages lc_monetary lc_numeric lc_time lock_timeout
-log_autovacuum_min_duration log_checkpoints log_connections log_disconnections log_duration log_error_verbosity
-log_hostname log_line_prefix log_lock_waits log_recovery_conflict_waits log_replication_commands log_rotation_age
-log_rotation_size log_startup_progress_interval log_statement_sample_rate log_temp_files log_timezone
-log_truncate_on_rotation logical_decoding_work_mem maintenance_io_concurrency maintenance_work_mem max_connections
-max_files_per_process max_locks_per_transaction max_logical_replication_workers
+enable_tidscan file_extend_method from_collapse_limit geqo geqo_effort geqo_generations geqo_pool_size geqo_seed
+geqo_selection_bias geqo_threshold hot_standby icu_validation_level jit jit_above_cost jit_expressions
+jit_inline_above_cost jit_optimize_above_cost jit_tuple_deforming join_collapse_limit lc_messages lc_monetary
+lc_numeric lc_time log_autovacuum_min_duration log_checkpoints log_connections log_disconnections log_duration
+log_error_verbosity log_hostname log_line_prefix log_lock_waits log_recovery_conflict_waits log_replication_commands
+log_rotation_age log_rotation_size log_startup_progress_interval log_statement_sample_rate log_temp_files log_timezone
+log_truncate_on_rotation maintenance_io_concurrency max_logical_replication_workers
 max_parallel_apply_workers_per_subscription max_parallel_maintenance_workers max_parallel_workers
-max_parallel_workers_per_gather max_pred_locks_per_page max_pred_locks_per_relation max_pred_locks_per_transaction
-max_replication_slots max_slot_wal_keep_size max_stack_depth max_standby_archive_delay max_standby_streaming_delay
-max_sync_workers_per_subscription max_wal_senders max_wal_size max_worker_processes min_dynamic_shared_memory
-min_parallel_index_scan_size min_parallel_table_scan_size min_wal_size parallel_leader_participation
-parallel_setup_cost parallel_tuple_cost plan_cache_mode random_page_cost recovery_prefetch recursive_worktable_factor
-reserved_connections seq_page_cost shared_buffers shared_memory_type ssl statement_timeout
-stats_fetch_consistency superuser_reserved_connections synchronize_seqscans syslog_sequence_numbers
-syslog_split_messages tcp_keepalives_count tcp_keepalives_idle tcp_keepalives_interval tcp_user_timeout temp_buffers
-temp_file_limit track_activities track_activity_query_size track_commit_timestamp track_functions track_io_timing
-track_wal_io_timing update_process_title vacuum_buffer_usage_limit vacuum_cost_delay vacuum_cost_limit
-vacuum_cost_page_dirty vacuum_cost_page_hit vacuum_cost_page_miss vacuum_freeze_min_age vacuum_freeze_table_age
-vacuum_multixact_freeze_min_age vacuum_multixact_freeze_table_age wal_buffers wal_compression
-wal_decode_buffer_size wal_log_hints wal_init_zero wal_keep_size wal_receiver_create_temp_slot wal_receiver_status_interval
-wal_receiver_timeout wal_recycle wal_retrieve_retry_interval wal_sender_timeout wal_skip_threshold wal_writer_delay
-wal_writer_flush_after work_mem xmlbinary xmloption
-pg_stat_statements.max pg_stat_statements.track pg_stat_statements.track_planning pg_stat_statements.save
-hnsw.ef_search hnsw.iterative_scan hnsw.max_scan_tuples hnsw.scan_mem_multiplier ivfflat.iterative_scan
-ivfflat.max_probes ivfflat.probes pg_trgm.similarity_threshold pg_trgm.word_similarity_threshold
-pg_trgm.strict_word_similarity_threshold plpgsql.check_asserts plpgsql.extra_errors plpgsql.extra_warnings
-plpgsql.print_strict_params plpgsql.variable_conflict auto_explain.log_analyze auto_explain.log_buffers
-auto_explain.log_level auto_explain.log_nested_statements auto_explain.log_settings auto_explain.log_timing
-auto_explain.log_triggers auto_explain.log_verbose auto_explain.log_wal auto_explain.sample_rate
+max_parallel_workers_per_gather max_pred_locks_per_page max_pred_locks_per_relation max_standby_archive_delay
+max_standby_streaming_delay max_sync_workers_per_subscription min_parallel_index_scan_size
+min_parallel_table_scan_size parallel_leader_participation parallel_setup_cost parallel_tuple_cost plan_cache_mode
+random_page_cost recovery_prefetch recursive_worktable_factor seq_page_cost shared_buffers ssl stats_fetch_consistency
+synchronize_seqscans syslog_sequence_numbers syslog_split_messages tcp_keepalives_count tcp_keepalives_idle
+tcp_keepalives_interval track_commit_timestamp track_functions track_io_timing track_wal_io_timing
+update_process_title vacuum_buffer_usage_limit wal_buffers wal_compression wal_decode_buffer_size wal_log_hints
+wal_init_zero wal_receiver_create_temp_slot wal_receiver_status_interval wal_receiver_timeout wal_recycle
+wal_retrieve_retry_interval wal_sender_timeout wal_skip_threshold wal_writer_delay wal_writer_flush_after xmlbinary
+xmloption pg_stat_statements.track_planning pg_stat_statements.save hnsw.iterative_scan ivfflat.iterative_scan
+ivfflat.probes plpgsql.check_asserts plpgsql.extra_errors plpgsql.extra_warnings plpgsql.print_strict_params
+auto_explain.log_analyze auto_explain.log_buffers auto_explain.log_level auto_explain.log_nested_statements
+auto_explain.log_settings auto_explain.log_timing auto_explain.log_triggers auto_explain.log_verbose
+auto_explain.log_wal auto_explain.sample_rate
 `
     .split(/\s+/)
     .filter((name) => name !== "")

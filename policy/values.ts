@@ -39,11 +39,15 @@ export function textAt(value: unknown, ...path: (string | number)[]): string | u
 
 const NOT_KNOWN = "not known before the deployment";
 
+/** Characters of a value that a message shows: a whole file says no more than its beginning. */
+const LONGEST = 160;
+
 /** A value for a message. */
 export function shown(value: unknown): string {
   if (value === UNKNOWN) return NOT_KNOWN;
   if (value === undefined) return "missing";
-  return JSON.stringify(value, (_, part: unknown) => (part === UNKNOWN ? NOT_KNOWN : part));
+  const text = JSON.stringify(value, (_, part: unknown) => (part === UNKNOWN ? NOT_KNOWN : part));
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}…`;
 }
 
 /** Every text in a value, with the path to it. */

@@ -1,4 +1,4 @@
-import { accessLines, type AccessLine, isPattern, takesFromFile } from "../access-files.ts";
+import { accessLines, type AccessLine, accessRuleOf, isPattern, takesFromFile } from "../access-files.ts";
 import { type Declared, declarationOf, declaredSchema } from "../declared.ts";
 import { configurationFiles, parseSettings } from "../postgres.ts";
 import { type Finding, objectRule } from "../rule.ts";
@@ -19,13 +19,9 @@ interface Objection {
 
 function objectionsTo(entry: AccessLine): Objection[] {
   if (takesFromFile(entry)) return [{ why: "which takes clients from a file that no rule sees" }];
-  const words = entry.fields.map((field) => field.map(({ text }) => text).join(","));
-  const [type = ""] = words;
-  if (!/^(local|host|hostssl|hostnossl|hostgssenc|hostnogssenc)$/.test(type))
-    return [{ why: "which cannot be read" }];
-  // type database user [address [mask]] method [options]
-  const rest = words.slice(type === "local" ? 3 : 4);
-  const [method = "", ...options] = /^\d+(\.\d+){3}$/.test(rest[0] ?? "") ? rest.slice(1) : rest;
+  const rule = accessRuleOf(entry);
+  if (!rule) return [{ why: "which cannot be read" }];
+  const { type, databases, users, method, options } = rule;
   const objections: Objection[] = [];
   const allowed = type === "local" ? [...PROVEN, "peer"] : PROVEN;
   if (!allowed.includes(method)) {
@@ -38,7 +34,7 @@ function objectionsTo(entry: AccessLine): Objection[] {
     if (OPTIONS.test(option) || (method === "peer" && option === "map=server_pod")) continue;
     objections.push({ why: `whose option ${option} is not declared` });
   }
-  if (method !== "reject" && entry.fields.slice(1, 3).flat().some(isPattern)) {
+  if (method !== "reject" && [...databases, ...users].some(isPattern)) {
     objections.push({ why: "whose database or user stands for any number of names" });
   }
   return objections;

@@ -8,8 +8,33 @@ import { field, hasUnknown, isMap, listAt, textAt, UNKNOWN } from "../values.ts"
 const NAME = "declared-environment";
 
 /** Variables by which loaders, shells, runtimes and PostgreSQL's programs do something else than what is written. */
-const STEERING =
-  /^(PG.*|POSTGRES.*|LD_.*|GCONV_PATH|BASH_ENV|BASH_FUNC_.*|ENV|PATH|HOME|IFS|SHELLOPTS|PS4|PYTHON.*|PERL5?.*|RUBY.*|NODE_.*|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|GIT_.*|SSL_CERT_.*|KUBERNETES_.*|KUBECONFIG|.*_proxy|.*_PROXY|OPENSSL_CONF|MALLOC_.*|GLIBC_TUNABLES)$/;
+const STEERING = [
+  // ld.so(8), ld.so of others, and what the C library reads: malloc, locales, resolvers, temporary files.
+  /^(LD_.*|DYLD_.*|LIBPATH|SHLIB_PATH|GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|LOCPATH|NLSPATH|MALLOC_.*|MALLOC|MEMUSAGE.*)$/,
+  /^(HOSTALIASES|RES_OPTIONS|RESOLV_.*|LOCALDOMAIN|TZDIR|TMPDIR|TMP|TEMP|TEMPDIR|TERMINFO(_DIRS)?|TERMCAP|INPUTRC|NSS_.*)$/,
+  // bash(1), sh, zsh.
+  /^(PATH|HOME|ENV|IFS|SHELL|SHELLOPTS|BASHOPTS|BASH_.*|PS[0-4]|PROMPT_COMMAND|CDPATH|FPATH|ZDOTDIR|GLOBIGNORE|EXECIGNORE)$/,
+  // Programs that others run, and their options.
+  /^(PAGER|.*_PAGER|EDITOR|VISUAL|BROWSER|LESS|LESSOPEN|LESSCLOSE|LESSKEY.*|EXINIT|VIMINIT|GIT_.*|SSH_.*|SUDO_.*|TAR_OPTIONS|MAKEFLAGS)$/,
+  // PostgreSQL's programs and libpq.
+  /^(POSTGRES.*|PSQL.*|PG.*)$/,
+  // Certificates, proxies and where logins are.
+  /^(SSL_CERT_.*|SSLKEYLOGFILE|OPENSSL_.*|GNUTLS_.*|CURL_.*|REQUESTS_CA_BUNDLE|AWS_CA_BUNDLE|AWS_ENDPOINT_URL.*|KRB5.*|GSS_.*|NETRC|KUBECONFIG|KUBERNETES_.*|DOCKER_(HOST|CONFIG)|.*_proxy|.*_PROXY)$/,
+  // Runtimes, and what installs packages for them.
+  /^(PYTHON.*|PIP_.*|UV_.*|VIRTUAL_ENV|CONDA_.*|GUNICORN_CMD_ARGS|FLASK_(APP|DEBUG))$/,
+  /^(NODE_.*|npm_.*|NPM_.*|YARN_.*|COREPACK_.*|BUN_.*|DENO_.*|TS_NODE_.*|ELECTRON_.*)$/,
+  /^(JAVA_.*|_JAVA_OPTIONS|JDK_.*|JVM_.*|CLASSPATH|CATALINA_.*|MAVEN_.*|GRADLE_.*|SBT_OPTS|LOADER_PATH)$/,
+  /^(DOTNET_.*|ASPNETCORE_HOSTINGSTARTUP.*|CORECLR_.*|COR_.*|COMPlus_.*|COMPLUS_.*|NUGET_.*|MONO_.*)$/,
+  /^(PERL.*|RUBY.*|BUNDLE_.*|GEM_.*|LUA_.*|PHPRC|PHP_.*|COMPOSER_.*|TCLLIBPATH|GUILE_.*|OCAMLRUNPARAM|GHCRTS|SBCL_HOME)$/,
+  /^(ERL_.*|ELIXIR_.*|MIX_.*|RELX_.*|RELEASE_(COOKIE|NODE|VM_ARGS|REMOTE_VM_ARGS|SYS_CONFIG)|R_(PROFILE|ENVIRON|LIBS|HOME).*|JULIA_.*)$/,
+  /^(GOFLAGS|GODEBUG|GOENV|GOPROXY|GOPATH|GOROOT|GOTOOLCHAIN|GOCOVERDIR|CARGO_.*|RUSTFLAGS|RUSTC.*)$/,
+];
+
+/** Where a client finds its server, and what it calls itself: a setting of any program, which steers nothing. */
+const PLAIN = /^(PGHOST|PGPORT|PGDATABASE|PGUSER|PGAPPNAME|PGCONNECT_TIMEOUT|NODE_ENV|DOTNET_ENVIRONMENT)$/;
+
+/** Whether a variable steers a program. */
+const isSteering = (name: string) => !PLAIN.test(name) && STEERING.some((pattern) => pattern.test(name));
 
 /** Where a variable has its value from, as declarations say it; undefined when it is written out. */
 function originOf(entry: Record<string, unknown>): string | undefined {
@@ -66,7 +91,7 @@ function findingsIn(pod: Pod, container: Container, config: Declared): Finding[]
     if (origin !== undefined) refuse(`has ${name} ${origin}, which is not declared`, line);
     else if (isWatched(pod, container))
       refuse(`has the variable ${name}, or a value of it, that is not declared`, line);
-    else if (STEERING.test(name)) refuse(`has ${name}, which steers what its program does`, line);
+    else if (isSteering(name)) refuse(`has ${name}, which steers what its program does`, line);
   }
   for (const source of listAt(container.body, "envFrom")) {
     if (!isMap(source) || hasUnknown(source)) continue;

@@ -59,7 +59,8 @@ export const declaredFields = resourceRule<Declared>({
       const unnamed = field(body, "metadata", "name") === UNKNOWN;
       return [...refused].map(([path, { value }]) => ({
         subject,
-        why: `${path} is ${known === undefined ? "a field" : `${shown(value)}, a field or a value`} that nobody declared for ${subject}${unnamed ? ", whose name is not known before the deployment" : ""}`,
+        // A Secret's values are nobody's to read in a log.
+        why: `${path} is ${known === undefined || /^(data|stringData)\b/.test(path) ? "a field" : `${shown(value)}, a field or a value`} that nobody declared for ${subject}${unnamed ? ", whose name is not known before the deployment" : ""}`,
         remedy: declarationOf(NAME, `${subject} ${path}`),
       }));
     }),

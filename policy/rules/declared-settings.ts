@@ -8,9 +8,10 @@ import {
   settingsFiles,
   settingsOnCommandLine,
 } from "../postgres.ts";
+import { rangeText } from "../amounts.ts";
 import type { KubernetesObject } from "../resources.ts";
 import { type Finding, objectRule } from "../rule.ts";
-import { DANGERS, FREE, WATCHED } from "../settings.ts";
+import { DANGERS, FREE, isSafe, WATCHED } from "../settings.ts";
 
 const NAME = "declared-settings";
 
@@ -57,8 +58,10 @@ function objectionTo({ line, name, value = "", ofSessions = false }: Written): s
   }
   const watched = WATCHED.get(name);
   if (watched) {
-    if (watched.safe.test(value)) return undefined;
-    return `sets ${name} to '${value}', which ${DANGERS[watched.danger]}`;
+    const { safe, danger } = watched;
+    if (isSafe(value, safe)) return undefined;
+    const free = safe instanceof RegExp ? "" : `; ${rangeText(safe)} needs no declaration`;
+    return `sets ${name} to '${value}', which ${DANGERS[danger]}${free}`;
   }
   return FREE.has(name)
     ? undefined

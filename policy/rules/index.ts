@@ -29,6 +29,7 @@ import { imageDigest } from "./image-digest.ts";
 import { imageTag } from "./image-tag.ts";
 import { initJobAfterServer } from "./init-job-after-server.ts";
 import { jobsEnd } from "./jobs-end.ts";
+import { keptSettings } from "./kept-settings.ts";
 import { namespaceLabels } from "./namespace-labels.ts";
 import { nodeCapacity } from "./node-capacity.ts";
 import { noServiceLinks } from "./no-service-links.ts";
@@ -56,6 +57,7 @@ import { secretsOnlyInSecrets } from "./secrets-only-in-secrets.ts";
 import { secretVolumeModes } from "./secret-volume-modes.ts";
 import { sshHostKey } from "./ssh-host-key.ts";
 import { stackKind } from "./stack-kind.ts";
+import { superuserInside } from "./superuser-inside.ts";
 import { volumePinned } from "./volume-pinned.ts";
 import { volumePlace } from "./volume-place.ts";
 import { volumeReserved } from "./volume-reserved.ts";
@@ -76,6 +78,7 @@ export const rules: readonly Rule[] = [
   oneWriter,
   durableSettings,
   declaredSettings,
+  keptSettings,
   // Resources
   resourceLimits,
   requestsWithinLimits,
@@ -106,6 +109,7 @@ export const rules: readonly Rule[] = [
   // Exposure
   notExposed,
   clientAuthentication,
+  superuserInside,
   identityMap,
   oneBackend,
   ownNamespace,

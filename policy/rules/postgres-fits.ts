@@ -28,7 +28,7 @@ export const postgresFits = stackRule({
       const limit = bytesOfQuantity(written ?? "");
       // Without a limit there is nothing to fit; resource-limits says so.
       if (limit === undefined) return [];
-      const { sharedBuffers, walBuffers, total } = memoryAtStart(server);
+      const { sharedBuffers, walBuffers, tables, total } = memoryAtStart(server);
       const at = { subject: pod.object.subject, urn: pod.object.resource.urn };
       const unbounded = unboundedProcess(container, limit);
       const findings =
@@ -52,7 +52,7 @@ export const postgresFits = stackRule({
           ...at,
           why:
             `shared_buffers ${readableBytes(sharedBuffers)} + /dev/shm ${readableBytes(sharedMemory)} + WAL buffers ` +
-            `${readableBytes(walBuffers)} is ${readableBytes(total)}, and the memory limit of container ${container.name} is ${written}`,
+            `${readableBytes(walBuffers)} + connections, locks and statements ${readableBytes(tables)} is ${readableBytes(total)}, and the memory limit of container ${container.name} is ${written}`,
           remedy: "a smaller shared_buffers or /dev/shm, or a higher memory limit",
         },
       ];

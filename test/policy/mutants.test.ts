@@ -151,8 +151,12 @@ describe("valid variations", () => {
       const stack = await stackOf(name);
       const alone = VARIATIONS.map((variation) => [variation]);
       for (const variations of [...alone, ...pairs(VARIATIONS, 500)]) {
+        const stackVaried = varied(stack, variations);
+        // Two that add an object of one name are no stack: the engine takes no URN twice.
+        if (new Set(stackVaried.resources.map(({ urn }) => urn)).size < stackVaried.resources.length)
+          continue;
         count++;
-        const violations = violationsOf(varied(stack, variations));
+        const violations = violationsOf(stackVaried);
         if (violations.length > 0) {
           alarms.push(
             `${name}, ${variations.map(({ name }) => name).join(" and ")}: ${violations.map(keyOf).join(" | ")}`,

@@ -41,6 +41,69 @@ const widened = (value: unknown) => {
 };
 const zero = (value: unknown) => String(value).replace(/^\d+(\.\d+)?/, "0");
 
+/** The line that keeps the superuser inside. */
+const REJECT = /^host +all +postgres +all +reject\n/m;
+
+/** Files of clients by which the superuser gets in over the network. */
+function weakerForSuperuser(hba: string): string[] {
+  const instead = [
+    "",
+    "# host all postgres all reject\n",
+    "host all postgres 10.0.0.0/8 reject\n",
+    "host all postgres 0.0.0.0/0 reject\n",
+    "host all postgres samenet reject\n",
+    "host all postgres db.example.com reject\n",
+    "host all postgres 0.0.0.0 255.0.255.0 reject\n",
+    "host postgres postgres all reject\n",
+    "host replication postgres all reject\n",
+    'host "all" postgres all reject\n',
+    "host all Postgres all reject\n",
+    'host all "all" all reject\n',
+    "host all /^post$ all reject\n",
+    "host all +postgres all reject\n",
+    "hostssl all postgres all reject\n",
+    "hostnossl all postgres all reject\n",
+    "hostnogssenc all postgres all reject\n",
+    "local all postgres reject\n",
+  ].map((line) => hba.replace(REJECT, line));
+  const before = [
+    "host all postgres all scram-sha-256",
+    'host all "postgres" all scram-sha-256',
+    "host all all all scram-sha-256",
+    "host all worker,postgres all scram-sha-256",
+    "host all worker, all all scram-sha-256",
+    "host sameuser all all scram-sha-256",
+    "host samerole all all scram-sha-256",
+    "host transcripts_db postgres 203.0.113.1/32 scram-sha-256",
+    "host all postgres 127.0.0.1/0 scram-sha-256",
+    "host all postgres 127.0.0.1/7 scram-sha-256",
+    "host all postgres 127.0.0.1 0.0.0.0 scram-sha-256",
+    "host all postgres 127.0.0.1 0.0.0.1 scram-sha-256",
+    "host all postgres ::1/64 scram-sha-256",
+    "host all postgres ::/0 scram-sha-256",
+    "host all postgres ::1 ffff:: scram-sha-256",
+    "host all postgres samenet scram-sha-256",
+    "host all postgres samehost scram-sha-256",
+    "host all postgres .example.com scram-sha-256",
+    "host all postgres 0.0.0.0/0 gss",
+    "hostgssenc all all all gss",
+    "hostssl all postgres all cert",
+    "hostssl all all all cert clientcert=verify-full",
+    "hostnossl all postgres all scram-sha-256",
+    "host replication postgres all scram-sha-256",
+    "host replication all all scram-sha-256",
+    "host all,replication postgres all scram-sha-256",
+    "host all postgres all \\\n scram-sha-256",
+  ];
+  const behind = ["host replication all all scram-sha-256", "host replication postgres all scram-sha-256"];
+  return [
+    ...instead,
+    hba.replace(/^(host +all +postgres .*\n)(host .*\n)/m, "$2$1"),
+    ...before.map((line) => `${line}\n${hba}`),
+    ...behind.map((line) => `${hba}${line}\n`),
+  ];
+}
+
 export const WEAKNESSES: readonly Weakness[] = [
   { at: /^spec\/persistentVolumeReclaimPolicy$/, to: () => ["Delete", "Recycle", ""] },
   { at: /^spec\/nodeAffinity(\/required(\/nodeSelectorTerms(\/0(\/matchExpressions)?)?)?)?$/ },
@@ -110,6 +173,7 @@ export const WEAKNESSES: readonly Weakness[] = [
       String(value).replaceAll("scram-sha-256", "md5"),
       String(value).replaceAll("scram-sha-256", "password"),
       String(value).replace("peer map=server_pod", "trust"),
+      ...weakerForSuperuser(String(value)),
     ],
     optional: true,
   },
@@ -133,6 +197,10 @@ export const WEAKNESSES: readonly Weakness[] = [
   },
   { at: /^length$/, to: () => [8, 0] },
 ];
+
+/** Lines of postgresql.conf that keep something. */
+const KEPT =
+  /^(listen_addresses|port|unix_socket_directories|hba_file|ident_file|password_encryption|authentication_timeout|shared_preload_libraries|pg_stat_statements\.track(_utility)?|log_min_error_statement|log_destination|logging_collector|search_path|temp_file_limit|max_wal_size|max_locks_per_transaction|huge_pages|dynamic_shared_memory_type) /;
 
 /** Where a pod-level weakness is added rather than changed. */
 const ADDITIONS: readonly { name: string; pointer: string; value: unknown }[] = [
@@ -231,6 +299,27 @@ export function* mutantsInPlace(
         weakened.inputs.data = { ...(weakened.inputs.stringData as object) };
         delete weakened.inputs.stringData;
       });
+    }
+    if (object?.name === "postgres-config") {
+      const written = resource.inputs.data as Record<string, string>;
+      for (const [file, text] of Object.entries(written)) {
+        yield mutant(`${file} left out`, (weakened) => setAt(weakened.inputs, `data/${file}`, undefined));
+        for (const [what, empty] of [
+          ["empty", ""],
+          ["all comment", text.replace(/^/gm, "# ")],
+        ] as const) {
+          yield mutant(`${file} ${what}`, (weakened) => setAt(weakened.inputs, `data/${file}`, empty));
+        }
+        const lines = file === "postgresql.conf" ? KEPT : /^\S+ \S+/;
+        for (const line of /hba|ident/.test(file) ? [] : text.split("\n")) {
+          if (!lines.test(line)) continue;
+          for (const instead of ["", `# ${line}`]) {
+            yield mutant(`${file}: "${instead}" instead of "${line}"`, (weakened) =>
+              setAt(weakened.inputs, `data/${file}`, text.replace(`${line}\n`, `${instead}\n`)),
+            );
+          }
+        }
+      }
     }
     if (kind === "Job") yield mutant("no dependency", (weakened) => (weakened.dependencies = []));
     if (!object || !patchesAndLists) continue;

@@ -84,6 +84,13 @@ const hba = (line: string): Variation => ({
     data["pg_hba.conf"] += `${line}\n`;
   }),
 });
+const hbaFirst = (lines: string): Variation => ({
+  name: `first the line ${lines}`,
+  change: edit(CONF, ({ inputs }) => {
+    const data = inputs.data as Record<string, string>;
+    data["pg_hba.conf"] = `${lines}\n${data["pg_hba.conf"] ?? ""}`;
+  }),
+});
 const variable = (name: string, entry: Record<string, unknown>): Variation => ({
   name: `the variable ${name}`,
   change: set(SET, `${SERVER}/env/3`, { name, ...entry }),
@@ -608,21 +615,120 @@ export const VARIATIONS: readonly Variation[] = [
   setting("# fsync = off"),
   hba("hostssl all all 10.42.0.0/16 scram-sha-256"),
   hba("host all all 10.42.0.0 255.255.0.0 scram-sha-256"),
-  hba("hostssl replication all all cert clientcert=verify-full"),
+  hba("hostssl replication standby all cert clientcert=verify-full"),
   hba("host all all 0.0.0.0/0 reject"),
   hba("host all postgres all reject"),
+  hba("host all postgres 10.42.0.0/16 scram-sha-256"),
+  hba("host replication postgres 127.0.0.1/32 scram-sha-256"),
+  hbaFirst("host all postgres ::1/128 scram-sha-256"),
+  hbaFirst("host all postgres 127.0.0.1 255.255.255.255 scram-sha-256"),
+  hbaFirst("hostssl all worker 10.42.0.0/16 scram-sha-256"),
+  hbaFirst("host replication standby 10.42.0.0/16 scram-sha-256"),
+  hbaFirst('host all "all" all scram-sha-256'),
+  hbaFirst("host all postgres 0.0.0.0/0 reject\nhost all postgres ::/0 reject"),
+  hbaFirst("host all,replication postgres all reject\nhost replication all 10.42.0.0/16 scram-sha-256"),
+  hbaFirst("hostssl all postgres 10.0.0.0/8 reject\nhostssl sameuser all 10.42.0.0/16 scram-sha-256"),
   setting("unix_socket_directories = '/var/run/postgresql,/var/lib/postgresql/data/socket'"),
   setting("temp_file_limit = '20GB'"),
   setting("search_path = 'pg_catalog'"),
   setting("log_min_error_statement = panic"),
   setting("pg_stat_statements.track_utility = off"),
   setting("statement_timeout 60s"),
+  ...[
+    "log_min_error_statement = FATAL",
+    "search_path = 'pg_catalog, public, extensions'",
+    "search_path = '\"$user\",public,extensions'",
+    "autovacuum_naptime = 30s",
+    "autovacuum_naptime = '0.5 min'",
+    "autovacuum_vacuum_scale_factor = 0.02",
+    "autovacuum_vacuum_insert_scale_factor = 5e-2",
+    "autovacuum_vacuum_cost_delay = 500us",
+    "autovacuum_vacuum_cost_limit = 2000",
+    "autovacuum_freeze_max_age = 400000000",
+    "vacuum_failsafe_age = 1200000000",
+    "checkpoint_timeout = 15min",
+    "checkpoint_timeout = 900",
+    "max_wal_size = 16GB",
+    "max_wal_size = 8192",
+    "min_wal_size = '1 GB'",
+    "wal_keep_size = 0x400",
+    "max_slot_wal_keep_size = 10GB",
+    "work_mem = 64MB",
+    "maintenance_work_mem = 1048576",
+    "autovacuum_work_mem = -1",
+    "max_locks_per_transaction = 0200",
+    "pg_stat_statements.max = 10000",
+    "pg_stat_statements.track = all",
+    "hnsw.ef_search = 100",
+    "extra_float_digits = 3",
+    "idle_in_transaction_session_timeout = 5min",
+    "lock_timeout = 0",
+    "deadlock_timeout = 2s",
+    "client_encoding = 'UTF8'",
+    "authentication_timeout = 30s",
+    "enable_nestloop = off",
+  ].map(setting),
+  ...[
+    "PGHOST",
+    "PGPORT",
+    "PGDATABASE",
+    "PGUSER",
+    "PGAPPNAME",
+    "NODE_ENV",
+    "LOG_LEVEL",
+    "PORT",
+    "RAILS_ENV",
+  ].map((name): Variation => ({
+    name: `an API with ${name}`,
+    change: deployment("api", (body) =>
+      setAt(body, `${POD}/containers/0/env`, [{ name, value: "transcripts" }]),
+    ),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:Deployment"] },
+  })),
+  {
+    name: "an API as everybody writes it",
+    change: deployment("api", (body) => {
+      setAt(body, "spec/strategy", {
+        type: "RollingUpdate",
+        rollingUpdate: { maxSurge: 1, maxUnavailable: 0 },
+      });
+      setAt(body, "spec/revisionHistoryLimit", 3);
+      setAt(body, "spec/minReadySeconds", 5);
+      setAt(body, "spec/progressDeadlineSeconds", 300);
+      setAt(body, "spec/template/metadata/annotations", { "checksum/config": "0123abcd" });
+      const labelSelector = {
+        matchLabels: { "app.kubernetes.io/name": "added" },
+        matchExpressions: [{ key: "app", operator: "In", values: ["api"] }],
+      };
+      const topologyKey = "kubernetes.io/hostname";
+      setAt(body, `${POD}/affinity/podAntiAffinity`, {
+        preferredDuringSchedulingIgnoredDuringExecution: [
+          { weight: 1, podAffinityTerm: { topologyKey, labelSelector } },
+        ],
+        requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector }],
+      });
+      setAt(body, `${POD}/topologySpreadConstraints`, [
+        { maxSkew: 1, minDomains: 1, topologyKey, whenUnsatisfiable: "ScheduleAnyway", labelSelector },
+      ]);
+      setAt(body, `${POD}/imagePullSecrets`, [{ name: "registry" }]);
+    }),
+    declared: { "declared-kinds": ["kubernetes:apps/v1:Deployment"] },
+  },
   {
     name: "settings of sessions",
     change: set(
       CONF,
       "data/sessions.conf",
-      "# of every session\nowner statement_timeout 0s\nreadonly connections 5\n",
+      `# of every session\n${["owner", "readwrite", "readonly", "monitoring"]
+        .map((whose) =>
+          [
+            `${whose} statement_timeout 0s`,
+            `${whose} lock_timeout 5s`,
+            `${whose}  idle_in_transaction_session_timeout  60s`,
+            `${whose} connections 5`,
+          ].join("\n"),
+        )
+        .join("\n")}\n`,
     ),
   },
   hba("# host all all all trust"),

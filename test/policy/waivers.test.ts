@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { checkPackConfig, type PackConfig, PackError, readConfig } from "../../policy/configuration.ts";
 import { judge, messageOf } from "../../policy/judgement.ts";
 import { rules } from "../../policy/rules/index.ts";
 import { imageDigest } from "../../policy/rules/image-digest.ts";
 import { hashOf } from "../../policy/programs.ts";
-import { add, changed, DAY, decentDeployment, type Judged, set, setAt, stackOf } from "./stacks.ts";
+import { projectFile } from "../../tools/cli.ts";
+import { add, changed, DAY, decentDeployment, type Judged, metadata, set, setAt, stackOf } from "./stacks.ts";
 
 const waiver = {
   rule: "no-token",
@@ -82,28 +84,64 @@ describe("waivers", function () {
     const prod = await stackOf("prod");
     const body = decentDeployment("api");
     const container = "spec/template/spec/containers/0";
+    setAt(body, `${container}/envFrom`, [{ secretRef: { name: "postgres-login-worker" } }]);
+    const plain = ["PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGAPPNAME", "NODE_ENV", "LOG_LEVEL"];
+    const name = { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } };
+    setAt(body, `${container}/env`, [...plain.map((one) => ({ name: one, value: "x" })), name]);
     setAt(body, "spec/template/spec/volumes", [
-      { name: "login", secret: { secretName: "postgres-secret", defaultMode: 0o440 } },
+      { name: "tmp", emptyDir: { sizeLimit: "16Mi" } },
+      { name: "config", configMap: { name: "api-config" } },
     ]);
     setAt(body, `${container}/volumeMounts`, [
-      { name: "login", mountPath: "/etc/credentials", readOnly: true },
+      { name: "tmp", mountPath: "/tmp" },
+      { name: "config", mountPath: "/etc/api", readOnly: true },
     ]);
-    setAt(body, `${container}/env`, [
-      {
-        name: "PASSWORD",
-        valueFrom: { secretKeyRef: { name: "postgres-secret", key: "POSTGRES_PASSWORD" } },
-      },
-    ]);
+    setAt(body, "spec/template/metadata/annotations", {
+      "prometheus.io/scrape": "true",
+      "checksum/config": "0123abcd",
+    });
+    setAt(body, `${container}/resources/limits/nvidia.com~1gpu`, 1);
     setAt(body, `${container}/args`, ["serve"]);
     setAt(body, `${container}/image`, "ghcr.io/example/api:1.2.3");
-    const { resources } = changed(prod, add("kubernetes:apps/v1:Deployment", body));
+    const { resources } = changed(
+      prod,
+      add("kubernetes:apps/v1:Deployment", body),
+      add("kubernetes:core/v1:ConfigMap", {
+        metadata: metadata("api-config"),
+        data: { "api.yaml": "port: 8080" },
+      }),
+    );
     const steps: [string, Record<string, unknown>][] = [
       ["declared-kinds", { declared: ["kubernetes:apps/v1:Deployment"] }],
       [
-        "declared-mounts",
-        { declared: ["Deployment/api api /etc/credentials read-only secret postgres-secret"] },
+        "declared-environment",
+        {
+          declared: [
+            "Deployment/api api all from secret postgres-login-worker",
+            "Deployment/api api POD_NAME from field metadata.name",
+          ],
+        },
       ],
-      ["declared-environment", { declared: ["Deployment/api api PASSWORD from secret postgres-secret"] }],
+      [
+        "declared-mounts",
+        {
+          declared: [
+            "Deployment/api api /tmp emptyDir tmp",
+            "Deployment/api api /etc/api read-only configMap api-config",
+          ],
+        },
+      ],
+      ["declared-objects", { declared: ["ConfigMap/api-config in transcript-pipeline"] }],
+      [
+        "declared-fields",
+        {
+          declared: [
+            'ConfigMap/api-config data["api.yaml"]',
+            'Deployment/api spec.template.metadata.annotations["prometheus.io/scrape"]',
+          ],
+        },
+      ],
+      ["gpu-declared", { workloads: ["Deployment/api"] }],
       ["declared-programs", { declared: [`Deployment/api api args ${hashOf(["serve"])}`] }],
       [
         "image-digest",
@@ -122,6 +160,13 @@ describe("waivers", function () {
           .map(({ rule }) => rule.name),
       ),
     ];
+    const documented = readFileSync(projectFile("docs/policies.md"), "utf8");
+    for (const [rule, { declared = [] }] of steps) {
+      // Its hash is the violation's to print.
+      for (const line of rule === "declared-programs" ? [] : (declared as string[])) {
+        assert.ok(documented.includes(line), `docs/policies.md does not have ${line}`);
+      }
+    }
     const taken: PackConfig = { ...prod.config };
     for (const [rule, fields] of steps) {
       assert.ok(refusedBy(taken).includes(rule), `${rule} refuses nothing`);

@@ -94,6 +94,54 @@ export const accessBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /password_encryption to md5/,
     },
   ],
+  "superuser-inside": [
+    ...(
+      [
+        ["no line that rejects it", ""],
+        ["one that rejects it from one network", "host all postgres 10.0.0.0/8 reject\n"],
+        ["one that rejects it from one database", "host transcripts_db postgres all reject\n"],
+        ["one that rejects somebody else", "host all postgre5 all reject\n"],
+        ["one that rejects it over TLS alone", "hostssl all postgres all reject\n"],
+      ] as const
+    ).map(([by, line]) => ({
+      by,
+      change: conf("pg_hba.conf", (text) => text.replace(/^host +all +postgres .*\n/m, line)),
+      message:
+        /the line "host all all all scram-sha-256", by which the superuser postgres gets in over the network: no line[^]*Instead: the line "host all postgres all reject" before it/,
+    })),
+    {
+      by: "the line that rejects it in the second place",
+      change: conf("pg_hba.conf", (text) => text.replace(/^(host +all +postgres .*\n)(host .*\n)/m, "$2$1")),
+      message: /"host all all all scram-sha-256", by which the superuser postgres gets in/,
+    },
+    ...[
+      "host all postgres all scram-sha-256",
+      'host all "postgres" all scram-sha-256',
+      "host all postgres 0.0.0.0/0 gss",
+      "hostssl all postgres all cert",
+      "host all postgres samenet scram-sha-256",
+      "host sameuser all .example.com scram-sha-256",
+      "host all +admins all scram-sha-256",
+      "host all /^p.*s$ all scram-sha-256",
+      "host all postgres 127.0.0.1/0 scram-sha-256",
+    ].map((line) => ({
+      by: `the line ${line} before it`,
+      change: conf("pg_hba.conf", (text) => `${line}\n${text}`),
+      message: /by which the superuser postgres gets in over the network: no line/,
+    })),
+    {
+      by: "replication, which `all` does not reject",
+      change: conf("pg_hba.conf", (text) => `${text}host replication all all scram-sha-256\n`),
+      message:
+        /over the network, for a copy of everything[^]*"host replication postgres all reject" before it/,
+    },
+    {
+      by: "lines of another file",
+      config: { "client-authentication": { declared: ["include more"] } },
+      change: conf("pg_hba.conf", (text) => `include more\n${text}`),
+      message: /which can let the superuser postgres in over the network, where no rule sees it/,
+    },
+  ],
   "own-namespace": [
     { by: "none", change: drop(SET, "metadata/namespace"), message: /which means `default`/ },
     {

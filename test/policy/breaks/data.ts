@@ -1,6 +1,6 @@
 /** Ways to break the rules over the data: its volume, its claim, and the settings that keep it. */
 import { UNKNOWN } from "../../../policy/values.ts";
-import { type Break, PV, PVC, SET, POD, SERVER, conf } from "./break.ts";
+import { type Break, CONF, PV, PVC, SET, POD, SERVER, conf } from "./break.ts";
 import { add, drop, edit, metadata, set, setAt } from "../stacks.ts";
 
 export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
@@ -242,6 +242,49 @@ export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "the command line",
       change: set(SET, `${SERVER}/args`, ["-c", "fsync=off"]),
       message: /command line of container postgres sets fsync to off/,
+    },
+  ],
+  "kept-settings": [
+    ...["postgresql.conf", "pg_hba.conf", "pg_ident.conf", "sessions.conf"].flatMap((file) => [
+      {
+        by: `no ${file}`,
+        change: drop(CONF, `data/${file}`),
+        message: new RegExp(`data\\["${file}"\\] is missing: .*\n.*${file} as the program writes it`),
+      },
+      {
+        by: `a ${file} of comments`,
+        change: set(CONF, `data/${file}`, "\n# nothing\n"),
+        message: new RegExp(`data\\["${file}"\\] has no line`),
+      },
+    ]),
+    ...(
+      [
+        ["hba_file", /does not set hba_file: the data directory's pg_hba\.conf says who gets in/],
+        ["log_min_error_statement", /statements that fail are written to the log, passwords in them/],
+        ["temp_file_limit", /one query can fill the volume/],
+        ["pg_stat_statements.track_utility", /passwords in ALTER ROLE are shown in its view/],
+        ["search_path", /queries do not find pgvector's types and functions/],
+      ] as const
+    ).map(([name, message]) => ({
+      by: `no ${name}`,
+      change: conf("postgresql.conf", (text) =>
+        text
+          .split("\n")
+          .filter((line) => !line.startsWith(`${name} `))
+          .join("\n"),
+      ),
+      message,
+    })),
+    {
+      by: "no limits of one kind of login",
+      change: conf("sessions.conf", (text) => text.replace(/^readwrite .*\n/gm, "")),
+      message:
+        /does not hold readwrite to statement_timeout, lock_timeout, idle_in_transaction_session_timeout, connections/,
+    },
+    {
+      by: "no limit on one role's connections",
+      change: conf("sessions.conf", (text) => text.replace(/^owner connections .*\n/m, "")),
+      message: /does not hold owner to connections\.\n.*owner connections <value>/,
     },
   ],
 };

@@ -113,7 +113,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "the superuser's password in the owner's Secret",
       change: set("Secret/postgres-secret", "stringData/SUPERUSER_PASSWORD", "hunter2hunter2hunter2"),
-      message: /stringData\.SUPERUSER_PASSWORD is .*nobody declared for Secret\/postgres-secret/,
+      message: /stringData\.SUPERUSER_PASSWORD is a field that nobody declared for Secret\/postgres-secret/,
     },
     {
       by: "a preStop hook",
@@ -498,14 +498,24 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       ),
       message: /has PASSWORD from secret postgres-superuser[^]*Deployment\/added api PASSWORD from secret/,
     },
-    {
-      by: "another workload's loader",
-      config: DEPLOYMENT,
-      change: workload("Deployment", (body) =>
-        setAt(body, `${POD}/containers/0/env`, [{ name: "NODE_OPTIONS", value: "--require /tmp/x.js" }]),
-      ),
-      message: /NODE_OPTIONS, which steers what its program does/,
-    },
+    ...[
+      "NODE_OPTIONS LUA_INIT JDK_JAVA_OPTIONS DOTNET_STARTUP_HOOKS ASPNETCORE_HOSTINGSTARTUPASSEMBLIES",
+      "CORECLR_PROFILER_PATH COR_ENABLE_PROFILING GUNICORN_CMD_ARGS BUN_OPTIONS DENO_CERT ERL_AFLAGS R_PROFILE",
+      "ELIXIR_ERL_OPTIONS JULIA_LOAD_PATH CLASSPATH JAVA_OPTS CATALINA_OPTS MAVEN_OPTS GOFLAGS GODEBUG",
+      "OPENSSL_MODULES PHPRC PHP_INI_SCAN_DIR PSQLRC PSQL_PAGER PGOPTIONS PGSERVICEFILE PGPASSFILE PGHOSTADDR",
+      "LESSOPEN PAGER PROMPT_COMMAND ZDOTDIR CURL_HOME REQUESTS_CA_BUNDLE PIP_INDEX_URL npm_config_registry",
+      "NPM_CONFIG_PREFIX HOSTALIASES RES_OPTIONS LOCALDOMAIN TMPDIR LD_AUDIT DYLD_INSERT_LIBRARIES NLSPATH",
+      "TERMINFO GLOBIGNORE CDPATH EDITOR KRB5_CONFIG UV_INDEX_URL COMPlus_EnableDiagnostics BASH_FUNC_ls%%",
+    ]
+      .flatMap((names) => names.split(" "))
+      .map((name) => ({
+        by: `another workload's ${name}`,
+        config: DEPLOYMENT,
+        change: workload("Deployment", (body) =>
+          setAt(body, `${POD}/containers/0/env`, [{ name, value: "/tmp/x" }]),
+        ),
+        message: new RegExp(`has ${name}, which steers what its program does`),
+      })),
   ],
   "declared-mounts": [
     {
@@ -612,6 +622,27 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
         ["pg_stat_statements.track_utility = on", /pg_stat_statements\.track_utility/],
         ["search_path = 'public, pg_catalog'", /sets search_path/],
         ["autovacuum_naptime = 2147483", /sets autovacuum_naptime/],
+        ["search_path = 'evil, public, extensions'", /sets search_path to 'evil/],
+        [
+          "log_min_error_statement = error",
+          /sets log_min_error_statement to 'error', which writes statements/,
+        ],
+        [
+          "autovacuum_vacuum_threshold = 2147483647",
+          /keeps vacuum from its work[^]*; 0 to 100000 needs no declaration/,
+        ],
+        ["autovacuum_vacuum_cost_delay = '0.1 s'", /; 0 to 20 x ms, or -1 needs no declaration/],
+        [
+          "checkpoint_timeout = 1d",
+          /lets the server fill its volume, or recover for hours; 30 to 3600 x s needs/,
+        ],
+        ["temp_file_limit = -1", /lets the server fill its volume/],
+        ["max_connections = 100000", /takes memory at the start/],
+        ["max_connections = ten", /sets max_connections to 'ten'/],
+        ["dynamic_shared_memory_type = mmap", /can keep the server from starting/],
+        ["statement_timeout = 1", /ends what clients do/],
+        ["hnsw.ef_search = 1", /changes what queries answer/],
+        ["track_activities = off", /hides what the server does/],
         ["made_up = 1", /which the pack does not know as a setting of PostgreSQL 16/],
         ["made.up = 1", /which the pack does not know/],
         ["not a line = of it = x", /which cannot be read/],

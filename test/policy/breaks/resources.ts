@@ -184,7 +184,7 @@ export const resourcesBreaks: Readonly<Record<string, readonly Break[]>> = {
         text.replace("shared_buffers = '32GB'", "shared_buffers = '40GB'"),
       ),
       message:
-        /shared_buffers 40 GiB \+ \/dev\/shm 2.5 GiB \+ WAL buffers 16 MiB is 42.5 GiB, and the memory limit of container postgres is 40Gi/,
+        /shared_buffers 40 GiB \+ \/dev\/shm 2.5 GiB \+ WAL buffers 16 MiB \+ connections, locks and statements [\d.]+ MiB is 42.5 GiB, and the memory limit of container postgres is 40Gi/,
     },
     {
       by: "shared_buffers in blocks",
