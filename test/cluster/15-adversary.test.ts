@@ -267,7 +267,12 @@ describe("the adversary", function () {
       HOSTILE,
     );
     flow("a reload of the settings", product.reloadSettings);
-    flow("proof by use", () => smokeTest(theCluster()));
+    flow("proof by use", async () => {
+      // The flow before attached what lets nobody in but the superuser.
+      const locked = `select count(*) from pg_db_role_setting where setconfig::text like '%local_preload_libraries%'`;
+      await until("nobody is locked out", async () => (await asSuperuser(locked)) === "0", 60_000);
+      await smokeTest(theCluster());
+    });
     flow("dumps, the owner's and the superuser's", async () => {
       for (const user of ["transcript_user", "postgres"]) {
         // The bait's policy is forced upon its owner.
