@@ -24,7 +24,7 @@ const TIMES: Readonly<Record<string, number>> = {
 /**
  * A written number in a setting's own unit: `1h` of a setting that counts seconds is 3600.
  *
- * @returns undefined when it is no number, or has a unit that the setting cannot have
+ * @returns undefined when it is not a number, or has a unit that the setting cannot have
  */
 export function amountOf(written: string, unit: Unit): number | undefined {
   // Hexadecimal and octal as in C. A letter behind the number begins the unit, an e with digits an exponent.

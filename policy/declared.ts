@@ -46,6 +46,25 @@ export function isDeclared(line: string, own: readonly string[], { declared }: D
   return declared.includes(line) || own.some((pattern) => fits(pattern, line));
 }
 
+/**
+ * What is said of a script that no line declares.
+ *
+ * @param line `<where> sha256:<hash>`, by which it would be declared
+ * @param lines every line that declares scripts
+ */
+export function undeclaredScript(
+  rule: string,
+  line: string,
+  lines: readonly string[],
+): { why: string; remedy: string } {
+  const where = line.replace(/sha256:\S*$/, "");
+  const known = lines.some((other) => other.startsWith(where));
+  return {
+    why: known ? "other than the one that is declared" : "that is not declared",
+    remedy: `${declarationOf(rule, line)}. For a script of this project that has changed: npm run policy -- --declare`,
+  };
+}
+
 /** What to write, when something is meant to be there. */
 export function declarationOf(rule: string, line: string): string {
   return `remove it or, when it is meant, declare it in policy/config.<stack>.json: "${rule}": { "declared": [${JSON.stringify(line)}] }`;

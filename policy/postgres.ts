@@ -12,10 +12,14 @@ const USUAL_DATA_DIRECTORY = "/var/lib/postgresql/data";
 
 const IMAGE = /(^|\/)(postgres|postgresql|pgvector|postgis|spilo[^/]*|timescaledb[^/]*|pgvecto-rs|paradedb)$/;
 
+/** An image's repository: without its tag and its digest. A colon before a slash is a registry's port. */
+export function repositoryOf(image: string): string {
+  return image.replace(/@.*$/, "").replace(/:[^:/]*$/, "");
+}
+
 /** Whether an image is PostgreSQL's, by the last part of its repository's name. */
 export function isDatabaseImage(image: string | undefined): boolean {
-  const repository = (image ?? "").replace(/@.*$/, "").replace(/:[^:/]*$/, "");
-  return IMAGE.test(repository);
+  return IMAGE.test(repositoryOf(image ?? ""));
 }
 
 function environment(container: Container, name: string): unknown {
@@ -111,13 +115,16 @@ export function settingLines(text: string): SettingLine[] {
   });
 }
 
+/** A limit of a role's sessions; without `whose` where it cannot be read. */
+export type SessionLine = SettingLine & { whose?: string | undefined };
+
 /** The lines of a file of sessions' limits, `<whose> <setting> <value>`, without empty ones and comments. */
-export function sessionLines(text: string): SettingLine[] {
-  return text.split(/\r?\n/).flatMap((raw): SettingLine[] => {
+export function sessionLines(text: string): SessionLine[] {
+  return text.split(/\r?\n/).flatMap((raw): SessionLine[] => {
     const line = raw.trim();
     if (line === "" || line.startsWith("#")) return [];
-    const [, name, value] = /^\S+\s+(\S+)\s+(.+)$/.exec(line) ?? [];
-    return [name === undefined || value === undefined ? { line } : { line, name, value }];
+    const [, whose, name, value] = /^(\S+)\s+(\S+)\s+(.+)$/.exec(line) ?? [];
+    return [name === undefined || value === undefined ? { line } : { line, whose, name, value }];
   });
 }
 

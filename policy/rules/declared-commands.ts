@@ -1,4 +1,4 @@
-import { type Declared, declarationOf, declaredSchema, isDeclared } from "../declared.ts";
+import { type Declared, declaredSchema, isDeclared, undeclaredScript } from "../declared.ts";
 import { scriptsOf } from "../programs.ts";
 import { subjectOf } from "../resources.ts";
 import { resourceRule } from "../rule.ts";
@@ -15,13 +15,7 @@ export const declaredCommands = resourceRule<Declared>({
     scriptsOf(resource).flatMap(({ at, line }) => {
       // Not known yet: judged again, with its text, before it is run.
       if (line === undefined || isDeclared(line, [], config)) return [];
-      const named = config.declared.some((other) => other.startsWith(`${resource.name} ${at} `));
-      return [
-        {
-          subject: subjectOf(resource),
-          why: `${at} runs a script ${named ? "other than the one that is declared" : "that is not declared"}`,
-          remedy: `${declarationOf(NAME, line)}. For a script of this project that has changed: npm run policy -- --declare`,
-        },
-      ];
+      const { why, remedy } = undeclaredScript(NAME, line, config.declared);
+      return [{ subject: subjectOf(resource), why: `${at} runs a script ${why}`, remedy }];
     }),
 });

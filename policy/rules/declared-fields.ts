@@ -2,7 +2,7 @@ import { OBJECT_FIELDS, SECRET_KEYS } from "../declarations.ts";
 import { type Declared, declarationOf, declaredSchema } from "../declared.ts";
 import { allows, type Leaf, leavesOf, pathText } from "../fields.ts";
 import { FIELDS } from "../kinds.ts";
-import { objectsOf, subjectOf, tokenOf } from "../resources.ts";
+import { objectsOf, type Resource, subjectOf, tokenOf } from "../resources.ts";
 import { type Finding, resourceRule } from "../rule.ts";
 import { field, shown, UNKNOWN } from "../values.ts";
 
@@ -18,13 +18,16 @@ interface Judged {
 /** How much of a path is said of a kind of which no field is known. */
 const DEPTH = 2;
 
+/** Whether a path begins in what Secrets hold. ConfigMaps have the same name for it. */
+const isOfSecrets = (path: string) => /^(data|stringData)\b/.test(path);
+
 /** Whether a field is a key that one of the program's own Secrets does not have. */
 function strangeKey(subject: string, { path: [part = "", key] }: Leaf): boolean {
   const keys = SECRET_KEYS[subject];
-  return keys !== undefined && /^(data|stringData)$/.test(part) && key !== undefined && !keys.includes(key);
+  return keys !== undefined && isOfSecrets(part) && key !== undefined && !keys.includes(key);
 }
 
-function judgedIn(resource: Parameters<typeof objectsOf>[0]): Judged[] {
+function judgedIn(resource: Resource): Judged[] {
   const objects = objectsOf(resource).map((object) => ({
     subject: object.subject,
     token: tokenOf({ ...object, patch: false }),
@@ -59,8 +62,10 @@ export const declaredFields = resourceRule<Declared>({
       const unnamed = field(body, "metadata", "name") === UNKNOWN;
       return [...refused].map(([path, { value }]) => ({
         subject,
-        // A Secret's values are nobody's to read in a log.
-        why: `${path} is ${known === undefined || /^(data|stringData)\b/.test(path) ? "a field" : `${shown(value)}, a field or a value`} that nobody declared for ${subject}${unnamed ? ", whose name is not known before the deployment" : ""}`,
+        why:
+          // A Secret's values are nobody's to read in a log.
+          `${path} is ${known === undefined || isOfSecrets(path) ? "a field" : `${shown(value)}, a field or a value`} ` +
+          `that nobody declared for ${subject}${unnamed ? ", whose name is not known before the deployment" : ""}`,
         remedy: declarationOf(NAME, `${subject} ${path}`),
       }));
     }),

@@ -1,5 +1,6 @@
 import { IMAGES } from "../declarations.ts";
 import { type Declared, declarationOf, declaredSchema, isDeclared } from "../declared.ts";
+import { repositoryOf } from "../postgres.ts";
 import { containerText, podRule } from "../rule.ts";
 import { textAt, UNKNOWN } from "../values.ts";
 
@@ -7,13 +8,8 @@ const NAME = "declared-images";
 /** The workloads that have declared images: they run beside the data or read its Secrets. */
 const OWN = new Set(IMAGES.map((line) => line.split(" ")[0]));
 
-/** An image's repository without tag, digest and what Docker Hub's names leave out. */
-function repositoryOf(image: string): string {
-  return image
-    .replace(/@.*$/, "")
-    .replace(/:[^:/]*$/, "")
-    .replace(/^(index\.)?docker\.io\/(library\/)?/, "");
-}
+/** What names of Docker Hub may leave out. */
+const HUB = /^(index\.)?docker\.io\/(library\/)?/;
 
 export const declaredImages = podRule<Declared>({
   name: NAME,
@@ -27,12 +23,13 @@ export const declaredImages = podRule<Declared>({
       const image = textAt(container.body, "image");
       // Judged again, with its value, before it is deployed.
       if (!OWN.has(subject) || image === undefined || container.body.name === UNKNOWN) return [];
-      const line = `${subject} ${container.name} ${repositoryOf(image)}`;
+      const repository = repositoryOf(image).replace(HUB, "");
+      const line = `${subject} ${container.name} ${repository}`;
       if (isDeclared(line, IMAGES, config)) return [];
       return [
         {
           subject,
-          why: `${containerText(container)} has an image from ${repositoryOf(image)}, which is not declared`,
+          why: `${containerText(container)} has an image from ${repository}, which is not declared`,
           remedy: declarationOf(NAME, line),
         },
       ];

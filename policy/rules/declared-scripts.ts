@@ -1,4 +1,4 @@
-import { type Declared, declarationOf, declaredSchema, isDeclared } from "../declared.ts";
+import { type Declared, declaredSchema, isDeclared, undeclaredScript } from "../declared.ts";
 import { scriptFilesOf } from "../programs.ts";
 import type { KubernetesObject } from "../resources.ts";
 import { type Finding, objectRule } from "../rule.ts";
@@ -33,16 +33,8 @@ export const declaredScripts = objectRule<Declared>({
     ...missingIn(object),
     ...scriptFilesOf(object).flatMap(({ file, line }) => {
       if (isDeclared(line, OWN, config)) return [];
-      const named = [...OWN, ...config.declared].some((other) =>
-        other.startsWith(`${object.subject} ${file} `),
-      );
-      return [
-        {
-          subject: object.subject,
-          why: `data["${file}"] is a script ${named ? "other than the one that is declared" : "that is not declared"}`,
-          remedy: `${declarationOf(NAME, line)}. For a script of this project that has changed: npm run policy -- --declare`,
-        },
-      ];
+      const { why, remedy } = undeclaredScript(NAME, line, [...OWN, ...config.declared]);
+      return [{ subject: object.subject, why: `data["${file}"] is a script ${why}`, remedy }];
     }),
   ],
 });

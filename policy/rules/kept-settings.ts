@@ -65,11 +65,11 @@ export const keptSettings = objectRule({
       }
     }
     const sessions = field(data, "sessions.conf");
-    if (typeof sessions === "string" && sessionLines(sessions).length > 0) {
-      const written = sessions.split(/\r?\n/).map((line) => line.trim().split(/\s+/));
+    const written = typeof sessions === "string" ? sessionLines(sessions) : [];
+    if (written.length > 0) {
       for (const whose of WHOSE) {
         const missing = LIMITS.filter(
-          (limit) => !written.some(([who, what, value]) => who === whose && what === limit && value),
+          (limit) => !written.some((line) => line.whose === whose && line.name === limit),
         );
         if (missing.length > 0)
           refuse(

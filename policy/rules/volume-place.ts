@@ -3,78 +3,18 @@ import { objectRule } from "../rule.ts";
 import { field, shown } from "../values.ts";
 
 /** Directories that are the node's own, with everything below them, or that are emptied. */
-const SYSTEMS = [
-  ...[
-    "bin",
-    "boot",
-    "dev",
-    "etc",
-    "lib",
-    "lib32",
-    "lib64",
-    "libx32",
-    "lost+found",
-    "nix",
-    "proc",
-    "run",
-    "sbin",
-  ],
-  ...[
-    "snap",
-    "sys",
-    "tmp",
-    "usr",
-    "opt/cni",
-    "opt/containerd",
-    "var/cache",
-    "var/lock",
-    "var/log",
-    "var/mail",
-  ],
-  ...["var/run", "var/spool", "var/tmp"],
-  ...[
-    ...[
-      "NetworkManager",
-      "apt",
-      "buildkit",
-      "calico",
-      "cloud",
-      "cni",
-      "containerd",
-      "containers",
-      "crio",
-      "dbus",
-    ],
-    ...[
-      "docker",
-      "dpkg",
-      "etcd",
-      "flannel",
-      "kube-proxy",
-      "kube-router",
-      "kubelet",
-      "pam",
-      "polkit-1",
-      "rancher",
-    ],
-    ...["rpm", "snapd", "sudo", "systemd"],
-  ].map((name) => `var/lib/${name}`),
-];
-/** Directories that others have theirs in: one below them may be a volume's. */
-const SHARED = [
-  "",
-  "home",
-  "media",
-  "mnt",
-  "opt",
-  "root",
-  "srv",
-  "var",
-  "var/backups",
-  "var/lib",
-  "var/local",
-  "var/opt",
-];
+const SYSTEMS = (
+  "bin boot dev etc lib lib32 lib64 libx32 lost+found nix opt/cni opt/containerd proc run sbin snap sys tmp usr " +
+  "var/cache var/lock var/log var/mail var/run var/spool var/tmp"
+).split(" ");
+/** The same below /var/lib: of the system, and of what runs containers. */
+const STATES = (
+  "NetworkManager apt buildkit calico cloud cni containerd containers crio dbus docker dpkg etcd flannel kube-proxy " +
+  "kube-router kubelet pam polkit-1 rancher rpm snapd sudo systemd"
+).split(" ");
+const OWN = [...SYSTEMS, ...STATES.map((name) => `var/lib/${name}`)];
+/** Directories that others have theirs in, the root among them: one below them may be a volume's. */
+const SHARED = ["", ..."home media mnt opt root srv var var/backups var/lib var/local var/opt".split(" ")];
 /** What a login of the node keeps its keys in. */
 const KEYS = /\/\.(ssh|kube|gnupg|pulumi|aws|docker|config)(\/|$)/;
 
@@ -83,7 +23,7 @@ function isUnfit(written: string): boolean {
   const path = posix.normalize(written).replace(/(?<=.)\/$/, "");
   const below = (directory: string) => path === `/${directory}` || path.startsWith(`/${directory}/`);
   if (!path.startsWith("/") || /^\/home\/[^/]+$/.test(path)) return true;
-  return KEYS.test(path) || SHARED.some((name) => path === `/${name}`) || SYSTEMS.some(below);
+  return KEYS.test(path) || SHARED.some((name) => path === `/${name}`) || OWN.some(below);
 }
 
 export const volumePlace = objectRule({
