@@ -4,7 +4,10 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, write
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { isMap, parseDocument } from "yaml";
+import { IMAGES } from "../../policy/declarations.ts";
+import { repositoryOf } from "../../policy/postgres.ts";
 import { projectFile } from "../../tools/cli.ts";
+import type { LocalCluster } from "../../tools/local-cluster/cluster.ts";
 import { CLUSTER, execute, type Ran, state, theCluster, theEngine } from "./support.ts";
 import type { Runbook } from "./runbook.ts";
 
@@ -110,12 +113,20 @@ export class Checkout {
     set("database", { ...SMALL.database, image: cluster.postgresImage });
     set("migration", { image: cluster.dbmateImage });
     writeFileSync(file, String(document));
-    // What the policy pack compares it with.
-    const policy = join(this.directory, `policy/config.${STACK}.json`);
-    writeFileSync(
-      policy,
-      readFileSync(policy, "utf8").replaceAll('"gen8"', JSON.stringify(cluster.nodeName)),
-    );
+    this.declare(cluster);
+  }
+
+  /** Writes what the policy pack is to compare the deployment with: the node, and repositories of the person's own. */
+  private declare({ nodeName, postgresImage, dbmateImage }: LocalCluster): void {
+    const file = join(this.directory, `policy/config.${STACK}.json`);
+    const text = readFileSync(file, "utf8").replaceAll('"gen8"', JSON.stringify(nodeName));
+    const mirrored = IMAGES.map((line) => {
+      const [workload, container, repository] = line.split(" ");
+      const image = repository === "pgvector/pgvector" ? postgresImage : dbmateImage;
+      return `${workload} ${container} ${repositoryOf(image)}`;
+    });
+    const rules = { ...(JSON.parse(text) as object), "declared-images": { declared: mirrored } };
+    writeFileSync(file, JSON.stringify(rules));
   }
 
   /** Runs shell commands in the project's folder, stopping at the first that fails. Says yes where Pulumi asks. */
