@@ -113,11 +113,11 @@ export class Checkout {
     set("database", { ...SMALL.database, image: cluster.postgresImage });
     set("migration", { image: cluster.dbmateImage });
     writeFileSync(file, String(document));
-    this.declare(cluster);
+    this.writeDeclarations(cluster);
   }
 
   /** Writes what the policy pack is to compare the deployment with: the node, and repositories of the person's own. */
-  private declare({ nodeName, postgresImage, dbmateImage }: LocalCluster): void {
+  private writeDeclarations({ nodeName, postgresImage, dbmateImage }: LocalCluster): void {
     const file = join(this.directory, `policy/config.${STACK}.json`);
     const text = readFileSync(file, "utf8").replaceAll('"gen8"', JSON.stringify(nodeName));
     const mirrored = IMAGES.map((line) => {
