@@ -12,19 +12,22 @@ import {
   dnsName,
   flag,
   host,
+  hostKey,
   image,
   integer,
+  kubeconfigPath,
   logins,
   oneOf,
   password,
+  privateKey,
   required,
-  secretText,
   settings,
   size,
   text,
   tolerations,
 } from "./config/fields.ts";
-import { type Problem, readSection, type Section, type ValuesOf } from "./config/reader.ts";
+import { isField, type Problem, readSection, type Section, type ValuesOf } from "./config/reader.ts";
+import { type Names, sectionsOf } from "./config/stack-keys.ts";
 
 const resources = (what: string) => ({
   memory: required(size({ description: `Memory ${what}` })),
@@ -50,16 +53,25 @@ const sessions = (whose: string, times: { statement: number; lock: number; idle:
 /** Every field there is. */
 export const table = {
   cluster: {
-    context: text(/^\S+$/, "the name of a context", {
+    context: text(/^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$/u, "the name of a context, on one line", {
       description:
         "Context of the kubeconfig. Without one `dev` takes the current context; other stacks refuse",
     }),
-    kubeconfig: text(/\S/, "the path of a kubeconfig", {
+    kubeconfig: kubeconfigPath({
       description: "Path of the kubeconfig, where it is not the one kubectl would take",
     }),
+    domain: defaulted(
+      "cluster.local",
+      dnsName({ description: "The cluster's DNS domain: what follows `svc.` in /etc/resolv.conf of a pod" }),
+    ),
   },
   node: {
-    hostname: required(dnsName({ description: "The node with the GPU and the RAID: `kubectl get nodes`" })),
+    hostname: required(
+      dnsName({
+        description:
+          "The node with the GPU and the RAID, by its label: `kubectl get nodes -L kubernetes.io/hostname`",
+      }),
+    ),
     gpuResource: defaulted(
       "nvidia.com/gpu",
       text(/^[a-z0-9.-]+\/[a-z0-9.-]+$/, "a resource name with its domain, as nvidia.com/gpu", {
@@ -81,13 +93,7 @@ export const table = {
       "root",
       text(/^[a-z_][a-z0-9_-]*$/, "a user name", { description: "Its user: root, or one who may `sudo -n`" }),
     ),
-    sshHostKey: text(
-      /^(ssh-|ecdsa-|sk-)\S+ [A-Za-z0-9+/=]+/,
-      "a public key, as `ssh-keyscan -t ed25519 <host>` prints it behind the name",
-      {
-        description: "Its public host key. SSH is refused without one",
-      },
-    ),
+    sshHostKey: hostKey({ description: "Its public host key. SSH is refused without one" }),
   },
   storage: {
     path: required(
@@ -121,11 +127,19 @@ export const table = {
       21600,
       integer(60, 604800, "seconds", { description: "Time that Job has: it may build indexes again" }),
     ),
-    name: defaulted("transcripts_db", databaseName({ description: "The database" })),
-    owner: defaulted("transcript_user", databaseName({ description: "Its owner, who is no superuser" })),
-    rotation: text(/^[A-Za-z0-9._:-]{1,64}$/, "up to 64 letters, digits and . _ : -", {
-      description: "Another text, as a date, makes all generated passwords anew",
-    }),
+    name: defaulted("transcripts_db", databaseName("database", { description: "The database" })),
+    owner: defaulted(
+      "transcript_user",
+      databaseName("owner", { description: "Its owner, who is no superuser" }),
+    ),
+    // A date without quotes is a time to the engine, and comes with one: 2026-01-01 00:00:00 +0000 UTC.
+    rotation: text(
+      /^[A-Za-z0-9._:+-][A-Za-z0-9._:+ -]{0,63}$/,
+      "up to 64 letters, digits, spaces and . _ : + -",
+      {
+        description: "Another text, as a date, makes all generated passwords anew",
+      },
+    ),
     logins: defaulted(
       {},
       logins({
@@ -183,7 +197,7 @@ export const table = {
   secrets: {
     databasePassword: password({ description: "Password of the owner. Default: generated, 40 characters" }),
     superuserPassword: password({ description: "Password of `postgres`. Default: generated, 40 characters" }),
-    sshPrivateKey: secretText({ description: "Private key of `node.sshUser`. Default: the SSH agent" }),
+    sshPrivateKey: privateKey({ description: "Private key of `node.sshUser`. Default: the SSH agent" }),
   },
 } as const satisfies Record<string, Section>;
 
@@ -234,23 +248,57 @@ export function readSettings(stack: string, raw: Record<string, unknown>): Readi
   return { settings: tuned(read), doubts: checked.doubts };
 }
 
+/** Every field by its path. */
+function fieldsOf(path: string, section: Section): { path: string; secret: boolean }[] {
+  return Object.entries(section).flatMap(([name, entry]) => {
+    const field = `${path}.${name}`;
+    return isField(entry) ? [{ path: field, secret: entry.type === "secret" }] : fieldsOf(field, entry);
+  });
+}
+
+/** The names that a configuration can have. */
+export function namesOf(sections: Record<string, Section> = table): Names {
+  const fields = Object.entries(sections).flatMap(([name, section]) => fieldsOf(name, section));
+  return {
+    sections: Object.keys(sections),
+    fields: fields.map(({ path }) => path),
+    secrets: fields.filter(({ secret }) => secret).map(({ path }) => path),
+  };
+}
+
+/**
+ * Reads and checks a stack's whole configuration as the engine hands it over.
+ *
+ * @param config by full key, `transcript-pipeline:node`
+ * @param isSecret whether a full key holds something that was set with --secret
+ * @throws ConfigurationError with every problem at once
+ */
+export function readConfig(
+  stack: string,
+  project: string,
+  config: Readonly<Record<string, string>>,
+  isSecret: (key: string) => boolean,
+): Reading {
+  const { raw, problems, doubts } = sectionsOf(config, project, isSecret, namesOf());
+  try {
+    const reading = readSettings(stack, raw);
+    if (problems.length > 0) throw new ConfigurationError(stack, problems);
+    return { ...reading, doubts: [...doubts, ...reading.doubts] };
+  } catch (error) {
+    if (!(error instanceof ConfigurationError) || error.problems === problems) throw error;
+    // What is missing under a key that could not be read is not missing.
+    const unread = new Set(problems.map(({ key }) => key.split(/[.[]/, 1)[0]));
+    const others = error.problems.filter(({ key }) => !unread.has(key.split(".", 1)[0]));
+    throw new ConfigurationError(stack, [...problems, ...others]);
+  }
+}
+
+/** What the SDK has, and its types do not show. */
+const runtime = pulumi.runtime as unknown as { isConfigSecret(key: string): boolean };
+
 /** Reads the configuration of the stack that is being deployed. */
 export function readStackSettings(): Reading {
-  const config = new pulumi.Config();
-  const raw: Record<string, unknown> = {};
-  const problems: Problem[] = [];
-  for (const name of Object.keys(table)) {
-    const written = config.get(name);
-    if (written === undefined) continue;
-    try {
-      raw[name] = JSON.parse(written);
-    } catch {
-      problems.push({
-        key: name,
-        message: `is no map. Set one field of it: pulumi config set --path '${name}.<field>' <value>`,
-      });
-    }
-  }
-  if (problems.length > 0) throw new ConfigurationError(pulumi.getStack(), problems);
-  return readSettings(pulumi.getStack(), raw);
+  return readConfig(pulumi.getStack(), pulumi.getProject(), pulumi.runtime.allConfig(), (key) =>
+    runtime.isConfigSecret(key),
+  );
 }

@@ -5,12 +5,22 @@ import type { Settings } from "./config.ts";
 import { CONFIG_FILE_VARIABLE } from "./config/file-variable.ts";
 import { doubtAboutImage, effectsOfConfig, effectsOfServer } from "./components/change-effects.ts";
 import { commandsFromCheckout, type NodeConnection } from "./components/node-storage.ts";
+import { KubeconfigError, providerKubeconfig } from "./components/kubeconfig.ts";
 import type { ClusterContext } from "./components/kubectl.ts";
 import { promptKubelet } from "./components/kubelet-prompt.ts";
 import { deleteLeftJob } from "./components/left-job.ts";
 import { type PodObject, readPods, troublesOf } from "./components/pod-troubles.ts";
-import { findObstacles, lookAtCluster, reasonOf, runningImage } from "./components/preflight.ts";
+import {
+  type Expectations,
+  findDoubts,
+  findObstacles,
+  lookAtCluster,
+  reasonOf,
+  runningImage,
+} from "./components/preflight.ts";
+import { refusedConfiguration, sayRefused } from "./components/refused-configuration.ts";
 import type { Announcements } from "./components/server.ts";
+import { lookAtSsh, sshFindings } from "./components/ssh-reach.ts";
 import { claimedSize, releaseDeadClaim } from "./components/volume-binding.ts";
 
 /** Whether the program is only evaluated, by `render` or a unit test: there is no cluster to look at then. */
@@ -78,22 +88,31 @@ export async function checkCluster(
     );
     return {};
   }
-  const obstacles = findObstacles(state, {
+  const expectations: Expectations = {
     hostname: node.hostname,
+    needs: { requests: database.requests, limits: database.limits, tolerations: node.tolerations },
     gpuResource: node.requireGpu ? node.gpuResource : undefined,
     identity,
     namespace,
     path: storage.path,
     image: database.image,
     upgradeTo: database.upgradeTo,
-  });
+    names: { database: database.name, owner: database.owner },
+  };
+  const obstacles = findObstacles(state, expectations);
   if (obstacles.length > 0) {
     throw new pulumi.RunError(obstacles.map(({ key, message }) => `${key}: ${message}`).join("\n"));
   }
+  for (const { key, message } of findDoubts(state, expectations)) await pulumi.log.warn(`${key}: ${message}`);
   const running = runningImage(state);
   const doubt = running === undefined ? undefined : doubtAboutImage(running, database.image);
   if (doubt !== undefined) await pulumi.log.warn(doubt);
+  await checkSsh(settings, state.volume === undefined);
   await watchPods(cluster, namespace, state.pods);
+  // An `up` looks again when it has deployed, and fails.
+  const refused =
+    state.statefulSet && (await refusedConfiguration(cluster, namespace).catch(() => undefined));
+  if (refused !== undefined && pulumi.runtime.isDryRun()) await pulumi.log.warn(sayRefused(refused));
   if (!state.volume) await sayFirstStart(settings);
   if (node.connection === "none" && !state.volume) {
     await pulumi.log.info(
@@ -109,6 +128,33 @@ export async function checkCluster(
   return { claimed: claimedSize(state.claim) };
 }
 
+/**
+ * Looks at the node's SSH server, where the storage is prepared over it.
+ *
+ * @param needed whether a volume is to be made, for which the connection is needed; else it is only told
+ * @throws RunError when the connection is needed and cannot be made
+ */
+async function checkSsh({ node, secrets }: Settings, needed: boolean): Promise<void> {
+  if (node.connection !== "ssh" || node.sshHost === undefined || node.sshHostKey === undefined) return;
+  const target = { host: node.sshHost, port: node.sshPort, hostKey: node.sshHostKey };
+  const findings = sshFindings(target, await lookAtSsh(target));
+  if (secrets.sshPrivateKey === undefined && !process.env.SSH_AUTH_SOCK) {
+    findings.push({
+      key: "secrets.sshPrivateKey",
+      message:
+        "is missing, and no SSH agent is running (SSH_AUTH_SOCK is not set). Start one: eval $(ssh-agent) && ssh-add; or: " +
+        "pulumi config set --secret --path secrets.sshPrivateKey <~/.ssh/id_ed25519",
+      certain: false,
+    });
+  }
+  // Another machine may deploy than the one that previews, and that one may reach the node.
+  const stops = findings.filter(({ certain }) => needed && (certain || !pulumi.runtime.isDryRun()));
+  if (stops.length > 0) {
+    throw new pulumi.RunError(stops.map(({ key, message }) => `${key}: ${message}`).join("\n"));
+  }
+  for (const { key, message } of findings) await pulumi.log.warn(`${key}: ${message}`);
+}
+
 /** Says that an empty directory will be filled, before it is: a first start is allowed once, and knowingly. */
 async function sayFirstStart({ stack, node, storage }: Settings): Promise<void> {
   const start =
@@ -119,6 +165,21 @@ async function sayFirstStart({ stack, node, storage }: Settings): Promise<void> 
     `${start}. storage.mount is not set, so a disk that is not mounted would look like a new directory. Set it: ` +
       "pulumi config set --path storage.mount <mount point>",
   );
+}
+
+/**
+ * The kubeconfig for the engine's provider, which reads one: undefined where it finds it by itself.
+ *
+ * @throws RunError when KUBECONFIG cannot be used
+ */
+export function kubeconfigForProvider({ cluster }: Settings): string | undefined {
+  if (cluster.kubeconfig !== undefined || withoutEngine()) return cluster.kubeconfig;
+  try {
+    return providerKubeconfig(cluster.context);
+  } catch (error) {
+    if (error instanceof KubeconfigError) throw new pulumi.RunError(`cluster.kubeconfig: ${error.message}`);
+    throw error;
+  }
 }
 
 /** How the node's file system is reached, or undefined when it is prepared by hand. */
@@ -189,5 +250,27 @@ export function jobHook({ cluster }: Settings, namespace: string): pulumi.Resour
   return new pulumi.ResourceHook("delete-left-job", ({ newInputs }) => {
     const { name } = (newInputs as { metadata: { name: string } }).metadata;
     return deleteLeftJob(cluster, namespace, name);
+  });
+}
+
+/**
+ * Fails an `up`, when everything else of it is done, if the server runs without the configuration that is deployed. Does
+ * nothing in a preview.
+ *
+ * @param done known when everything is deployed
+ */
+export function requireConfiguration(
+  { cluster }: Settings,
+  namespace: string,
+  done: pulumi.Output<string>,
+): void {
+  if (withoutEngine() || pulumi.runtime.isDryRun()) return;
+  done.apply(async () => {
+    const refused = await refusedConfiguration(cluster, namespace).catch((error: unknown) =>
+      pulumi.log.warn(
+        `whether the server runs with the deployed settings could not be asked: ${reasonOf(error)}`,
+      ),
+    );
+    if (typeof refused === "string") throw new pulumi.RunError(sayRefused(refused));
   });
 }

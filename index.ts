@@ -11,8 +11,18 @@ import { contextFlags } from "./components/kubectl.ts";
 import { APPLICATION } from "./components/labels.ts";
 import { Migration } from "./components/migration.ts";
 import { Namespace } from "./components/namespace.ts";
+import { shellWord } from "./components/shell-words.ts";
 import { Upgrade } from "./components/upgrade.ts";
-import { announcements, checkCluster, connectionTo, jobHook, promptHook, rebindHook } from "./deployment.ts";
+import {
+  announcements,
+  checkCluster,
+  connectionTo,
+  jobHook,
+  kubeconfigForProvider,
+  promptHook,
+  rebindHook,
+  requireConfiguration,
+} from "./deployment.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
 
 const { settings, doubts } = readStackSettings();
@@ -21,11 +31,12 @@ const { cluster, node, storage, database, migration, secrets } = settings;
 const identity = `${pulumi.getProject()}/${settings.stack}`;
 const protect = storage.protect ?? settings.stack !== "dev";
 
+const kubeconfig = kubeconfigForProvider(settings);
 const { claimed } = await checkCluster(settings, identity, APPLICATION);
 
 const provider = new k8s.Provider("cluster", {
   ...(cluster.context !== undefined && { context: cluster.context }),
-  ...(cluster.kubeconfig !== undefined && { kubeconfig: cluster.kubeconfig }),
+  ...(kubeconfig !== undefined && { kubeconfig }),
   // Without it everything would be replaced when the API server's address changes.
   clusterIdentifier: identity,
   enableServerSideApply: true,
@@ -39,6 +50,8 @@ const provider = new k8s.Provider("cluster", {
 });
 const onCluster = { provider };
 
+const beforeJob = jobHook(settings, APPLICATION);
+
 const namespace = new Namespace(APPLICATION, { name: APPLICATION }, onCluster);
 
 const postgres = new Database(
@@ -48,6 +61,7 @@ const postgres = new Database(
     identity,
     hostname: node.hostname,
     protect,
+    beforeJob,
     afterChange: promptHook(settings, APPLICATION),
     credentials: {
       database: database.name,
@@ -66,6 +80,7 @@ const postgres = new Database(
       beforeClaim: rebindHook(settings, APPLICATION),
     },
     server: {
+      clusterDomain: cluster.domain,
       image: database.image,
       tolerations: node.tolerations,
       requests: database.requests,
@@ -88,7 +103,7 @@ const jobs = {
   claimName: postgres.claimName,
   hostname: node.hostname,
   tolerations: node.tolerations,
-  beforeJob: jobHook(settings, APPLICATION),
+  beforeJob,
 };
 
 // Said for this very image, and no other: on purpose.
@@ -101,7 +116,7 @@ const upgrade =
       )
     : undefined;
 
-new Migration(
+const schema = new Migration(
   "postgres-init",
   {
     ...jobs,
@@ -115,7 +130,9 @@ new Migration(
   onCluster,
 );
 
-const kubectl = ["kubectl", ...contextFlags(cluster)].join(" ");
+requireConfiguration(settings, APPLICATION, schema.jobName);
+
+const kubectl = ["kubectl", ...contextFlags(cluster)].map(shellWord).join(" ");
 
 /** DNS name of the database inside the cluster. */
 export const host = postgres.host;

@@ -15,7 +15,7 @@ import { machineLine, median } from "./figures.ts";
 import { type LocalCluster, start, status, stop } from "../tools/local-cluster/cluster.ts";
 import { run } from "../tools/processes.ts";
 
-const usage = `Usage: npm run bench:hnsw -- [--vectors 38000] [--rounds 3] [--seconds 20] [--scale 15]
+const usage = `usage: npm run bench:hnsw -- [--vectors 38000] [--rounds 3] [--seconds 20] [--scale 15]
 
   --vectors  vectors of 1024 dimensions in the index; 64 MB, the default, hold the graph of 14000
   --rounds   turns, each with one build and one pgbench run on each server

@@ -1,5 +1,5 @@
 /**
- * `npm run bench:preview`: how long a preview of `prod` takes, against an empty program and against the same program
+ * `npm run bench:preview [-- --rounds 5]`: how long a preview of `prod` takes, against an empty program and against the same program
  * under ts-node, Pulumi's default for TypeScript. The three take turns, so that a machine that slows down slows all
  * of them down; medians and ratios of one run.
  */
@@ -9,11 +9,16 @@ import { delimiter, join } from "node:path";
 import { projectFile, runTool } from "../tools/cli.ts";
 import { findEngine } from "../tools/engine.ts";
 import { run } from "../tools/processes.ts";
+import { commonJs } from "./common-js.ts";
 import { median, ratioLine } from "./figures.ts";
+import { roundsWanted } from "./rounds.ts";
 
-const ROUNDS = 5;
+const usage = `usage: npm run bench:preview -- [--rounds <count>]
+How long a preview takes, with TypeScript stripped by Node and compiled by ts-node. Takes the Pulumi CLI.
+  --rounds <count>  how many rounds count, 1 to 100. Default: 5`;
 
-await runTool(async () => {
+await runTool(usage, async () => {
+  const rounds = roundsWanted(5);
   const engine = await findEngine();
   if ("reason" in engine) throw new Error(`this measurement needs the Pulumi CLI: ${engine.reason}`);
   const directory = mkdtempSync(join(tmpdir(), "bench-preview-"));
@@ -68,7 +73,7 @@ await runTool(async () => {
     // ts-node reads CommonJS, without `.ts` in imports: the same program, as its compiler would have it.
     await asCommonJs(join(directory, "ts-node"));
     const seconds: Record<keyof typeof peers, number[]> = { prod: [], empty: [], "ts-node": [] };
-    for (let round = 0; round <= ROUNDS; round++) {
+    for (let round = 0; round <= rounds; round++) {
       for (const name of Object.keys(peers) as (keyof typeof peers)[]) {
         const took = await peers[name]();
         // The first round fills caches.
@@ -77,7 +82,7 @@ await runTool(async () => {
     }
     for (const [name, values] of Object.entries(seconds)) {
       console.log(
-        `preview of ${name}: median ${median(values).toFixed(2)} s of ${ROUNDS} (${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)})`,
+        `preview of ${name}: median ${median(values).toFixed(2)} s of ${rounds} (${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)})`,
       );
     }
     console.log(ratioLine("prod / empty program", median(seconds.prod) / median(seconds.empty), 2));
@@ -94,23 +99,12 @@ async function asCommonJs(cwd: string): Promise<void> {
   const files = (await run("find", [cwd, "-name", "*.ts", "-not", "-path", "*/node_modules/*"]))
     .trim()
     .split("\n");
-  for (const file of files) {
-    const text = readFileSync(file, "utf8")
-      .replaceAll(/from "(\.[^"]*)\.ts"/g, 'from "$1"')
-      .replaceAll(/ with \{ type: "json" \}/g, "")
-      .replaceAll(
-        /new URL\(`\.\/\$\{folder\}\/`, import\.meta\.url\)/g,
-        "new URL(`./${folder}/`, `file://${__filename}`)",
-      )
-      .replaceAll("import.meta.url", "`file://${__filename}`")
-      .replace(/^await checkCluster\((.*)\);$/m, "void checkCluster($1);");
-    writeFileSync(file, text);
-  }
+  for (const file of files) writeFileSync(file, commonJs(file, readFileSync(file, "utf8")));
   writeFileSync(
     join(cwd, "tsconfig.json"),
     JSON.stringify({
       compilerOptions: {
-        target: "es2022",
+        target: "esnext",
         module: "commonjs",
         moduleResolution: "node10",
         ignoreDeprecations: "6.0",

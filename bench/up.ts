@@ -1,5 +1,5 @@
 /**
- * `npm run bench:up`: from nothing to a finished init Job, by `pulumi up` (its preview skipped) and by
+ * `npm run bench:up [-- --rounds 3]`: from nothing to a finished init Job, by `pulumi up` (its preview skipped) and by
  * `kubectl apply -k` of the same objects with `kubectl wait`. The two take turns on one local cluster, each time with
  * a new directory; medians and their ratio from one run.
  */
@@ -14,11 +14,16 @@ import { start, stop } from "../tools/local-cluster/cluster.ts";
 import { run } from "../tools/processes.ts";
 import { renderStack, writeRendering } from "../tools/rendering.ts";
 import { median, ratioLine } from "./figures.ts";
+import { roundsWanted } from "./rounds.ts";
 
-const ROUNDS = 3;
 const CLUSTER = "bench-up";
 
-await runTool(async () => {
+const usage = `usage: npm run bench:up -- [--rounds <count>]
+How long a deployment takes, by the engine and by kubectl, on a local cluster of its own.
+  --rounds <count>  how many rounds count, 1 to 100. Default: 3`;
+
+await runTool(usage, async () => {
+  const rounds = roundsWanted(3);
   const engine = await findEngine();
   if ("reason" in engine) throw new Error(`this measurement needs the Pulumi CLI: ${engine.reason}`);
   const directory = mkdtempSync(join(tmpdir(), "bench-up-"));
@@ -102,7 +107,7 @@ await runTool(async () => {
     writeFileSync(join(directory, "project", "Pulumi.yaml"), "name: transcript-pipeline\nruntime: nodejs\n");
     const engineTook: number[] = [];
     const kubectlTook: number[] = [];
-    for (let round = 0; round <= ROUNDS; round++) {
+    for (let round = 0; round <= rounds; round++) {
       const first = await withEngine(`engine-${round}`);
       const second = await withKubectl(`kubectl-${round}`);
       if (round === 0) continue;

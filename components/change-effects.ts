@@ -2,19 +2,9 @@
  * What a change does to the running server: PostgreSQL reloads it, or is restarted once by it. Compared are an
  * object as it is in the cluster and as the program wants it.
  */
+import { settingsIn } from "../postgres/conf-file.ts";
 import { compareImages } from "./image-version.ts";
 import { takesRestart } from "./postgresql-settings.ts";
-
-/** The settings of a postgresql.conf: `name = value` lines. */
-export function settingsIn(text: unknown): Map<string, string> {
-  const lines = typeof text === "string" ? text.split("\n") : [];
-  return new Map(
-    lines.flatMap((line) => {
-      const match = /^\s*([A-Za-z_.]+)\s*=\s*(.*?)\s*$/.exec(line);
-      return match ? [[match[1] ?? "", (match[2] ?? "").replace(/^'(.*)'$/, "$1")] as const] : [];
-    }),
-  );
-}
 
 /** A setting before and after. Undefined: PostgreSQL's default. */
 export interface ChangedSetting {
@@ -25,7 +15,8 @@ export interface ChangedSetting {
 
 /** The settings that differ between two texts of postgresql.conf. */
 export function changedSettings(before: unknown, after: unknown): ChangedSetting[] {
-  const [old, wanted] = [settingsIn(before), settingsIn(after)];
+  const read = (text: unknown) => settingsIn(typeof text === "string" ? text : "");
+  const [old, wanted] = [read(before), read(after)];
   return [...new Set([...old.keys(), ...wanted.keys()])]
     .filter((name) => old.get(name) !== wanted.get(name))
     .map((name) => ({ name, before: old.get(name), after: wanted.get(name) }));

@@ -1,10 +1,10 @@
 /** What the Jobs that work on the database have in common. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { hooked } from "./hooks.ts";
 import { labelsOf } from "./labels.ts";
-import { restrictedContainer, restrictedPod } from "./pod-security.ts";
+import { oneRunJob } from "./one-run-job.ts";
 import { VOLUME_PATH, VOLUME_SOCKET_PATH } from "./places.ts";
+import { restrictedContainer } from "./pod-security.ts";
 import type { PostgresEndpoint } from "./postgres-endpoint.ts";
 import { checksum, SCRIPTS_PATH, stoppable } from "./scripts.ts";
 
@@ -107,73 +107,35 @@ export function databaseJob(
   opts: pulumi.CustomResourceOptions,
 ): k8s.batch.v1.Job {
   const containers = args.containers.map((container) => podContainer(container, args));
-  return new k8s.batch.v1.Job(
+  return oneRunJob(
     name,
     {
-      metadata: {
-        name,
-        namespace: args.namespace,
-        labels: labelsOf("migration"),
-        annotations: {
-          // A Job that failed is run again by the next `up`.
-          "pulumi.com/replaceUnready": "true",
-          // A Job's template cannot be changed: Argo CD and Flux are told to replace it.
-          "argocd.argoproj.io/hook": "Sync",
-          "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation",
-          "kustomize.toolkit.fluxcd.io/force": "enabled",
-        },
-      },
-      spec: {
-        // The scripts go on after a lost connection by themselves, so a pod that failed has failed for good. Only
-        // for this reason (BackoffLimitExceeded) does Pulumi stop waiting at once, and say what the pod said.
-        backoffLimit: 0,
-        activeDeadlineSeconds: args.timeout,
-        podFailurePolicy: {
-          // An evicted pod, or one of a node that is drained, is no failure.
-          rules: [{ action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] }],
-        },
-        template: {
-          metadata: {
-            labels: labelsOf("migration"),
-            annotations: { "transcript-pipeline/files": checksum(JSON.stringify(args.reasons)) },
-          },
-          spec: {
-            restartPolicy: "Never",
-            // A statement that is cut off is rolled back; there is nothing to wait for.
-            terminationGracePeriodSeconds: 10,
-            nodeSelector: { "kubernetes.io/hostname": args.hostname },
-            ...(args.tolerations.length > 0 && { tolerations: args.tolerations }),
-            automountServiceAccountToken: false,
-            enableServiceLinks: false,
-            securityContext: restrictedPod,
-            ...(containers.length > 1 && { initContainers: containers.slice(0, -1) }),
-            containers: containers.slice(-1),
-            volumes: [
-              ...args.containers.map((container) => ({
-                name: `${container.name}-sql`,
-                configMap: { name: container.sqlName },
-              })),
-              ...args.containers.map(({ name, way }) =>
-                "secretName" in way
-                  ? {
-                      name: `${name}-credentials`,
-                      secret: { secretName: way.secretName, defaultMode: 0o440 },
-                    }
-                  : { name: "data", persistentVolumeClaim: { claimName: way.claimName } },
-              ),
-              { name: "scripts", configMap: { name: args.scriptsName } },
-              { name: "tmp", emptyDir: { medium: "Memory", sizeLimit: "16Mi" } },
-            ],
-          },
-        },
-      },
+      namespace: args.namespace,
+      part: "migration",
+      hostname: args.hostname,
+      tolerations: args.tolerations,
+      timeout: args.timeout,
+      before: args.before,
+      reasons: checksum(JSON.stringify(args.reasons)),
+      containers,
+      volumes: [
+        ...args.containers.map((container) => ({
+          name: `${container.name}-sql`,
+          configMap: { name: container.sqlName },
+        })),
+        ...args.containers.map(({ name, way }) =>
+          "secretName" in way
+            ? {
+                name: `${name}-credentials`,
+                secret: { secretName: way.secretName, defaultMode: 0o440 },
+              }
+            : { name: "data", persistentVolumeClaim: { claimName: way.claimName } },
+        ),
+        { name: "scripts", configMap: { name: args.scriptsName } },
+        { name: "tmp", emptyDir: { medium: "Memory", sizeLimit: "16Mi" } },
+      ],
     },
-    {
-      deleteBeforeReplace: true,
-      customTimeouts: { create: `${args.timeout + 60}s` },
-      ...hooked({ beforeCreate: args.before }),
-      ...opts,
-    },
+    opts,
   );
 }
 

@@ -12,6 +12,8 @@ export interface DatabaseArgs {
   hostname: pulumi.Input<string>;
   /** Whether what cannot be made again (volume, claim, what passwords are generated from) is protected from deletion. */
   protect: boolean;
+  /** Runs before the Job that tries the settings is created. @default nothing */
+  beforeJob?: pulumi.ResourceHook | undefined;
   /** Runs after something that the running pod mounts has changed: a Secret, the settings. @default nothing */
   afterChange?: pulumi.ResourceHook | undefined;
   credentials: Pick<CredentialsArgs, "password" | "superuserPassword" | "rotation" | "logins"> & {
@@ -28,7 +30,9 @@ export interface DatabaseArgs {
     | "secretName"
     | "superuserSecretName"
     | "loginsSecretName"
+    | "database"
     | "owner"
+    | "beforeJob"
     | "afterChange"
   >;
 }
@@ -48,8 +52,9 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
 
   constructor(name: string, args: DatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Database", name, {}, opts);
-    const { namespace, identity, hostname, protect, afterChange } = args;
+    const { namespace, identity, hostname, protect, beforeJob, afterChange } = args;
     const child = { parent: this };
+    const names = { database: args.credentials.database, owner: args.credentials.owner };
 
     const credentials = new Credentials(
       `${name}-credentials`,
@@ -58,7 +63,7 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
     );
     const volume = new Volume(
       `${name}-volume`,
-      { namespace, identity, hostname, protect, ...args.volume },
+      { namespace, identity, hostname, protect, ...names, ...args.volume },
       child,
     );
     const server = new Server(
@@ -71,7 +76,8 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
         secretName: credentials.secretName,
         superuserSecretName: credentials.superuserSecretName,
         loginsSecretName: credentials.loginsSecretName,
-        owner: args.credentials.owner,
+        ...names,
+        beforeJob,
         afterChange,
         ...args.server,
       },

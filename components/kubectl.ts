@@ -1,5 +1,7 @@
 /** Looking at the cluster, and the one thing that no resource can do, through kubectl: it knows every kubeconfig. */
 import { execFile } from "node:child_process";
+import { KUBECONFIG_VARIABLE, KubeconfigError, kubeconfigVariable, withoutTilde } from "./kubeconfig.ts";
+import { isWebPage, kubectlMessage, WEB_PAGE } from "./kubectl-errors.ts";
 
 /** Which cluster. */
 export interface ClusterContext {
@@ -27,29 +29,57 @@ export class KubectlError extends Error {
 export function contextFlags({ context, kubeconfig }: ClusterContext): string[] {
   return [
     ...(context === undefined ? [] : ["--context", context]),
-    ...(kubeconfig === undefined ? [] : ["--kubeconfig", kubeconfig]),
+    ...(kubeconfig === undefined ? [] : ["--kubeconfig", withoutTilde(kubeconfig)]),
   ];
 }
 
+/** Milliseconds after which kubectl is ended: a program by which it logs in may wait for ever. */
+const TIMEOUT = 15_000;
+
+/** The environment for kubectl: a `~` in KUBECONFIG is for a shell. */
+function environment(): NodeJS.ProcessEnv {
+  try {
+    const kubeconfig = kubeconfigVariable();
+    return kubeconfig === undefined ? process.env : { ...process.env, [KUBECONFIG_VARIABLE]: kubeconfig };
+  } catch (error) {
+    if (error instanceof KubeconfigError) throw new KubectlError(error.message, false);
+    throw error;
+  }
+}
+
 /**
- * Runs kubectl.
+ * Runs kubectl. It has nobody to ask: its standard input is empty.
  *
+ * @param timeout milliseconds after which it is ended
  * @returns what it printed
- * @throws KubectlError with the last line it printed
+ * @throws KubectlError that says what is wrong, and repeats no secret of a kubeconfig
  */
-export function kubectl(cluster: ClusterContext, args: readonly string[]): Promise<string> {
+export async function kubectl(
+  cluster: ClusterContext,
+  args: readonly string[],
+  timeout: number = TIMEOUT,
+): Promise<string> {
+  // With an explicit path kubectl does not look at the variable.
+  const env = cluster.kubeconfig === undefined ? environment() : process.env;
   return new Promise((resolve, reject) => {
-    execFile(
+    const child = execFile(
       "kubectl",
       [...contextFlags(cluster), "--request-timeout=5s", ...args],
-      { timeout: 15_000, maxBuffer: 64 * 2 ** 20 },
+      { timeout, killSignal: "SIGKILL", maxBuffer: 64 * 2 ** 20, env },
       (error, stdout, stderr) => {
         if (!error) return resolve(stdout);
         if (error.code === "ENOENT") return reject(new KubectlError("kubectl is not on PATH", false));
-        const said = stderr.trim().split("\n").at(-1) || error.message;
-        reject(new KubectlError(said, said.includes("Error from server")));
+        const instead = error.killed
+          ? `kubectl did not end within ${timeout / 1000} s. Run it by hand: kubectl ${[...contextFlags(cluster), "version"].join(" ")}`
+          : `kubectl ended with ${String(error.code)}`;
+        // What was printed before it was ended is no reason.
+        const message = kubectlMessage(error.killed ? "" : stderr, instead);
+        reject(new KubectlError(message, message.startsWith("Error from server")));
       },
     );
+    // A kubectl that asks for a user name, or a program by which it logs in, reads the end of its input.
+    child.stdin?.on("error", () => undefined);
+    child.stdin?.end();
   });
 }
 
@@ -57,12 +87,21 @@ export function kubectl(cluster: ClusterContext, args: readonly string[]): Promi
  * Reads one object or list by its API path.
  *
  * @returns undefined when the cluster has no such object
+ * @throws KubectlError when there is no answer, or one that is not an API server's
  */
 export async function read<T>(cluster: ClusterContext, path: string): Promise<T | undefined> {
+  let answer: string;
   try {
-    return JSON.parse(await kubectl(cluster, ["get", "--raw", path])) as T;
+    answer = await kubectl(cluster, ["get", "--raw", path]);
   } catch (error) {
     if (error instanceof KubectlError && error.notFound) return undefined;
     throw error;
+  }
+  try {
+    return JSON.parse(answer) as T;
+  } catch {
+    // Whatever answered with success, it was no API server.
+    const reason = isWebPage(answer) ? WEB_PAGE : "the answer is not JSON, so it is not an API server's";
+    throw new KubectlError(reason, false);
   }
 }

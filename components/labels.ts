@@ -4,7 +4,7 @@
  */
 
 /** The part of the deployment an object belongs to. */
-export type Part = "namespace" | "credentials" | "storage" | "database" | "migration";
+export type Part = "namespace" | "credentials" | "storage" | "database" | "settings" | "migration";
 
 /** What `app.kubernetes.io/part-of` says, and the namespace's name. */
 export const APPLICATION = "transcript-pipeline";

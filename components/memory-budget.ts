@@ -2,25 +2,23 @@
  * What PostgreSQL's settings need of the memory limit. Everything a container maps counts against its limit:
  * shared memory, /dev/shm, and the page cache it dirties.
  */
-import { bytesOfSetting } from "./quantities.ts";
+import { bytesInForce, numberInForce, type ServerSettings } from "../postgres/effective.ts";
+import { restOfSharedMemory, sharedBuffersBytes, walBuffersBytes } from "../postgres/shared-memory.ts";
+import { effectiveSettings } from "./postgresql-settings.ts";
 
 const MiB = 2 ** 20;
 
-/** PostgreSQL 16's own defaults, where a sum needs them: https://www.postgresql.org/docs/16/runtime-config.html */
-const DEFAULTS: Readonly<Record<string, string>> = {
-  shared_buffers: "128MB",
-  work_mem: "4MB",
-  maintenance_work_mem: "64MB",
-  max_connections: "100",
-  autovacuum_max_workers: "3",
-};
+/** autovacuum_work_mem is never below this, whatever is set (check_autovacuum_work_mem). */
+const LEAST_AUTOVACUUM_WORK_MEM = MiB;
 
 /** The parts of the sum, in bytes. */
 export interface MemoryBudget {
   sharedBuffers: number;
   sharedMemory: number;
   walBuffers: number;
-  /** These three are always there: shared_buffers + /dev/shm + WAL buffers. */
+  /** The rest of what the server maps at its start: locks, processes, descriptors of buffers. */
+  rest: number;
+  /** These four are always there: shared_buffers + /dev/shm + WAL buffers + the rest. */
   fixed: number;
   connections: number;
   workMem: number;
@@ -30,33 +28,22 @@ export interface MemoryBudget {
   peak: number;
 }
 
-function setting(settings: Readonly<Record<string, string>>, name: string): string {
-  return settings[name] ?? DEFAULTS[name] ?? "0";
-}
-
-/** A memory setting in bytes. NaN when it has no unit; the configuration's checks refuse that beforehand. */
-function memory(settings: Readonly<Record<string, string>>, name: string): number {
-  return bytesOfSetting(setting(settings, name)) ?? NaN;
-}
-
 /**
  * /dev/shm, when nobody chose it: a parallel index build puts its whole maintenance_work_mem there (pgvector's
  * HnswParallel build: one dynamic shared memory segment of that size), and parallel queries need some beside it.
  *
  * @returns bytes
  */
-export function sharedMemoryFor(settings: Readonly<Record<string, string>>): number {
-  return Math.max(64 * MiB, Math.ceil((memory(settings, "maintenance_work_mem") * 1.25) / MiB) * MiB);
+export function sharedMemoryFor(settings: ServerSettings): number {
+  return Math.max(64 * MiB, Math.ceil((bytesInForce(settings, "maintenance_work_mem") * 1.25) / MiB) * MiB);
 }
 
-/**
- * WAL buffers in bytes: a 32nd of shared_buffers, 64 kB at least and one WAL segment at most
- * (https://www.postgresql.org/docs/16/runtime-config-wal.html#GUC-WAL-BUFFERS).
- */
-function walBuffers(settings: Readonly<Record<string, string>>): number {
-  const chosen = settings.wal_buffers;
-  if (chosen !== undefined && chosen !== "-1") return bytesOfSetting(chosen) ?? NaN;
-  return Math.min(16 * MiB, Math.max(64 * 1024, memory(settings, "shared_buffers") / 32));
+/** What each autovacuum worker may take, in bytes. -1: as much as maintenance_work_mem. */
+function autovacuumWorkMem(settings: ServerSettings): number {
+  const chosen = bytesInForce(settings, "autovacuum_work_mem");
+  return chosen === -1
+    ? bytesInForce(settings, "maintenance_work_mem")
+    : Math.max(LEAST_AUTOVACUUM_WORK_MEM, chosen);
 }
 
 /**
@@ -64,27 +51,25 @@ function walBuffers(settings: Readonly<Record<string, string>>): number {
  *
  * @param sharedMemory size of /dev/shm in bytes
  */
-export function memoryBudget(settings: Readonly<Record<string, string>>, sharedMemory: number): MemoryBudget {
-  const sharedBuffers = memory(settings, "shared_buffers");
-  const workMem = memory(settings, "work_mem");
-  const maintenanceWorkMem = memory(settings, "maintenance_work_mem");
-  const connections = Number(setting(settings, "max_connections"));
-  const autovacuumWorkers = Number(setting(settings, "autovacuum_max_workers"));
-  const wal = walBuffers(settings);
-  const autovacuumWorkMem =
-    settings.autovacuum_work_mem === undefined || settings.autovacuum_work_mem === "-1"
-      ? maintenanceWorkMem
-      : memory(settings, "autovacuum_work_mem");
-  const fixed = sharedBuffers + sharedMemory + wal;
+export function memoryBudget(settings: ServerSettings, sharedMemory: number): MemoryBudget {
+  const sharedBuffers = sharedBuffersBytes(settings);
+  const workMem = bytesInForce(settings, "work_mem");
+  const maintenanceWorkMem = autovacuumWorkMem(settings);
+  const connections = numberInForce(settings, "max_connections");
+  const autovacuumWorkers = numberInForce(settings, "autovacuum_max_workers");
+  const walBuffers = walBuffersBytes(settings);
+  const rest = restOfSharedMemory(effectiveSettings(settings));
+  const fixed = sharedBuffers + sharedMemory + walBuffers + rest;
   return {
     sharedBuffers,
     sharedMemory,
-    walBuffers: wal,
+    walBuffers,
+    rest,
     fixed,
     connections,
     workMem,
     autovacuumWorkers,
-    maintenanceWorkMem: autovacuumWorkMem,
-    peak: fixed + connections * workMem + autovacuumWorkers * autovacuumWorkMem,
+    maintenanceWorkMem,
+    peak: fixed + connections * workMem + autovacuumWorkers * maintenanceWorkMem,
   };
 }

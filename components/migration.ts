@@ -44,6 +44,7 @@ export class Migration extends pulumi.ComponentResource {
       "stoppable.sh",
       "superuser.sh",
       "superuser-session.sql",
+      "names.sql",
       "superuser-sql.sh",
       "migrate.sh",
     );

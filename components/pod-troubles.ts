@@ -15,7 +15,9 @@ interface ContainerStatus {
 /** What is read of a pod. */
 export interface PodObject {
   metadata: { name: string };
+  spec?: { nodeName?: string };
   status?: {
+    phase?: string;
     conditions?: { type: string; status: string; reason?: string; message?: string }[];
     initContainerStatuses?: ContainerStatus[];
     containerStatuses?: ContainerStatus[];

@@ -1,23 +1,20 @@
 /**
- * PostgreSQL 16's settings: which there are, what they take, and what it takes to change one. The catalogue
- * beside this file is `pg_settings` of a 16.14 server, without what no one can set.
+ * PostgreSQL's settings as this deployment has them: which are its own, which may be configured and to what, and what it
+ * takes to change one. What PostgreSQL itself knows of them is in ../postgres.
  */
+import {
+  canonicalName,
+  descriptionOf,
+  hasKnownPrefix,
+  isCustomName,
+  LIBRARIES,
+  SETTINGS,
+} from "../postgres/catalogue.ts";
+import { quotedValue } from "../postgres/conf-file.ts";
+import { splitIdentifiers, splitPaths } from "../postgres/lists.ts";
+import { parseBoolean } from "../postgres/numbers.ts";
+import { plainValue, readValue } from "../postgres/values.ts";
 import { SOCKET_PATH, VOLUME_SOCKET_PATH } from "./places.ts";
-import catalogue from "./postgresql-16-settings.json" with { type: "json" };
-
-/** What `pg_settings` says of one setting. */
-export interface SettingDescription {
-  /** `postmaster`: takes a restart. Anything else: a reload, or a new connection, is enough. */
-  context: string;
-  type: string;
-  /** The unit of a bare number: `8kB`, `kB`, `MB`, `ms`, `s`, … */
-  unit?: string;
-  min?: number;
-  max?: number;
-  values?: string[];
-}
-
-const SETTINGS = catalogue as Readonly<Record<string, SettingDescription>>;
 
 /** The settings by which this deployment stands; they are not configuration. */
 const OWN: Readonly<Record<string, string>> = {
@@ -64,51 +61,134 @@ export function settingNames(): string[] {
   return Object.keys(SETTINGS);
 }
 
-/** Whether a setting takes a memory size, which must then be written with its unit. */
-function isMemory(description: SettingDescription): boolean {
-  return /^(8?kB|B|MB)$/.test(description.unit ?? "");
+/** Files and places that are the container's. */
+const PLACES: Readonly<Record<string, string>> = {
+  data_directory: "is where the volume is mounted",
+  config_file: "is a file of the ConfigMap",
+  external_pid_file: "is a file on a root file system that is read-only",
+  unix_socket_group: "is a group of the container's, and only the server's own user uses the sockets",
+};
+
+/** Settings of one transaction, which a file cannot set. */
+const OF_A_TRANSACTION: Readonly<Record<string, string>> = {
+  transaction_isolation: "default_transaction_isolation",
+  transaction_read_only: "default_transaction_read_only",
+  transaction_deferrable: "default_transaction_deferrable",
+};
+
+type Objection = (value: string, otherLibraries: boolean) => string | undefined;
+
+/** A library as a server finds it: without the path of the installation, and without its suffix. */
+const libraryName = (path: string) => path.replace(/^\$libdir\//, "").replace(/\.so$/, "");
+
+/** Why a list of libraries to load would keep the server from starting, or every session from beginning. */
+function unknownLibrary(value: string, otherLibraries: boolean): string | undefined {
+  const libraries = splitPaths(value);
+  if (!libraries) return `is "${value}", whose syntax is invalid. Allowed: names with commas between them`;
+  if (otherLibraries) return undefined;
+  const unknown = libraries.map(libraryName).find((library) => !LIBRARIES.includes(library));
+  return unknown === undefined
+    ? undefined
+    : `is "${value}", but the image has no library ${unknown}. Allowed: a list of ${LIBRARIES.join(", ")}`;
 }
 
-/** Why a written setting cannot be used, or undefined when it can. */
-export function objectionTo(name: string, value: string): string | undefined {
-  if (name in OWN) return `is set by the deployment itself (${name} = ${OWN[name]}) and cannot be configured`;
-  if (/[\n\r\0]/.test(value)) return "holds a line break";
-  if (name === "shared_preload_libraries" && !value.split(/\s*,\s*/).includes("pg_stat_statements")) {
-    return `is "${value}", but pg_stat_statements must be among the libraries: monitoring reads it`;
-  }
-  if (name === "search_path" && !value.split(/\s*,\s*/).includes("extensions")) {
-    return `is "${value}", but extensions must be among the schemas: types and functions of pgvector are in it`;
-  }
-  if (name === "huge_pages" && value !== "off") {
-    return `is "${value}", but the pod requests no huge pages, and a server that wants them would not start. Allowed: off`;
-  }
-  // An extension's settings are known to the extension alone.
-  if (/^[a-z_]\w*\.[a-z_]\w*$/.test(name)) return undefined;
-  const description = SETTINGS[name];
-  if (!description) return "is no setting of PostgreSQL 16";
-  if (isMemory(description)) {
-    return /^(-1|0|\d+(\.\d+)?\s*(B|kB|MB|GB|TB))$/.test(value)
+/** What this deployment cannot be without, though PostgreSQL takes it. */
+const NOT_HERE: Readonly<Record<string, Objection>> = {
+  shared_preload_libraries: (value, otherLibraries) =>
+    splitPaths(value)?.map(libraryName).includes("pg_stat_statements")
+      ? unknownLibrary(value, otherLibraries)
+      : `is "${value}", but pg_stat_statements must be among the libraries: monitoring reads it`,
+  session_preload_libraries: unknownLibrary,
+  local_preload_libraries: (value) =>
+    splitPaths(value)?.length === 0
       ? undefined
-      : `is "${value}". Allowed: a size with its unit, as in 512MB or 32GB`;
-  }
-  if (description.values && !description.values.includes(value.toLowerCase()) && !/^(on|off)$/.test(value)) {
-    return `is "${value}". Allowed: one of ${description.values.join(", ")}`;
-  }
-  if (description.type === "bool" && !/^(on|off|true|false|yes|no|1|0)$/i.test(value)) {
-    return `is "${value}". Allowed: on or off`;
-  }
-  const number = /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : undefined;
-  if (description.type === "integer" || description.type === "real") {
-    if (number === undefined) return description.unit ? undefined : `is "${value}". Allowed: a number`;
-    const { min = -Infinity, max = Infinity } = description;
-    if (number < min || number > max) return `is ${value}. Allowed: ${min} to ${max}`;
-  }
-  return undefined;
+      : `is "${value}", but the image has no $libdir/plugins, and no session would begin. Allowed: nothing`,
+  dynamic_library_path: (value) =>
+    value.split(":").includes("$libdir")
+      ? undefined
+      : `is "${value}", but the extensions' libraries are in $libdir. Allowed: a list of paths with $libdir in it`,
+  search_path: (value) =>
+    splitIdentifiers(value)?.includes("extensions")
+      ? undefined
+      : `is "${value}", but extensions must be among the schemas: types and functions of pgvector are in it`,
+  huge_pages: (value) =>
+    value === "off"
+      ? undefined
+      : `is "${value}", but the pod requests no huge pages, and a server that wants them would not start. Allowed: off`,
+  ssl: (value) =>
+    parseBoolean(value) === false
+      ? undefined
+      : `is "${value}", but the server has no certificate, and would not start. Allowed: off`,
+  db_user_namespace: (value) =>
+    parseBoolean(value) === false
+      ? undefined
+      : `is "${value}", but the logins' names would have to hold an @. Allowed: off`,
+  unix_socket_permissions: (value) =>
+    // What an owner needs to connect.
+    (Number(readNumber("unix_socket_permissions", value)) & 0o600) === 0o600
+      ? undefined
+      : `is "${value}", but the server's own user must read and write its sockets. Allowed: 0600, or more such as 0700`,
+  default_table_access_method: (value) =>
+    value === "heap" ? undefined : `is "${value}", but the image has no other access method. Allowed: heap`,
+  client_encoding: (value) =>
+    value.replace(/[^A-Za-z0-9]/g, "").toLowerCase() === "muleinternal"
+      ? `is "${value}", to which the database's UTF8 cannot be converted: no session would begin. Allowed: UTF8`
+      : undefined,
+};
+
+function readNumber(name: string, value: string): number | undefined {
+  const read = readValue(name, value);
+  return "value" in read && typeof read.value === "number" ? read.value : undefined;
 }
 
-/** Whether a changed value takes a restart of the server to be in force. */
+/** A name as PostgreSQL spells it, and unchanged where it knows none. */
+export function settingName(name: string): string {
+  return canonicalName(name) ?? name;
+}
+
+/** Whether a name is one of PostgreSQL 16's, of a library of the image, or of somebody's own: with a dot. */
+export function isSettingName(name: string): boolean {
+  return canonicalName(name) !== undefined || (isCustomName(name) && !hasKnownPrefix(name));
+}
+
+/**
+ * Why a written setting cannot be used, or undefined when it can.
+ *
+ * @param otherLibraries whether the image may have libraries that the official one does not have. Default: no
+ */
+export function objectionTo(written: string, value: string, otherLibraries = false): string | undefined {
+  const name = settingName(written);
+  if (Object.hasOwn(OWN, name))
+    return `is set by the deployment itself (${name} = ${OWN[name]}) and cannot be configured`;
+  if (Object.hasOwn(PLACES, name)) return `${PLACES[name]}, and cannot be configured`;
+  if (Object.hasOwn(OF_A_TRANSACTION, name))
+    return `is of one transaction alone. Allowed: ${OF_A_TRANSACTION[name]} for the default of all`;
+  if (/[\n\r\0]/.test(value)) return "holds a line break";
+  if (!isSettingName(name)) return "is no setting of PostgreSQL 16";
+  if (!descriptionOf(name)) return undefined;
+  const read = readValue(name, value);
+  if ("value" in read) return NOT_HERE[name]?.(value, otherLibraries);
+  const meant = read.meant === undefined ? "" : `. Did you mean ${read.meant}?`;
+  return `is ${/^-?\d+$/.test(value) ? value : `"${value}"`}. Allowed: ${read.allowed}${meant}`;
+}
+
+/**
+ * Settings as everything behind the configuration reads them: names as PostgreSQL spells them, numbers plain and sizes with
+ * their unit.
+ */
+export function plainSettings(configured: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(configured).map(([name, value]) => [settingName(name), plainValue(name, value)]),
+  );
+}
+
+/**
+ * Whether a changed value takes a restart of the server to be in force. What a library says that is not the image's is
+ * not known; a restart is what brings it into force for certain.
+ */
 export function takesRestart(name: string): boolean {
-  return SETTINGS[name]?.context === "postmaster";
+  const description = descriptionOf(name);
+  return description === undefined ? name.includes(".") : description.context === "postmaster";
 }
 
 /** Everything that is set: the configured settings with what this deployment adds. */
@@ -116,16 +196,12 @@ export function effectiveSettings(configured: Readonly<Record<string, string>>):
   return { ...USUAL, ...configured, ...OWN };
 }
 
-function quoted(value: string): string {
-  return `'${value.replaceAll("'", "''")}'`;
-}
-
 /** The text of postgresql.conf, in the order of names so that two renderings of the same settings are the same. */
 export function postgresqlConf(configured: Readonly<Record<string, string>>): string {
   const settings = effectiveSettings(configured);
   const lines = Object.keys(settings)
     .sort()
-    .map((name) => `${name} = ${quoted(settings[name] ?? "")}`);
+    .map((name) => `${name} = ${quotedValue(settings[name] ?? "")}`);
   return `# Made from database.settings; edits here are overwritten by the next deployment.\n${lines.join("\n")}\n`;
 }
 

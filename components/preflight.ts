@@ -2,8 +2,17 @@
  * One read-only look at the cluster before anything is changed. What it finds stops a preview with one line each,
  * where the provider would time out minutes later.
  */
+import {
+  type AnnotatedObject,
+  deployedNames,
+  type InitJobObject,
+  type Names,
+  objectionsToNames,
+} from "./deployed-names.ts";
 import { compareImages } from "./image-version.ts";
 import { type ClusterContext, KubectlError, read } from "./kubectl.ts";
+import { JOB_NAME } from "./migration.ts";
+import { findNode, type NodeObject, type PodNeeds, unfitness } from "./node-fitness.ts";
 import { type PodObject, readPods } from "./pod-troubles.ts";
 import { SERVER_NAME } from "./server.ts";
 import { CLAIM_NAME, VOLUME_NAME } from "./volume.ts";
@@ -17,14 +26,6 @@ import {
   type VolumeObject,
 } from "./volume-binding.ts";
 
-interface NodeObject {
-  metadata: { name: string };
-  status?: {
-    allocatable?: Record<string, string>;
-    conditions?: { type: string; status: string; message?: string }[];
-  };
-}
-
 interface StatefulSetObject {
   metadata: { annotations?: Record<string, string> };
   spec?: { template: { spec: { containers: { name: string; image: string }[] } } };
@@ -32,7 +33,10 @@ interface StatefulSetObject {
 
 /** What the deployment needs of the cluster. */
 export interface Expectations extends OwnVolume {
+  /** The node's label kubernetes.io/hostname. */
   hostname: string;
+  /** What the server's pod asks of the node. @default not looked at */
+  needs?: PodNeeds | undefined;
   /** Resource that the node must offer. @default none */
   gpuResource?: string | undefined;
   /** Whose StatefulSet and volume these must be, where there are some already. */
@@ -41,6 +45,8 @@ export interface Expectations extends OwnVolume {
   image: string;
   /** The image to which the existing database is brought on purpose. @default none */
   upgradeTo?: string | undefined;
+  /** How the database and its owner are to be called. */
+  names: Names;
 }
 
 /** What the cluster has. */
@@ -51,6 +57,7 @@ export interface ClusterState {
   /** Those of the namespace. */
   pods: PodObject[];
   claim?: ClaimObject | undefined;
+  initJob?: InitJobObject | undefined;
 }
 
 /** A finding: the key it concerns, what is wrong with its value, and the way out. */
@@ -65,14 +72,15 @@ export interface Finding {
  * @throws KubectlError when the cluster cannot be reached or does not let us look
  */
 export async function lookAtCluster(cluster: ClusterContext, namespace: string): Promise<ClusterState> {
-  const [nodes, statefulSet, volume, claim, pods] = await Promise.all([
+  const [nodes, statefulSet, volume, claim, pods, initJob] = await Promise.all([
     read<{ items: NodeObject[] }>(cluster, "/api/v1/nodes"),
     read<StatefulSetObject>(cluster, `/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
     readVolume(cluster),
     readClaim(cluster, namespace),
     readPods(cluster, namespace),
+    read<InitJobObject>(cluster, `/apis/batch/v1/namespaces/${namespace}/jobs/${JOB_NAME}`),
   ]);
-  return { nodes: nodes?.items ?? [], statefulSet, volume, claim, pods };
+  return { nodes: nodes?.items ?? [], statefulSet, volume, claim, pods, initJob };
 }
 
 /** The image that the server runs on, or undefined where there is none. */
@@ -104,26 +112,68 @@ function findDeletions({ claim, volume }: ClusterState, namespace: string): Find
   ];
 }
 
+/** Names that are not those in the cluster; somebody else's objects say nothing about ours. */
+function findOtherNames({ volume, statefulSet, initJob }: ClusterState, expected: Expectations): Finding[] {
+  const ours = <T extends AnnotatedObject>(object: T | undefined) =>
+    object?.metadata.annotations?.["transcript-pipeline/identity"] === expected.identity ? object : undefined;
+  const [ourVolume, ourServer] = [ours(volume), ours(statefulSet)];
+  // The Job says of nobody whose it is.
+  const job = ourVolume || ourServer ? initJob : undefined;
+  return objectionsToNames(deployedNames(ourVolume, ourServer, job), expected.names);
+}
+
+/** Whether the server's pod has a node already, and so needs no other. */
+const isPlaced = ({ pods }: ClusterState) =>
+  pods.some(
+    ({ metadata, spec, status }) =>
+      metadata.name === `${SERVER_NAME}-0` && spec?.nodeName !== undefined && status?.phase === "Running",
+  );
+
+/**
+ * What is against the node: what a new pod would wait for without end stops a deployment that has to start one. A server
+ * that runs goes on running, and whoever changes its settings is only told.
+ */
+function findUnfitness(
+  state: ClusterState,
+  { needs }: Expectations,
+  node: NodeObject,
+): { obstacles: Finding[]; doubts: Finding[] } {
+  const obstacles: Finding[] = [];
+  const doubts: Finding[] = [];
+  for (const { key, message, pod } of needs ? unfitness(node, needs) : []) {
+    const stops = pod === "never" || (pod === "waiting" && !isPlaced(state));
+    (stops ? obstacles : doubts).push({ key, message });
+  }
+  return { obstacles, doubts };
+}
+
+/** What a person should know of the node before the deployment, and does not stop it. */
+export function findDoubts(state: ClusterState, expected: Expectations): Finding[] {
+  const found = findNode(state.nodes, expected.hostname);
+  return "node" in found ? findUnfitness(state, expected, found.node).doubts : [];
+}
+
 /** What stands in the way of the deployment. */
 export function findObstacles(state: ClusterState, expected: Expectations): Finding[] {
   const findings: Finding[] = findDeletions(state, expected.namespace);
-  const node = state.nodes.find(({ metadata }) => metadata.name === expected.hostname);
-  if (!node) {
-    const names = state.nodes.map(({ metadata }) => metadata.name).join(", ") || "no node at all";
-    findings.push({
-      key: "node.hostname",
-      message: `is "${expected.hostname}", which is no node of the cluster. It has: ${names}. Set it: pulumi config set --path node.hostname <name>`,
-    });
-  } else if (
-    expected.gpuResource !== undefined &&
-    !(Number(node.status?.allocatable?.[expected.gpuResource]) > 0)
-  ) {
-    findings.push({
-      key: "node.gpuResource",
-      message:
-        `is ${expected.gpuResource}, which node ${expected.hostname} does not offer. Install the GPU's device plugin ` +
-        `on it (kubectl describe node ${expected.hostname}), or do without: pulumi config set --path node.requireGpu false`,
-    });
+  const found = findNode(state.nodes, expected.hostname);
+  if ("message" in found) {
+    findings.push({ key: "node.hostname", message: found.message });
+  } else {
+    const { node } = found;
+    const { name } = node.metadata;
+    if (
+      expected.gpuResource !== undefined &&
+      !(Number(node.status?.allocatable?.[expected.gpuResource]) > 0)
+    ) {
+      findings.push({
+        key: "node.gpuResource",
+        message:
+          `is ${expected.gpuResource}, which node ${name} does not offer. Install the GPU's device plugin on it ` +
+          `(kubectl describe node ${name}), or do without: pulumi config set --path node.requireGpu false`,
+      });
+    }
+    findings.push(...findUnfitness(state, expected, node).obstacles);
   }
   if (state.statefulSet) {
     const owner = state.statefulSet.metadata.annotations?.["transcript-pipeline/identity"];
@@ -138,6 +188,7 @@ export function findObstacles(state: ClusterState, expected: Expectations): Find
       });
     }
   }
+  findings.push(...findOtherNames(state, expected));
   const running = runningImage(state);
   if (running !== undefined && expected.upgradeTo !== expected.image) {
     const { consequences } = compareImages(running, expected.image);

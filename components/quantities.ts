@@ -71,7 +71,13 @@ export function readableBytes(bytes: number): string {
   return `${Number(value.toPrecision(3))} ${units[unit]}`;
 }
 
-/** Whole MiB as a Kubernetes quantity, rounded up. */
+/** Whole MiB as a Kubernetes quantity, rounded up; in the largest unit that leaves no fraction, as the API server writes it. */
 export function mebibytes(bytes: number): string {
-  return `${Math.ceil(bytes / 2 ** 20)}Mi`;
+  const units = ["Mi", "Gi", "Ti"];
+  let count = Math.ceil(bytes / 2 ** 20);
+  while (units.length > 1 && count > 0 && count % 1024 === 0) {
+    count /= 1024;
+    units.shift();
+  }
+  return `${count}${units[0]}`;
 }

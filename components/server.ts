@@ -1,14 +1,17 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { nameAnnotations } from "./deployed-names.ts";
 import { hooked } from "./hooks.ts";
 import { labelsOf, SERVER_SELECTOR } from "./labels.ts";
 import { pgHba, pgIdent } from "./client-authentication.ts";
+import { memoryBudget } from "./memory-budget.ts";
 import { SOCKET_PATH, VOLUME_PATH } from "./places.ts";
 import { restrictedContainer, restrictedPod } from "./pod-security.ts";
 import { postgresqlConf, restartSettings } from "./postgresql-settings.ts";
 import { mebibytes } from "./quantities.ts";
 import { checksum, keptRunning, scriptFiles, SCRIPTS_PATH } from "./scripts.ts";
 import { type SessionLimits, sessionsConf } from "./session-limits.ts";
+import { SettingsCheck } from "./settings-check.ts";
 
 /** Name of the StatefulSet, and of the Service that clients use. */
 export const SERVER_NAME = "postgres";
@@ -35,6 +38,8 @@ export interface Announcements {
 /** Arguments of {@link Server}. */
 export interface ServerArgs {
   namespace: pulumi.Input<string>;
+  /** The cluster's DNS domain, as in `cluster.local`. */
+  clusterDomain: pulumi.Input<string>;
   image: pulumi.Input<string>;
   /** The only node it may run on. */
   hostname: pulumi.Input<string>;
@@ -49,7 +54,8 @@ export interface ServerArgs {
   superuserSecretName: pulumi.Input<string>;
   /** Secret with the logins beside the owner's. A pod starts without it, too. */
   loginsSecretName: pulumi.Input<string>;
-  /** The role that may come in over the socket beside the superuser. */
+  /** The database, and its owner, who may come in over the socket next to the superuser. */
+  database: string;
   owner: string;
   requests: ComputeResources;
   limits: ComputeResources;
@@ -67,6 +73,8 @@ export interface ServerArgs {
   recoveryTime: number;
   /** Who is told of a change beforehand. @default nobody */
   announcements?: Announcements | undefined;
+  /** Runs before the Job that tries the settings is created. @default nothing */
+  beforeJob?: pulumi.ResourceHook | undefined;
   /** Runs after its settings have changed. @default nothing */
   afterChange?: pulumi.ResourceHook | undefined;
 }
@@ -85,26 +93,43 @@ export class Server extends pulumi.ComponentResource {
       labels: labelsOf("database"),
     });
 
+    const files = {
+      "postgresql.conf": postgresqlConf(args.settings),
+      "pg_hba.conf": pgHba(),
+      "pg_ident.conf": pgIdent(args.owner),
+      "sessions.conf": sessionsConf(args.sessionLimits),
+    };
+    const tried = new SettingsCheck(
+      "postgres-settings",
+      {
+        namespace: args.namespace,
+        image: args.image,
+        hostname: args.hostname,
+        tolerations: args.tolerations,
+        files,
+        configPath: CONFIG_PATH,
+        sharedBuffers: memoryBudget(args.settings, args.sharedMemory).sharedBuffers,
+        addressSpace: addressSpaceKilobytes(args),
+        beforeJob: args.beforeJob,
+      },
+      { parent: this },
+    );
     const config = new k8s.core.v1.ConfigMap(
       "postgres-config",
-      {
-        metadata: inNamespace("postgres-config"),
-        data: {
-          "postgresql.conf": postgresqlConf(args.settings),
-          "pg_hba.conf": pgHba(),
-          "pg_ident.conf": pgIdent(args.owner),
-          "sessions.conf": sessionsConf(args.sessionLimits),
-        },
-      },
+      { metadata: inNamespace("postgres-config"), data: files },
       {
         parent: this,
+        // The running server reloads it as soon as it changes.
+        dependsOn: tried,
         deleteBeforeReplace: true,
         ...hooked({ beforeUpdate: args.announcements?.config, afterUpdate: args.afterChange }),
       },
     );
     const scriptTexts = scriptFiles(
-      ...["start-server.sh", "keep-running.sh", "superuser.sh", "superuser-session.sql"],
-      ...["reconcile.sh", "reconcile-sessions.sh", "reconcile-logins.sh"],
+      ...["start-server.sh", "check-image.sh", "last-started.sh", "keep-running.sh"],
+      ...["superuser.sh", "superuser-session.sql", "names.sql"],
+      ...["reconcile.sh", "reconcile-sessions.sh", "reconcile-logins.sh", "reconcile-configuration.sh"],
+      ...["read-back.sh", "settings-in-force.sql"],
     );
     const scripts = new k8s.core.v1.ConfigMap(
       "postgres-scripts",
@@ -148,7 +173,10 @@ export class Server extends pulumi.ComponentResource {
       {
         metadata: {
           ...inNamespace(SERVER_NAME),
-          annotations: { "transcript-pipeline/identity": args.identity },
+          annotations: {
+            "transcript-pipeline/identity": args.identity,
+            ...nameAnnotations(args),
+          },
         },
         spec: {
           replicas: 1,
@@ -172,6 +200,8 @@ export class Server extends pulumi.ComponentResource {
       },
       {
         parent: this,
+        // An image that cannot run the database never touches its directory.
+        dependsOn: tried,
         deleteBeforeReplace: true,
         customTimeouts: { create: "15m", update: "15m" },
         ...hooked({ beforeUpdate: args.announcements?.server }),
@@ -179,11 +209,16 @@ export class Server extends pulumi.ComponentResource {
     );
 
     this.host = pulumi
-      .all([service.metadata.name, args.namespace, statefulSet.metadata.name])
-      .apply(([serviceName, namespace]) => `${serviceName}.${namespace}.svc.cluster.local`);
+      .all([service.metadata.name, args.namespace, args.clusterDomain, statefulSet.metadata.name])
+      .apply(([serviceName, namespace, domain]) => `${serviceName}.${namespace}.svc.${domain}`);
     this.port = statefulSet.metadata.name.apply(() => PORT);
     this.registerOutputs({ host: this.host, port: this.port });
   }
+}
+
+/** What `ulimit -v` takes. */
+function addressSpaceKilobytes({ addressSpace }: Pick<ServerArgs, "addressSpace">): number {
+  return Math.floor(addressSpace / 1024);
 }
 
 function serverPod(
@@ -222,7 +257,7 @@ function serverPod(
           { name: "VOLUME", value: VOLUME_PATH },
           { name: "PGDATA", value: `${VOLUME_PATH}/pgdata` },
           { name: "IDENTITY", value: args.identity },
-          { name: "ADDRESS_SPACE", value: String(Math.floor(args.addressSpace / 1024)) },
+          { name: "ADDRESS_SPACE", value: String(addressSpaceKilobytes(args)) },
         ],
         ports: [{ name: "postgresql", containerPort: PORT }],
         resources: { requests: { ...args.requests }, limits: { ...args.limits } },

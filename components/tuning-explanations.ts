@@ -1,7 +1,8 @@
 /** Why settings do not go with the machine, in sentences with numbers and the ways out. */
 import { sharedMemoryFor } from "./memory-budget.ts";
-import { bytesOfSetting, readableBytes } from "./quantities.ts";
-import { leastMemory, type ServerSettings, tune, type Tuning, USUAL } from "./tuning.ts";
+import { bytesInForce, numberInForce } from "../postgres/effective.ts";
+import { readableBytes } from "./quantities.ts";
+import { leastMemory, type ServerSettings, tune, type Tuning } from "./tuning.ts";
 import { effectiveCacheSize, type Machine, settingOfBytes, walSizes } from "./tuning-formulas.ts";
 
 const MB = 2 ** 20;
@@ -9,7 +10,7 @@ const MB = 2 ** 20;
 /** The most connections that fit, when everything else is as small as it may be; 0 when none do. */
 function mostConnections(machine: Machine, named: ServerSettings, sharedMemory?: number): number {
   let fits = 0;
-  let most = Number(named.max_connections ?? USUAL.max_connections);
+  let most = numberInForce(named, "max_connections");
   while (most > fits) {
     const middle = Math.ceil((fits + most) / 2);
     const { shortfall } = tune(machine, { ...named, max_connections: String(middle) }, sharedMemory);
@@ -58,12 +59,12 @@ export function explainShortfall(
  * @param settings all that are in force
  */
 export function contradictions(settings: ServerSettings, machine: Machine, sharedMemory: number): string[] {
-  const size = (name: string) => bytesOfSetting(settings[name] ?? "");
-  const count = (name: string, usual: number) => Number(settings[name] ?? usual);
+  const size = (name: string) => bytesInForce(settings, name);
+  const count = (name: string) => numberInForce(settings, name);
   const found: string[] = [];
 
   const cache = size("effective_cache_size");
-  if (cache !== undefined && cache > machine.memory) {
+  if (settings.effective_cache_size !== undefined && cache > machine.memory) {
     found.push(
       `effective_cache_size is ${readableBytes(cache)}, but page cache counts against database.limits.memory, ` +
         `${readableBytes(machine.memory)}: the planner prices index scans for a cache that cannot be there. ` +
@@ -71,15 +72,15 @@ export function contradictions(settings: ServerSettings, machine: Machine, share
     );
   }
   const wal = size("max_wal_size");
-  if (wal !== undefined && wal > machine.capacity / 2) {
+  if (settings.max_wal_size !== undefined && wal > machine.capacity / 2) {
     found.push(
       `max_wal_size is ${readableBytes(wal)}, and storage.capacity ${readableBytes(machine.capacity)}: WAL may ` +
         `take more than half of the volume, and a full volume stops the server. ` +
         `Set it to ${settingOfBytes(walSizes(machine).max)}, or raise the capacity.`,
     );
   }
-  const maintenance = size("maintenance_work_mem") ?? 64 * MB;
-  if (count("max_parallel_maintenance_workers", 2) > 0 && sharedMemory < maintenance) {
+  const maintenance = size("maintenance_work_mem");
+  if (count("max_parallel_maintenance_workers") > 0 && sharedMemory < maintenance) {
     found.push(
       `database.sharedMemory is ${readableBytes(sharedMemory)}, below maintenance_work_mem, ` +
         `${readableBytes(maintenance)}: a parallel HNSW build takes all of it in /dev/shm, and ends with ` +
@@ -87,19 +88,19 @@ export function contradictions(settings: ServerSettings, machine: Machine, share
         `${Math.ceil(sharedMemoryFor(settings) / MB)}Mi.`,
     );
   }
-  const pool = count("max_worker_processes", 8);
+  const pool = count("max_worker_processes");
   for (const name of [
     "max_parallel_workers",
     "max_parallel_workers_per_gather",
     "max_parallel_maintenance_workers",
   ]) {
-    if (settings[name] === undefined || Number(settings[name]) <= pool) continue;
+    if (settings[name] === undefined || count(name) <= pool) continue;
     found.push(
       `${name} is ${settings[name]}, above max_worker_processes, ${pool}: no more than these are ever started. ` +
-        `Set max_worker_processes to ${Number(settings[name]) + 1} or more, or lower ${name}.`,
+        `Set max_worker_processes to ${count(name) + 1} or more, or lower ${name}.`,
     );
   }
-  const cost = Number(settings.random_page_cost ?? NaN);
+  const cost = count("random_page_cost");
   if (machine.storageKind === "hdd" && cost < 2) {
     found.push(
       `random_page_cost is ${cost}, but database.storageKind is hdd: the planner takes a seek to cost little more ` +

@@ -94,6 +94,12 @@ export function walSizes({ capacity }: Machine): { max: number; min: number } {
 }
 
 /**
+ * CPUs that are counted (ours): more workers than that are more than any setting of them can use (1024), and each takes
+ * memory whether it works or not. A limit of CPUs may be any number: no node has to have them.
+ */
+const MOST_CPUS = 256;
+
+/**
  * Workers by whole CPUs. A query gets half of them, four at most (pgtune); below four CPUs PostgreSQL's defaults
  * stay (pgtune), less than two are no ground for parallel work. An index build gets all CPUs but the leader's
  * (pgvector: "max_parallel_maintenance_workers = 7; -- plus leader"). The logical replication launcher takes one
@@ -105,7 +111,7 @@ export function parallelWorkers({ cpus }: Machine): {
   max_parallel_workers_per_gather: number;
   max_parallel_maintenance_workers: number;
 } {
-  const whole = Math.floor(cpus);
+  const whole = Math.min(MOST_CPUS, Math.floor(cpus));
   if (whole < 2) {
     return {
       max_worker_processes: 8,

@@ -3,7 +3,10 @@
  * shrunk together until what they can ask for at most fits the limit. Sources are named as there.
  */
 import { memoryBudget, sharedMemoryFor } from "./memory-budget.ts";
-import { bytesOfSetting, readableBytes } from "./quantities.ts";
+import { SETTINGS } from "../postgres/catalogue.ts";
+import { bytesInForce, numberInForce, type ServerSettings } from "../postgres/effective.ts";
+import { sizeOfUnit } from "../postgres/numbers.ts";
+import { readableBytes } from "./quantities.ts";
 import {
   autovacuumWorkMem,
   effectiveCacheSize,
@@ -21,8 +24,14 @@ import {
 
 const MB = 2 ** 20;
 
-/** PostgreSQL settings by name. */
-export type ServerSettings = Readonly<Record<string, string>>;
+export type { ServerSettings };
+
+/** A size in PostgreSQL's notation, within what the setting takes. */
+function sizeFor(name: string, bytes: number): string {
+  const { unit = "", min = 0, max = Infinity } = SETTINGS[name] ?? {};
+  const size = sizeOfUnit(unit);
+  return settingOfBytes(Math.max(min * size, Math.min(max * size, bytes)));
+}
 
 /** What {@link tune} found. */
 export interface Tuning {
@@ -67,14 +76,10 @@ export const USUAL = { hash_mem_multiplier: 2, max_connections: 100, autovacuum_
 /** Where the solver stops shrinking. /dev/shm has 64 MB anyway, which do for a maintenance_work_mem of 48MB. Ours. */
 const LEAST = { shared_buffers: 16 * MB, maintenance_work_mem: 48 * MB, autovacuum_work_mem: 8 * MB };
 const LEAST_WORK_MEM = MB;
-function numberOf(settings: ServerSettings, name: keyof typeof USUAL | "max_worker_processes"): number {
-  const usual = name === "max_worker_processes" ? 8 : USUAL[name];
-  return Number(settings[name] ?? usual);
-}
 
 /** Processes that may each hold work_mem: connections, and workers at their queries. */
 function queryProcesses(settings: ServerSettings): number {
-  return numberOf(settings, "max_connections") + Number(settings.max_parallel_workers ?? 8);
+  return numberInForce(settings, "max_connections") + numberInForce(settings, "max_parallel_workers");
 }
 
 /**
@@ -88,18 +93,17 @@ export function memoryDemand(settings: ServerSettings, sharedMemory: number): Me
   const budget = memoryBudget(settings, sharedMemory);
   const processes =
     budget.connections +
-    numberOf(settings, "max_worker_processes") +
+    numberInForce(settings, "max_worker_processes") +
     budget.autovacuumWorkers +
     BACKGROUND_PROCESSES;
-  const multiplier = numberOf(settings, "hash_mem_multiplier");
+  const multiplier = numberInForce(settings, "hash_mem_multiplier");
   const workers = queryProcesses(settings) - budget.connections;
   const pageTables = budget.sharedBuffers / PAGES_PER_ENTRY;
   const parts = [
     { what: "shared_buffers", bytes: budget.sharedBuffers },
     { what: "/dev/shm", bytes: budget.sharedMemory },
     { what: "WAL buffers", bytes: budget.walBuffers },
-    // Measured, at eight pairs of shared_buffers and max_connections: never more.
-    { what: "the rest of shared memory", bytes: 8 * MB + budget.sharedBuffers / 40 },
+    { what: "the rest of shared memory", bytes: budget.rest },
     { what: `${processes} processes x ${readableBytes(PROCESS)}`, bytes: processes * PROCESS },
     { what: `${processes} page tables x ${readableBytes(pageTables)}`, bytes: processes * pageTables },
     {
@@ -129,9 +133,9 @@ export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedM
   const base: Record<string, string> = {
     max_connections: String(USUAL.max_connections),
     autovacuum_max_workers: String(USUAL.autovacuum_max_workers),
-    effective_cache_size: settingOfBytes(effectiveCacheSize(machine)),
-    max_wal_size: settingOfBytes(wal.max),
-    min_wal_size: settingOfBytes(wal.min),
+    effective_cache_size: sizeFor("effective_cache_size", effectiveCacheSize(machine)),
+    max_wal_size: sizeFor("max_wal_size", wal.max),
+    min_wal_size: sizeFor("min_wal_size", wal.min),
     ...Object.fromEntries(
       Object.entries(parallelWorkers(machine)).map(([name, count]) => [name, String(count)]),
     ),
@@ -149,15 +153,18 @@ export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedM
 
   const candidate = (share: number, workMemBytes: number): Omit<Tuning, "shortfall"> => {
     const sized = (name: keyof typeof target) =>
-      settingOfBytes(Math.max(LEAST[name], Math.floor((target[name] * share) / MB) * MB));
+      sizeFor(name, Math.max(LEAST[name], Math.floor((target[name] * share) / MB) * MB));
     const buffers = named.shared_buffers ?? sized("shared_buffers");
     const settings = {
       ...base,
       shared_buffers: buffers,
       maintenance_work_mem: sized("maintenance_work_mem"),
       autovacuum_work_mem: sized("autovacuum_work_mem"),
-      wal_buffers: settingOfBytes(walBuffers(bytesOfSetting(buffers) ?? 0)),
-      work_mem: settingOfBytes(workMemBytes),
+      wal_buffers: sizeFor(
+        "wal_buffers",
+        walBuffers(bytesInForce({ shared_buffers: buffers }, "shared_buffers")),
+      ),
+      work_mem: sizeFor("work_mem", workMemBytes),
       ...named,
     };
     const sharedMemory = chosenSharedMemory ?? sharedMemoryFor(settings);
@@ -169,10 +176,11 @@ export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedM
     const { settings } = without;
     const withoutWorkMem = memoryDemand({ ...settings, work_mem: "0kB" }, without.sharedMemory).total;
     return (
-      (available - withoutWorkMem) / (queryProcesses(settings) * numberOf(settings, "hash_mem_multiplier"))
+      (available - withoutWorkMem) /
+      (queryProcesses(settings) * numberInForce(settings, "hash_mem_multiplier"))
     );
   };
-  const wanted = "work_mem" in named ? (bytesOfSetting(named.work_mem ?? "") ?? 0) : USUAL_WORK_MEM;
+  const wanted = "work_mem" in named ? bytesInForce(named, "work_mem") : USUAL_WORK_MEM;
 
   const STEPS = 256;
   let steps = roomForWorkMem(1) < wanted ? 0 : STEPS;
@@ -185,8 +193,9 @@ export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedM
   const share = steps / STEPS;
   const room = roomForWorkMem(share);
   const { settings } = candidate(share, 0);
-  const processes = numberOf(settings, "max_connections") + numberOf(settings, "max_worker_processes");
-  const best = workMem(machine.memory, bytesOfSetting(settings.shared_buffers ?? "") ?? 0, processes);
+  const processes =
+    numberInForce(settings, "max_connections") + numberInForce(settings, "max_worker_processes");
+  const best = workMem(machine.memory, bytesInForce(settings, "shared_buffers"), processes);
   const found = candidate(share, Math.max(LEAST_WORK_MEM, Math.min(best, room)));
   return { ...found, shortfall: Math.max(0, found.demand.total - machine.memory) };
 }

@@ -34,7 +34,13 @@ export class Upgrade extends pulumi.ComponentResource {
     super("transcript-pipeline:index:Upgrade", name, {}, opts);
     const { namespace, endpoint, hostname, tolerations, timeout } = args;
     const child = { parent: this };
-    const scripts = scriptFiles("stoppable.sh", "superuser.sh", "superuser-session.sql", "superuser-sql.sh");
+    const scripts = scriptFiles(
+      "stoppable.sh",
+      "superuser.sh",
+      "superuser-session.sql",
+      "superuser-sql.sh",
+      "names.sql",
+    );
     databaseJob(
       UPGRADE_JOB_NAME,
       {

@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { nameAnnotations } from "./deployed-names.ts";
 import { hooked } from "./hooks.ts";
 import { labelsOf } from "./labels.ts";
 import { type NodeConnection, NodeStorage } from "./node-storage.ts";
@@ -23,6 +24,9 @@ export interface VolumeArgs {
   mount?: pulumi.Input<string> | undefined;
   /** Whose data the directory holds; written into it once and compared at every start of the server. */
   identity: pulumi.Input<string>;
+  /** How the database in it and its owner are called; said by the volume's object, which outlives all others. */
+  database: string;
+  owner: string;
   /** How to reach the node's file system. @default its storage is prepared by hand */
   connection?: NodeConnection | undefined;
   /** Whether volume and claim are protected from deletion. */
@@ -48,7 +52,7 @@ export class Volume extends pulumi.ComponentResource {
         metadata: {
           name: VOLUME_NAME,
           labels: labelsOf("storage"),
-          annotations: { "transcript-pipeline/identity": args.identity },
+          annotations: { "transcript-pipeline/identity": args.identity, ...nameAnnotations(args) },
         },
         spec: {
           capacity: { storage: args.capacity },

@@ -2,13 +2,24 @@
 import type { Settings } from "../config.ts";
 import { imageVersionOf } from "../components/image-version.ts";
 import { memoryBudget, sharedMemoryFor } from "../components/memory-budget.ts";
-import { effectiveSettings, objectionTo, settingNames } from "../components/postgresql-settings.ts";
+import {
+  effectiveSettings,
+  objectionTo,
+  plainSettings,
+  settingName,
+  settingNames,
+} from "../components/postgresql-settings.ts";
 import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../components/quantities.ts";
+import { sessionBlockers } from "../components/session-blockers.ts";
 import type { SessionLimit, SessionLimits } from "../components/session-limits.ts";
 import { contradictions, explainShortfall } from "../components/tuning-explanations.ts";
 import type { Machine } from "../components/tuning-formulas.ts";
-import { tune, USUAL } from "../components/tuning.ts";
-import { DATABASE_NAME } from "./fields.ts";
+import { tune } from "../components/tuning.ts";
+import { descriptionOf } from "../postgres/catalogue.ts";
+import { conflictsIn } from "../postgres/combinations.ts";
+import { numberInForce } from "../postgres/effective.ts";
+import { isMemoryUnit } from "../postgres/numbers.ts";
+import { DATABASE_NAME, nearestName, SYSTEM_DATABASES, TAKEN } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import { commandToSet, type Problem } from "./reader.ts";
 import { objectionToDirectory } from "./system-directories.ts";
@@ -33,12 +44,19 @@ export function checkSettings(settings: Settings): Findings {
   ];
   const requestProblems = requestsAboveLimits(settings);
   problems.push(...requestProblems);
-  // The sum needs every part of it to be a size.
+  // The sums need every part of them to be a number.
   if (problems.some(({ key }) => key.startsWith("database."))) return { problems, doubts: [] };
-  const memory = memoryFindings(tuned(settings), shortfallOf(settings));
+  const complete = tuned(settings);
+  problems.push(...conflictProblems(settings, complete));
+  const memory = memoryFindings(complete, shortfallOf(settings));
   return {
     problems: [...problems, ...memory.problems],
-    doubts: [...memory.doubts, ...contradictionsOf(tuned(settings))],
+    doubts: [
+      ...bareSizes(settings),
+      ...memory.doubts,
+      ...contradictionsOf(complete),
+      ...blockersOf(settings),
+    ],
   };
 }
 
@@ -73,12 +91,18 @@ function chosenSharedMemory({ database }: Settings): number | undefined {
   return database.sharedMemory === undefined ? undefined : bytesOfQuantity(database.sharedMemory);
 }
 
-/** The same settings with `database.settings` completed as `database.tuning` says. Named values win. */
+/**
+ * The same settings with `database.settings` spelt as everything behind the configuration reads them, and completed as
+ * `database.tuning` says. Named values win.
+ */
 export function tuned(settings: Settings): Settings {
   const { database } = settings;
-  if (database.tuning === "none") return settings;
-  const found = tune(machineOf(settings), database.settings, chosenSharedMemory(settings));
-  return { ...settings, database: { ...database, settings: found.settings } };
+  const named = plainSettings(database.settings);
+  const complete =
+    database.tuning === "none"
+      ? named
+      : tune(machineOf(settings), named, chosenSharedMemory(settings)).settings;
+  return { ...settings, database: { ...database, settings: complete } };
 }
 
 /**
@@ -92,7 +116,7 @@ export function serverSettings({ database, storage }: Settings): Record<string, 
 
 /** What each role's sessions are held to. */
 export function sessionLimits({ database }: Settings): SessionLimits {
-  const all = Number(effectiveSettings(database.settings).max_connections ?? USUAL.max_connections);
+  const all = numberInForce(effectiveSettings(database.settings), "max_connections");
   const limit = (of: typeof database.sessions, share: number): SessionLimit => ({
     ...of,
     connections: of.connections ?? Math.max(1, Math.floor(all * share)),
@@ -124,13 +148,23 @@ function shortfallOf(settings: Settings): string | undefined {
   const { database } = settings;
   if (database.tuning === "none") return undefined;
   const [machine, sharedMemory] = [machineOf(settings), chosenSharedMemory(settings)];
-  const found = tune(machine, database.settings, sharedMemory);
-  return explainShortfall(found, machine, database.settings, sharedMemory);
+  const named = plainSettings(database.settings);
+  return explainShortfall(tune(machine, named, sharedMemory), machine, named, sharedMemory);
 }
 
 function contradictionsOf(settings: Settings): string[] {
   const inForce = effectiveSettings(settings.database.settings);
   return contradictions(inForce, machineOf(settings), sharedMemoryBytes(settings));
+}
+
+/** Settings as they were written, and as they are in force, that keep sessions from working. */
+function blockersOf(settings: Settings): string[] {
+  return sessionBlockers({
+    settings: effectiveSettings(tuned(settings).database.settings),
+    configured: plainSettings(settings.database.settings),
+    ownerConnections: sessionLimits(tuned(settings)).owner.connections,
+    capacity: bytesOfQuantity(settings.storage.capacity) ?? NaN,
+  });
 }
 
 function clusterProblems({ stack, cluster }: Settings): Problem[] {
@@ -176,12 +210,6 @@ function nodeProblems({ stack, node, storage }: Settings): Problem[] {
   return problems;
 }
 
-/** Names that PostgreSQL, the bootstrap or SQL itself has taken. */
-const TAKEN = /^(postgres|public|none|transcripts_.*)$/;
-
-/** Databases that every server has. */
-const SYSTEM_DATABASES = ["postgres", "template0", "template1"];
-
 function nameProblems({ database }: Settings): Problem[] {
   const problems: Problem[] = [];
   if (TAKEN.test(database.owner)) {
@@ -189,7 +217,8 @@ function nameProblems({ database }: Settings): Problem[] {
       key: "database.owner",
       message:
         `is "${database.owner}", a name that PostgreSQL or the group roles have taken. Allowed: not postgres, public or ` +
-        `none, and not beginning with 'transcripts_'. Set it: ${commandToSet("database.owner", false)}`,
+        `none, and not beginning with 'transcripts_'. Set it: pulumi config set --path database.owner ` +
+        nearestName(database.owner, "owner", Object.keys(database.logins)),
     });
   }
   if (SYSTEM_DATABASES.includes(database.name)) {
@@ -197,7 +226,7 @@ function nameProblems({ database }: Settings): Problem[] {
       key: "database.name",
       message:
         `is "${database.name}", a database that every server has. Allowed: none of ${SYSTEM_DATABASES.join(", ")}. ` +
-        `Set it: ${commandToSet("database.name", false)}`,
+        `Set it: pulumi config set --path database.name ${nearestName(database.name, "database")}`,
     });
   }
   return problems;
@@ -224,16 +253,53 @@ function loginProblems({ database }: Settings): Problem[] {
   });
 }
 
+/** Images whose libraries are those of the catalogue; another may have more. */
+const HAS_KNOWN_LIBRARIES = /(^|\/)(pgvector\/pgvector|postgres-standin)[:@]/;
+
 function settingProblems({ database }: Settings): Problem[] {
+  const names = Object.keys(database.settings);
   return Object.entries(database.settings).flatMap(([name, value]) => {
-    const objection = objectionTo(name, value);
+    const other = names.find(
+      (candidate) => candidate !== name && settingName(candidate) === settingName(name),
+    );
+    if (other !== undefined) {
+      const key = `database.settings.${name}`;
+      const message = `is ${settingName(name)}, and so is ${other}. Allowed: one of them. To remove it: pulumi config rm --path '${key}'`;
+      return [{ key, message }];
+    }
+    const objection = objectionTo(name, value, !HAS_KNOWN_LIBRARIES.test(database.image));
     if (objection === undefined) return [];
     const meant = objection.startsWith("is no setting") ? nearest(name, settingNames()) : undefined;
-    const key = `database.settings.${name}`;
+    const key = `database.settings.${name.includes(".") ? JSON.stringify(name) : name}`;
     const wayOut = meant
       ? `Did you mean ${meant}? To remove it: pulumi config rm --path ${key}`
       : `Set it: ${commandToSet(key, false)}`;
     return [{ key, message: `${objection}. ${wayOut}` }];
+  });
+}
+
+/** What the server refuses when it starts, though each value is right. */
+function conflictProblems({ database }: Settings, complete: Settings): Problem[] {
+  const configured = Object.keys(database.settings);
+  return conflictsIn(effectiveSettings(complete.database.settings)).map(({ names, message }) => {
+    // What is written is what can be changed.
+    const written = names.flatMap(
+      (name) => configured.find((candidate) => settingName(candidate) === name) ?? [],
+    );
+    const blamed = written[0] ?? names[0] ?? "";
+    const key = `database.settings.${blamed}`;
+    const said =
+      settingName(blamed) === names[0] ? message : `does not go with ${names[0]}, which ${message}`;
+    return { key, message: `${said}. Set it: ${commandToSet(key, false)}` };
+  });
+}
+
+/** Sizes without a unit: PostgreSQL reads them in a unit that few know. */
+function bareSizes({ database }: Settings): string[] {
+  return Object.entries(database.settings).flatMap(([name, value]) => {
+    if (!isMemoryUnit(descriptionOf(name)?.unit) || !/^\d+$/.test(value) || Number(value) === 0) return [];
+    const read = plainSettings({ [name]: value })[settingName(name)];
+    return [`database.settings.${name} is ${value}, without a unit: PostgreSQL reads it as ${read}.`];
   });
 }
 
@@ -263,6 +329,33 @@ export function sharedMemoryBytes({ database }: Settings): number {
     : (bytesOfQuantity(database.sharedMemory) ?? NaN);
 }
 
+/** Settings that shared memory grows with. */
+const OF_SHARED_MEMORY = [
+  "shared_buffers",
+  "wal_buffers",
+  "max_connections",
+  "max_locks_per_transaction",
+  "max_pred_locks_per_transaction",
+  "max_prepared_transactions",
+  "max_worker_processes",
+  "autovacuum_max_workers",
+  "max_wal_senders",
+  "max_replication_slots",
+  "track_activity_query_size",
+  "min_dynamic_shared_memory",
+  "pg_stat_statements.max",
+];
+
+/** The setting without which shared memory would be smallest. */
+function largestOf(settings: Readonly<Record<string, string>>): string {
+  const without = (name: string) => {
+    const others = Object.fromEntries(Object.entries(settings).filter(([other]) => other !== name));
+    return memoryBudget(others, 0).fixed;
+  };
+  const written = OF_SHARED_MEMORY.filter((name) => name in settings);
+  return written.sort((a, b) => without(a) - without(b))[0] ?? "shared_buffers";
+}
+
 function memoryFindings(settings: Settings, shortfall: string | undefined): Findings {
   const { database } = settings;
   const limit = bytesOfQuantity(database.limits.memory) ?? NaN;
@@ -270,16 +363,17 @@ function memoryFindings(settings: Settings, shortfall: string | undefined): Find
   const budget = memoryBudget(database.settings, sharedMemoryBytes(settings));
   const fixed =
     `shared_buffers ${readableBytes(budget.sharedBuffers)} + /dev/shm ${readableBytes(budget.sharedMemory)} + ` +
-    `WAL buffers ${readableBytes(budget.walBuffers)}`;
-  if (budget.fixed >= limit) {
+    `WAL buffers ${readableBytes(budget.walBuffers)} + locks and processes ${readableBytes(budget.rest)}`;
+  if (!(budget.fixed < limit)) {
+    const key = `database.settings.${largestOf(database.settings)}`;
     return {
       problems: [
         {
-          key: "database.settings.shared_buffers",
+          key,
           message:
             `does not fit: ${fixed} is ${readableBytes(budget.fixed)}, and database.limits.memory is ` +
             `${database.limits.memory}; the container would be killed at its start. Allowed: a sum below the limit. ` +
-            `Set it: ${commandToSet("database.settings.shared_buffers", false)}`,
+            `Set it: ${commandToSet(key, false)}`,
         },
       ],
       doubts: [],

@@ -2,12 +2,19 @@
  * The kinds of field a configuration can have. A kind turns what was written into a typed value or says, in
  * words, what is allowed. Which fields there are stands in ../config.ts.
  */
+import { delimiter } from "node:path";
 import { isIP } from "node:net";
+import { isKubeconfigText } from "../components/kubeconfig.ts";
+import { DATABASE_NAME, type NameKind, nearestName } from "./names.ts";
 import { LOGIN_KINDS, type LoginKind } from "../components/logins.ts";
 import { bytesOfQuantity, cpusOfQuantity } from "../components/quantities.ts";
+import { HOST_KEY_KINDS, hostKeyOf, objectionToPrivateKey } from "../components/ssh-host-key.ts";
 
-/** What a kind makes of a written value: the value, or what would have been allowed. */
-export type Parsed<T> = { value: T } | { allowed: string };
+/**
+ * What a kind makes of a written value: the value, or what would have been allowed. `instead` stands in the message for
+ * a value that may hold a secret.
+ */
+export type Parsed<T> = { value: T } | { allowed: string; instead?: string };
 
 /** Whether a field must be written, may be left out, or has something that stands in for it. */
 export type Presence = "optional" | "required" | "defaulted";
@@ -21,6 +28,8 @@ export interface Field<T = unknown, P extends Presence = "optional"> {
   description: string;
   presence: P;
   default?: T;
+  /** Whether it is a text, whatever that looks like: `1234` is a name too. */
+  isText?: boolean;
 }
 
 type About = { description: string };
@@ -39,13 +48,22 @@ export function defaulted<T>(value: T, optional: Field<T>): Field<T, "defaulted"
   return { ...optional, presence: "defaulted", default: value };
 }
 
+/**
+ * What was written as a text. `pulumi config set --path` makes a number of 1234 and a word of true; both are the same
+ * text again. 1.10 is not, nor is what has more digits than a number here keeps: they are no text any more.
+ */
+function asText(written: unknown): string | undefined {
+  if (typeof written === "string") return written;
+  return typeof written === "boolean" || Number.isSafeInteger(written) ? String(written) : undefined;
+}
+
 /** Text of a form, given as an expression and in words. */
 export function text(form: RegExp, allowed: string, about: About): Field<string> {
-  return field(
-    "text",
-    (written) => (typeof written === "string" && form.test(written) ? { value: written } : { allowed }),
-    about,
-  );
+  const parse = (written: unknown): Parsed<string> => {
+    const value = asText(written);
+    return value !== undefined && form.test(value) ? { value } : { allowed };
+  };
+  return { ...field("text", parse, about), isText: true };
 }
 
 /** A lower-case name as Kubernetes has them for objects and nodes (RFC 1123 subdomain). */
@@ -62,30 +80,55 @@ export function dnsName(about: About): Field<string> {
 
 /** A host to connect to: a name or an address. */
 export function host(about: About): Field<string> {
+  const parse = (written: unknown): Parsed<string> => {
+    const value = asText(written);
+    return value !== undefined &&
+      (isIP(value) !== 0 || /^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$/.test(value))
+      ? { value }
+      : {
+          allowed:
+            "a host name or an IP address alone, IPv6 without brackets; a user belongs in node.sshUser, a port in node.sshPort",
+        };
+  };
+  return { ...field("host", parse, about), isText: true };
+}
+
+/** A host's public key. */
+export function hostKey(about: About): Field<string> {
+  const allowed =
+    `one public key of a host, ${HOST_KEY_KINDS.join(", ")}, as \`ssh-keyscan -t ed25519 <host>\` prints it behind the ` +
+    "host's name, and whole";
   return field(
-    "host",
+    "text",
     (written) =>
-      typeof written === "string" &&
-      (isIP(written) !== 0 || /^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$/.test(written))
-        ? { value: written }
-        : { allowed: "a host name or an IP address" },
+      typeof written === "string" && hostKeyOf(written) !== undefined ? { value: written } : { allowed },
     about,
   );
 }
 
-/** Names in the database, kept to what needs no quoting anywhere. */
-export const DATABASE_NAME = /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/;
+/** A private key that nobody is asked a passphrase for. */
+export function privateKey(about: About): Field<string> {
+  const parse = (written: unknown): Parsed<string> => {
+    const text = typeof written === "string" ? written : "";
+    const allowed = objectionToPrivateKey(text);
+    return allowed === undefined ? { value: text } : { allowed };
+  };
+  return field("secret", parse, about);
+}
 
 /** A name in the database. */
-export function databaseName(about: About): Field<string> {
-  return {
-    ...text(
-      DATABASE_NAME,
-      "lower-case letters, digits and '_', not beginning with a digit or 'pg_', 63 at most",
-      about,
-    ),
-    type: "name",
-  };
+export function databaseName(kind: NameKind, about: About): Field<string> {
+  const form = "lower-case letters, digits and '_', not beginning with a digit or 'pg_', 63 at most";
+  return field(
+    "name",
+    (written) => {
+      if (typeof written === "string" && DATABASE_NAME.test(written)) return { value: written };
+      // Text alone: of a number, a date or a map nobody knows how it was written.
+      const near = typeof written === "string" ? `, such as ${nearestName(written, kind)}` : "";
+      return { allowed: `${form}${near}` };
+    },
+    about,
+  );
 }
 
 /** An absolute path on the node, without `..` and without what a shell or a mount table would need quoted. */
@@ -98,6 +141,24 @@ export function absolutePath(about: About): Field<string> {
     ),
     type: "path",
   };
+}
+
+/** Path of one kubeconfig on the machine that deploys. Whatever else is written there is not repeated: it may hold a token. */
+export function kubeconfigPath(about: About): Field<string> {
+  const allowed = "the path of one kubeconfig, as in ~/.kube/config";
+  const parse = (written: unknown): Parsed<string> => {
+    if (typeof written !== "string") return { allowed, instead: "not text (it is not shown here)" };
+    if (isKubeconfigText(written)) {
+      const instead =
+        "a kubeconfig itself, not the path of one (it is not shown here, and is better taken out of this file)";
+      return { allowed: `${allowed}. Write it to a file that only you can read`, instead };
+    }
+    if (written.split(delimiter).length > 1) {
+      return { allowed: `${allowed}; a list of them belongs in the variable KUBECONFIG` };
+    }
+    return /^\S(?:.*\S)?$/.test(written) ? { value: written } : { allowed };
+  };
+  return field("path", parse, about);
 }
 
 /** An image with a tag other than latest, and perhaps a digest. */
@@ -186,38 +247,100 @@ export function password(about: About): Field<string> {
   };
 }
 
-/** Any text, kept secret; its form is whatever its reader takes. */
-export function secretText(about: About): Field<string> {
-  return { ...text(/\S/, "text", about), type: "secret" };
-}
-
 /** A toleration of the database's pod. */
 export interface Toleration {
   key?: string;
   operator?: "Exists" | "Equal";
   value?: string;
   effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+  /** Seconds that a pod stays after a taint of NoExecute has come. */
+  tolerationSeconds?: number;
+}
+
+const EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
+const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
+const PREFIX = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/** A label's key: a name of 63 characters at most, behind the name of a domain where wanted. */
+function isLabelKey(key: string): boolean {
+  const slash = key.indexOf("/");
+  const name = key.slice(slash + 1);
+  const prefix = slash < 0 ? "domain" : key.slice(0, slash);
+  return NAME.test(name) && name.length <= 63 && PREFIX.test(prefix) && prefix.length <= 253;
+}
+
+/**
+ * A toleration as Kubernetes' API server takes it (pkg/apis/core/validation, ValidateTolerations), or what is wrong
+ * with it.
+ */
+function tolerationOf(entry: unknown): Toleration | string {
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return "is no map";
+  const { key, operator, value, effect, tolerationSeconds, ...others } = entry as Record<string, unknown>;
+  const [other] = Object.keys(others);
+  if (other !== undefined) return `has ${other}, which no toleration has`;
+  const [keyText, valueText] = [key ?? "", value ?? ""].map(asText);
+  if (keyText === undefined || (keyText !== "" && !isLabelKey(keyText))) return "has a key that no label has";
+  if (
+    operator !== undefined &&
+    operator !== null &&
+    operator !== "" &&
+    operator !== "Exists" &&
+    operator !== "Equal"
+  )
+    return "has another operator than Exists or Equal";
+  if (keyText === "" && operator !== "Exists") return "has no key: that takes operator Exists";
+  if (valueText === undefined) return "has a value that is no text: put it in quotes";
+  if (operator === "Exists" && valueText !== "") return "has a value: with operator Exists there is none";
+  if (valueText !== "" && (!NAME.test(valueText) || valueText.length > 63))
+    return "has a value that no label has: 63 letters, digits and . _ - at most";
+  const word = EFFECTS.find((known) => known === effect);
+  if (word === undefined && effect !== undefined && effect !== null && effect !== "")
+    return `has another effect than ${EFFECTS.join(", ")}`;
+  const seconds =
+    typeof tolerationSeconds === "string" && /^-?\d+$/.test(tolerationSeconds)
+      ? Number(tolerationSeconds)
+      : tolerationSeconds;
+  if (seconds !== undefined && seconds !== null) {
+    if (!Number.isSafeInteger(seconds)) return "has tolerationSeconds that are no whole number";
+    if (word !== "NoExecute") return "has tolerationSeconds: they take effect NoExecute";
+  }
+  return {
+    ...(keyText !== "" && { key: keyText }),
+    ...((operator === "Exists" || operator === "Equal") && { operator }),
+    ...(valueText !== "" && { value: valueText }),
+    ...(word !== undefined && { effect: word }),
+    ...(typeof seconds === "number" && { tolerationSeconds: seconds }),
+  };
 }
 
 /** Tolerations as in a pod's spec. */
 export function tolerations(about: About): Field<Toleration[]> {
   const allowed =
-    "a list of {key, operator: Exists or Equal, value, effect: NoSchedule, PreferNoSchedule or NoExecute}";
-  const parts: Record<string, (value: unknown) => boolean> = {
-    key: (value) => typeof value === "string",
-    operator: (value) => value === "Exists" || value === "Equal",
-    value: (value) => typeof value === "string",
-    effect: (value) => ["NoSchedule", "PreferNoSchedule", "NoExecute"].includes(value as string),
-  };
-  const isToleration = (entry: unknown): entry is Toleration =>
-    typeof entry === "object" &&
-    entry !== null &&
-    Object.entries(entry).every(([name, value]) => parts[name]?.(value) ?? false);
+    "a list of {key, operator: Exists or Equal, value, effect: NoSchedule, PreferNoSchedule or NoExecute, " +
+    "tolerationSeconds}, as in a pod's spec";
   return field(
     "list",
-    (written) => (Array.isArray(written) && written.every(isToleration) ? { value: written } : { allowed }),
+    (written) => {
+      if (!Array.isArray(written)) return { allowed };
+      const value: Toleration[] = [];
+      for (const [index, entry] of written.entries()) {
+        const toleration = tolerationOf(entry);
+        if (typeof toleration === "string") return { allowed: `${allowed}; [${index}] ${toleration}` };
+        value.push(toleration);
+      }
+      return { value };
+    },
     about,
   );
+}
+
+/** A map's entries, with those of maps in it under both names: `pulumi config set --path` takes a dot for a map. */
+function* flattened(map: object, prefix = ""): Generator<[name: string, value: unknown]> {
+  for (const [name, value] of Object.entries(map)) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      yield* flattened(value as object, `${prefix}${name}.`);
+    else yield [`${prefix}${name}`, value];
+  }
 }
 
 /** PostgreSQL settings: a map from names to plain values. Names are checked in ./checks.ts. */
@@ -228,7 +351,8 @@ export function settings(about: About): Field<Record<string, string>> {
       const allowed = "a map of PostgreSQL settings to text, numbers or booleans";
       if (typeof written !== "object" || written === null || Array.isArray(written)) return { allowed };
       const value: Record<string, string> = {};
-      for (const [name, setting] of Object.entries(written)) {
+      for (const [name, setting] of flattened(written)) {
+        if (Object.hasOwn(value, name)) return { allowed: `${allowed}; ${name} is there twice` };
         if (typeof setting === "boolean") value[name] = setting ? "on" : "off";
         else if (typeof setting === "string" || typeof setting === "number") value[name] = String(setting);
         else return { allowed: `${allowed}; ${name} is none of these` };

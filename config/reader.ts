@@ -1,5 +1,6 @@
 import type { Field, Presence } from "./fields.ts";
 import { nearest } from "./nearest.ts";
+import { shellWord } from "../components/shell-words.ts";
 
 /** Fields by name; a section may hold sections. */
 export interface Section {
@@ -22,19 +23,51 @@ export interface Problem {
   message: string;
 }
 
+/** Behind a field's key, what one entry of it has: a list or a map is not set as a whole. */
+const ENTRY: Readonly<Record<string, string>> = { list: "[0].<field>", map: ".<name>" };
+
 /** Tells a field from a section of fields. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export function isField(entry: Section[string]): entry is Field<any, Presence> {
   return typeof entry.parse === "function";
 }
 
-/** The command that sets a key; secrets are asked for, so that they do not end up in a shell's history. */
-export function commandToSet(key: string, secret: boolean): string {
-  return secret ? `pulumi config set --secret --path ${key}` : `pulumi config set --path ${key} <value>`;
+/**
+ * A field's path as `--path` takes it: a name with a dot in it, as settings have, stands in brackets.
+ *
+ * @param key `database.settings.pg_stat_statements.max`
+ */
+export function pathOf(key: string): string {
+  const [, map, name] = /^(database\.(?:settings|logins))\.(.+)$/.exec(key) ?? [];
+  if (map === undefined || name === undefined || /^[A-Za-z0-9_<>-]+$/.test(name)) return key;
+  return `${map}[${JSON.stringify(name)}]`;
 }
 
+/**
+ * The command that sets a key; secrets are asked for, so that they do not end up in a shell's history.
+ *
+ * @param value the value, as a word of a shell. @default a place for it
+ * @param asText whether the value is kept as a text, where it may look like a number or a word such as true
+ */
+export function commandToSet(
+  key: string,
+  secret: boolean,
+  { value = "<value>", asText = false }: { value?: string; asText?: boolean } = {},
+): string {
+  const path = /<\w+>/.test(key) ? `'${key}'` : shellWord(pathOf(key));
+  if (secret) return `pulumi config set --secret --path ${path}`;
+  return `pulumi config set --path ${asText ? "--type string " : ""}${path} ${value}`;
+}
+
+/** The command that removes a key. */
+export function commandToRemove(key: string, { path = true }: { path?: boolean } = {}): string {
+  return path ? `pulumi config rm --path ${shellWord(pathOf(key))}` : `pulumi config rm ${shellWord(key)}`;
+}
+
+/** What was written, cut where it is long. */
 function shown(written: unknown): string {
-  return typeof written === "string" ? `"${written}"` : JSON.stringify(written);
+  const text = JSON.stringify(written) ?? "";
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 /**
@@ -51,7 +84,9 @@ export function readSection(
   if (typeof written !== "object" || written === null || Array.isArray(written)) {
     problems.push({
       key: path,
-      message: `is ${shown(written)}, but holds the fields ${Object.keys(section).join(", ")}`,
+      message:
+        `is ${isSecretSection(section) ? "one value" : shown(written)}, but holds the fields ` +
+        `${Object.keys(section).join(", ")}. Set one of them: ${commandToSet(`${path}.<field>`, isSecretSection(section))}`,
     });
     return {};
   }
@@ -63,7 +98,7 @@ export function readSection(
       message:
         `is no field of ${path}. ` +
         (meant ? `Did you mean ${path}.${meant}? ` : `It has ${Object.keys(section).join(", ")}. `) +
-        `To remove it: pulumi config rm --path ${path}.${name}`,
+        `To remove it: ${commandToRemove(`${path}.${name}`)}`,
     });
   }
   const given = written as Record<string, unknown>;
@@ -75,6 +110,11 @@ export function readSection(
       : readSection(key, entry, given[name] ?? {}, problems);
   }
   return values;
+}
+
+/** Whether a section holds secrets alone: nothing in it is shown. */
+function isSecretSection(section: Section): boolean {
+  return Object.values(section).every((entry) => isField(entry) && entry.type === "secret");
 }
 
 function readField(
@@ -95,11 +135,14 @@ function readField(
   }
   const parsed = field.parse(written);
   if ("value" in parsed) return parsed.value;
+  // Set by the plain command, it became a number or a word of YAML's; the same command would do it again.
+  const asText = field.isText === true && typeof written !== "string";
   problems.push({
     key,
     message:
-      `is ${secret ? "of a form that cannot be used" : shown(written)}. Allowed: ${parsed.allowed}. ` +
-      `Set it: ${commandToSet(key, secret)}`,
+      `is ${secret ? "of a form that cannot be used" : (parsed.instead ?? shown(written))}. Allowed: ${parsed.allowed}. ` +
+      `Set it: ${commandToSet(`${key}${ENTRY[field.type] ?? ""}`, secret, { asText })}` +
+      (asText && !secret ? ", or write it in quotes in the stack's file" : ""),
   });
   return undefined;
 }

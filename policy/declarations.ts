@@ -14,12 +14,15 @@ export const OBJECTS: readonly string[] = [
     "StatefulSet/postgres",
     "Service/postgres",
     "Service/postgres-headless",
+    "Job/postgres-settings",
     "Job/postgres-init",
     "Job/postgres-upgrade",
     ...["secret", "superuser", "logins", "login-*"].map((name) => `Secret/postgres-${name}`),
     ...[
       "config",
       "scripts",
+      "settings-files",
+      "settings-scripts",
       "init-bootstrap",
       "init-migrations",
       "init-scripts",
@@ -36,14 +39,16 @@ export const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
   "Secret/postgres-logins": ["credentials"],
 };
 
+/** Files of the server's configuration, as fields of a ConfigMap. */
+const CONFIGURATION_FILES = ["postgresql.conf", "sessions.conf", "pg_hba.conf", "pg_ident.conf"].map(
+  (file) => `data["${file}"]`,
+);
+
 /** Fields of single objects beyond those of their kind, by `<kind>/<name>`: declared-fields. */
 export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
-  "ConfigMap/postgres-config": [
-    'data["postgresql.conf"]',
-    'data["sessions.conf"]',
-    'data["pg_hba.conf"]',
-    'data["pg_ident.conf"]',
-  ],
+  "ConfigMap/postgres-config": CONFIGURATION_FILES,
+  "ConfigMap/postgres-settings-files": CONFIGURATION_FILES,
+  "ConfigMap/postgres-settings-scripts": ['data["*.sh"]', 'data["*.sql"]'],
   "ConfigMap/postgres-scripts": ['data["*.sh"]', 'data["*.sql"]'],
   "ConfigMap/postgres-init-scripts": ['data["*.sh"]', 'data["*.sql"]'],
   "ConfigMap/postgres-init-bootstrap": ['data["*.sql"]'],
@@ -58,7 +63,7 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
     'spec.template.metadata.annotations["kubectl.kubernetes.io/default-container"]: postgres',
   ],
   ...Object.fromEntries(
-    ["Job/postgres-init", "Job/postgres-upgrade"].map((job) => [
+    ["Job/postgres-settings", "Job/postgres-init", "Job/postgres-upgrade"].map((job) => [
       job,
       [
         'metadata.annotations["pulumi.com/replaceUnready"]: true',
@@ -71,6 +76,10 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const SERVER = "StatefulSet/postgres";
+/** The Job that tries what the server is about to get: settings-tried, init-job-after-server. */
+export const SETTINGS_JOB = "Job/postgres-settings";
+/** Its container that looks at the image, and the one that starts a server with the settings. */
+const [IMAGE_CHECK, TRIAL] = [`${SETTINGS_JOB} image`, `${SETTINGS_JOB} settings`];
 const SCRIPTS = "/usr/local/lib/transcript-pipeline";
 /** The containers of the Jobs that run SQL, each with its ConfigMaps. */
 const SQL_CONTAINERS = [
@@ -108,6 +117,12 @@ export const MOUNTS: readonly string[] = [
   `${SERVER} reconcile /etc/credentials/owner secret postgres-secret`,
   `${SERVER} reconcile /etc/credentials/superuser secret postgres-superuser`,
   `${SERVER} reconcile /etc/credentials/logins secret postgres-logins`,
+  ...[IMAGE_CHECK, TRIAL].map((at) => `${at} ${SCRIPTS} configMap postgres-settings-scripts`),
+  `${TRIAL} /etc/postgresql configMap postgres-settings-files`,
+  // Not the data: it starts a server of its own, on an empty directory.
+  `${TRIAL} /scratch emptyDir scratch`,
+  `${TRIAL} /var/run/postgresql emptyDir socket`,
+  `${TRIAL} /tmp emptyDir tmp`,
   ...SQL_CONTAINERS.flatMap(({ at, superuser, sql, scripts }) => [
     `${at} /sql configMap ${sql}`,
     `${at} ${SCRIPTS} configMap ${scripts}`,
@@ -126,6 +141,8 @@ export const ENVIRONMENT: readonly string[] = [
   `${SERVER} postgres IDENTITY=transcript-pipeline/*`,
   // How large it may be, postgres-fits asks.
   `${SERVER} postgres ADDRESS_SPACE=*`,
+  // The server's own, settings-tried asks.
+  `${TRIAL} ADDRESS_SPACE=*`,
   ...SQL_CONTAINERS.flatMap(({ at, superuser }) => [
     `${at} WAIT=*`,
     ...(superuser
@@ -169,6 +186,11 @@ export const PROGRAMS: readonly Program[] = [
     at: `${SERVER} reconcile command`,
     words: ["bash", `${SCRIPTS}/keep-running.sh`, `${SCRIPTS}/reconcile.sh`, "/run/reconcile/heartbeat"],
   },
+  { at: `${IMAGE_CHECK} command`, words: ["sh", `${SCRIPTS}/check-image.sh`] },
+  {
+    at: `${TRIAL} command`,
+    words: ["bash", `${SCRIPTS}/stoppable.sh`, `${SCRIPTS}/check-settings.sh`],
+  },
   ...SQL_CONTAINERS.map(({ at, superuser }) => ({
     at: `${at} command`,
     words: superuser
@@ -182,6 +204,8 @@ export const IMAGES: readonly string[] = [
   ...[
     `${SERVER} postgres`,
     `${SERVER} reconcile`,
+    IMAGE_CHECK,
+    TRIAL,
     ...SQL_CONTAINERS.flatMap(({ at, superuser }) => (superuser ? [at] : [])),
   ].map((at) => `${at} pgvector/pgvector`),
   "Job/postgres-init migrate ghcr.io/amacneil/dbmate",

@@ -161,3 +161,19 @@ const CLUSTER_WIDE =
 export function isClusterWide(kind: string): boolean {
   return CLUSTER_WIDE.test(kind);
 }
+
+/** URNs of everything that a resource waits for, directly or not. */
+export function waitsFor(resource: Resource, stack: readonly Resource[]): Set<string> {
+  const byUrn = new Map(stack.map((other) => [other.urn, other]));
+  const reached = new Set<string>();
+  const visit = ({ dependencies }: Resource) => {
+    for (const urn of dependencies) {
+      if (reached.has(urn)) continue;
+      reached.add(urn);
+      const next = byUrn.get(urn);
+      if (next) visit(next);
+    }
+  };
+  visit(resource);
+  return reached;
+}

@@ -1,30 +1,31 @@
 import { readdirSync, readFileSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
+import { readSqlFiles } from "./sql-files.ts";
 
-/** A ConfigMap holds 1 MiB (https://kubernetes.io/docs/concepts/configuration/configmap/); leave room for names. */
-const LIMIT = 1_000_000;
-
-function filesOf(folder: string): Record<string, string> {
-  const directory = new URL(`./${folder}/`, import.meta.url);
-  const names = readdirSync(directory)
-    .filter((name) => name.endsWith(".sql"))
-    .sort();
-  const files = Object.fromEntries(
-    names.map((name) => [name, readFileSync(new URL(name, directory), "utf8")]),
-  );
-  const size = Object.values(files).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-  if (size > LIMIT) {
-    throw new Error(
-      `sql/${folder} holds ${size} bytes, and a ConfigMap takes ${LIMIT}: squash its oldest files`,
-    );
+/** SQL that cannot be deployed: one line for each file, with the way out. */
+export class SqlFilesError extends pulumi.RunError {
+  constructor(folder: string, objections: readonly string[]) {
+    super([`sql/${folder} cannot be deployed:`, ...objections.map((line) => `  ${line}`)].join("\n"));
   }
+}
+
+function filesOf(folder: string, kind: "plain" | "migrations"): Record<string, string> {
+  const directory = new URL(`./${folder}/`, import.meta.url);
+  const entries = readdirSync(directory, { withFileTypes: true }).map((entry) => ({
+    name: entry.name,
+    // Encoded, a name may hold what a URL has for something else.
+    bytes: entry.isFile() ? readFileSync(new URL(encodeURIComponent(entry.name), directory)) : undefined,
+  }));
+  const { files, objections } = readSqlFiles(entries, kind);
+  if (objections.length > 0) throw new SqlFilesError(folder, objections);
   return files;
 }
 
 /** The SQL that a superuser runs, by file name. */
-export const bootstrapFiles = (): Record<string, string> => filesOf("bootstrap");
+export const bootstrapFiles = (): Record<string, string> => filesOf("bootstrap", "plain");
 
 /** The schema's migrations, by file name. */
-export const migrationFiles = (): Record<string, string> => filesOf("migrations");
+export const migrationFiles = (): Record<string, string> => filesOf("migrations", "migrations");
 
 /** The SQL that brings a database to the libraries of a new image, by file name. */
-export const upgradeFiles = (): Record<string, string> => filesOf("upgrade");
+export const upgradeFiles = (): Record<string, string> => filesOf("upgrade", "plain");

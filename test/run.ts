@@ -6,7 +6,12 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { projectFile } from "../tools/cli.ts";
+import { answersHelp, projectFile } from "../tools/cli.ts";
+import { changesBetween, checkoutState } from "./checkout-state.ts";
+
+const usage = `usage: npm test -- [static] [unit] [policy] [workflows] [cluster]
+Everything, or the parts that are named.`;
+if (answersHelp(usage)) process.exit(0);
 
 interface Result {
   passed: number;
@@ -61,6 +66,7 @@ async function mocha(folder: string): Promise<Result> {
 const only = process.argv.slice(2);
 const wanted = (name: string) => only.length === 0 || only.includes(name);
 
+const before = checkoutState(projectFile("."));
 const total: Result = { passed: 0, failed: 0, skipped: [] };
 function count(...parts: Result[]): void {
   for (const part of parts) {
@@ -80,12 +86,16 @@ try {
       ])),
     );
   }
-  for (const folder of ["unit", "policy", "workflows", "cluster"]) {
+  for (const folder of ["unit", "postgres", "policy", "workflows", "cluster"]) {
     if (wanted(folder) && existsSync(projectFile(`test/${folder}`))) count(await mocha(folder));
   }
 } finally {
   rmSync(results, { recursive: true });
 }
+
+const changes = changesBetween(before, checkoutState(projectFile(".")));
+for (const change of changes) console.log(`✖ a test ${change} in the checkout`);
+count({ passed: changes.length === 0 ? 1 : 0, failed: changes.length, skipped: [] });
 
 for (const { name, reason } of total.skipped) console.log(`skipped: ${name}: ${reason}`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped`);

@@ -9,11 +9,21 @@ export function projectFile(path: string): string {
   return fileURLToPath(new URL(`../${path}`, import.meta.url));
 }
 
+/** Prints how a command is used, where that is asked for. Returns whether it was. */
+export function answersHelp(usage: string): boolean {
+  const asked = process.argv.slice(2).includes("--help");
+  if (asked) console.log(usage);
+  return asked;
+}
+
 /**
- * Runs a command. What it throws is printed as one message, without a stack trace unless DEBUG is set, and the
+ * Runs a command; with --help, prints its usage instead. What it throws is printed as one message, without a stack trace unless DEBUG is set, and the
  * process ends with 1, or with 2 when the command line was wrong.
+ *
+ * @param usage its first line is the command; the others say what its options are
  */
-export async function runTool(run: () => Promise<void>): Promise<void> {
+export async function runTool(usage: string, run: () => Promise<void>): Promise<void> {
+  if (answersHelp(usage)) return;
   try {
     await run();
   } catch (error) {

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { table } from "../config.ts";
 import { isField, type Section } from "../config/reader.ts";
-import { projectFile } from "./cli.ts";
+import { answersHelp, projectFile } from "./cli.ts";
 
 const BEGIN = "<!-- configuration: written by `npm run docs`, checked by the tests -->";
 const END = "<!-- end of configuration -->";
@@ -36,7 +36,7 @@ export function readmeWithTable(readme: string): string {
   return `${readme.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${readme.slice(end)}`;
 }
 
-if (import.meta.main) {
+if (import.meta.main && !answersHelp("usage: npm run docs")) {
   const readme = projectFile("README.md");
   writeFileSync(readme, readmeWithTable(readFileSync(readme, "utf8")));
 }

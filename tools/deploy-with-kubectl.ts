@@ -3,7 +3,9 @@
  * what the engine would have done beside them (the node's storage, the passwords, the Released volume).
  */
 import { rmSync } from "node:fs";
+import { deployedNames } from "../components/deployed-names.ts";
 import { type ClusterContext, contextFlags, read } from "../components/kubectl.ts";
+import { withoutDumps } from "../components/kubectl-errors.ts";
 import { promptKubelet } from "../components/kubelet-prompt.ts";
 import { APPLICATION } from "../components/labels.ts";
 import {
@@ -16,22 +18,33 @@ import {
 } from "../components/logins.ts";
 import { JOB_NAME } from "../components/migration.ts";
 import { preparationScript } from "../components/node-storage.ts";
-import { type Expectations, findObstacles, lookAtCluster } from "../components/preflight.ts";
+import type { PodNeeds, Toleration } from "../components/node-fitness.ts";
+import { type Expectations, findDoubts, findObstacles, lookAtCluster } from "../components/preflight.ts";
 import { readPods, troublesOf } from "../components/pod-troubles.ts";
 import { SERVER_NAME } from "../components/server.ts";
+import { SETTINGS_JOB_NAME } from "../components/settings-check.ts";
 import { UPGRADE_JOB_NAME } from "../components/upgrade.ts";
 import { claimedSize, releaseDeadClaim } from "../components/volume-binding.ts";
 import { CLAIM_NAME, VOLUME_NAME } from "../components/volume.ts";
 import type { DevState } from "./dev-state.ts";
 import { generatedPassword } from "./evaluate.ts";
 import type { Manifest } from "./manifests.ts";
-import { run } from "./processes.ts";
+import { attempt, CommandFailed, run } from "./processes.ts";
 import { renderStack, type Rendering, writeRendering } from "./rendering.ts";
 
 const APPLY = ["apply", "--server-side", "--force-conflicts", "--field-manager=transcript-pipeline"];
 
-function kubectl(cluster: ClusterContext, args: readonly string[], input?: string): Promise<string> {
-  return run("kubectl", [...contextFlags(cluster), ...args], input === undefined ? {} : { input });
+async function kubectl(cluster: ClusterContext, args: readonly string[], input?: string): Promise<string> {
+  try {
+    return await run("kubectl", [...contextFlags(cluster), ...args], input === undefined ? {} : { input });
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    throw new CommandFailed(
+      ["kubectl", ...args.slice(0, 2)].join(" "),
+      error.status,
+      withoutDumps(error.output),
+    );
+  }
 }
 
 function manifestOf<T extends Manifest>(rendering: Rendering, kind: string, name: string): T {
@@ -52,10 +65,15 @@ type ServerManifest = Manifest & {
     template: {
       spec: {
         nodeSelector: { "kubernetes.io/hostname": string };
-        containers: { name: string; image: string }[];
+        tolerations?: Toleration[];
+        containers: { name: string; image: string; resources: Omit<PodNeeds, "tolerations"> }[];
       };
     };
   };
+};
+
+type JobManifest = Manifest & {
+  spec: { template: { spec: { volumes: { configMap?: { name: string } }[] } } };
 };
 
 type ClaimManifest = Manifest & { spec: { resources: { requests: { storage: string } } } };
@@ -105,16 +123,19 @@ async function ensureSecrets(cluster: ClusterContext, rendering: Rendering): Pro
 /** What the rendered objects expect of the cluster. */
 function expectationsOf(rendering: Rendering, volume: VolumeManifest): Expectations {
   const server = manifestOf<ServerManifest>(rendering, "StatefulSet", SERVER_NAME);
-  const { nodeSelector, containers } = server.spec.template.spec;
-  const image = containers.find(({ name }) => name === "postgres")?.image ?? "";
+  const { nodeSelector, tolerations = [], containers } = server.spec.template.spec;
+  const postgres = containers.find(({ name }) => name === SERVER_NAME);
+  const image = postgres?.image ?? "";
   const isUpgrade = rendering.files.some(({ manifest }) => manifest.metadata.name === UPGRADE_JOB_NAME);
   return {
     hostname: nodeSelector["kubernetes.io/hostname"],
+    needs: postgres && { ...postgres.resources, tolerations },
     identity: volume.metadata.annotations["transcript-pipeline/identity"],
     namespace: APPLICATION,
     path: volume.spec.hostPath.path,
     image,
     upgradeTo: isUpgrade ? image : undefined,
+    names: { database: "", owner: "", ...deployedNames(volume, undefined, undefined) },
   };
 }
 
@@ -123,9 +144,11 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
   const rendering = await renderStack("dev", state.configFile);
   const volume = manifestOf<VolumeManifest>(rendering, "PersistentVolume", VOLUME_NAME);
   const live = await lookAtCluster(cluster, APPLICATION);
-  const obstacles = findObstacles(live, expectationsOf(rendering, volume));
+  const expectations = expectationsOf(rendering, volume);
+  const obstacles = findObstacles(live, expectations);
   if (obstacles.length > 0)
     throw new Error(obstacles.map(({ key, message }) => `${key}: ${message}`).join("\n"));
+  for (const { key, message } of findDoubts(live, expectations)) console.log(`${key}: ${message}`);
 
   const claim = manifestOf<ClaimManifest>(rendering, "PersistentVolumeClaim", CLAIM_NAME);
   // What it once asked for cannot be changed, and need not: the volume is as large as its own object says.
@@ -153,9 +176,24 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
   for (const { manifest } of rendering.files.filter(({ manifest: { kind } }) => kind === "Job")) {
     await deleteStaleJob(cluster, manifest);
   }
+  await trySettings(cluster, rendering);
   process.stdout.write(await kubectl(cluster, [...APPLY, "-k", state.renderedDirectory]));
   await promptKubelet(cluster, APPLICATION);
-  await waitForJob(cluster);
+  await waitForJob(cluster, JOB_NAME, "the init Job");
+}
+
+/**
+ * Runs the Job that tries the image and the settings, before anything that the server mounts or is made from changes.
+ *
+ * @throws with its last words when it fails; the server then runs on with what it has
+ */
+async function trySettings(cluster: ClusterContext, rendering: Rendering): Promise<void> {
+  const job = manifestOf(rendering, "Job", SETTINGS_JOB_NAME) as unknown as JobManifest;
+  const names = job.spec.template.spec.volumes.flatMap(({ configMap }) => configMap?.name ?? []);
+  const objects = [...names.map((name) => manifestOf(rendering, "ConfigMap", name)), job];
+  const list = { apiVersion: "v1", kind: "List", items: objects };
+  process.stdout.write(await kubectl(cluster, [...APPLY, "-f", "-"], JSON.stringify(list)));
+  await waitForJob(cluster, SETTINGS_JOB_NAME, "the Job that tries the settings");
 }
 
 type JobState = {
@@ -165,7 +203,13 @@ type JobState = {
 
 const jobPath = (name: string) => `/apis/batch/v1/namespaces/${APPLICATION}/jobs/${name}`;
 
-/** A Job's template cannot be changed, and a finished Job is not run again: it makes room for the new one. */
+/** Whether the cluster takes the rendered Job in the place of the one it has: most of a Job cannot be changed. */
+async function canBeApplied(cluster: ClusterContext, rendered: Manifest): Promise<boolean> {
+  const args = [...contextFlags(cluster), ...APPLY, "--dry-run=server", "-f", "-"];
+  return (await attempt("kubectl", args, { input: JSON.stringify(rendered) })).ok;
+}
+
+/** A Job that differs, failed or has not ended, makes room for the new one: a finished Job is not run again. */
 async function deleteStaleJob(cluster: ClusterContext, rendered: Manifest): Promise<void> {
   const { name } = rendered.metadata;
   const live = await read<JobState>(cluster, jobPath(name));
@@ -174,27 +218,30 @@ async function deleteStaleJob(cluster: ClusterContext, rendered: Manifest): Prom
   const succeeded = live.status?.conditions?.some(
     ({ type, status }) => type === "Complete" && status === "True",
   );
-  if (succeeded && files(live) === files(rendered as unknown as JobState)) return;
+  const same =
+    files(live) === files(rendered as unknown as JobState) && (await canBeApplied(cluster, rendered));
+  if (succeeded && same) return;
+  if (!same) console.log(`Job ${name}: replaced by the one of this configuration`);
   await kubectl(cluster, ["delete", "job", name, "-n", APPLICATION, "--wait=true"]);
 }
 
-/** Waits for the init Job, saying what the pods are doing. */
-async function waitForJob(cluster: ClusterContext): Promise<void> {
+/** Waits for a Job, saying what the pods are doing. */
+async function waitForJob(cluster: ClusterContext, name: string, what: string): Promise<void> {
   let said = "";
   for (;;) {
-    const conditions = (await read<JobState>(cluster, jobPath(JOB_NAME)))?.status?.conditions ?? [];
+    const conditions = (await read<JobState>(cluster, jobPath(name)))?.status?.conditions ?? [];
     if (conditions.some(({ type, status }) => type === "Complete" && status === "True")) return;
     const failed = conditions.find(({ type, status }) => type === "Failed" && status === "True");
     if (failed) {
       const logs = await kubectl(cluster, [
-        ...["logs", "-n", APPLICATION, `job/${JOB_NAME}`, "--all-containers", "--tail=20"],
+        ...["logs", "-n", APPLICATION, `job/${name}`, "--all-containers", "--tail=20"],
       ]).catch(String);
-      throw new Error(`Job ${JOB_NAME} failed: ${failed.message ?? ""}\n${logs}`);
+      throw new Error(`Job ${name} failed: ${failed.message ?? ""}\n${logs}`);
     }
     const pods = await kubectl(cluster, ["get", "pods", "-n", APPLICATION, "--no-headers"]);
     const troubles = (await readPods(cluster, APPLICATION)).flatMap(troublesOf);
     const now = [pods.replace(/\s+/g, " ").trim(), ...troubles].join("\n  ");
-    if (now !== said) console.log(`waiting for the init Job: ${now}`);
+    if (now !== said) console.log(`waiting for ${what}: ${now}`);
     said = now;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }

@@ -9,7 +9,10 @@ import { findEngine } from "./engine.ts";
 import { start, stop } from "./local-cluster/cluster.ts";
 import { withLock } from "./lock.ts";
 
-await runTool(async () => {
+const usage = `usage: npm run down -- [--remove-data]
+  --remove-data  the data directory too, which is otherwise kept for the next \`npm run up\``;
+
+await runTool(usage, async () => {
   const { values } = parseArgs({ options: { "remove-data": { type: "boolean", default: false } } });
   const state = new DevState();
   state.prepare();

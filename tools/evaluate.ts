@@ -80,6 +80,29 @@ function optionsOf(opts: pulumi.CustomResourceOptions): Options {
   };
 }
 
+/**
+ * Runs a program whose error the SDK hands out several times: to who waits for it, and as rejections that nobody waits
+ * for, each of which would end this process with a trace of the stack. What was thrown is thrown once.
+ */
+async function withoutEchoes(run: () => Promise<void>): Promise<void> {
+  const others = process.rawListeners("unhandledRejection");
+  let unheard: unknown;
+  const listener = (reason: unknown) => {
+    unheard ??= reason;
+  };
+  process.removeAllListeners("unhandledRejection").on("unhandledRejection", listener);
+  try {
+    await run();
+    // Rejections are reported when the promises' queue is empty.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (unheard !== undefined) throw unheard instanceof Error ? unheard : new Error(JSON.stringify(unheard));
+  } finally {
+    await new Promise((resolve) => setImmediate(resolve));
+    process.removeListener("unhandledRejection", listener);
+    for (const other of others) process.on("unhandledRejection", other as NodeJS.UnhandledRejectionListener);
+  }
+}
+
 let evaluations = 0;
 
 /**
@@ -87,9 +110,14 @@ let evaluations = 0;
  *
  * @param stack the stack's name
  * @param config its configuration, by full key
+ * @param secretKeys those of its keys that hold secrets
  * @returns every custom resource, in the order of registration, which is that of dependency
  */
-export async function evaluate(stack: string, config: Record<string, string>): Promise<Registration[]> {
+export async function evaluate(
+  stack: string,
+  config: Record<string, string>,
+  secretKeys: readonly string[] = [],
+): Promise<Registration[]> {
   const registrations: Registration[] = [];
   const options = new Map<string, Options>();
   await pulumi.runtime.setMocks(
@@ -106,17 +134,19 @@ export async function evaluate(stack: string, config: Record<string, string>): P
     stack,
     true,
   );
-  pulumi.runtime.setAllConfig(config);
+  pulumi.runtime.setAllConfig(config, [...secretKeys]);
   // A module is evaluated once; the query makes it another one each time.
   const program = new URL(`../index.ts?evaluation=${++evaluations}`, import.meta.url).href;
-  await pulumi.runtime.runInPulumiStack(() => {
-    // Mocks are not told of resource options; a transformation is.
-    pulumi.runtime.registerStackTransformation(({ type, name, opts }) => {
-      options.set(`${type} ${name}`, optionsOf(opts));
-      return undefined;
+  await withoutEchoes(async () => {
+    await pulumi.runtime.runInPulumiStack(() => {
+      // Mocks are not told of resource options; a transformation is.
+      pulumi.runtime.registerStackTransformation(({ type, name, opts }) => {
+        options.set(`${type} ${name}`, optionsOf(opts));
+        return undefined;
+      });
+      return import(program);
     });
-    return import(program);
+    await pulumi.runtime.disconnect();
   });
-  await pulumi.runtime.disconnect();
   return registrations;
 }

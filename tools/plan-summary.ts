@@ -280,6 +280,8 @@ function sayConfigMap(change: Change, serverRestarts: boolean, say: Say): void {
     return root === "data" && file !== undefined ? [{ file, how }] : [];
   });
   if (kind !== "update" || files.length === 0) return sayObject(change, say);
+  // What is tried; the same change is said of the server's own.
+  if (logicalName === "postgres-settings-files") return;
   if (logicalName === "postgres-config") {
     const settings = settingSentences(change);
     if (files.some(({ file }) => file === "pg_hba.conf" || file === "pg_ident.conf"))
@@ -355,6 +357,13 @@ function sayPassword(change: Change, say: Say): void {
 
 function sayJob(change: Change, say: Say): void {
   const { kind, name } = change;
+  if (change.logicalName === "postgres-settings") {
+    if (kind === "delete") say("danger", `Deletes ${name}: nothing is tried before the server gets it`);
+    else if (kind === "update") sayObject(change, say);
+    else
+      say("routine", "Tries the image and the settings on a scratch directory, before the server gets them");
+    return;
+  }
   if (kind === "delete") say("attention", `Deletes ${name}: the migrations are no longer run`);
   else if (kind === "update") sayObject(change, say);
   else say("attention", "Runs the migrations again");

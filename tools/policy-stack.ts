@@ -39,8 +39,13 @@ function resourceOf(request: RegisterRequest, urn: string): Resource {
  * Evaluates the program for a stack.
  *
  * @param config the stack's configuration, by full key
+ * @param secretKeys those of its keys that hold secrets
  */
-export async function resourcesOf(stack: string, config: Record<string, string>): Promise<Resource[]> {
+export async function resourcesOf(
+  stack: string,
+  config: Record<string, string>,
+  secretKeys: readonly string[] = [],
+): Promise<Resource[]> {
   const resources: Resource[] = [];
   const monitor = MockMonitor.prototype as unknown as Monitor;
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its `this` below, and put back
@@ -52,7 +57,7 @@ export async function resourcesOf(stack: string, config: Record<string, string>)
     });
   };
   try {
-    await evaluate(stack, config);
+    await evaluate(stack, config, secretKeys);
   } finally {
     monitor.registerResource = register;
   }

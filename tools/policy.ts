@@ -6,12 +6,16 @@ import { parseArgs } from "node:util";
 import { judge, today, type Violation } from "../policy/judgement.ts";
 import { rules } from "../policy/rules/index.ts";
 import { projectFile, runTool, UsageError } from "./cli.ts";
-import { packConfigFile, readPackConfig, withNode } from "./policy-config.ts";
+import { packConfigOf, readPackConfig, withNode } from "./policy-config.ts";
 import { resourcesOf } from "./policy-stack.ts";
-import { readStackFile } from "./stack-file.ts";
+import { hostnameOf, readStackFile, refusePlainSecrets } from "./stack-file.ts";
 
 const usage = `usage: npm run policy -- --stack <name> [--config-file <file>] [--policy-config <file>]
-       npm run policy -- --declare      renews the declared hashes of the Commands' scripts`;
+       npm run policy -- --declare      renews the declared hashes of the Commands' scripts
+  --stack <name>          the stack, as in Pulumi.<name>.yaml
+  --config-file <file>    its configuration. Default: Pulumi.<stack>.yaml
+  --policy-config <file>  the pack's configuration. Default: policy/config.<stack>.json, else production's with the
+                          stack's own node`;
 
 /** A violation for a person: which rule, which resource, why, and what to write instead. */
 function blockOf({ rule, subject, why, remedy }: Violation): string {
@@ -32,7 +36,7 @@ async function declare(): Promise<void> {
   if (written.length === 0) console.log("every declared script is as it was");
 }
 
-await runTool(async () => {
+await runTool(usage, async () => {
   const { values } = parseArgs({
     options: {
       stack: { type: "string" },
@@ -44,9 +48,14 @@ await runTool(async () => {
   if (values.declare) return declare();
   const { stack } = values;
   if (stack === undefined) throw new UsageError(usage);
-  const config = readPackConfig(values["policy-config"] ?? packConfigFile(stack));
-  const stackFile = readStackFile(values["config-file"] ?? projectFile(`Pulumi.${stack}.yaml`));
-  const resources = await resourcesOf(stack, withNode(stack, stackFile.config));
+  const file = values["config-file"] ?? projectFile(`Pulumi.${stack}.yaml`);
+  const stackFile = readStackFile(file);
+  refusePlainSecrets(stack, stackFile);
+  const config =
+    values["policy-config"] === undefined
+      ? packConfigOf(stack, hostnameOf(file))
+      : readPackConfig(values["policy-config"]);
+  const resources = await resourcesOf(stack, withNode(stack, stackFile.config), stackFile.secretKeys);
   const violations = judge(rules, resources, config, today());
   for (const violation of violations) console.log(`${blockOf(violation)}\n`);
   const mandatory = violations.filter(({ rule }) => rule.level === "mandatory").length;

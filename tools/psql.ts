@@ -1,16 +1,26 @@
 /** `npm run psql [-- <psql's arguments>]`: psql in the server's pod, as the owner of the database. */
 import { spawnSync } from "node:child_process";
+import { APPLICATION } from "../components/labels.ts";
+import { refusedConfiguration, sayRefused } from "../components/refused-configuration.ts";
 import { runTool } from "./cli.ts";
 import { DevState } from "./dev-state.ts";
-import { psqlCommand } from "./smoke-test.ts";
+import { deployedLogin, psqlCommand } from "./smoke-test.ts";
 
-await runTool(() => {
+const usage = `usage: npm run psql -- [psql's arguments]
+psql in the server's pod, as the owner and in the database of the deployment. Its own help: npm run psql -- '-?'`;
+
+await runTool(usage, async () => {
   const deployment = new DevState().deployment;
   if (!deployment) throw new Error("stack dev is not up: npm run up");
+  const refused = await refusedConfiguration(deployment, APPLICATION).catch(() => undefined);
+  if (refused !== undefined) console.error(`CONFIGURATION REFUSED. ${sayRefused(refused)}`);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const [command = "", ...args] = psqlCommand(deployment, [terminal ? "-it" : "-i"]);
+  const [command = "", ...args] = psqlCommand(
+    deployment,
+    [terminal ? "-it" : "-i"],
+    await deployedLogin(deployment),
+  );
   const { status, error } = spawnSync(command, [...args, ...process.argv.slice(2)], { stdio: "inherit" });
   if (error) throw error;
   process.exitCode = status ?? 1;
-  return Promise.resolve();
 });

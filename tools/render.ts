@@ -1,11 +1,21 @@
 /** `npm run render -- --stack <name> --out <dir>`: the program's objects as files for kubectl, Argo CD or Flux. */
 import { parseArgs } from "node:util";
 import { projectFile, runTool, UsageError } from "./cli.ts";
-import { renderStack, writeRendering } from "./rendering.ts";
+import {
+  applyCommands,
+  refuseMissingSecrets,
+  refuseTooLarge,
+  renderStack,
+  writeRendering,
+} from "./rendering.ts";
 
-const usage = "usage: npm run render -- --stack <name> [--out <dir>] [--config-file <file>] [--secrets]";
+const usage = `usage: npm run render -- --stack <name> [--out <dir>] [--config-file <file>] [--secrets]
+  --stack <name>        the stack, as in Pulumi.<name>.yaml
+  --out <dir>           where the files go. Default: rendered/<stack>
+  --config-file <file>  its configuration. Default: Pulumi.<stack>.yaml
+  --secrets             Secrets too, in plain text. Takes the stack's passphrase where it has secure values`;
 
-await runTool(async () => {
+await runTool(usage, async () => {
   const { values } = parseArgs({
     options: {
       stack: { type: "string" },
@@ -18,7 +28,10 @@ await runTool(async () => {
   const out = values.out ?? `rendered/${values.stack}`;
   const configFile = values["config-file"] ?? projectFile(`Pulumi.${values.stack}.yaml`);
   const rendering = await renderStack(values.stack, configFile);
+  refuseTooLarge(rendering);
+  if (values.secrets) refuseMissingSecrets(rendering);
   const written = writeRendering(rendering, out, { secrets: values.secrets });
   for (const note of written.notes) console.error(note);
-  console.log(`${written.files.length} objects in ${out}. To apply them: kubectl apply -k ${out}`);
+  console.log(`${written.files.length} objects in ${out}. To apply them:`);
+  for (const command of applyCommands(out)) console.log(`  ${command}`);
 });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { commandsForNode, PREPARATION_FILE, preparationScript } from "../components/node-storage.ts";
+import { APPLICATION } from "../components/labels.ts";
 import { evaluate } from "./evaluate.ts";
 import {
   kustomizationText,
@@ -9,7 +10,7 @@ import {
   type RenderedFile,
 } from "./manifests.ts";
 import { ownText, realDirectory, replaceFiles } from "./rendered-directory.ts";
-import { readStackFile } from "./stack-file.ts";
+import { readStackFile, refusePlainSecrets } from "./stack-file.ts";
 
 /** A stack's objects. */
 export interface Rendering {
@@ -24,10 +25,52 @@ export interface Rendering {
 /** Evaluates the program for a stack. */
 export async function renderStack(stack: string, configFile: string): Promise<Rendering> {
   const stackFile = readStackFile(configFile);
+  refusePlainSecrets(stack, stackFile);
   // The evaluation reads and checks all of it; the mount point alone is in none of the objects.
-  const files = manifestsOf(await evaluate(stack, stackFile.config));
+  const files = manifestsOf(await evaluate(stack, stackFile.config, stackFile.secretKeys));
   const storage = JSON.parse(stackFile.config["transcript-pipeline:storage"] ?? "{}") as { mount?: string };
   return { stack, files, mount: storage.mount, undecrypted: stackFile.undecrypted };
+}
+
+/** Stops where a Secret would be written with a made-up value in the place of one that could not be decrypted. */
+export function refuseMissingSecrets({ stack, undecrypted }: Rendering): void {
+  if (undecrypted.length === 0) return;
+  throw new Error(
+    [
+      `the Secrets of stack ${stack} cannot be written: their values are encrypted, and could not be read:`,
+      ...undecrypted.map((key) => `  ${key}`),
+      "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the stack's passphrase and render again, or leave out",
+      "--secrets. With another secrets provider than a passphrase, deploy with: pulumi up",
+    ].join("\n"),
+  );
+}
+
+/**
+ * Bytes of annotations that the API server takes (TotalAnnotationSizeLimitB, 256 KiB). `kubectl apply` keeps the whole
+ * object in one.
+ */
+const ANNOTATIONS_LIMIT = 256 * 1024;
+
+/** Bytes of annotations that an object has once `kubectl apply` has made it. */
+function annotationBytes(manifest: Manifest): number {
+  const { annotations = {} } = manifest.metadata as { annotations?: Record<string, string> };
+  // Go writes these with an escape.
+  const json = JSON.stringify(manifest).replace(/[<>&\u2028\u2029]/g, "\\u0000");
+  return Object.entries({ ...annotations, "kubectl.kubernetes.io/last-applied-configuration": `${json}\n` })
+    .map(([key, value]) => Buffer.byteLength(key) + Buffer.byteLength(value))
+    .reduce((sum, size) => sum + size, 0);
+}
+
+/** Stops where `kubectl apply -k` would fail at an object, with those before it deployed. */
+export function refuseTooLarge({ files }: Rendering): void {
+  for (const { manifest } of files) {
+    const size = annotationBytes(manifest);
+    if (size <= ANNOTATIONS_LIMIT) continue;
+    throw new Error(
+      `${manifest.kind} ${manifest.metadata.name} takes ${size} bytes of annotations when it is applied by kubectl, and the ` +
+        `API server allows ${ANNOTATIONS_LIMIT}: squash the oldest files in sql/, or deploy with pulumi up, which needs none`,
+    );
+  }
 }
 
 const KUSTOMIZATION = "kustomization.yaml";
@@ -60,6 +103,19 @@ function preparationOf({ files, mount }: Rendering): { hostname: string; script:
   });
   const hostname = server?.spec.template.spec.nodeSelector?.["kubernetes.io/hostname"] ?? "<node>";
   return { hostname, script: SCRIPT_MARK + script };
+}
+
+/**
+ * What applies a rendering, typed in this order. A Job cannot be changed and a finished one is not run again, so those
+ * that are there make room; run again, they find nothing to do.
+ *
+ * @param directory where it was written
+ */
+export function applyCommands(directory: string): string[] {
+  return [
+    `kubectl delete job -n ${APPLICATION} -l 'app.kubernetes.io/component in (migration,settings)' --ignore-not-found`,
+    `kubectl apply -k ${directory}`,
+  ];
 }
 
 /** Whether an earlier rendering may have written a file of this name. */

@@ -6,9 +6,12 @@ import { parseArgs } from "node:util";
 import { projectFile, runTool, UsageError } from "./cli.ts";
 import { writeDigests } from "./policy-digests.ts";
 
-const usage = "usage: npm run resolve-digests -- --stack <name> [--config-file <file>] [--refresh]";
+const usage = `usage: npm run resolve-digests -- --stack <name> [--config-file <file>] [--refresh]
+  --stack <name>        the stack, as in Pulumi.<name>.yaml
+  --config-file <file>  the file to write to. Default: Pulumi.<stack>.yaml
+  --refresh             images that have a digest too`;
 
-await runTool(async () => {
+await runTool(usage, async () => {
   const { values } = parseArgs({
     options: {
       stack: { type: "string" },

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { type ClusterContext, contextFlags, read } from "../components/kubectl.ts";
 import { APPLICATION } from "../components/labels.ts";
+import { refusedConfiguration, sayRefused } from "../components/refused-configuration.ts";
+import { table } from "../config.ts";
 import { projectFile } from "./cli.ts";
 import { attempt } from "./processes.ts";
 
@@ -12,9 +14,33 @@ function inServer(cluster: ClusterContext, flags: readonly string[], ...command:
   ];
 }
 
+/** Who owns which database. */
+export interface Login {
+  owner: string;
+  database: string;
+}
+
+/** The configuration's usual names. */
+const USUAL: Login = {
+  owner: table.database.owner.default ?? "",
+  database: table.database.name.default ?? "",
+};
+
+/** The owner and the database as the deployment's Secret has them. */
+export async function deployedLogin(cluster: ClusterContext): Promise<Login> {
+  const path = `/api/v1/namespaces/${APPLICATION}/secrets/postgres-secret`;
+  const { data = {} } = (await read<{ data?: Record<string, string> }>(cluster, path)) ?? {};
+  const value = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
+  return { owner: value("POSTGRES_USER") || USUAL.owner, database: value("POSTGRES_DB") || USUAL.database };
+}
+
 /** psql in the server's pod, as the owner. */
-export function psqlCommand(cluster: ClusterContext, flags: readonly string[] = []): string[] {
-  return inServer(cluster, flags, "psql", "-U", "transcript_user", "-d", "transcripts_db");
+export function psqlCommand(
+  cluster: ClusterContext,
+  flags: readonly string[] = [],
+  { owner, database }: Login = USUAL,
+): string[] {
+  return inServer(cluster, flags, "psql", "-U", owner, "-d", database);
 }
 
 /**
@@ -22,8 +48,10 @@ export function psqlCommand(cluster: ClusterContext, flags: readonly string[] = 
  * in no list of processes.
  */
 const AS_A_CLIENT = [
-  "IFS= read -r PGPASSWORD || exit 2; export PGPASSWORD PGCONNECT_TIMEOUT=10",
-  'exec psql -X -q -w -At -v ON_ERROR_STOP=1 -h "$(hostname -i)" -U "$0" -d "$1"',
+  "IFS= read -r PGPASSWORD || exit 2; export PGPASSWORD PGCONNECT_TIMEOUT=10 PGAPPNAME=transcript-pipeline/smoke-test",
+  // What the settings say to applications does not decide about the proof. A commit that waits for a standby waits for good.
+  "export PGOPTIONS='-c statement_timeout=60s -c lock_timeout=30s -c default_transaction_read_only=off -c row_security=on'",
+  'exec timeout 90 psql -X -q -w -At -v ON_ERROR_STOP=1 -h "$(hostname -i)" -U "$0" -d "$1"',
 ].join("; ");
 
 /** psql's status when it could not log in. */
@@ -41,6 +69,8 @@ const PATIENCE = 60_000;
 export async function smokeTest(cluster: ClusterContext): Promise<string> {
   const sql = readFileSync(projectFile("tools/smoke-test.sql"), "utf8");
   const deadline = Date.now() + PATIENCE;
+  const refused = await refusedConfiguration(cluster, APPLICATION);
+  if (refused !== undefined) throw new Error(sayRefused(refused));
   for (;;) {
     const path = `/api/v1/namespaces/${APPLICATION}/secrets/postgres-secret`;
     const { data = {} } = (await read<{ data?: Record<string, string> }>(cluster, path)) ?? {};

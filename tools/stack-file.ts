@@ -1,7 +1,16 @@
 /** Reading Pulumi.<stack>.yaml where no Pulumi CLI does it. */
 import { createDecipheriv, pbkdf2Sync } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { parse } from "yaml";
+import { ConfigurationError, table } from "../config.ts";
+import { plainSecretProblem } from "../config/stack-keys.ts";
+import {
+  configText,
+  type ConfigValue,
+  readStackDocument,
+  Secure,
+  type StackDocument,
+  StackFileError,
+} from "../engine-yaml/stack-document.ts";
 
 /** A stack's configuration as the CLI would hand it to the program. */
 export interface StackFile {
@@ -11,6 +20,10 @@ export interface StackFile {
   undecrypted: string[];
   /** The secure values that were decrypted, in plain text. */
   secrets: string[];
+  /** Full keys under which there are secure values. */
+  secretKeys: string[];
+  /** Fields under `secrets` that stand in the file in plain text, `secrets.databasePassword`. */
+  plainSecrets: string[];
 }
 
 type Decrypt = (ciphertext: string) => string;
@@ -57,43 +70,89 @@ function decryption(salt: string | undefined): Decrypt | undefined {
   return (ciphertext) => decryptWith(key, ciphertext);
 }
 
-function isSecure(value: unknown): value is { secure: string } {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    Object.keys(value).length === 1 &&
-    "secure" in value &&
-    typeof value.secure === "string"
-  );
+const PROJECT = "transcript-pipeline";
+
+/** Reads a stack's file as it is, with its secure values encrypted. */
+export function readDocument(path: string): StackDocument {
+  if (!existsSync(path))
+    throw new Error(`there is no ${path}: a new environment is a copy of Pulumi.prod.yaml under its name`);
+  try {
+    return readStackDocument(readFileSync(path), PROJECT);
+  } catch (error) {
+    if (!(error instanceof StackFileError)) throw error;
+    throw new Error(`${path}: ${error.message}`, { cause: error });
+  }
+}
+
+/** The plain fields of a section of a stack's file: what `config` has under it, without secure values. */
+export function plainSection(document: StackDocument, section: string): Record<string, unknown> {
+  const value = document.config.get(`${PROJECT}:${section}`);
+  if (!(value instanceof Map)) return {};
+  const plain = [...(value as ReadonlyMap<string, ConfigValue>)].filter(([, entry]) => !holdsSecure(entry));
+  return JSON.parse(configText(new Map(plain))) as Record<string, unknown>;
+}
+
+function holdsSecure(value: ConfigValue): boolean {
+  if (value instanceof Secure) return true;
+  if (Array.isArray(value)) return (value as readonly ConfigValue[]).some(holdsSecure);
+  return value instanceof Map && [...(value as ReadonlyMap<string, ConfigValue>).values()].some(holdsSecure);
+}
+
+/** Fields under `secrets` that stand there in plain text. */
+function plainSecrets(value: ConfigValue | undefined): string[] {
+  if (!(value instanceof Map)) return [];
+  return [...(value as ReadonlyMap<string, ConfigValue>)]
+    .filter(([, entry]) => !(entry instanceof Secure) && entry !== null)
+    .map(([name]) => `secrets.${name}`);
+}
+
+/** The node that a stack's file names, or undefined where it leaves it open. */
+export function hostnameOf(path: string): string | undefined {
+  const { hostname } = plainSection(readDocument(path), "node");
+  return typeof hostname === "string" || typeof hostname === "number" ? String(hostname) : undefined;
+}
+
+/** Stops where a secret stands in a stack's file in plain text: beside one that is encrypted, the program cannot tell. */
+export function refusePlainSecrets(stack: string, { plainSecrets: plain }: StackFile): void {
+  if (plain.length > 0) throw new ConfigurationError(stack, plain.map(plainSecretProblem));
 }
 
 /** Reads a stack's file. */
 export function readStackFile(path: string): StackFile {
-  if (!existsSync(path))
-    throw new Error(`there is no ${path}: a new environment is a copy of Pulumi.prod.yaml under its name`);
-  const file = (parse(readFileSync(path, "utf8")) ?? {}) as {
-    config?: Record<string, unknown>;
-    encryptionsalt?: string;
-  };
+  const { config: written, encryptionSalt } = readDocument(path);
+  if (encryptionSalt !== undefined && !/^v1:[^:]*:v1:[^:]+:[^:]+$/.test(encryptionSalt))
+    throw new Error(`${path}: encryptionsalt is none that the engine wrote. Take it from the committed file`);
+  for (const section of Object.keys(table)) {
+    // A text that holds a map looks like one to the program; the engine stops before.
+    const value = written.get(`${PROJECT}:${section}`);
+    if (value instanceof Secure || (typeof value === "string" && value.trimStart().startsWith("{")))
+      throw new Error(
+        `${path}: ${section} is one text, but is a map of fields. Write them below it, one a line`,
+      );
+  }
   const undecrypted: string[] = [];
   const secrets: string[] = [];
   let decrypt: Decrypt | undefined | "unasked" = "unasked";
 
-  const plain = (key: string, value: unknown): unknown => {
-    if (isSecure(value)) {
-      if (decrypt === "unasked") decrypt = decryption(file.encryptionsalt);
+  const plain = (key: string, value: ConfigValue): ConfigValue | undefined => {
+    if (value instanceof Secure) {
+      if (decrypt === "unasked") decrypt = decryption(encryptionSalt);
       if (decrypt) {
-        const secret = decrypt(value.secure);
+        const secret = decrypt(value.ciphertext);
         secrets.push(secret);
         return secret;
       }
       undecrypted.push(key);
       return undefined;
     }
-    if (Array.isArray(value)) return value.map((entry, index) => plain(`${key}[${index}]`, entry));
-    if (typeof value === "object" && value !== null) {
-      return Object.fromEntries(
-        Object.entries(value).flatMap(([name, entry]) => {
+    if (Array.isArray(value)) {
+      return (value as readonly ConfigValue[]).map(
+        (entry, index) => plain(`${key}[${index}]`, entry) ?? null,
+      );
+    }
+    if (value instanceof Map) {
+      return new Map(
+        [...(value as ReadonlyMap<string, ConfigValue>)].flatMap(([name, entry]) => {
           const read = plain(`${key}.${name}`, entry);
           return read === undefined ? [] : [[name, read]];
         }),
@@ -103,9 +162,15 @@ export function readStackFile(path: string): StackFile {
   };
 
   const config: Record<string, string> = {};
-  for (const [key, value] of Object.entries(file.config ?? {})) {
+  for (const [key, value] of written) {
     const read = plain(key, value);
-    if (read !== undefined) config[key] = typeof read === "string" ? read : JSON.stringify(read);
+    if (read !== undefined) config[key] = configText(read);
   }
-  return { config, undecrypted, secrets };
+  return {
+    config,
+    undecrypted,
+    secrets,
+    secretKeys: [...written].filter(([, value]) => holdsSecure(value)).map(([key]) => key),
+    plainSecrets: plainSecrets(written.get(`${PROJECT}:secrets`)),
+  };
 }

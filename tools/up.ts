@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { contextFlags } from "../components/kubectl.ts";
 import { APPLICATION } from "../components/labels.ts";
+import { shellWord } from "../components/shell-words.ts";
 import { runTool } from "./cli.ts";
 import { upWithEngine } from "./deploy-with-engine.ts";
 import { upWithKubectl } from "./deploy-with-kubectl.ts";
@@ -17,7 +18,7 @@ import { smokeTest } from "./smoke-test.ts";
 /** Configuration that this machine and its cluster decide. */
 function overridesFor(cluster: DevCluster, state: DevState): Record<string, Record<string, unknown>> {
   return {
-    cluster: { context: cluster.context, kubeconfig: cluster.kubeconfig },
+    cluster: { context: cluster.context, kubeconfig: cluster.kubeconfig, domain: cluster.domain },
     node: { hostname: cluster.node, ...(cluster.onThisMachine && { connection: "local" }) },
     storage: cluster.onThisMachine ? { path: state.dataDirectory } : {},
     database: cluster.local?.postgresImage === undefined ? {} : { image: cluster.local.postgresImage },
@@ -25,7 +26,12 @@ function overridesFor(cluster: DevCluster, state: DevState): Record<string, Reco
   };
 }
 
-await runTool(async () => {
+const usage = `usage: npm run up -- [--context <name>] [--node <name>] [--local-cluster <name>]
+  --context <name>        a context of your kubeconfig. Default: a K3s on this machine, else a local cluster
+  --node <name>           the node that holds the data, where the cluster has several
+  --local-cluster <name>  name of the local cluster. Default: local`;
+
+await runTool(usage, async () => {
   const { values } = parseArgs({
     options: {
       context: { type: "string" },
@@ -60,7 +66,7 @@ await runTool(async () => {
       await upWithEngine(engine, state);
     }
     console.log(`proved by use: ${await smokeTest(cluster)}`);
-    const kubectl = ["kubectl", ...contextFlags(cluster)].join(" ");
+    const kubectl = ["kubectl", ...contextFlags(cluster)].map(shellWord).join(" ");
     console.log(
       [
         "",
@@ -68,7 +74,7 @@ await runTool(async () => {
         "  a prompt:          npm run psql",
         `  from this machine: ${kubectl} port-forward -n ${APPLICATION} svc/postgres 5432:5432`,
         `  its password:      ${kubectl} get secret -n ${APPLICATION} postgres-secret -o jsonpath='{.data.POSTGRES_PASSWORD}' | base64 -d`,
-        `  from a pod:        postgres.${APPLICATION}.svc.cluster.local:5432, with the Secret postgres-secret`,
+        `  from a pod:        postgres.${APPLICATION}.svc.${cluster.domain}:5432, with the Secret postgres-secret`,
         "  and down again:    npm run down",
       ].join("\n"),
     );

@@ -15,9 +15,26 @@ PGAPPNAME=transcript-pipeline/migrate
 # A migration may take as long as it needs and sort as much as it needs: what the owner's sessions are held to is for
 # applications. It waits for nobody's lock longer than this: behind a statement that waits, everybody else does too.
 PGOPTIONS="-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c temp_file_limit=-1 -c lock_timeout=5s"
+# And what postgresql.conf says to applications does not decide what a migration does: that it may write, that the session
+# which holds the lock may wait for it, that its commit waits for no standby, and how its text is read. In which schema a
+# table is made stays with search_path.
+PGOPTIONS="$PGOPTIONS -c idle_session_timeout=0 -c local_preload_libraries= -c synchronous_commit=local -c default_transaction_read_only=off"
+PGOPTIONS="$PGOPTIONS -c default_transaction_isolation=read\\ committed -c default_transaction_deferrable=off"
+PGOPTIONS="$PGOPTIONS -c row_security=on -c check_function_bodies=on -c default_tablespace= -c default_table_access_method=heap"
+PGOPTIONS="$PGOPTIONS -c standard_conforming_strings=on -c backslash_quote=safe_encoding -c transform_null_equals=off"
+PGOPTIONS="$PGOPTIONS -c array_nulls=on -c client_encoding=UTF8 -c DateStyle=ISO,MDY -c IntervalStyle=postgres -c xmloption=content"
 export PGUSER PGDATABASE PGPASSFILE PGCONNECT_TIMEOUT PGAPPNAME PGOPTIONS
 (umask 077 && printf '*:*:*:*:%s\n' "$(sed -e 's/[\\:]/\\&/g' /etc/credentials/POSTGRES_PASSWORD)" >"$PGPASSFILE")
 export DATABASE_URL="postgres://$PGUSER@$PGHOST:$PGPORT/$PGDATABASE?sslmode=prefer"
+
+# Whether PGHOST, which is <service>.<namespace>.svc.<domain>, ends in another domain than the cluster's (real): it would
+# never have an address, however long one waits. The kubelet has written the cluster's into the pod's resolv.conf.
+wrong_domain() {
+  case $PGHOST in *.svc.*) domain=${PGHOST#*.svc.} ;; *) return 1 ;; esac
+  if getent hosts "kubernetes.default.svc.$domain" >/dev/null 2>&1; then return 1; fi
+  real=$(sed -n 's/^search.*[[:space:]]svc\.\([^[:space:]]*\).*/\1/p' /etc/resolv.conf)
+  [ -n "$real" ] && [ "$real" != "$domain" ] && getent hosts "kubernetes.default.svc.$real" >/dev/null 2>&1
+}
 
 reachable() { psql -X -q -w -c '' 2>/tmp/errors; }
 
@@ -57,6 +74,9 @@ while true; do
       echo "migrate: a migration failed and was rolled back; those before it are kept. Correct it in sql/migrations and deploy again" >&2
       exit 3
     fi
+  elif wrong_domain; then
+    echo "migrate: $PGHOST has no address: the cluster's domain is $real, not $domain. Set it: pulumi config set --path cluster.domain $real" >&2
+    exit 1
   fi
   if [ $(($(date +%s) - started)) -ge "$WAIT" ]; then
     if grep -q 55P03 /tmp/said /tmp/errors 2>/dev/null; then

@@ -232,6 +232,15 @@ if [ -z "$missing" ]; then
     *) fail "$path belongs to uid $3, neither to root nor to the server. If it is meant for the database: 'chown root $path' on the node, and $again" ;;
   esac
 fi
+# Copied by root, it could not be read by the server, which would say that it is not there.
+if [ -n "$found" ]; then
+  for entry in volume.identity pgdata pgdata/PG_VERSION; do
+    if [ -L "./$entry" ] || [ ! -e "./$entry" ]; then continue; fi
+    facts=$(ls -ldn "./$entry")
+    set -- $facts
+    [ "$3" = 999 ] || fail "$path/$entry belongs to uid $3, and the server is uid 999. Give it all to the server ('chown -R 999:999 $path' on the node) and $again"
+  done
+fi
 
 free=$(df -Pk . | sed -n 's/.*[[:space:]]\(-\{0,1\}[0-9]\{1,\}\)[[:space:]]\{1,\}[0-9]\{1,\}%[[:space:]].*/\1/p')
 [ -n "$free" ] || fail "'df -Pk' does not say how much is free for $path"
@@ -283,6 +292,18 @@ fi
 chmod 0700 .
 chmod ug-s .
 chown 999:999 .
+
+# A pod may write only what is labelled for containers where SELinux says so. What is made later inherits the label.
+enforcing=
+if [ -r /sys/fs/selinux/enforce ]; then read -r enforcing </sys/fs/selinux/enforce || true; fi
+if [ "$enforcing" = 1 ]; then
+  case $(ls -Zd . 2>/dev/null) in
+    *:container_file_t:*) ;;
+    *)
+      chcon -R -t container_file_t . 2>/dev/null ||
+        fail "SELinux is enforcing, and $path cannot be labelled for containers, so no pod could write it. On the node: 'chcon -R -t container_file_t $path', and $again" ;;
+  esac
+fi
 
 case $task in
   adopt) state="with the database that is there" ;;

@@ -9,7 +9,7 @@ mark="managed by transcript-pipeline"
 logins_applied=
 logins_tried=
 logins_again=0
-logins_said=
+logins_output=
 
 # on_login <login> <group>: the superuser's psql with both as variables. What goes wrong is said.
 on_login() {
@@ -147,25 +147,31 @@ apply_logins() {
     *) failed=1 ;;
     esac
   done
-  [ -z "$early" ] || say "the logins wait for the init Job, which makes their groups"
   [ -z "$failed" ] || return 1
   [ -z "$early" ] || return 2
 }
 
 # reconcile_logins: said is what changes, so that a login that cannot be made, or not yet, does not fill the log.
 reconcile_logins() {
-  local wanted said
+  local wanted output result
   wanted=$(cat "$SUPERUSER_SOCKET/.s.PGSQL.5432.lock" "$sessions" "$logins" 2>/dev/null | cksum) || return
   [ "$wanted" != "$logins_applied" ] || return
   [ "$wanted" != "$logins_tried" ] || [ "$SECONDS" -ge "$logins_again" ] || return
   accepts || return
-  said=$(apply_logins)
-  case $? in
-  0) logins_applied=$wanted ;;
-  2) logins_again=0 ;;
+  output=$(apply_logins)
+  result=$?
+  logins_tried=$wanted
+  [ -z "$output" ] || [ "$output" = "$logins_output" ] || echo "$output"
+  logins_output=$output
+  case $result in
+  0)
+    logins_applied=$wanted
+    said "waiting logins" ""
+    ;;
+  2)
+    logins_again=0
+    said "waiting logins" "the logins wait for the init Job, which makes their groups"
+    ;;
   *) logins_again=$((SECONDS + 30)) ;;
   esac
-  logins_tried=$wanted
-  [ -z "$said" ] || [ "$said" = "$logins_said" ] || echo "$said"
-  logins_said=$said
 }

@@ -18,6 +18,10 @@ say() { echo "reconcile: $*"; }
 . "$here/reconcile-sessions.sh"
 # shellcheck source=components/scripts/reconcile-logins.sh
 . "$here/reconcile-logins.sh"
+# shellcheck source=components/scripts/reconcile-configuration.sh
+. "$here/reconcile-configuration.sh"
+# shellcheck source=components/scripts/read-back.sh
+. "$here/read-back.sh"
 
 # No statement takes long, and none waits long for a role or a database that somebody has locked. Nothing of a password
 # may reach the server's log or the statistics.
@@ -100,17 +104,12 @@ refusal_of_owner() {
   elif [[ ! $2 =~ ^[a-z_][a-z0-9_]{0,62}$ || $2 =~ ^(postgres|template0|template1)$ ]]; then
     echo "POSTGRES_DB is '$2', which cannot be the database. Allowed: lower-case letters, digits and '_', not postgres, template0 or template1"
   else
-    administer -At -v owner="$1" -v database="$2" -v mark="$mark" -f - 2>"$state/errors" <<'SQL' ||
+    administer -At -v owner="$1" -v database="$2" -v mark="$mark" -f "$here/names.sql" -f - 2>"$state/errors" <<'SQL' ||
 select 'POSTGRES_USER is ''' || rolname || ''', which is '
        || case when rolsuper then 'a superuser' else 'a login of postgres-logins' end
        || '. Set it back to the owner of the database'
   from pg_roles
  where rolname = :'owner' and (rolsuper or shobj_description(oid, 'pg_authid') = :'mark');
-select 'POSTGRES_DB is ''' || :'database' || ''', and this server holds ' || string_agg(quote_ident(datname), ', ' order by datname)
-       || '. A new, empty database next to it is not made. Set POSTGRES_DB back'
-  from pg_database
- where not datistemplate and datname <> 'postgres'
-having not bool_or(datname = :'database') and count(*) > 0;
 SQL
       {
         echo "could not be compared with the server: $(tail -n 1 "$state/errors")"
@@ -225,16 +224,17 @@ while true; do
     reconcile_logins
     [ "$before" = "$logins_applied" ] || found=$(fingerprint) || found=
   fi
+  reconcile_configuration
   # A ConfigMap volume is changed by turning one symbolic link.
   version=$(readlink /etc/postgresql/..data)
-  if [ "$version" != "$loaded" ] && [ -n "$applied" ]; then
+  if [ "$version" != "$loaded" ] && [ -n "$applied" ] && [ ! -s "$state/refused-configuration" ]; then
     # Read at its start already. A reload that fails, as when the server is just being started, is tried again.
     if [ -z "$loaded" ]; then
       loaded=$version
-    elif administer -c 'select pg_reload_conf()' >/dev/null 2>&1; then
+    elif reload; then
       loaded=$version
-      say "settings reloaded"
     fi
   fi
+  if [ -n "$applied" ] && [ "$SECONDS" -ge "$read_back_at" ]; then read_back; fi
   if [ -n "$applied" ]; then sleep 2; else sleep 0.2; fi
 done

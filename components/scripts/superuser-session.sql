@@ -10,8 +10,17 @@ BEGIN
                     session_user, current_user, current_setting('search_path')
       USING HINT = 'Connect with the options of superuser.sh.';
   END IF;
-  -- What the owner attached to the database and no option of the connection outranks.
-  FOR attached IN SELECT name, boot_val FROM pg_settings WHERE source = 'database' AND context = 'user' LOOP
+  -- What the owner attached to the database and no option of the connection outranks; and how statements behave by what
+  -- postgresql.conf says to applications. Memory, planning and logging stay as they are configured.
+  FOR attached IN
+    SELECT name, boot_val FROM pg_settings
+     WHERE context = 'user' AND source = 'database'
+        OR context IN ('user', 'superuser') AND source = 'configuration file' AND boot_val IS NOT NULL
+           AND (category IN ('Client Connection Defaults / Statement Behavior',
+                             'Client Connection Defaults / Locale and Formatting')
+                OR category LIKE 'Version and Platform Compatibility / %'
+                OR category = 'Error Handling')
+  LOOP
     PERFORM set_config(attached.name, coalesce(attached.boot_val, ''), false);
   END LOOP;
   -- Whoever has connections logged can see in the log that this one went this way.

@@ -44,6 +44,13 @@ say_once() {
 
 while true; do
   rm -f /tmp/status /tmp/errors
+  # Waiting helps nobody whose names have changed.
+  renamed=$(superuser "$TASK names" "$options" -d postgres -At -v owner="$OWNER" -v database="$DATABASE" \
+    -f "${BASH_SOURCE%/*}/names.sql" 2>/dev/null)
+  if [ -n "$renamed" ]; then
+    echo "$TASK: REFUSED: ${renamed//$'\n'/. }. Nothing was changed" >&2
+    exit 3
+  fi
   # The lock is held in the database `postgres`, where only a superuser can connect: one in the application's database
   # could be held by the application. It is held until the work has ended.
   superuser "$TASK lock" "$options" -d postgres -v VERBOSITY=verbose \

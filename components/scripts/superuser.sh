@@ -7,12 +7,18 @@
 #      outranks what is attached to a database or a role (GucSource in PostgreSQL's guc.h). Each is one that would change
 #      what the second line does, or end it, or write what it should not into the log.
 #   2. superuser-session.sql, the session's first statement: every setting that the database decides goes back to
-#      PostgreSQL's own default, whatever it is called, and the session makes sure of who it is.
+#      PostgreSQL's own default, whatever it is called, and so does what postgresql.conf says of how statements behave; and
+#      the session makes sure of who it is.
 #   3. The settings of the role itself, for people who connect as postgres: reconcile-sessions.sh.
 superuser_options="-c search_path=pg_catalog -c role=none -c local_preload_libraries= -c temp_file_limit=-1"
 superuser_options+=" -c client_encoding=UTF8 -c standard_conforming_strings=on -c quote_all_identifiers=off"
 superuser_options+=" -c transform_null_equals=off -c default_transaction_read_only=off"
 superuser_options+=" -c default_transaction_isolation=read\\ committed -c default_transaction_deferrable=off"
+# What postgresql.conf may say to all sessions, and would end this one, keep it out or let it wait for good before its first
+# statement is over: no library is loaded for it, and its commits wait for no standby.
+superuser_options+=" -c session_preload_libraries= -c statement_timeout=0 -c lock_timeout=0 -c synchronous_commit=local"
+# The one of these that has no default of its own to go back to.
+superuser_options+=" -c timezone_abbreviations=Default"
 superuser_options+=" -c exit_on_error=off -c client_min_messages=notice -c idle_in_transaction_session_timeout=0"
 superuser_options+=" -c idle_session_timeout=0 -c debug_print_parse=off -c debug_print_rewritten=off -c debug_print_plan=off"
 superuser_options+=" -c plpgsql.extra_errors=none -c plpgsql.extra_warnings=none -c plpgsql.check_asserts=on"

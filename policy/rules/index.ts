@@ -55,6 +55,7 @@ import { secretInPlainSight } from "./secret-in-plain-sight.ts";
 import { secretInputs } from "./secret-inputs.ts";
 import { secretsOnlyInSecrets } from "./secrets-only-in-secrets.ts";
 import { secretVolumeModes } from "./secret-volume-modes.ts";
+import { settingsTried } from "./settings-tried.ts";
 import { sshHostKey } from "./ssh-host-key.ts";
 import { stackKind } from "./stack-kind.ts";
 import { superuserInside } from "./superuser-inside.ts";
@@ -132,6 +133,7 @@ export const rules: readonly Rule[] = [
   declaredRights,
   explicitProvider,
   databaseNetworkPolicy,
+  settingsTried,
   initJobAfterServer,
   recommendedLabels,
 ];

@@ -5,6 +5,7 @@ import {
   needsEngine,
   npm,
   pulumi,
+  settingSecret,
   sql,
   succeed,
   theCluster,
@@ -104,7 +105,13 @@ describe("npm run up, with the engine", function () {
     const [before, promptedBefore] = [await pod(".metadata.uid"), await prompted()];
     const started = await sql("select pg_postmaster_start_time()");
     const password = `changed-${"p:a\\ss".repeat(3)}-word`;
-    const file = configured({ "secrets.databasePassword": password });
+    const file = configured({});
+    const set = await pulumi(
+      [...settingSecret("secrets.databasePassword"), "--config-file", file],
+      {},
+      password,
+    );
+    assert.equal(set.status, 0, set.output);
     const ran = await pulumi(["up", "--yes", "--skip-preview", "--config-file", file]);
     assert.equal(ran.status, 0, ran.output);
     assert.ok(!ran.output.includes(password), "the password is in Pulumi's output");

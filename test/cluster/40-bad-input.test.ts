@@ -23,7 +23,7 @@ describe("bad input, with the engine", function () {
     assert.notEqual(ran.status, 0);
     assert.match(
       ran.output,
-      /node\.hostname: is "gen9", which is no node of the cluster\. It has: \S+-node\. Set it: pulumi config set/,
+      /node\.hostname: is "gen9", which is not a node in the cluster\. It has: \S+-node\. Set it: pulumi config set/,
     );
     assert.doesNotMatch(ran.output, /at .*\.ts:\d+/);
   });
@@ -76,7 +76,7 @@ describe("bad input, with the engine", function () {
       const preview = await pulumi(["preview", "--refresh=false", "--config-file", file]);
       assert.match(
         preview.output,
-        /cluster gone cannot be looked at: .*refused.*Not checked: whether node \S+-node exists/s,
+        /cluster gone cannot be looked at: nothing listens at .*Not checked: whether node \S+-node exists/s,
       );
       const deploy = await pulumi([
         "up",

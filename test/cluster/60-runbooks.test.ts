@@ -286,6 +286,30 @@ describe("the runbooks", function () {
     assert.doesNotMatch(said.output, /ERROR/);
   });
 
+  it("settings-refused.md: what PostgreSQL refuses fails `up` while the server runs on, and is taken back", async () => {
+    const before = await server();
+    const refused = await checkout.run(
+      'pulumi config set --path database.settings.local_preload_libraries nowhere --stack "$STACK"; ' +
+        'pulumi up --skip-preview --stack "$STACK"',
+    );
+    assert.notEqual(refused.status, 0, refused.output);
+    assert.match(refused.output, /settings: REFUSED: .*nowhere/);
+    assert.equal(await server(), before);
+    const output = await follow("settings-refused", { SETTING: "local_preload_libraries" });
+    assert.match(output, /settings: REFUSED: .*nowhere/);
+    assert.match(output, /\(0 rows\)/);
+    assert.equal(await server(), before);
+    await findEveryRow();
+  });
+
+  it("settings-refused.md: rendered files are tried before they are applied", async () => {
+    const before = await server();
+    await checkout.succeed("npm run --silent render -- --stack $STACK --out rendered");
+    assert.match(await follow("try-rendered", { RENDERED: "rendered" }), /postgres-settings condition met/);
+    assert.equal(await server(), before);
+    await findEveryRow();
+  });
+
   it("memory.md: less for each session and more for all, in force after one restart", async () => {
     const output = await follow("more-memory", { WORK_MEM: "6MB", MEMORY_LIMIT: "1100Mi" });
     assert.match(output, /^ 6MB$/m);
@@ -357,6 +381,72 @@ describe("the runbooks", function () {
     await follow("come-back");
     assert.equal(await password(), secret);
     await assertLogsIn(secret);
+    await findEveryRow();
+  });
+
+  it("renaming.md: the database and its owner get other names, with every row, and no other way", async () => {
+    const before = await server();
+    const secret = await password();
+    const names = { DATABASE: "interviews", OWNER: "interviewer" };
+    const stopped = await checkout.run(
+      'pulumi config set --path database.name interviews --stack "$STACK"; pulumi preview --stack "$STACK"',
+    );
+    assert.notEqual(stopped.status, 0, stopped.output);
+    assert.match(
+      stopped.output,
+      /database\.name: is "interviews", but the database is called transcripts_db.*renaming\.md/,
+    );
+
+    const inRenamed = (statement: string) =>
+      inPod(["psql", "-X", "-At", "-U", names.OWNER, "-d", names.DATABASE, "-c", statement]);
+    await follow("rename", names);
+    assert.equal((await inRenamed(EVERY_ROW)).stdout.trim(), fingerprint);
+    const line = `read -r PGPASSWORD; export PGPASSWORD; psql -w -h 127.0.0.1 -U ${names.OWNER} -d ${names.DATABASE} -c ''`;
+    assert.equal((await inPod(["bash", "-c", line], `${secret}\n`)).status, 0);
+    assert.equal(
+      (
+        await inRenamed(
+          "select string_agg(datname, ' ' order by datname) from pg_database where not datistemplate",
+        )
+      ).stdout.trim(),
+      "interviews postgres",
+    );
+    assert.match((await checkout.succeed("pulumi preview --stack $STACK")).output, /unchanged/);
+
+    await follow("rename", { DATABASE: "transcripts_db", OWNER: "transcript_user" });
+    await findEveryRow();
+    await logIn("transcript_user", await password());
+    assert.equal(await server(), before);
+  });
+
+  it("refused-configuration.md: what differs is shown, and a corrected file is in force", async () => {
+    const conf = (await get("configmap postgres-config", "jsonpath={.data.postgresql\\.conf}")) + "\n";
+    const write = (text: string) =>
+      kubectl(
+        ...["patch", "configmap", "postgres-config", "-n", NAMESPACE, "--type=merge", "-p"],
+        JSON.stringify({ data: { "postgresql.conf": text } }),
+      );
+    await write(`${conf}work_mem = '32kB'\n`);
+    await shell(
+      `kubectl delete pod postgres-0 -n ${NAMESPACE} && kubectl wait -n ${NAMESPACE} --for=condition=Ready pod/postgres-0 --timeout=170s`,
+    );
+    assert.match(await follow("refused-look"), /the last configuration that started.*work_mem/);
+    assert.match(await follow("refused-difference"), /^> work_mem = '32kB'$/m);
+    await write(conf);
+    await until(
+      "the corrected file is in force",
+      async () =>
+        (await sql(
+          "select current_setting('transcript_pipeline.refused_configuration', true)",
+          "postgres",
+        )) === "",
+    );
+    await until("the state is gone", () =>
+      follow("refused-check").then(
+        () => true,
+        () => false,
+      ),
+    );
     await findEveryRow();
   });
 

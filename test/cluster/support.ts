@@ -226,7 +226,7 @@ export async function up(): Promise<Ran> {
 }
 
 /** The real engine on the stack that `up` deployed. */
-export function pulumi(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+export function pulumi(args: readonly string[], env: NodeJS.ProcessEnv = {}, input?: string): Promise<Ran> {
   const onStack =
     ["stack", "cancel"].includes(args[0] ?? "") || args.includes("--config-file")
       ? []
@@ -241,7 +241,17 @@ export function pulumi(args: readonly string[], env: NodeJS.ProcessEnv = {}): Pr
       PULUMI_SKIP_UPDATE_CHECK: "true",
       ...env,
     },
+    ...(input !== undefined && { input }),
   });
+}
+
+/**
+ * The arguments with which `pulumi` encrypts a secret into a configuration. It reads the value from its input.
+ *
+ * @param path the field: `secrets.databasePassword`
+ */
+export function settingSecret(path: string): string[] {
+  return ["config", "set", "--secret", "--path", `transcript-pipeline:${path}`];
 }
 
 /**
@@ -264,16 +274,20 @@ export function configured(changes: Record<string, unknown>): string {
   return changedConfig(state().configFile, join(state().directory, "Pulumi.changed.yaml"), changes);
 }
 
-/** The stand-in image under another name: what it holds stays the same, whatever its tag says. */
-export async function tagged(tag: string, repository = "change"): Promise<string> {
-  const { postgresImage } = theCluster();
-  const name = `localhost/${repository}/pgvector-standin:${tag}`;
+/** containerd's own client, on the node's images; must succeed. */
+export async function ctr(...args: string[]): Promise<Ran> {
   const binaries = join(cacheRoot(), "binaries");
   const containerd = readdirSync(binaries).find((entry) => entry.startsWith("containerd-")) ?? "";
-  await succeed(join(binaries, containerd, "ctr"), [
+  return succeed(join(binaries, containerd, "ctr"), [
     ...["--address", clusterPaths(CLUSTER).containerdSocket, "--namespace", "k8s.io"],
-    ...["images", "tag", "--force", postgresImage, name],
+    ...args,
   ]);
+}
+
+/** The stand-in image under another name: what it holds stays the same, whatever its tag says. */
+export async function tagged(tag: string, repository = "change"): Promise<string> {
+  const name = `localhost/${repository}/pgvector-standin:${tag}`;
+  await ctr("images", "tag", "--force", theCluster().postgresImage, name);
   return name;
 }
 

@@ -321,7 +321,9 @@ export function* mutantsInPlace(
         }
       }
     }
-    if (kind === "Job") yield mutant("no dependency", (weakened) => (weakened.dependencies = []));
+    // The Job that tries the settings comes before the server, and waits for nothing that would be wrong without it.
+    if (kind === "Job" && resource.name !== "postgres-settings")
+      yield mutant("no dependency", (weakened) => (weakened.dependencies = []));
     if (!object || !patchesAndLists) continue;
     for (const as of ["Patch", "List"] as const) {
       const other = extra(resource, as);

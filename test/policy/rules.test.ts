@@ -7,6 +7,7 @@ import { resourcesOf } from "../../tools/policy-stack.ts";
 import { readStackFile } from "../../tools/stack-file.ts";
 import { breaks, brokenBy } from "./breaks.ts";
 import { allViolationsOf, type Judged, type Name, stackOf, violationsOf } from "./stacks.ts";
+import { ed25519HostKey } from "../ssh-keys.ts";
 
 describe("the rules", function () {
   this.timeout(60_000);
@@ -103,7 +104,7 @@ describe("the shapes that the program can have", function () {
   const shapes: Readonly<Record<string, Record<string, object>>> = {
     "a node that is reached from here": { node: { connection: "local" } },
     "a node that is reached over SSH": {
-      node: { connection: "ssh", sshHost: "gen8", sshHostKey: "ssh-ed25519 AAAA" },
+      node: { connection: "ssh", sshHost: "gen8", sshHostKey: ed25519HostKey() },
     },
     "a tainted node": { node: { tolerations: [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }] } },
     "an upgrade and a login": {

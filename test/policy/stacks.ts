@@ -4,9 +4,9 @@ import type { PackConfig } from "../../policy/configuration.ts";
 import { judgeOne, judgeWhole, type Violation } from "../../policy/judgement.ts";
 import { objectsOf, type Resource, subjectOf } from "../../policy/resources.ts";
 import { rules } from "../../policy/rules/index.ts";
-import { isMap } from "../../policy/values.ts";
+import { field, isMap, listAt } from "../../policy/values.ts";
 import { projectFile } from "../../tools/cli.ts";
-import { packConfigFile, readPackConfig, withNode } from "../../tools/policy-config.ts";
+import { packConfigOf, withNode } from "../../tools/policy-config.ts";
 import { resourcesOf } from "../../tools/policy-stack.ts";
 import { readStackFile } from "../../tools/stack-file.ts";
 
@@ -29,7 +29,7 @@ async function load(name: Name): Promise<Judged> {
   return {
     name,
     resources: await resourcesOf(name, withNode(name, config)),
-    config: readPackConfig(packConfigFile(name)),
+    config: packConfigOf(name, undefined),
   };
 }
 
@@ -149,6 +149,31 @@ export function changed(stack: Judged, ...changes: Change[]): Judged {
   for (const change of changes) change(resources);
   return { ...stack, resources };
 }
+
+/**
+ * Has the Job postgres-settings try what the server gets after the changes before it, as the program would: the same files,
+ * image and bound. Without it every change of the server's configuration would break settings-tried, and nothing else of
+ * it would count.
+ */
+export const triedAlike: Change = (resources) => {
+  const find = (subject: string) => resources.find((resource) => is(resource, subject))?.inputs;
+  const containersOf = (inputs: Record<string, unknown> | undefined) =>
+    listAt(inputs, "spec", "template", "spec", "containers").concat(
+      listAt(inputs, "spec", "template", "spec", "initContainers"),
+    );
+  const files = find("ConfigMap/postgres-settings-files");
+  const config = find("ConfigMap/postgres-config");
+  if (files && config) setAt(files, "data", config.data);
+  const server = containersOf(find("StatefulSet/postgres")).find(
+    (container) => field(container, "name") === "postgres",
+  );
+  const bound = listAt(server, "env").find((entry) => field(entry, "name") === "ADDRESS_SPACE");
+  for (const container of containersOf(find("Job/postgres-settings"))) {
+    if (!isMap(container) || !isMap(server)) continue;
+    setAt(container, "image", server.image);
+    if (container.env !== undefined) setAt(container, "env", bound === undefined ? undefined : [bound]);
+  }
+};
 
 /** Recommended labels, for objects that tests add. */
 export const labels = {

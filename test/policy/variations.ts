@@ -314,7 +314,13 @@ export const VARIATIONS: readonly Variation[] = [
   {
     name: "a registry with a port",
     change: set(SET, `${SERVER}/image`, `registry.lan:5000/pgvector/pgvector:0.8.6@sha256:${"0".repeat(64)}`),
-    declared: { "declared-images": ["StatefulSet/postgres postgres registry.lan:5000/pgvector/pgvector"] },
+    declared: {
+      "declared-images": [
+        "StatefulSet/postgres postgres registry.lan:5000/pgvector/pgvector",
+        "Job/postgres-settings image registry.lan:5000/pgvector/pgvector",
+        "Job/postgres-settings settings registry.lan:5000/pgvector/pgvector",
+      ],
+    },
   },
   {
     name: "Docker Hub's whole name",

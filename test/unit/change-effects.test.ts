@@ -37,6 +37,24 @@ describe("what a change does to the running server", () => {
     );
   });
 
+  it("is a restart for an extension's setting that takes one, and for one that nobody knows", () => {
+    const settings = {
+      "pg_stat_statements.max": "9000",
+      "pg_stat_statements.track": "all",
+      "cron.host": "x",
+    };
+    assert.deepEqual(effectsOfConfig(config({}), config(settings)), [
+      "Takes a restart of the server: cron.host default → x, pg_stat_statements.max default → 9000",
+      "Reloads without a restart: pg_stat_statements.track top → all",
+    ]);
+  });
+
+  it("is read from values with quotes and backslashes as PostgreSQL reads them", () => {
+    assert.deepEqual(effectsOfConfig(config({}), config({ log_line_prefix: "it's \\d " })), [
+      "Reloads without a restart: log_line_prefix %m [%p] %q%u@%d  → it's \\d ",
+    ]);
+  });
+
   it("is a reload where it concerns who may connect", () => {
     assert.deepEqual(effectsOfConfig(config({}), config({}, "host all all all reject\n")), [
       "Reloads without a restart: who may connect (pg_hba.conf)",

@@ -43,7 +43,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "shared_buffers above the memory limit",
     "database.settings.shared_buffers",
     "4GB",
-    /shared_buffers: does not fit: shared_buffers 4 GiB \+ \/dev\/shm 160 MiB \+ WAL buffers 16 MiB is 4\.17 GiB, and database\.limits\.memory is 2Gi/,
+    /shared_buffers: does not fit: shared_buffers 4 GiB \+ \/dev\/shm 160 MiB \+ WAL buffers 16 MiB \+ locks and processes [\d.]+ MiB is 4\.29 GiB, and database\.limits\.memory is 2Gi/,
   ],
   [
     "a capacity without a unit",
@@ -59,10 +59,60 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     /database\.limits\.memory: is "40"\. Allowed/,
   ],
   [
-    "a setting's size without a unit",
+    "a setting with a unit that PostgreSQL does not have",
+    "database.settings.idle_in_transaction_session_timeout",
+    "5m",
+    /idle_in_transaction_session_timeout: is "5m"\. Allowed: 0 to 2147483647ms, a number with us, ms, s, min, h or d\. Did you mean 5min\?/,
+  ],
+  [
+    "a setting with a unit in words",
+    "database.settings.autovacuum_naptime",
+    "1 minute",
+    /autovacuum_naptime: is "1 minute"\. Allowed: 1s to .*Did you mean 1min\?/,
+  ],
+  [
+    "a size below what PostgreSQL takes",
     "database.settings.work_mem",
-    4096,
-    /database\.settings\.work_mem: is "4096"\. Allowed: a size with its unit/,
+    "32kB",
+    /work_mem: is "32kB"\. Allowed: 64kB to .*Did you mean 64kB\?/,
+  ],
+  [
+    "less WAL than two segments",
+    "database.settings.max_wal_size",
+    "1MB",
+    /max_wal_size: is "1MB"\. Allowed: 32MB to .*Did you mean 32MB\?/,
+  ],
+  ["a time zone that is none", "database.settings.timezone", "Europe/Berln", /Did you mean Europe\/Berlin\?/],
+  ["a file of the program's own", "database.settings.data_directory", "/data", /cannot be configured/],
+  [
+    "TLS without a certificate",
+    "database.settings.ssl",
+    "on",
+    /ssl: is "on", but the server has no certificate/,
+  ],
+  [
+    "more processes than there are places for",
+    "database.settings.max_connections",
+    262143,
+    /max_connections: is one of max_connections 262143 \+ .* Allowed: a sum of 262143 or less/,
+  ],
+  [
+    "connections that are all kept for others",
+    "database.settings.max_connections",
+    3,
+    /max_connections: is 3, but superuser_reserved_connections 3 \+ reserved_connections 0 are kept for others\. Allowed: 4 or more/,
+  ],
+  [
+    "a lock table that does not fit",
+    "database.settings.max_locks_per_transaction",
+    2000000,
+    /database\.settings\.max_locks_per_transaction: does not fit/,
+  ],
+  [
+    "a library that the image does not have",
+    "database.settings.shared_preload_libraries",
+    "pg_stat_statements, pg_hint_plan",
+    /the image has no library pg_hint_plan/,
   ],
   [
     "a path that is not absolute",
@@ -238,7 +288,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
   [
     "tolerations of another form",
     "node.tolerations",
-    [{ key: 1 }],
+    [{ key: "a b" }],
     /node\.tolerations: .*Allowed: a list of \{key/,
   ],
 ];
@@ -283,6 +333,60 @@ describe("configuration", () => {
     assert.equal(doubts.length, 1);
     assert.match(doubts[0] ?? "", /limits\.memory is 2Gi.*1000 connections x work_mem 4 MiB/);
     assert.deepEqual(readSettings("prod", deployable()).doubts, []);
+  });
+
+  it("leaves the libraries of an image of one's own to whoever made it", () => {
+    const raw = changed("database.settings.shared_preload_libraries", "pg_stat_statements, pg_cron");
+    assert.match(messageFor(raw), /the image has no library pg_cron/);
+    raw.database = { ...raw.database, image: "registry.example/db:16-pgvector" };
+    const { settings } = readSettings("prod", raw).settings.database;
+    assert.equal(settings.shared_preload_libraries, "pg_stat_statements, pg_cron");
+  });
+
+  it("says how a size without a unit is read", () => {
+    const { settings, doubts } = readSettings("prod", changed("database.settings.work_mem", 4096));
+    assert.deepEqual(doubts, [
+      "database.settings.work_mem is 4096, without a unit: PostgreSQL reads it as 4MB.",
+    ]);
+    assert.equal(settings.database.settings.work_mem, "4MB");
+  });
+
+  it("reads settings as PostgreSQL does, and hands them on plain", () => {
+    const written = {
+      timezone: "Europe/Berlin",
+      SHARED_BUFFERS: "0.25 GB",
+      max_connections: "0x32",
+      maintenance_work_mem: "1e5",
+      statement_timeout: " 90 s ",
+      wal_compression: "lz4",
+      "pg_stat_statements.max": "1e4",
+      "Custom.tenant": "x",
+      jit: "of",
+    };
+    assert.deepEqual(readSettings("prod", changed("database.settings", written)).settings.database.settings, {
+      TimeZone: "Europe/Berlin",
+      shared_buffers: "256MB",
+      max_connections: "50",
+      maintenance_work_mem: "100000kB",
+      statement_timeout: "90s",
+      wal_compression: "lz4",
+      "pg_stat_statements.max": "10000",
+      "Custom.tenant": "x",
+      jit: "of",
+    });
+  });
+
+  it("refuses a setting that is there twice, and an extension's that it does not have", () => {
+    const twice = changed("database.settings", { TimeZone: "UTC", timezone: "UTC" });
+    assert.match(
+      messageFor(twice),
+      /settings\.timezone: is TimeZone, and so is TimeZone\. Allowed: one of them/,
+    );
+    const unknown = changed("database.settings", { "pg_stat_statements.maximum": 5 });
+    assert.match(
+      messageFor(unknown),
+      /is no setting of PostgreSQL 16\. Did you mean pg_stat_statements\.max\?/,
+    );
   });
 
   it("takes logins of each kind, and none by default", () => {

@@ -16,12 +16,13 @@ describe("the environments", () => {
   it("are the stack files, dev first", () => {
     for (const name of [
       "Pulumi.eu-west-2.yaml",
+      "Pulumi.prod.eu.yaml",
       "Pulumi.a.yaml",
       "Pulumi.preview.yaml",
       "Pulumi.prod.yaml.orig",
     ])
       writeFileSync(join(directory, name), "");
-    assert.deepEqual(environments(directory), ["dev", "a", "eu-west-2", "preview", "prod"]);
+    assert.deepEqual(environments(directory), ["dev", "a", "eu-west-2", "preview", "prod", "prod.eu"]);
   });
 
   for (const [file, says] of [
@@ -39,7 +40,12 @@ describe("the environments", () => {
     ["Pulumi.Preview-Prod.yaml", /begins with 'preview-'/],
     ["Pulumi.1st.yaml", /"1st" is not of the form/],
     ["Pulumi.a_b.yaml", /"a_b" is not of the form/],
-    ["Pulumi.a.b.yaml", /"a\.b" is not of the form/],
+    ["Pulumi.a..b.yaml", /"a\.\.b" is not of the form/],
+    ["Pulumi.a.-b.yaml", /"a\.-b" is not of the form/],
+    ["Pulumi.a.B.yaml", /"a\.B" is not of the form/],
+    ["Pulumi.prod.bak.yaml", /"prod\.bak" ends as a copy's/],
+    ["Pulumi.prod-old.yaml", /"prod-old" ends as a copy's/],
+    ["Pulumi.prod.example.yaml", /"prod\.example" ends as a copy's/],
     ["Pulumi.$(id).yaml", /is not of the form/],
     ["Pulumi.a\n::error::b.yaml", /"a\\n::error::b" is not of the form/],
     ["Pulumi.pröd.yaml", /is not of the form/],

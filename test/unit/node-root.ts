@@ -24,27 +24,14 @@ export interface Outcome {
   untouched: boolean;
 }
 
-/** Programs that scripts for the node may use. */
+/** Programs that scripts and people on the node may use: POSIX's, with options that each flavour has. */
 const TOOLS = [
-  ...[
-    "chmod",
-    "chown",
-    "df",
-    "du",
-    "head",
-    "id",
-    "ln",
-    "ls",
-    "mkdir",
-    "mv",
-    "printf",
-    "pwd",
-    "readlink",
-    "rm",
-    "tr",
-  ],
-  ...["true", "uname"],
+  ...["cat", "chmod", "chown", "df", "du", "head", "id", "ln", "ls", "mkdir", "mv", "printf", "pwd"],
+  ...["readlink", "rm", "sort", "sync", "tail", "tr", "true", "uname"],
 ];
+
+/** No coreutils. */
+const OTHER_TOOLS = ["diff", "grep", "sed", "tar"];
 
 /** Sets of tools: what is /bin/sh, and what is everything else. */
 export const flavours = {
@@ -89,8 +76,16 @@ export class NodeRoot {
     execFileSync("mknod", ["-m", "666", join(this.root, "dev/null"), "c", "1", "3"]);
     this.install(shell, "sh");
     for (const tool of TOOLS) this.install(multi ?? tool, tool);
-    // No coreutils.
-    for (const tool of ["grep", "sed"]) this.install(multi === "busybox" ? multi : tool, tool);
+    for (const tool of OTHER_TOOLS) this.install(multi === "busybox" ? multi : tool, tool);
+  }
+
+  /** Puts a script of the test's own among the programs; undefined removes it. */
+  place(name: string, script: string | undefined): void {
+    const path = join(this.root, name);
+    rmSync(path, { force: true });
+    if (script === undefined) return;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, script, { mode: 0o755 });
   }
 
   private install(program: string, name: string): void {

@@ -124,6 +124,46 @@ describe("the summary of a plan", () => {
     );
   });
 
+  it("says that settings are tried, and the settings themselves once", () => {
+    const step = (op: string, kind: string, name: string, before: object, after: object, path: string) => ({
+      resourcePreEvent: {
+        metadata: {
+          op,
+          urn: `urn:pulumi:prod::transcript-pipeline::kubernetes:${kind}::${name}`,
+          type: `kubernetes:${kind}`,
+          old: { inputs: { ...before } },
+          new: { inputs: { ...after } },
+          detailedDiff: { [path]: { diffKind: "update" } },
+        },
+      },
+    });
+    const files = (name: string) =>
+      step(
+        ...(["update", "core/v1:ConfigMap", name] as const),
+        { data: { "postgresql.conf": "work_mem = '4MB'\n" } },
+        { data: { "postgresql.conf": "work_mem = '8MB'\n" } },
+        'data["postgresql.conf"]',
+      );
+    const job = (op: string) =>
+      step(op, "batch/v1:Job", "postgres-settings", {}, {}, 'spec.template.metadata.annotations["f"]');
+    const { statements } = summarize([
+      files("postgres-settings-files"),
+      job("replace"),
+      files("postgres-config"),
+    ]);
+    assert.deepEqual(
+      statements.map(({ severity, text }) => `${severity}: ${text}`),
+      [
+        "routine: Tries the image and the settings on a scratch directory, before the server gets them",
+        "routine: Reloads settings, without a restart: `work_mem` `4MB` → `8MB`",
+      ],
+    );
+    assert.match(
+      summarize([job("delete")]).statements[0]?.text ?? "",
+      /Deletes Job `postgres-settings`: nothing is tried before the server gets it/,
+    );
+  });
+
   it("says what is deleted", () => {
     assert.match(
       said("delete-job").join("\n"),

@@ -9,6 +9,7 @@ const expected = {
   namespace: "transcript-pipeline",
   path: "/mnt/raid/pgdata",
   image: "pgvector/pgvector:0.8.6-pg16-bookworm",
+  names: { database: "transcripts_db", owner: "transcript_user" },
 };
 
 function volume(change: Partial<VolumeObject["spec"]> = {}): VolumeObject {
@@ -26,8 +27,11 @@ function volume(change: Partial<VolumeObject["spec"]> = {}): VolumeObject {
 function state(change: Partial<ClusterState> = {}): ClusterState {
   return {
     nodes: [
-      { metadata: { name: "gen8" }, status: { allocatable: { "nvidia.com/gpu": "1" } } },
-      { metadata: { name: "pi" }, status: { allocatable: {} } },
+      {
+        metadata: { name: "gen8", labels: { "kubernetes.io/hostname": "gen8" } },
+        status: { allocatable: { "nvidia.com/gpu": "1" } },
+      },
+      { metadata: { name: "pi", labels: { "kubernetes.io/hostname": "pi" } }, status: { allocatable: {} } },
     ],
     statefulSet: { metadata: { annotations: { "transcript-pipeline/identity": expected.identity } } },
     volume: volume(),
@@ -55,6 +59,71 @@ describe("preflight", () => {
     assert.equal(finding?.key, "node.gpuResource");
     assert.match(finding.message, /device plugin.*node\.requireGpu false/);
     assert.deepEqual(findObstacles(state(), { ...onPi, gpuResource: undefined }), []);
+  });
+
+  describe("another name of the database or of its owner", () => {
+    const annotated = (names: Record<string, string>) => ({
+      metadata: { uid: "1", annotations: { "transcript-pipeline/identity": expected.identity, ...names } },
+    });
+    const named = { "transcript-pipeline/database": "old_db", "transcript-pipeline/owner": "old_user" };
+    const initJob = {
+      spec: {
+        template: {
+          spec: {
+            initContainers: [
+              {
+                name: "bootstrap",
+                env: [
+                  { name: "DATABASE", value: "old_db" },
+                  { name: "OWNER", value: "old_user" },
+                ],
+              },
+            ],
+          },
+        },
+      },
+    };
+
+    for (const [where, change] of Object.entries({
+      "the volume, which outlives a destroyed stack": {
+        volume: { ...volume(), ...annotated(named) },
+        statefulSet: undefined,
+      },
+      "the StatefulSet": { statefulSet: annotated(named) },
+      "the init Job of a deployment that has no annotations yet": { initJob },
+    })) {
+      it(`is refused where ${where} says the old one, with the runbook`, () => {
+        const found = findObstacles(state(change), expected);
+        assert.deepEqual(
+          found.map(({ key }) => key),
+          ["database.name", "database.owner"],
+        );
+        assert.match(
+          found[0]?.message ?? "",
+          /^is "transcripts_db", but the database is called old_db\..*new, empty database.*docs\/renaming\.md.*pulumi config set --path database\.name old_db$/,
+        );
+        assert.match(
+          found[1]?.message ?? "",
+          /owner of the database is called old_user.*database\.owner old_user$/,
+        );
+        const names = { database: "old_db", owner: "old_user" };
+        assert.deepEqual(findObstacles(state(change), { ...expected, names }), []);
+      });
+    }
+
+    it("is allowed where the annotations say the new one already, whatever a Job from before says", () => {
+      const renamed = annotated({
+        "transcript-pipeline/database": "transcripts_db",
+        "transcript-pipeline/owner": "transcript_user",
+      });
+      assert.deepEqual(findObstacles(state({ statefulSet: renamed, initJob }), expected), []);
+    });
+
+    it("says nothing of names in somebody else's objects", () => {
+      const theirs = { metadata: { annotations: { "transcript-pipeline/identity": "x/y", ...named } } };
+      const keys = findObstacles(state({ statefulSet: theirs }), expected).map(({ key }) => key);
+      assert.deepEqual(keys, ["cluster.context"]);
+    });
   });
 
   it("does not touch a StatefulSet of somebody else", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { preparationScript } from "../../components/node-storage.ts";
 import { objectionToDirectory, SYSTEM_DIRECTORIES } from "../../config/system-directories.ts";
+import { allRunbooks } from "../cluster/runbook.ts";
 import { type Flavour, flavours, NodeRoot, obstacleTo } from "./node-root.ts";
 
 const IDENTITY = "transcript-pipeline/prod";
@@ -238,6 +239,21 @@ const refused: (Situation & { says: RegExp })[] = [
     says: /pgdata is there, and no new database is made next to it/,
   },
   {
+    name: "a marker that root has copied back, which the server could not read",
+    before: `${OURS}; chown 0:0 volume.identity`,
+    says: /pgdata\/volume\.identity belongs to uid 0, and the server is uid 999\. Give it all to the server \('chown -R 999:999 \/mnt\/raid\/pgdata' on the node\)/,
+  },
+  {
+    name: "a database that root has copied back, which the server could not read",
+    before: `${OURS}; chown -R 0:0 pgdata; chmod 700 pgdata`,
+    says: /pgdata\/pgdata belongs to uid 0, and the server is uid 999.*chown -R 999:999 \/mnt\/raid\/pgdata/,
+  },
+  {
+    name: "a database whose files root has copied back",
+    before: `${OURS}; chown 0:0 pgdata/PG_VERSION`,
+    says: /pgdata\/pgdata\/PG_VERSION belongs to uid 0/,
+  },
+  {
     name: "a task that there is not",
     before: OURS,
     args: ["--help"],
@@ -421,6 +437,65 @@ for (const flavour of Object.keys(flavours) as Flavour[]) {
         const ran = node.run(scriptFor({ path }), { after: `rm -r $R${path}` });
         assert.match(ran.output, /is ready, new/, path);
       }
+    });
+
+    // The kernel's word, and a chcon of the test's own: no policy is loaded here.
+    it("labels the directory for containers where SELinux is enforcing, once", () => {
+      const chcon = "/bin/chcon";
+      try {
+        node.place("sys/fs/selinux/enforce", "1");
+        const refused = node.run(scriptFor(), { before: EMPTY });
+        assert.equal(refused.status, 1, refused.output);
+        assert.match(
+          refused.output,
+          /SELinux is enforcing, and \S+ cannot be labelled .*'chcon -R -t container_file_t \/mnt\/raid\/pgdata'/,
+        );
+
+        node.place(chcon, `#!/bin/sh\necho "chcon $*"\n`);
+        assert.match(
+          node.run(scriptFor(), { before: EMPTY }).output,
+          /^chcon -R -t container_file_t \.\n\S+ is ready/,
+        );
+        node.place("sys/fs/selinux/enforce", "0");
+        assert.match(node.run(scriptFor(), { before: EMPTY }).output, /^\S+ is ready/);
+      } finally {
+        node.place("sys/fs/selinux/enforce", undefined);
+        node.place(chcon, undefined);
+      }
+    });
+
+    it("is moved by the commands that docs/moving.md has people type on the node", () => {
+      const [runbook] = allRunbooks().filter(({ name }) => name === "move-path");
+      const lines = (runbook?.blocks ?? []).join("\n").split("\n");
+      const typed = lines.filter((line) => line !== "" && !/^(kubectl|pulumi|npm) /.test(line));
+      assert.equal(typed.length, 4);
+      const moved = node.run(`set -e; OLD=/mnt/raid/pgdata NEW=/mnt/other/pgdata\n${typed.join("\n")}\n`, {
+        before: `${OURS}; chmod 700 .; touch -d 2020-01-01 pgdata/PG_VERSION; ln -s PG_VERSION pgdata/link`,
+        after: `cat $R/mnt/raid/pgdata/volume.identity; cd $R/mnt/other/pgdata
+          stat -c '%n %u:%g %a %Y' . volume.identity pgdata pgdata/PG_VERSION | sed 's/ [0-9]*$//;2q'; readlink pgdata/link
+          stat -c '%U %Y' pgdata/PG_VERSION; ls $R/mnt/raid/pgdata`,
+      });
+      assert.equal(moved.status, 0, moved.output);
+      assert.match(
+        moved.seen,
+        /^transcript-pipeline\/prod, moved to \/mnt\/other\/pgdata\n\. 999:999 700\nvolume\.identity 999:999 600\nPG_VERSION\n\S+ 1577836800\npgdata\.moved\nvolume\.identity$/,
+      );
+      const again = node.run(scriptFor({ path: "/mnt/raid/pgdata" }), {
+        before: `${OURS}; printf '%s\\n' "$(cat volume.identity), moved to /mnt/other/pgdata" >volume.identity`,
+      });
+      assert.match(again.output, /belongs to transcript-pipeline\/prod, moved to \/mnt\/other\/pgdata/);
+    });
+
+    it("is looked at on a full disk by the commands that docs/full-disk.md has people type", () => {
+      const [runbook] = allRunbooks().filter(({ name }) => name === "look-at-disk");
+      const ran = node.run(`DIRECTORY=${PATH}\n${runbook?.blocks.join("\n")}`, {
+        before: `${OURS}; mkdir pgdata/pg_wal; head -c 300000 /dev/zero >pgdata/pg_wal/1; mkdir pgdata/base`,
+      });
+      assert.equal(ran.status, 0, ran.output);
+      assert.match(
+        ran.output,
+        /\d+\s+\S*\/pgdata\/pgdata\/base\n[^]*\/pgdata\/pg_wal\n[^]*\/mnt\/raid\/pgdata\n$/,
+      );
     });
 
     it("refuses a path that climbs or that a shell would split", () => {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { manifestsOf } from "../../tools/manifests.ts";
 import { evaluate, type Registration, unwrapped } from "../../tools/evaluate.ts";
 import { changed, deployable, type Raw } from "../settings.ts";
+import { ed25519HostKey, userKey } from "../ssh-keys.ts";
 
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 
@@ -10,6 +12,7 @@ function program(raw: Raw, stack = "prod"): Promise<Registration[]> {
     Object.fromEntries(
       Object.entries(raw).map(([name, value]) => [`transcript-pipeline:${name}`, JSON.stringify(value)]),
     ),
+    ["transcript-pipeline:secrets"],
   );
 }
 
@@ -71,6 +74,65 @@ describe("the program", () => {
 
   it("runs the init Job after the server", () => {
     assert.deepEqual(named(prod, "postgres-init").options.dependsOn, ["postgres-server"]);
+  });
+
+  describe("tries the image and the settings", () => {
+    type Job = { spec: { template: { metadata: { annotations: Record<string, string> }; spec: Pod } } };
+    type Pod = { containers: Container[]; initContainers?: Container[]; volumes: object[] };
+    type Container = { name: string; image: string; env?: { name: string; value: string }[] };
+    const objectNamed = (registrations: readonly Registration[], kind: string, name: string) =>
+      registrations.find((other) => other.type.endsWith(`:${kind}`) && other.name === name);
+
+    // The component of that name is registered before its Job.
+    const trial = (registrations: readonly Registration[]) =>
+      unwrapped(objectNamed(registrations, "Job", "postgres-settings")?.inputs) as Job;
+
+    it("before the server's configuration, and before the server", () => {
+      const waiting = [
+        objectNamed(prod, "ConfigMap", "postgres-config"),
+        objectNamed(prod, "StatefulSet", "postgres"),
+      ];
+      for (const resource of waiting) assert.deepEqual(resource?.options.dependsOn, ["postgres-settings"]);
+    });
+
+    it("as the server will have them: the same files, image and address space", () => {
+      const files = (name: string) =>
+        (unwrapped(objectNamed(prod, "ConfigMap", name)?.inputs) as { data: unknown }).data;
+      assert.deepEqual(files("postgres-settings-files"), files("postgres-config"));
+      const { template } = (unwrapped(objectNamed(prod, "StatefulSet", "postgres")?.inputs) as Job).spec;
+      const server = template.spec.containers.find(({ name }) => name === "postgres");
+      const { containers, initContainers = [] } = trial(prod).spec.template.spec;
+      for (const container of [...initContainers, ...containers])
+        assert.equal(container.image, server?.image);
+      const bound = server?.env?.find(({ name }) => name === "ADDRESS_SPACE");
+      assert.deepEqual(containers[0]?.env, [bound]);
+    });
+
+    it("without the data, and without a Secret", () => {
+      const { volumes } = trial(prod).spec.template.spec;
+      assert.deepEqual([...new Set(volumes.flatMap((volume) => Object.keys(volume)))].sort(), [
+        "configMap",
+        "emptyDir",
+        "name",
+      ]);
+    });
+
+    it("again when anything in the Job changes, which nobody could change, and else not", async () => {
+      const reason = (registrations: readonly Registration[]) =>
+        trial(registrations).spec.template.metadata.annotations["transcript-pipeline/files"];
+      assert.match(reason(prod) ?? "", /^[0-9a-f]{16}$/);
+      assert.equal(reason(await program(deployable())), reason(prod));
+      for (const [field, value] of [
+        ["database.settings.work_mem", "8MB"],
+        ["database.image", "pgvector/pgvector:0.8.7-pg16-bookworm"],
+        ["database.limits.memory", "41Gi"],
+        ["node.hostname", "gen9"],
+        ["node.tolerations", [{ key: "gpu", operator: "Exists" }]],
+        ["database.owner", "somebody_else"],
+      ] as const) {
+        assert.notEqual(reason(await program(changed(field, value))), reason(prod), field);
+      }
+    });
   });
 
   it("replaces what has a fixed name by deleting it first", () => {
@@ -152,26 +214,35 @@ describe("the program", () => {
       secrets: {
         databasePassword: "owner-password-0123",
         superuserPassword: "superuser-password-0123",
-        sshPrivateKey: "-----BEGIN OPENSSH PRIVATE KEY-----",
+        sshPrivateKey: userKey(),
       },
     };
-    Object.assign(raw.node ?? {}, { sshHost: "gen8", sshHostKey: "ssh-ed25519 AAAA" });
+    Object.assign(raw.node ?? {}, { sshHost: "gen8", sshHostKey: ed25519HostKey() });
     const registrations = await program(raw);
     // Still there: they are protected, and giving a password must not mean deleting one.
     assert.equal(registrations.filter(({ type }) => type.includes("RandomPassword")).length, 3);
     const sent = JSON.stringify(registrations);
     for (const secret of Object.values(raw.secrets ?? {}) as string[]) {
-      assert.ok(sent.includes(secret), "the secret is used");
+      assert.ok(sent.includes(JSON.stringify(secret).slice(1, -1)), "the secret is used");
       for (const { name, inputs } of registrations)
         assert.ok(!inPlainSight(inputs, secret), `${name} shows a secret`);
     }
   });
 
+  it("gives every client the server's name in the cluster's domain", async () => {
+    const other = await program(changed("cluster.domain", "k8s.example"));
+    const jobs = manifestsOf(other).filter(({ manifest: { kind } }) => kind === "Job");
+    const text = JSON.stringify(jobs);
+    assert.match(text, /"name":"PGHOST","value":"postgres\.transcript-pipeline\.svc\.k8s\.example"/);
+    assert.doesNotMatch(JSON.stringify(other), /cluster\.local/);
+  });
+
   it("checks the host key of the node", async () => {
     const raw = changed("node.connection", "ssh");
-    Object.assign(raw.node ?? {}, { sshHost: "gen8", sshHostKey: "ssh-ed25519 AAAA" });
+    const sshHostKey = ed25519HostKey();
+    Object.assign(raw.node ?? {}, { sshHost: "gen8", sshHostKey });
     const command = (await program(raw)).find(({ type }) => type === "command:remote:Command");
-    assert.match(JSON.stringify(command?.inputs.connection), /"hostKey":"ssh-ed25519 AAAA"/);
+    assert.ok(JSON.stringify(command?.inputs.connection).includes(`"hostKey":"${sshHostKey}"`));
   });
 
   it("prepares the storage again when the volume's object is a new one", async () => {

@@ -17,7 +17,13 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { commandsFromCheckout, preparationScript } from "../../components/node-storage.ts";
 import { projectFile } from "../../tools/cli.ts";
-import { renderStack, type Rendering, writeRendering } from "../../tools/rendering.ts";
+import {
+  refuseMissingSecrets,
+  refuseTooLarge,
+  renderStack,
+  type Rendering,
+  writeRendering,
+} from "../../tools/rendering.ts";
 
 describe("render", () => {
   let directory: string;
@@ -216,5 +222,35 @@ describe("render", () => {
       assert.throws(() => writeRendering(broken, out, { secrets: true }), /is not the name of a file/);
       assert.deepEqual(readdirSync(out), []);
     });
+  });
+});
+
+describe("a rendering", () => {
+  const rendering = (undecrypted: string[], text: string): Rendering => ({
+    stack: "prod",
+    undecrypted,
+    files: [
+      {
+        file: "02-a.yaml",
+        manifest: { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" }, data: { text } },
+      },
+    ],
+  });
+
+  it("with Secrets is refused where a passphrase is missing, naming what could not be read", () => {
+    assert.throws(
+      () => refuseMissingSecrets(rendering(["transcript-pipeline:secrets.databasePassword"], "")),
+      /secrets\.databasePassword\n.*Set PULUMI_CONFIG_PASSPHRASE/,
+    );
+    assert.doesNotThrow(() => refuseMissingSecrets(rendering([], "")));
+  });
+
+  it("that kubectl could not apply is refused before a file is written, escapes counted", () => {
+    for (const text of ["x".repeat(262_144), "<".repeat(50_000)])
+      assert.throws(
+        () => refuseTooLarge(rendering([], text)),
+        /ConfigMap a takes \d+ bytes.*allows 262144.*pulumi up/,
+      );
+    assert.doesNotThrow(() => refuseTooLarge(rendering([], "x".repeat(261_500))));
   });
 });

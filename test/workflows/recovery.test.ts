@@ -34,7 +34,15 @@ function recorder(answers: Record<string, EngineResult> = {}): StackEngine & { a
     asked.push(args.join(" "));
     return Promise.resolve(answers[args[0] ?? ""] ?? result(0));
   };
-  return { stack: "prod", asked, operate: answer, manage: answer, close: () => undefined };
+  return {
+    stack: "prod",
+    directory: "",
+    hostname: "gen8",
+    asked,
+    operate: answer,
+    manage: answer,
+    close: () => undefined,
+  };
 }
 
 describe("recovery", () => {

@@ -29,7 +29,11 @@ async function check(name: string, action: () => Promise<unknown>): Promise<bool
 const npm = (script: string, ...args: string[]) =>
   run("npm", ["run", "--silent", script, "--", ...args], { cwd: projectFile(".") });
 
-await runTool(async () => {
+const usage = `usage: node tools/ci/checks.ts [--stack <name>]... [--without schema]...
+  --stack <name>   only this environment; may be given several times. Default: all of them
+  --without <name> leaves a check out`;
+
+await runTool(usage, async () => {
   const { values } = parseArgs({
     options: {
       stack: { type: "string", multiple: true },

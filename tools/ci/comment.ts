@@ -47,7 +47,7 @@ export async function publishComment(
 }
 
 if (import.meta.main) {
-  await runTool(async () => {
+  await runTool(usage, async () => {
     const { values } = parseArgs({ options: { from: { type: "string" } } });
     const pullRequest = Number(process.env.PR_NUMBER);
     if (values.from === undefined || !Number.isInteger(pullRequest)) throw new UsageError(usage);

@@ -8,7 +8,7 @@ import { recover, withLockOfDeadRun } from "./recovery.ts";
 
 const usage = "usage: node tools/ci/deploy.ts --stack <name> [--config-file <file>] [--policy-pack <dir>]";
 
-await runTool(async () => {
+await runTool(usage, async () => {
   const { stack, configFile, policyPack } = readStackArguments(usage);
   const engine = await openStack(stack, configFile === undefined ? {} : { configFile });
   try {
@@ -16,7 +16,7 @@ await runTool(async () => {
     const commit = process.env.GITHUB_SHA;
     const up = [
       ...["up", "--yes", "--suppress-outputs", "--suppress-progress"],
-      ...policyFlags(stack, policyPack),
+      ...policyFlags(engine, policyPack),
       ...(commit === undefined ? [] : ["--message", `commit ${commit}`]),
     ];
     const { status } = await withLockOfDeadRun(engine, () => engine.operate(up, { show: true }));

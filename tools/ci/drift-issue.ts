@@ -66,7 +66,7 @@ export async function publishDrift(repository: Repository, text: string | undefi
 }
 
 if (import.meta.main) {
-  await runTool(async () => {
+  await runTool(usage, async () => {
     const { values } = parseArgs({ options: { from: { type: "string" } } });
     if (values.from === undefined) throw new UsageError(usage);
     const stacks = environments();

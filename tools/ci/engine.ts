@@ -2,13 +2,14 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { projectFile, UsageError } from "../cli.ts";
 import { findEngine } from "../engine.ts";
+import { ownPackConfigFile, packConfigOf } from "../policy-config.ts";
 import { run } from "../processes.ts";
 import { environments } from "./environments.ts";
-import { readStackFile } from "../stack-file.ts";
+import { hostnameOf, readStackFile } from "../stack-file.ts";
 import { keepSecret, masked, weakness } from "./masking.ts";
 import { withNode } from "./stack-config.ts";
 
@@ -23,6 +24,10 @@ export interface EngineResult {
 /** Runs the engine on one stack. */
 export interface StackEngine {
   stack: string;
+  /** Files of this run alone. */
+  directory: string;
+  /** The node that the stack's configuration names. */
+  hostname: string | undefined;
   /** Runs the program: preview, up, refresh. With `show`, its output is also printed as it comes. */
   operate: (
     args: readonly string[],
@@ -107,14 +112,19 @@ function installKubeconfig(): () => void {
   return () => rmSync(file, { force: true });
 }
 
-/** The flags that attach the policy pack, with the stack's configuration of it where there is one. */
-export function policyFlags(stack: string, policyPack: string): string[] {
-  const config = join(policyPack, `config.${stack}.json`);
-  return [
-    "--policy-pack",
-    policyPack,
-    ...(existsSync(projectFile(config)) || existsSync(config) ? ["--policy-pack-config", config] : []),
-  ];
+/**
+ * The flags that attach the policy pack, with the stack's configuration of it: its own, or for an environment that is a
+ * file alone, production's with that environment's node.
+ */
+export function policyFlags({ stack, directory, hostname }: StackEngine, policyPack: string): string[] {
+  const attach = ["--policy-pack", policyPack];
+  const own = ownPackConfigFile(stack, resolve(projectFile("."), policyPack));
+  if (own !== undefined) return [...attach, "--policy-pack-config", own];
+  // Another pack has configurations of its own, or none.
+  if (ownPackConfigFile("prod", resolve(projectFile("."), policyPack)) === undefined) return attach;
+  const config = join(directory, `config.${stack}.json`);
+  writeFileSync(config, JSON.stringify(packConfigOf(stack, hostname)));
+  return [...attach, "--policy-pack-config", config];
 }
 
 /** The secure values of a stack's file, where the environment's passphrase opens them. */
@@ -124,6 +134,15 @@ function secretsOfStack(file: string): string[] {
   } catch {
     // A wrong passphrase, a file that is no YAML: the engine stops at it, and says so.
     return [];
+  }
+}
+
+/** The node that a file names. Where it cannot be read the engine stops at it, and says so. */
+function hostnameIn(file: string): string | undefined {
+  try {
+    return hostnameOf(file);
+  } catch {
+    return undefined;
   }
 }
 
@@ -208,6 +227,8 @@ export async function openStack(stack: string, options: { configFile?: string } 
 
   return {
     stack,
+    directory,
+    hostname: hostnameIn(configFile ?? projectFile(`Pulumi.${stack}.yaml`)),
     operate: (args, execution = {}) =>
       execute([...args, ...(configFile === undefined ? [] : ["--config-file", configFile])], execution),
     manage: (args, input) => execute(args, { input }),

@@ -12,6 +12,9 @@ const STACK_FILE = /^pulumi\.(.+)\.(ya?ml|json)$/is;
 /** Longer ones do not fit into a runner's paths. */
 const LONGEST = 40;
 
+/** How people mark what is not for use. */
+const COPY = /[.-](?:bak|backup|copy|disabled|draft|example|new|off|old|orig|sample|save|template|tmp)\d*$/;
+
 /** Names that every object of JavaScript, or a workflow's expression, has for something else. */
 const TAKEN = ["constructor", "true", "false", "null", "undefined"];
 
@@ -24,13 +27,14 @@ export function objectionToName(name: string): string | undefined {
     return "begins with 'preview-', as the unprotected GitHub environment of another stack does";
   if (TAKEN.includes(name))
     return "is a word that JavaScript and GitHub's expressions have for something else";
-  if (!/^[a-z](?:-?[a-z0-9])*$/.test(name) || name.length > LONGEST) return "is not of the form below";
+  if (!/^[a-z](?:[.-]?[a-z0-9])*$/.test(name) || name.length > LONGEST) return "is not of the form below";
+  if (COPY.test(name)) return "ends as a copy's or an example's does, and would be deployed";
   return undefined;
 }
 
 const ALLOWED =
-  "Allowed: a regular file Pulumi.<name>.yaml whose name consists of lower-case letters, digits and single hyphens, " +
-  `begins with a letter, does not end in a hyphen, has at most ${LONGEST} characters and does not begin with 'preview-'. ` +
+  "Allowed: a regular file Pulumi.<name>.yaml whose name consists of lower-case letters, digits and single hyphens and dots, " +
+  `begins with a letter, does not end in a hyphen or a dot, has at most ${LONGEST} characters and does not begin with 'preview-'. ` +
   "Rename it: git mv";
 
 /**
@@ -62,8 +66,11 @@ export function environments(directory: string = projectFile(".")): string[] {
   return names.sort((a, b) => Number(b === "dev") - Number(a === "dev") || (a < b ? -1 : 1));
 }
 
+const usage = `usage: node tools/ci/environments.ts [--except <name>]...
+  --except <name>  leaves an environment out; may be given several times`;
+
 if (import.meta.main) {
-  await runTool(() => {
+  await runTool(usage, () => {
     const { values } = parseArgs({ options: { except: { type: "string", multiple: true, default: [] } } });
     const stacks = JSON.stringify(environments().filter((name) => !values.except.includes(name)));
     console.log(stacks);

@@ -35,7 +35,7 @@ export async function preview(engine: StackEngine, policyPack: string, drift: bo
     const { status, stdout, output } = await engine.operate(
       [
         ...["preview", "--diff", "--suppress-progress", "--event-log", log],
-        ...policyFlags(engine.stack, policyPack),
+        ...policyFlags(engine, policyPack),
         ...(drift ? ["--refresh", "--expect-no-changes"] : []),
       ],
       // --event-log is what Pulumi's own Automation API reads; the CLI knows it under this switch.
@@ -71,7 +71,7 @@ export function readPlans(directory: string, stacks: readonly string[]): StackPl
 }
 
 if (import.meta.main) {
-  await runTool(async () => {
+  await runTool(usage, async () => {
     const { values } = parseArgs({
       options: { ...stackOptions, out: { type: "string" }, drift: { type: "boolean", default: false } },
     });

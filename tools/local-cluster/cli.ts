@@ -1,13 +1,26 @@
 import { parseArgs } from "node:util";
+import { answersHelp } from "../cli.ts";
 import { start, status, stop } from "./cluster.ts";
 
-const usage = "usage: cli.ts up|down|status [--name NAME] [--gpu COUNT] [--purge]";
+const usage = `usage: npm run cluster:up -- [--name <name>] [--gpu <count>] [--domain <domain>]
+       npm run cluster:down -- [--name <name>] [--purge]
+       npm run cluster:status -- [--name <name>]
+  --name <name>  which local cluster. Default: local
+  --gpu <count>  GPUs that its node says it has
+  --domain <domain>  the domain of its Services. Default: cluster.local
+  --purge        removes its state and images too`;
 
 /** The command line of the local cluster: `npm run cluster:up`, `cluster:down` and `cluster:status`. */
 async function main(): Promise<number> {
+  if (answersHelp(usage)) return 0;
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { name: { type: "string" }, gpu: { type: "string" }, purge: { type: "boolean" } },
+    options: {
+      name: { type: "string" },
+      gpu: { type: "string" },
+      domain: { type: "string" },
+      purge: { type: "boolean" },
+    },
   });
   const name = values.name ?? "local";
   const log = (line: string): void => console.error(line);
@@ -16,6 +29,7 @@ async function main(): Promise<number> {
       const cluster = await start({
         name,
         log,
+        ...(values.domain === undefined ? {} : { domain: values.domain }),
         ...(values.gpu === undefined ? {} : { gpu: Number(values.gpu) }),
       });
       console.log(JSON.stringify(cluster, undefined, 2));

@@ -55,13 +55,15 @@ const recordFile = "cluster.json";
  *
  * @param options.nodeName what the node is called from this start on, as if its disk were in another machine.
  *   Default: as at the last start, at first `<name>-node`
+ * @param options.domain DNS domain of the cluster's names. Default: as at the last start, at first `cluster.local`
  * @throws one clear line; nothing of the cluster is left on the machine then
  */
 export async function start(
-  options: { name?: string; log?: Log; gpu?: number; nodeName?: string } = {},
+  options: { name?: string; log?: Log; gpu?: number; nodeName?: string; domain?: string } = {},
 ): Promise<LocalCluster> {
   const paths = pathsOf(options.name ?? defaultName);
   if (options.nodeName !== undefined) paths.nodeName = options.nodeName;
+  if (options.domain !== undefined) paths.domain = options.domain;
   const log = options.log ?? silent;
   reachDirectly(paths.name);
   await preflight(log);
@@ -180,7 +182,7 @@ async function boot(paths: ClusterPaths, binaries: Binaries, images: Image[], lo
   mkdirSync(paths.state, { recursive: true, mode: 0o711 });
   writeFileSync(
     join(paths.state, recordFile),
-    JSON.stringify({ kubectl: kubectlPath(binaries), nodeName: paths.nodeName }),
+    JSON.stringify({ kubectl: kubectlPath(binaries), nodeName: paths.nodeName, domain: paths.domain }),
   );
   try {
     await writeNodeConfig(paths, { range, host, node }, binaries);
@@ -375,12 +377,14 @@ function describe(paths: ClusterPaths, kubectl: string): LocalCluster {
 interface ClusterRecord {
   kubectl: string;
   nodeName?: string;
+  domain?: string;
 }
 
 /** The cluster's paths, with the node's name as it was at the last start. */
 function pathsOf(name: string): ClusterPaths {
   const paths = clusterPaths(name);
-  return { ...paths, nodeName: readRecord(paths)?.nodeName ?? paths.nodeName };
+  const { nodeName = paths.nodeName, domain = paths.domain } = readRecord(paths) ?? {};
+  return { ...paths, nodeName, domain };
 }
 
 function readRecord(paths: ClusterPaths): ClusterRecord | undefined {

@@ -95,6 +95,11 @@ export async function buildImages(log: (line: string) => void): Promise<Image[]>
   }));
 }
 
+/** The stand-in's programs, as a tar of a root file system: /usr/lib/postgresql/16 and what it needs. Made where missing. */
+export function postgresLayer(log: (line: string) => void): Promise<string> {
+  return withLock(join(cacheRoot(), "images.lock"), log, () => layerTar("postgres", log));
+}
+
 async function pack(definition: Definition, log: (line: string) => void): Promise<void> {
   requireSpace(cacheRoot(), 1200, `packing ${definition.reference}`);
   log(`packing the image ${definition.reference}…`);

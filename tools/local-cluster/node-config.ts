@@ -21,7 +21,7 @@ export async function writeNodeConfig(
     user: "kube-apiserver",
     addresses: [
       ...inCluster,
-      "kubernetes.default.svc.cluster.local",
+      `kubernetes.default.svc.${paths.domain}`,
       addresses.node,
       apiServiceAddress,
       "127.0.0.1",
@@ -67,7 +67,7 @@ export async function writeNodeConfig(
   write("kube-proxy.json", kubeProxy(join(folder, "kube-proxy.kubeconfig")));
   write("containerd.toml", containerd(paths, binaries, join(folder, "cni")));
   write("cni/10-pods.conflist", podNetwork());
-  write("Corefile", corefile(addresses, join(folder, "coredns.kubeconfig")));
+  write("Corefile", corefile(paths.domain, addresses, join(folder, "coredns.kubeconfig")));
   write("resolv.conf", `nameserver ${addresses.node}\n`);
 }
 
@@ -93,7 +93,7 @@ function kubelet(
     cgroupRoot: `/${paths.fullName}`,
     failCgroupV1: false,
     failSwapOn: false,
-    clusterDomain: "cluster.local",
+    clusterDomain: paths.domain,
     clusterDNS: [node],
     resolvConf,
     // Images cannot be pulled again where there is no registry, and a full disk is the machine's business.
@@ -168,8 +168,8 @@ function podNetwork(): object {
 }
 
 /** Answers for the cluster's own names; every other name does not exist, and is answered at once. */
-function corefile({ node }: Addresses, kubeconfig: string): string {
-  return `cluster.local in-addr.arpa ip6.arpa {
+function corefile(domain: string, { node }: Addresses, kubeconfig: string): string {
+  return `${domain} in-addr.arpa ip6.arpa {
   bind ${node}
   errors
   ready ${node}:8181

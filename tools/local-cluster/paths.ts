@@ -8,6 +8,8 @@ export interface ClusterPaths {
   /** Prefix of what the kernel or the user sees: network namespace, cgroup, kubeconfig context. */
   fullName: string;
   nodeName: string;
+  /** DNS domain of the cluster's names. */
+  domain: string;
   /** What outlives a stop: the API's database, images, certificates, pod logs. */
   state: string;
   /** Sockets and other things that end with the node. Short, because a socket's path may have 107 bytes. */
@@ -40,6 +42,7 @@ export function clusterPaths(name: string): ClusterPaths {
     name,
     fullName,
     nodeName: `${name}-node`,
+    domain: "cluster.local",
     state,
     runtime,
     containerdSocket: join(runtime, "containerd.sock"),

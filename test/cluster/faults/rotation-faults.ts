@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { changedConfig, until } from "../support.ts";
+import { changedConfig, settingSecret, until } from "../support.ts";
 import { Connection, type Login } from "./connection.ts";
 import { type Lab } from "./lab.ts";
 import type { Fault } from "./runner.ts";
@@ -19,10 +19,11 @@ const PATIENCE = 3000;
 const TRANSACTION = 60_000;
 
 /** The stack's configuration with this password for the owner. */
-function withPassword({ state, folder }: Lab, password: string): string {
-  return changedConfig(state.configFile, join(folder, "Pulumi.dev.yaml"), {
-    "secrets.databasePassword": password,
-  });
+async function withPassword(lab: Lab, password: string): Promise<string> {
+  const file = changedConfig(lab.state.configFile, join(lab.folder, "Pulumi.dev.yaml"), {});
+  const ran = await pulumi(lab, settingSecret("secrets.databasePassword"), file, password);
+  assert.equal(ran.status, 0, ran.output);
+  return file;
 }
 
 /**
@@ -144,7 +145,8 @@ export const rotationFaults: Fault[] = [
       let deployed: number;
       let inForce: number;
       try {
-        const ran = await pulumi(lab, ["up", "--yes", "--skip-preview"], withPassword(lab, after.password));
+        const file = await withPassword(lab, after.password);
+        const ran = await pulumi(lab, ["up", "--yes", "--skip-preview"], file);
         deployed = Date.now();
         assert.equal(ran.status, 0, ran.output);
         assert.ok(!ran.output.includes(after.password), "the password is in Pulumi's output");
@@ -186,7 +188,8 @@ export const rotationFaults: Fault[] = [
     strike: async (lab, random) => {
       const original = await lab.loginNow();
       const changed = { ...original, password: newPassword() };
-      const ran = await pulumi(lab, ["up", "--yes", "--skip-preview"], withPassword(lab, changed.password));
+      const file = await withPassword(lab, changed.password);
+      const ran = await pulumi(lab, ["up", "--yes", "--skip-preview"], file);
       assert.equal(ran.status, 0, ran.output);
       await untilInForce(original, changed);
       // Back to a generated one, which is a change like any other.

@@ -8,7 +8,7 @@ import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { projectFile } from "../../../tools/cli.ts";
+import { answersHelp, projectFile } from "../../../tools/cli.ts";
 import { DevState } from "../../../tools/dev-state.ts";
 import { findEngine } from "../../../tools/engine.ts";
 import { start } from "../../../tools/local-cluster/cluster.ts";
@@ -17,6 +17,14 @@ import { faults } from "./faults.ts";
 import { figures } from "./figures.ts";
 import { Lab } from "./lab.ts";
 import { lineOf, type Outcome, runFault } from "./runner.ts";
+
+const usage = `usage: npm run test:faults -- [--seeds <n>] [--first-seed <n>] [--only <pattern>] [--keep] [--local-cluster <name>]
+  --seeds <n>             how often each fault is tried. Default: 5
+  --first-seed <n>        the first of them. Default: 1
+  --only <pattern>        only faults whose name matches
+  --keep                  leaves the cluster
+  --local-cluster <name>  its name. Default: faults`;
+if (answersHelp(usage)) process.exit(0);
 
 const { values } = parseArgs({
   options: {

@@ -8,7 +8,12 @@ import { execute, type Ran } from "../support.ts";
 import { type Lab, NAMESPACE } from "./lab.ts";
 
 /** Pulumi on the stack, as `npm run up` runs it. */
-export function pulumi(lab: Lab, args: string[], configFile = lab.state.configFile): Promise<Ran> {
+export function pulumi(
+  lab: Lab,
+  args: string[],
+  configFile = lab.state.configFile,
+  input?: string,
+): Promise<Ran> {
   assert.ok(lab.engine);
   return execute(
     lab.engine.command,
@@ -20,6 +25,7 @@ export function pulumi(lab: Lab, args: string[], configFile = lab.state.configFi
         PULUMI_CONFIG_PASSPHRASE_FILE: lab.state.passphraseFile,
         PULUMI_SKIP_UPDATE_CHECK: "true",
       },
+      ...(input !== undefined && { input }),
     },
   );
 }

@@ -5,6 +5,7 @@ export const PV = "PersistentVolume/postgres-pv";
 export const PVC = "PersistentVolumeClaim/postgres-pvc";
 export const SET = "StatefulSet/postgres";
 export const JOB = "Job/postgres-init";
+export const TRIAL = "Job/postgres-settings";
 export const CONF = "ConfigMap/postgres-config";
 export const POD = "spec/template/spec";
 export const SERVER = `${POD}/containers/0`;

@@ -153,7 +153,7 @@ export const resourcesBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "a limit above the node",
       change: set(SET, `${SERVER}/resources/limits/memory`, "120Gi"),
-      message: /come to 123 GiB, and the node has 112Gi: StatefulSet\/postgres/,
+      message: /come to 125 GiB, and the node has 112Gi: .*StatefulSet\/postgres 123 GiB/,
     },
     {
       by: "a memory volume above the rest",
@@ -249,7 +249,7 @@ export const resourcesBreaks: Readonly<Record<string, readonly Break[]>> = {
       stack: "dev",
       change: set(SET, `${POD}/nodeSelector`, { "kubernetes.io/hostname": "other" }),
       message:
-        /pinned to different nodes: PersistentVolume\/postgres-pv to any-node; StatefulSet\/postgres to other/,
+        /pinned to different nodes: PersistentVolume\/postgres-pv to any-node; .*StatefulSet\/postgres to other/,
     },
   ],
   "gpu-declared": [

@@ -1,5 +1,5 @@
 /** Ways to break the rules over the stack as a whole. */
-import { type Break, PV, SET, JOB, CONF, POD, policy } from "./break.ts";
+import { type Break, conf, CONF, JOB, POD, policy, PV, SERVER, SET, TRIAL } from "./break.ts";
 import { add, decentPod, drop, edit, labels, set, setAt } from "../stacks.ts";
 
 export const stackBreaks: Readonly<Record<string, readonly Break[]>> = {
@@ -109,6 +109,87 @@ export const stackBreaks: Readonly<Record<string, readonly Break[]>> = {
       }),
       message: /depends on none of StatefulSet\/postgres[^]*dependsOn/,
     },
+  ],
+  "settings-tried": [
+    {
+      by: "no Job",
+      change: (resources) => {
+        resources.splice(
+          resources.findIndex(({ urn }) => urn.endsWith("Job::postgres-settings")),
+          1,
+        );
+      },
+      message: /StatefulSet\/postgres: there is no Job\/postgres-settings that tries/,
+    },
+    {
+      by: "a server that does not wait for it",
+      change: edit(SET, (resource) => {
+        resource.dependencies = [];
+      }),
+      message: /StatefulSet\/postgres: it does not depend on Job\/postgres-settings/,
+    },
+    {
+      by: "settings that reach the running server before they are tried",
+      change: edit(CONF, (resource) => {
+        resource.dependencies = [];
+      }),
+      message: /ConfigMap\/postgres-config: it does not depend on Job\/postgres-settings/,
+    },
+    {
+      by: "settings that are not those that are tried",
+      change: conf("postgresql.conf", (text) => `${text}work_mem = 32kB\n`),
+      message: /ConfigMap\/postgres-settings-files: its files are not those of ConfigMap\/postgres-config/,
+    },
+    {
+      by: "access files that are not those that are tried",
+      change: conf("pg_ident.conf", (text) => `${text}server_pod postgres other\n`),
+      message: /its files are not those/,
+    },
+    {
+      by: "an image that is not the one that is tried",
+      change: set(SET, `${SERVER}/image`, "pgvector/pgvector:0.8.7-pg16-bookworm"),
+      message: /its image is "\S+0\.8\.7-pg16-bookworm", and container image of Job\/postgres-settings tries/,
+    },
+    {
+      by: "a trial of another image",
+      change: set(TRIAL, `${SERVER}/image`, "pgvector/pgvector:0.8.5-pg16-bookworm"),
+      message: /container settings of Job\/postgres-settings tries "\S+0\.8\.5/,
+    },
+    {
+      by: "a trial with more address space",
+      change: set(TRIAL, `${SERVER}/env/0/value`, "unlimited"),
+      message: /ADDRESS_SPACE is "unlimited", and the server's/,
+    },
+    {
+      by: "a trial of the server's own ConfigMap",
+      change: set(TRIAL, `${POD}/volumes/0/configMap/name`, "postgres-config"),
+      message: /it mounts postgres-config itself, which the running server reloads/,
+    },
+    {
+      by: "a trial of nothing",
+      change: drop(TRIAL, `${POD}/volumes/0/configMap`),
+      message: /no ConfigMap of the stack is mounted at \/etc\/postgresql/,
+    },
+    {
+      by: "a trial of one file",
+      change: set(TRIAL, `${SERVER}/volumeMounts/0/subPath`, "postgresql.conf"),
+      message: /no ConfigMap of the stack is mounted at \/etc\/postgresql/,
+    },
+    ...(
+      [
+        ["spec/completions", 0],
+        ["spec/parallelism", 0],
+        ["spec/suspend", true],
+        ["spec/successPolicy", { rules: [{ succeededCount: 0 }] }],
+        ["spec/managedBy", "example.com/nobody"],
+        ["spec/podFailurePolicy/rules/1", { action: "Ignore", onExitCodes: { operator: "In", values: [1] } }],
+        ["metadata/annotations/pulumi.com~1skipAwait", "true"],
+      ] as const
+    ).map(([field, value]) => ({
+      by: `a trial with another ${field}`,
+      change: set(TRIAL, field, value),
+      message: /it counts as done without having tried anything/,
+    })),
   ],
   "recommended-labels": [
     ...["name", "instance", "component", "part-of", "managed-by"].map((name) => ({

@@ -1,0 +1,6 @@
+/** Words of commands that people copy. */
+
+/** A word of a POSIX shell's command, quoted where it has to be. */
+export function shellWord(text: string): string {
+  return /^[\w./@%+:=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

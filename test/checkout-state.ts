@@ -1,0 +1,43 @@
+/** What is in the checkout, so that a test that writes there is found: it would spoil what the next one, or git, sees. */
+import { createHash } from "node:crypto";
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+
+/** Not written by tests, or not the checkout's own. */
+const LEFT_OUT = ["node_modules", ".git"];
+
+/** Every file by its path, with what is in it and who may use it. */
+export type CheckoutState = ReadonlyMap<string, string>;
+
+/** Looks at every file, those that git does not know included. */
+export function checkoutState(directory: string): CheckoutState {
+  const state = new Map<string, string>();
+  const look = (path: string) => {
+    for (const name of readdirSync(join(directory, path))) {
+      if (path === "" && LEFT_OUT.includes(name)) continue;
+      const inside = path === "" ? name : `${path}/${name}`;
+      const full = join(directory, inside);
+      const file = lstatSync(full);
+      if (file.isDirectory()) {
+        state.set(`${inside}/`, String(file.mode));
+        look(inside);
+      } else {
+        const content = file.isSymbolicLink() ? readlinkSync(full) : file.isFile() ? readFileSync(full) : "";
+        state.set(inside, `${file.mode} ${createHash("sha256").update(content).digest("hex")}`);
+      }
+    }
+  };
+  look("");
+  return state;
+}
+
+/** What is different, a line each: `changed README.md`. */
+export function changesBetween(before: CheckoutState, after: CheckoutState): string[] {
+  return [
+    ...[...after.keys()].filter((path) => !before.has(path)).map((path) => `added ${path}`),
+    ...[...before.keys()].filter((path) => !after.has(path)).map((path) => `removed ${path}`),
+    ...[...after]
+      .filter(([path, state]) => before.has(path) && before.get(path) !== state)
+      .map(([path]) => `changed ${path}`),
+  ].sort();
+}

@@ -1,0 +1,21 @@
+/** The stand-in's programs for the tests of this folder: unpacked once, and the reason where they are not there. */
+import { postgresPrograms, type Programs } from "../../tools/postgres-programs.ts";
+
+let programs: Programs | undefined;
+
+/** Gets the programs before a suite's tests; without them the suite is skipped, with the reason. */
+export function withPrograms(use: (ready: Programs) => Promise<void> | void): void {
+  before(async function () {
+    this.timeout(10 * 60_000);
+    try {
+      programs ??= await postgresPrograms(undefined, () => undefined);
+    } catch (error) {
+      const reason = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+      (this.test?.parent as { skipReason?: string }).skipReason = `PostgreSQL's programs: ${reason}`;
+      this.skip();
+    }
+    await use(programs);
+  });
+}
+
+process.on("exit", () => programs?.remove());
