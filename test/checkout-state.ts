@@ -1,6 +1,6 @@
 /** What is in the checkout, so that a test that writes there is found: it would spoil what the next one, or git, sees. */
 import { createHash } from "node:crypto";
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync, watch } from "node:fs";
 import { join } from "node:path";
 
 /** Not written by tests, or not the checkout's own. */
@@ -40,4 +40,26 @@ export function changesBetween(before: CheckoutState, after: CheckoutState): str
       .filter(([path, state]) => before.has(path) && before.get(path) !== state)
       .map(([path]) => `changed ${path}`),
   ].sort();
+}
+
+/** Sees what is written in the checkout for a while and is gone when a test ends. */
+export class CheckoutWatch {
+  private readonly written = new Set<string>();
+  private readonly watchers;
+
+  constructor(directory: string) {
+    const folders = [...checkoutState(directory).keys()].filter((path) => path.endsWith("/"));
+    this.watchers = ["", ...folders].map((folder) =>
+      watch(join(directory, folder), (_event, name) => {
+        const path = `${folder}${name ?? ""}`;
+        if (!LEFT_OUT.includes(path)) this.written.add(path);
+      }),
+    );
+  }
+
+  /** Ends the watch. Every path that was written, with those that have been removed since. */
+  close(): string[] {
+    for (const watcher of this.watchers) watcher.close();
+    return [...this.written].sort();
+  }
 }

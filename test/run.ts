@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { answersHelp, projectFile } from "../tools/cli.ts";
-import { changesBetween, checkoutState } from "./checkout-state.ts";
+import { changesBetween, checkoutState, CheckoutWatch } from "./checkout-state.ts";
 
 const usage = `usage: npm test -- [static] [unit] [policy] [workflows] [cluster]
 Everything, or the parts that are named.`;
@@ -67,6 +67,7 @@ const only = process.argv.slice(2);
 const wanted = (name: string) => only.length === 0 || only.includes(name);
 
 const before = checkoutState(projectFile("."));
+const watched = new CheckoutWatch(projectFile("."));
 const total: Result = { passed: 0, failed: 0, skipped: [] };
 function count(...parts: Result[]): void {
   for (const part of parts) {
@@ -94,6 +95,9 @@ try {
 }
 
 const changes = changesBetween(before, checkoutState(projectFile(".")));
+for (const path of watched.close()) {
+  if (!changes.some((change) => change.endsWith(` ${path}`))) changes.push(`wrote ${path} for a while`);
+}
 for (const change of changes) console.log(`✖ a test ${change} in the checkout`);
 count({ passed: changes.length === 0 ? 1 : 0, failed: changes.length, skipped: [] });
 

@@ -12,6 +12,7 @@ import {
   until,
   up,
 } from "./support.ts";
+import { upWithMigration } from "./checkout.ts";
 
 describe("npm run up, with the engine", function () {
   this.timeout(300_000);
@@ -157,21 +158,14 @@ describe("npm run up, with the engine", function () {
   });
 
   it("says the SQL error of a failed migration, and goes on from there", async () => {
-    const { rmSync, writeFileSync } = await import("node:fs");
-    const { projectFile } = await import("../../tools/cli.ts");
-    const file = projectFile("sql/migrations/29990101000000_broken.sql");
-    try {
-      writeFileSync(file, "-- migrate:up\nselect no_such_column from recordings;\n-- migrate:down\n");
-      const failed = await pulumi(["up", "--yes", "--skip-preview"]);
-      assert.notEqual(failed.status, 0);
-      assert.match(failed.output, /column \\?"no_such_column\\?" does not exist/);
-      writeFileSync(file, "-- migrate:up\ncreate table mended ();\n-- migrate:down\ndrop table mended;\n");
-      const mended = await pulumi(["up", "--yes", "--skip-preview"]);
-      assert.equal(mended.status, 0, mended.output);
-      assert.equal(await sql("select to_regclass('mended') is not null"), "t");
-    } finally {
-      rmSync(file, { force: true });
-    }
+    const broken = (statement: string, back = "") =>
+      upWithMigration("29990101000000_broken.sql", `-- migrate:up\n${statement};\n-- migrate:down\n${back}`);
+    const failed = await broken("select no_such_column from recordings");
+    assert.notEqual(failed.status, 0);
+    assert.match(failed.output, /column \\?"no_such_column\\?" does not exist/);
+    const mended = await broken("create table mended ()", "drop table mended;\n");
+    assert.equal(mended.status, 0, mended.output);
+    assert.equal(await sql("select to_regclass('mended') is not null"), "t");
     await sql("drop table mended; delete from schema_migrations where version = '29990101000000'");
     assert.equal((await pulumi(["up", "--yes", "--skip-preview"])).status, 0);
   });

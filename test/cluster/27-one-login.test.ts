@@ -3,8 +3,7 @@
  * what the attack does where it is not. What cannot be bounded is in docs/logins.md.
  */
 import assert from "node:assert/strict";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { projectFile } from "../../tools/cli.ts";
+import { readFileSync } from "node:fs";
 import { clusterProcesses } from "../../tools/local-cluster/cgroups.ts";
 import { clusterPaths } from "../../tools/local-cluster/paths.ts";
 import {
@@ -23,6 +22,7 @@ import {
   until,
   up,
 } from "./support.ts";
+import { upWithMigration } from "./checkout.ts";
 
 const NAMESPACE = ["-n", "transcript-pipeline"];
 const LOGINS = { scribe: "readwrite", reader: "readonly", watcher: "monitoring" } as const;
@@ -61,8 +61,11 @@ async function session(role: string, text: string): Promise<string> {
   return found;
 }
 
+const withLogins = (changes: Record<string, unknown>) =>
+  configured({ "database.logins": LOGINS, ...changes });
+
 async function deploy(changes: Record<string, unknown>): Promise<Ran> {
-  const file = configured({ "database.logins": LOGINS, ...changes });
+  const file = withLogins(changes);
   return pulumi(["up", "--yes", "--skip-preview", "--config-file", file]);
 }
 
@@ -267,17 +270,12 @@ describe("no login takes the database away from the others", function () {
 
   it("by time: statements, waits and idle transactions end; migrations and dumps do not", async () => {
     const short = { statementTimeout: 2, lockTimeout: 1, idleInTransactionTimeout: 2 };
-    const file = projectFile("sql/migrations/29990101000001_slow.sql");
-    try {
-      writeFileSync(
-        file,
-        "-- migrate:up\nselect pg_sleep(4);\ncreate table slow (i int);\ncreate index on slow (i);\n-- migrate:down\ndrop table slow;\n",
-      );
-      const ran = await deploy({ "database.sessions": short, "database.ownerSessions": short });
-      assert.equal(ran.status, 0, ran.output);
-    } finally {
-      rmSync(file, { force: true });
-    }
+    const ran = await upWithMigration(
+      "29990101000001_slow.sql",
+      "-- migrate:up\nselect pg_sleep(4);\ncreate table slow (i int);\ncreate index on slow (i);\n-- migrate:down\ndrop table slow;\n",
+      withLogins({ "database.sessions": short, "database.ownerSessions": short }),
+    );
+    assert.equal(ran.status, 0, ran.output);
     await until("the limits are there", async () => (await as("reader", "show statement_timeout")) === "2s");
     for (const role of ["reader", "scribe", "transcript_user"]) {
       assert.match(await as(role, "select pg_sleep(4)"), /ERROR: {2}57014/, role);
@@ -343,14 +341,13 @@ describe("no login takes the database away from the others", function () {
 
     holder = reading(200);
     await session("reader", "in the way");
-    const file = projectFile("sql/migrations/29990101000002_locked.sql");
     try {
-      writeFileSync(
-        file,
-        "-- migrate:up\nalter table recordings add column in_the_way int;\n-- migrate:down\nalter table recordings drop column in_the_way;\n",
-      );
       let done = false;
-      const deployment = deploy({}).finally(() => (done = true));
+      const deployment = upWithMigration(
+        "29990101000002_locked.sql",
+        "-- migrate:up\nalter table recordings add column in_the_way int;\n-- migrate:down\nalter table recordings drop column in_the_way;\n",
+        withLogins({}),
+      ).finally(() => (done = true));
       const waits: number[] = [];
       const said =
         /a lock stands in the way, and the migration was rolled back; trying again for \d+ s: .*reader/;
@@ -369,7 +366,6 @@ describe("no login takes the database away from the others", function () {
       assert.ok(longest < 10, `${longest} s`);
       assert.ok(gone, "it was not said who is in the way");
     } finally {
-      rmSync(file, { force: true });
       await holder;
     }
     await sql(

@@ -8,7 +8,7 @@ import { IMAGES } from "../../policy/declarations.ts";
 import { repositoryOf } from "../../policy/postgres.ts";
 import { projectFile } from "../../tools/cli.ts";
 import type { LocalCluster } from "../../tools/local-cluster/cluster.ts";
-import { CLUSTER, execute, type Ran, state, theCluster, theEngine } from "./support.ts";
+import { CLUSTER, execute, type Ran, runEngine, state, theCluster, theEngine } from "./support.ts";
 import type { Runbook } from "./runbook.ts";
 
 /** The stack of the runbooks. */
@@ -45,6 +45,23 @@ export function copyProject(directory: string): void {
     filter: (path) => !leftOut.includes(basename(path)),
   });
   symlinkSync(projectFile("node_modules"), join(directory, "node_modules"));
+}
+
+/**
+ * `pulumi up` on the stack that `npm run up` deployed, of a copy of the project with a migration more.
+ *
+ * @param config the stack's configuration, instead of the deployed one
+ */
+export async function upWithMigration(name: string, text: string, config?: string): Promise<Ran> {
+  const project = join(dirname(dirname(state().directory)), "with-migration");
+  try {
+    copyProject(project);
+    writeFileSync(join(project, "sql/migrations", name), text);
+    const options = config === undefined ? [] : ["--config-file", config];
+    return await runEngine({ args: ["up", "--yes", "--skip-preview", ...options], project });
+  } finally {
+    rmSync(project, { recursive: true, force: true });
+  }
 }
 
 /** A copy of the project with the stack `prod`, its own backend and its own passphrase. */

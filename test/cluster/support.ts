@@ -225,15 +225,35 @@ export async function up(): Promise<Ran> {
   return ran;
 }
 
+/** A command of the real engine, as {@link pulumi} takes it. */
+interface EngineCommand {
+  args: readonly string[];
+  env?: NodeJS.ProcessEnv;
+  /** For its standard input. */
+  input?: string;
+  /** The project's folder, when it is not this checkout. */
+  project?: string;
+}
+
 /** The real engine on the stack that `up` deployed. */
 export function pulumi(args: readonly string[], env: NodeJS.ProcessEnv = {}, input?: string): Promise<Ran> {
+  return runEngine({ args, env, ...(input !== undefined && { input }) });
+}
+
+/** The real engine on the stack that `up` deployed, from whichever copy of the project. */
+export function runEngine({
+  args,
+  env = {},
+  input,
+  project = projectFile("."),
+}: EngineCommand): Promise<Ran> {
   const onStack =
     ["stack", "cancel"].includes(args[0] ?? "") || args.includes("--config-file")
       ? []
       : ["--config-file", state().configFile];
   return execute(theEngine().command, [...args, "--stack", "dev", ...onStack, "--non-interactive"], {
     // `pulumi stack` knows no --config-file: the state folder is a project of its own.
-    cwd: args[0] === "stack" ? state().directory : projectFile("."),
+    cwd: args[0] === "stack" ? state().directory : project,
     env: {
       PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
       PULUMI_BACKEND_URL: `file://${state().backend}`,

@@ -304,6 +304,28 @@ describe(`masking, with random secrets of seed ${SEED}`, function () {
       }
     }
 
+    for (const variable of ["KUBECONFIG_CONTENT", "KUBE_CONFIG_DATA", "RACK"]) {
+      it(`finds them in ${variable}, as text and in base64, on one line or folded`, () => {
+        const text = styles.JSON?.({
+          token: "a-token-of-somebody",
+          exec: { command: "login", env: [{ name: "ANYTHING", value: "from a plugin" }] },
+        });
+        assert.ok(text !== undefined);
+        const base64 = Buffer.from(text).toString("base64");
+        for (const value of [text, base64, base64.replace(/.{76}/g, "$&\n")]) {
+          const secrets = secretsOf({ [variable]: value });
+          for (const secret of ["a-token-of-somebody", "from a plugin"])
+            assert.ok(secrets.includes(secret), `${secret} in ${value.slice(0, 20)}…`);
+        }
+      });
+    }
+
+    it("finds a registry's login, its password too", () => {
+      const auth = Buffer.from("somebody:to the registry").toString("base64");
+      const secrets = secretsOf({ DOCKER: JSON.stringify({ auths: { "registry.example": { auth } } }) });
+      assert.equal(masked(`${auth} to the registry`, secrets), "[secret] [secret]");
+    });
+
     it("finds what an alias and a merge bring to another user, and numbers as they are written", () => {
       const text =
         "base: &base { token: 0123456789e5 }\nusers:\n- { name: a, user: { <<: *base } }\n- name: b\n  user:\n    password: &p 0o1234567\n- name: c\n  user: { password: *p }\n";

@@ -11,6 +11,7 @@ import { run } from "../processes.ts";
 import { environments } from "./environments.ts";
 import { hostnameOf, readStackFile } from "../stack-file.ts";
 import { keepSecret, masked, weakness } from "./masking.ts";
+import { textInBase64 } from "./secret-values.ts";
 import { withNode } from "./stack-config.ts";
 
 /** What a command of the engine did. */
@@ -99,8 +100,10 @@ const KUBECONFIG_MARK = "# KUBECONFIG_CONTENT of one run, which removes it at it
  * @throws when there is another one
  */
 function installKubeconfig(): () => void {
-  const content = process.env.KUBECONFIG_CONTENT;
-  if (content === undefined || content.trim() === "") return () => undefined;
+  const given = process.env.KUBECONFIG_CONTENT;
+  if (given === undefined || given.trim() === "") return () => undefined;
+  // Other tools want it in base64, which no kubeconfig looks like.
+  const content = textInBase64(given) ?? given;
   const directory = join(homedir(), ".kube");
   const file = join(directory, "config");
   // That of a run that was killed is replaced, and then removed.

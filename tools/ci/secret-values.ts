@@ -1,4 +1,5 @@
 /** Which values of an environment are secrets. */
+import { isUtf8 } from "node:buffer";
 import { readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { parseAllDocuments } from "yaml";
@@ -85,9 +86,10 @@ function walk(value: unknown): string[] {
     if (isSecretKey(key)) {
       const found = scalars(entry);
       // What is written in base64 may be shown decoded.
-      return key.endsWith("-data")
-        ? [...found, ...found.map((text) => Buffer.from(text, "base64").toString())]
-        : found;
+      const shown = found.map((text) => textInBase64(text) ?? "");
+      // A registry's login is `user:password`.
+      const passwords = key === "auth" ? shown.map((text) => text.slice(text.indexOf(":") + 1)) : [];
+      return [...found, ...shown, ...passwords].filter((text) => text !== "");
     }
     if (key === "exec" && typeof entry === "object" && entry !== null) {
       const { env, args, ...rest } = entry as { env?: unknown; args?: unknown };
@@ -156,6 +158,24 @@ function withLines(secret: string): string[] {
   return [secret, secret.trim(), ...(lines.length > 1 || secret !== secret.trim() ? lines : [])];
 }
 
+/** What a text in base64 says, on one line or on several; undefined when it is not one, or not of a text. */
+export function textInBase64(text: string): string | undefined {
+  const digits = text.replace(/\s/g, "");
+  if (digits.length < 8 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(digits)) return undefined;
+  const bytes = Buffer.from(digits, "base64");
+  return isUtf8(bytes) && !bytes.includes(0) ? bytes.toString() : undefined;
+}
+
+/** Marks of a file with logins: a kubeconfig's users, a registry's, a service account's key. */
+const LOOKS_LIKE_LOGINS = /(?:^|[\s{,"'-])(?:users|auths|private_key|client_secret)["']?\s*:/;
+
+/** The texts with logins that variables hold, under whatever name, as they are or in base64. */
+function loginsIn(env: NodeJS.ProcessEnv): string[] {
+  return Object.values(env)
+    .flatMap((value = "") => [value, textInBase64(value) ?? ""])
+    .filter((text) => LOOKS_LIKE_LOGINS.test(text));
+}
+
 /** The secrets of an environment and of the files that it names, each once, the longest first. */
 export function secretsOf(env: NodeJS.ProcessEnv): string[] {
   const named = Object.entries(env).flatMap(([name, value]) => {
@@ -164,6 +184,8 @@ export function secretsOf(env: NodeJS.ProcessEnv): string[] {
   });
   const kubeconfigs = [
     env.KUBECONFIG_CONTENT ?? "",
+    textInBase64(env.KUBECONFIG_CONTENT ?? "") ?? "",
+    ...loginsIn(env),
     ...(env.KUBECONFIG ?? (env.HOME === undefined ? "" : join(env.HOME, ".kube/config")))
       .split(delimiter)
       .map(readSmall),
