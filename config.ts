@@ -130,14 +130,14 @@ export const table = {
     name: defaulted("transcripts_db", databaseName("database", { description: "The database" })),
     owner: defaulted(
       "transcript_user",
-      databaseName("owner", { description: "Its owner, who is no superuser" }),
+      databaseName("owner", { description: "Its owner, who is not a superuser" }),
     ),
     // A date without quotes is a time to the engine, and comes with one: 2026-01-01 00:00:00 +0000 UTC.
     rotation: text(
       /^[A-Za-z0-9._:+-][A-Za-z0-9._:+ -]{0,63}$/,
       "up to 64 letters, digits, spaces and . _ : + -",
       {
-        description: "Another text, as a date, makes all generated passwords anew",
+        description: "Change it, for example to a date, to generate all passwords again",
       },
     ),
     logins: defaulted(

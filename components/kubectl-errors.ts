@@ -93,7 +93,7 @@ const KINDS: readonly Kind[] = [
   [
     /x509: certificate signed by unknown authority/,
     () =>
-      "the cluster's certificate is of another authority than the kubeconfig names: the cluster was set up anew, or a " +
+      "the cluster's certificate is of another authority than the kubeconfig names: the cluster was set up again, or a " +
       "proxy stands in between. Fetch its kubeconfig again (K3s: /etc/rancher/k3s/k3s.yaml)",
   ],
   [

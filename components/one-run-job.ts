@@ -49,7 +49,7 @@ export function oneRunJob(
         backoffLimit: 0,
         activeDeadlineSeconds: args.timeout,
         podFailurePolicy: {
-          // An evicted pod, or one of a node that is drained, is no failure.
+          // An evicted pod, or one of a node that is drained, has not failed.
           rules: [{ action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] }],
         },
         template: {

@@ -151,25 +151,45 @@ export function isSettingName(name: string): boolean {
   return canonicalName(name) !== undefined || (isCustomName(name) && !hasKnownPrefix(name));
 }
 
+/** Why a setting cannot be used. */
+export interface SettingObjection {
+  message: string;
+  /** What to do: another value is allowed, another name is meant, or nothing of it can be set. */
+  remedy: "set" | "rename" | "remove";
+}
+
 /**
  * Why a written setting cannot be used, or undefined when it can.
  *
  * @param otherLibraries whether the image may have libraries that the official one does not have. Default: no
  */
-export function objectionTo(written: string, value: string, otherLibraries = false): string | undefined {
+export function objectionTo(
+  written: string,
+  value: string,
+  otherLibraries = false,
+): SettingObjection | undefined {
   const name = settingName(written);
+  const remove = (message: string): SettingObjection => ({ message, remedy: "remove" });
   if (Object.hasOwn(OWN, name))
-    return `is set by the deployment itself (${name} = ${OWN[name]}) and cannot be configured`;
-  if (Object.hasOwn(PLACES, name)) return `${PLACES[name]}, and cannot be configured`;
-  if (Object.hasOwn(OF_A_TRANSACTION, name))
-    return `is of one transaction alone. Allowed: ${OF_A_TRANSACTION[name]} for the default of all`;
-  if (/[\n\r\0]/.test(value)) return "holds a line break";
-  if (!isSettingName(name)) return "is no setting of PostgreSQL 16";
+    return remove(`is set by the deployment itself (${name} = ${OWN[name]}) and cannot be configured`);
+  if (Object.hasOwn(PLACES, name)) return remove(`${PLACES[name]}, and cannot be configured`);
+  if (Object.hasOwn(OF_A_TRANSACTION, name)) {
+    const ofAll = OF_A_TRANSACTION[name];
+    return remove(`is of one transaction alone. Allowed: ${ofAll} for the default of all`);
+  }
+  if (/[\n\r\0]/.test(value)) return { message: "holds a line break", remedy: "set" };
+  if (!isSettingName(name)) return { message: "is not a setting of PostgreSQL 16", remedy: "rename" };
   if (!descriptionOf(name)) return undefined;
   const read = readValue(name, value);
-  if ("value" in read) return NOT_HERE[name]?.(value, otherLibraries);
+  if ("value" in read) {
+    const message = NOT_HERE[name]?.(value, otherLibraries);
+    return message === undefined ? undefined : { message, remedy: "set" };
+  }
   const meant = read.meant === undefined ? "" : `. Did you mean ${read.meant}?`;
-  return `is ${/^-?\d+$/.test(value) ? value : `"${value}"`}. Allowed: ${read.allowed}${meant}`;
+  return {
+    message: `is ${/^-?\d+$/.test(value) ? value : `"${value}"`}. Allowed: ${read.allowed}${meant}`,
+    remedy: "set",
+  };
 }
 
 /**

@@ -47,7 +47,7 @@ export interface SshFinding {
  *
  * @param received everything that the server has sent: its version's line, and packets
  * @returns undefined while the packet is not complete
- * @throws Error when it is no SSH server
+ * @throws Error when it is not an SSH server
  */
 export function offeredAlgorithms(received: Buffer): string[] | undefined {
   const text = received.toString("latin1");
@@ -201,7 +201,7 @@ export function sshFindings(target: SshTarget, look: SshLook): SshFinding[] {
           key: "node.sshHostKey",
           certain: true,
           message:
-            `is ${fingerprint(expected)}, and ${host} has ${fingerprint(look.key)}: it is another host, or it was set up anew, ` +
+            `is ${fingerprint(expected)}, and ${host} has ${fingerprint(look.key)}: it is another host, or it was set up again, ` +
             `or somebody is in between. Only after comparing it with 'ssh-keygen -lf /etc/ssh/ssh_host_${expected.kind.replace(/^ssh-|-.*$/g, "")}_key.pub' ` +
             `on the node: ${scan(target).replace("ed25519", expected.kind.replace(/^ssh-|-.*$/g, ""))}`,
         },

@@ -21,7 +21,7 @@ import { numberInForce } from "../postgres/effective.ts";
 import { isMemoryUnit } from "../postgres/numbers.ts";
 import { DATABASE_NAME, nearestName, SYSTEM_DATABASES, TAKEN } from "./names.ts";
 import { nearest } from "./nearest.ts";
-import { commandToSet, type Problem } from "./reader.ts";
+import { commandToRemove, commandToSet, type Problem } from "./reader.ts";
 import { objectionToDirectory } from "./system-directories.ts";
 
 /** What {@link checkSettings} found. */
@@ -269,12 +269,14 @@ function settingProblems({ database }: Settings): Problem[] {
     }
     const objection = objectionTo(name, value, !HAS_KNOWN_LIBRARIES.test(database.image));
     if (objection === undefined) return [];
-    const meant = objection.startsWith("is no setting") ? nearest(name, settingNames()) : undefined;
+    const { message, remedy } = objection;
     const key = `database.settings.${name.includes(".") ? JSON.stringify(name) : name}`;
-    const wayOut = meant
-      ? `Did you mean ${meant}? To remove it: pulumi config rm --path ${key}`
-      : `Set it: ${commandToSet(key, false)}`;
-    return [{ key, message: `${objection}. ${wayOut}` }];
+    const meant = remedy === "rename" ? nearest(name, settingNames()) : undefined;
+    const wayOut =
+      remedy === "set"
+        ? `Set it: ${commandToSet(key, false)}`
+        : `${meant === undefined ? "" : `Did you mean ${meant}? `}To remove it: ${commandToRemove(key)}`;
+    return [{ key, message: `${message}${message.endsWith("?") ? "" : "."} ${wayOut}` }];
   });
 }
 

@@ -274,7 +274,7 @@ function isLabelKey(key: string): boolean {
  * with it.
  */
 function tolerationOf(entry: unknown): Toleration | string {
-  if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return "is no map";
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return "is not a map";
   const { key, operator, value, effect, tolerationSeconds, ...others } = entry as Record<string, unknown>;
   const [other] = Object.keys(others);
   if (other !== undefined) return `has ${other}, which no toleration has`;
@@ -289,7 +289,7 @@ function tolerationOf(entry: unknown): Toleration | string {
   )
     return "has another operator than Exists or Equal";
   if (keyText === "" && operator !== "Exists") return "has no key: that takes operator Exists";
-  if (valueText === undefined) return "has a value that is no text: put it in quotes";
+  if (valueText === undefined) return "has a value that is not a text: put it in quotes";
   if (operator === "Exists" && valueText !== "") return "has a value: with operator Exists there is none";
   if (valueText !== "" && (!NAME.test(valueText) || valueText.length > 63))
     return "has a value that no label has: 63 letters, digits and . _ - at most";
@@ -301,7 +301,7 @@ function tolerationOf(entry: unknown): Toleration | string {
       ? Number(tolerationSeconds)
       : tolerationSeconds;
   if (seconds !== undefined && seconds !== null) {
-    if (!Number.isSafeInteger(seconds)) return "has tolerationSeconds that are no whole number";
+    if (!Number.isSafeInteger(seconds)) return "has tolerationSeconds that are not a whole number";
     if (word !== "NoExecute") return "has tolerationSeconds: they take effect NoExecute";
   }
   return {

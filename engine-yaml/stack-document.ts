@@ -171,7 +171,7 @@ function checkTokens(text: string): void {
     CST.visit(token, ({ start, key, value }) => {
       refuseTab(start);
       if (hasSlashEscape(key) || hasSlashEscape(value))
-        throw new StackFileError("invalid YAML file: \\/ is no escape here. Write the slash alone");
+        throw new StackFileError("invalid YAML file: \\/ is not an escape here. Write the slash alone");
     });
     return;
   }

@@ -95,7 +95,7 @@ export function readConfig(rule: Rule, raw: Record<string, unknown>): { config: 
  */
 export function checkPackConfig(rules: readonly Rule[], config: unknown): asserts config is PackConfig {
   if (!isMap(config))
-    throw new PackError("the configuration of the policy pack is no map from rules to their fields");
+    throw new PackError("the configuration of the policy pack is not a map from rules to their fields");
   const problems = Object.entries(config).flatMap(([name, entry]) => {
     const rule = rules.find((candidate) => candidate.name === name);
     if (!rule) return [`there is no rule ${name}`];

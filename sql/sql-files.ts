@@ -3,7 +3,7 @@
 /** A file, or what else is in the folder. */
 export interface FolderEntry {
   name: string;
-  /** Undefined for what is no regular file. */
+  /** Undefined for what is not a regular file. */
   bytes?: Uint8Array | undefined;
 }
 
@@ -137,7 +137,7 @@ export function readSqlFiles(
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   for (const { name, bytes } of sorted) {
     if (bytes === undefined) {
-      objections.push(`${name}: is no regular file, and what is in it is not read. Move it elsewhere`);
+      objections.push(`${name}: is not a regular file, and what is in it is not read. Move it elsewhere`);
       continue;
     }
     const objection = objectionToName(name);

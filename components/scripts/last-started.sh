@@ -116,7 +116,7 @@ kept_whole() {
 # same <file>: whether it is deployed as it was kept.
 same() { cmp -s "$deployed/$1" "$kept/$1"; }
 
-# keep: the deployed files, as listed, become the kept ones. A disk that is full is no reason to not start.
+# keep: the deployed files, as listed, become the kept ones. A disk that is full must not keep the server from starting.
 keep() {
   local name sum file
   sha256sum </tmp/deployed.sums | read -r sum _

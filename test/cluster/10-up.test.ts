@@ -39,7 +39,7 @@ describe("npm run up, with the engine", function () {
     assert.equal(ran.status, 0, ran.output);
   });
 
-  it("gives a prompt as the owner, who is no superuser", async () => {
+  it("gives a prompt as the owner, who is not a superuser", async () => {
     const ran = await npm(
       "psql",
       "-At",

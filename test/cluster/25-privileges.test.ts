@@ -380,7 +380,7 @@ describe("least privilege in the database", function () {
       }
     });
 
-    it("is no superuser, and restores its own dump without an error", async () => {
+    it("is not a superuser, and restores its own dump without an error", async () => {
       const password = JSON.parse(
         await kubectl("get", "secret", "postgres-secret", "-n", NAMESPACE, "-o", "json"),
       ) as { data: Record<string, string> };

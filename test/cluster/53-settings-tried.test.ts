@@ -17,6 +17,7 @@ import {
   type Ran,
   sql,
   state,
+  tagged,
   theCluster,
   until,
   up,
@@ -26,10 +27,11 @@ const NAMESPACE = "transcript-pipeline";
 const inNamespace = ["-n", NAMESPACE];
 const get = (what: string, path: string) => kubectl("get", ...what.split(" "), ...inNamespace, "-o", path);
 
-/** A configuration that no catalogue of settings can judge: which libraries there are, only the image knows. */
-const MISSING_LIBRARY = {
+/** A configuration that no catalogue can judge: which libraries there are, only an image of somebody's own knows. */
+const missingLibrary = async () => ({
+  "database.image": await tagged("0.8.5-pg16-bookworm"),
   "database.settings.shared_preload_libraries": "pg_stat_statements, not_in_this_image",
-};
+});
 
 /** Everything by which a server that goes on is known. */
 async function server(): Promise<Record<string, string>> {
@@ -97,7 +99,7 @@ for (const [by, deploy] of [
 
     it("settings fail `up` in PostgreSQL's own words, and the server runs on with those it has", async () => {
       const before = await server();
-      const { status, output } = await deploy(MISSING_LIBRARY);
+      const { status, output } = await deploy(await missingLibrary());
       assert.notEqual(status, 0, output);
       assert.match(
         output,

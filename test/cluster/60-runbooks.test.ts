@@ -514,7 +514,7 @@ describe("the runbooks", function () {
     await findEveryRow();
   });
 
-  it("moving.md: the same disk under a cluster that was set up anew, with the same password", async () => {
+  it("moving.md: the same disk under a cluster that was set up again, with the same password", async () => {
     const secret = await password();
     await stop({ name: CLUSTER, purge: true });
     await restoreCluster();

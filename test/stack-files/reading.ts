@@ -46,7 +46,7 @@ export function ownReading(name: string): Reading {
     const { raw } = sectionsOf(config, "transcript-pipeline", () => true, names);
     const declared = names.sections.map((section) => `transcript-pipeline:${section}`);
     const unusable = declared.find((key) => key in config && !((key.split(":")[1] ?? "") in raw));
-    if (unusable !== undefined) return { refused: `${unusable} is no map` };
+    if (unusable !== undefined) return { refused: `${unusable} is not a map` };
     return { config: inOrder({ ...Object.fromEntries(declared.map((key) => [key, "{}"])), ...config }) };
   } catch (error) {
     return { refused: error instanceof Error ? error.message : String(error) };

@@ -184,7 +184,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "an unknown setting",
     "database.settings.shared_bufers",
     "1GB",
-    /shared_bufers: is no setting of PostgreSQL 16\. Did you mean shared_buffers\?/,
+    /shared_bufers: is not a setting of PostgreSQL 16\. Did you mean shared_buffers\?/,
   ],
   [
     "a setting out of its range",
@@ -265,7 +265,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     { transcript_user: "readonly" },
     /database\.logins\.transcript_user: is the name of database\.owner.*pulumi config rm --path/,
   ],
-  ["a section that is no map", "node", "gen8", /node: is "gen8", but holds the fields hostname/],
+  ["a section that is not a map", "node", "gen8", /node: is "gen8", but holds the fields hostname/],
   ["SSH without a host", "node.connection", "ssh", /node\.sshHost: is missing, but node\.connection is ssh/],
   [
     "SSH without a host key",
@@ -385,7 +385,7 @@ describe("configuration", () => {
     const unknown = changed("database.settings", { "pg_stat_statements.maximum": 5 });
     assert.match(
       messageFor(unknown),
-      /is no setting of PostgreSQL 16\. Did you mean pg_stat_statements\.max\?/,
+      /is not a setting of PostgreSQL 16\. Did you mean pg_stat_statements\.max\?/,
     );
   });
 

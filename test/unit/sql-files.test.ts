@@ -17,7 +17,7 @@ const refused: [what: string, entry: FolderEntry, says: RegExp][] = [
   ["a space in a name", entry("1_add index.sql"), /a name that no ConfigMap takes/],
   ["a letter that no ConfigMap takes", entry("1_größe.sql"), /a name that no ConfigMap takes/],
   ["a name that is too long", entry(`1_${"a".repeat(250)}.sql`), /a name that no ConfigMap takes/],
-  ["a directory", { name: "old" }, /is no regular file/],
+  ["a directory", { name: "old" }, /is not a regular file/],
   ["Latin-1", entry("1_a.sql", Buffer.from("-- migrate:up\nselect '\xe9';\n", "latin1")), /is not UTF-8/],
   ["UTF-16", entry("1_a.sql", Buffer.from(`\ufeff${GOOD}`, "utf16le")), /is not UTF-8/],
   ["a byte order mark", entry("1_a.sql", `\ufeff${GOOD}`), /begins with a byte order mark/],

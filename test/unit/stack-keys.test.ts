@@ -205,7 +205,7 @@ const tolerationsRefused: [toleration: unknown, says: RegExp][] = [
   [{ key: "a", tolerationSeconds: 60 }, /they take effect NoExecute/],
   [{ key: "a", effect: "NoExecute", tolerationSeconds: "soon" }, /no whole number/],
   [{ key: "a", seconds: 3 }, /has seconds, which no toleration has/],
-  ["gpu", /\[0\] is no map/],
+  ["gpu", /\[0\] is not a map/],
 ];
 
 describe("tolerations", () => {
