@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { projectFile } from "../../tools/cli.ts";
+import { policyFlags, type StackEngine } from "../../tools/ci/engine.ts";
 import { environments } from "../../tools/ci/environments.ts";
 
 describe("the environments", () => {
@@ -76,5 +78,34 @@ describe("the environments", () => {
       () => environments(directory),
       /"link" is not a regular file.*\n.*|"folder" is not a regular file/,
     );
+  });
+
+  describe("are judged by the policy pack", () => {
+    const flagsOf = (stack: string, pack = "policy") =>
+      policyFlags({ stack, directory, hostname: "gen9" } as StackEngine, pack);
+
+    it("with a configuration of their own, where there is one", () => {
+      assert.deepEqual(flagsOf("prod"), [
+        ...["--policy-pack", "policy"],
+        ...["--policy-pack-config", projectFile("policy/config.prod.json")],
+      ]);
+    });
+
+    it("else with production's, and the node that their own file names", () => {
+      const flags = flagsOf("prod.eu");
+      assert.deepEqual(flags.slice(0, 3), ["--policy-pack", "policy", "--policy-pack-config"]);
+      const read = (file: string) =>
+        JSON.parse(readFileSync(file, "utf8")) as Record<string, Record<string, unknown>>;
+      const production = read(projectFile("policy/config.prod.json"));
+      assert.deepEqual(read(flags[3] ?? ""), {
+        ...production,
+        "volume-pinned": { ...production["volume-pinned"], node: "gen9" },
+        placement: { ...production.placement, node: "gen9" },
+      });
+    });
+
+    it("of another kind, which has its own configurations or none, without one", () => {
+      assert.deepEqual(flagsOf("prod", directory), ["--policy-pack", directory]);
+    });
   });
 });
