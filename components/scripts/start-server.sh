@@ -16,15 +16,17 @@ refuse() {
 }
 
 # What this user may not read looks as if it were not there, and what it may not write fails later: somebody has copied the
-# data as root. $1: what it is, $2: its place.
+# data as root. An empty directory of root's is another thing, the place where a disk belongs. $1: what it is, $2: its place.
 require_own() {
   refuse "$1 belongs to uid $(stat -c %u "$2"), and the server is uid $EUID. Nothing was written. Give it all to the server, on the node: chown -R $EUID:$EUID <storage.path>"
 }
-[ -r "$VOLUME" ] && [ -w "$VOLUME" ] && [ -x "$VOLUME" ] || require_own "the directory behind $VOLUME" "$VOLUME"
+readable() { [ -r "$1" ] && [ -x "$1" ]; }
+readable "$VOLUME" && { [ -w "$VOLUME" ] || [ ! -e "$VOLUME/volume.identity" ]; } ||
+  require_own "the directory behind $VOLUME" "$VOLUME"
 for file in volume.identity server.lock initialize.once; do
   [ ! -e "$VOLUME/$file" ] || [ -O "$VOLUME/$file" ] || require_own "$file in the directory behind $VOLUME" "$VOLUME/$file"
 done
-[ ! -e "$PGDATA" ] || [ -O "$PGDATA" ] || require_own "$PGDATA" "$PGDATA"
+[ ! -e "$PGDATA" ] || [ -O "$PGDATA" ] || { readable "$PGDATA" && [ ! -e "$PGDATA/PG_VERSION" ]; } || require_own "$PGDATA" "$PGDATA"
 [ ! -e "$PGDATA/PG_VERSION" ] || [ -O "$PGDATA/PG_VERSION" ] || require_own "$PGDATA/PG_VERSION" "$PGDATA/PG_VERSION"
 # What the tag of the image does not say; where nothing runs the Job before the server, as with kubectl, it is found out here.
 sh "${BASH_SOURCE%/*}/check-image.sh" || exit 1

@@ -122,8 +122,8 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
     const password = await decoded("postgres-login-kept-reader", "POSTGRES_PASSWORD");
     assert.equal(
       await decoded("postgres-logins", "credentials"),
-      `readonly kept_reader ${password}\n` +
-        `readwrite gone ${await decoded("postgres-login-gone", "POSTGRES_PASSWORD")}\n`,
+      `readwrite gone ${await decoded("postgres-login-gone", "POSTGRES_PASSWORD")}\n` +
+        `readonly kept_reader ${password}\n`,
     );
     await deploy({ kept_reader: "monitoring" });
     assert.equal(await decoded("postgres-logins", "credentials"), `monitoring kept_reader ${password}\n`);

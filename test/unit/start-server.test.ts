@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../tools/cli.ts";
@@ -11,7 +20,7 @@ const SERVER = 999;
 describe("a server on a directory that belongs to somebody else", function () {
   this.timeout(30_000);
   let volume: string;
-  let script: string;
+  let scripts: string;
   before(function () {
     if (process.getuid?.() === 0) return;
     (this.test?.parent as { skipReason?: string }).skipReason = "only root can give files to another user";
@@ -19,12 +28,14 @@ describe("a server on a directory that belongs to somebody else", function () {
   });
   beforeEach(() => {
     volume = mkdtempSync(join(tmpdir(), "start-server-"));
-    // The checkout may be root's alone.
-    script = join(volume, "..", `${volume.split("/").at(-1)}.sh`);
-    const text = spawnSync("cat", [projectFile("components/scripts/start-server.sh")], {
-      encoding: "utf8",
-    }).stdout;
-    writeFileSync(script, text, { mode: 0o644 });
+    // The checkout may be root's alone. There is no image to look at here.
+    scripts = mkdtempSync(join(tmpdir(), "start-server-scripts-"));
+    chmodSync(scripts, 0o755);
+    for (const name of ["start-server.sh", "last-started.sh"])
+      writeFileSync(join(scripts, name), readFileSync(projectFile(`components/scripts/${name}`)), {
+        mode: 0o644,
+      });
+    writeFileSync(join(scripts, "check-image.sh"), "", { mode: 0o644 });
     mkdirSync(join(volume, "pgdata"), { mode: 0o700 });
     writeFileSync(join(volume, "volume.identity"), `${IDENTITY}\n`, { mode: 0o600 });
     writeFileSync(join(volume, "pgdata/PG_VERSION"), "16\n", { mode: 0o600 });
@@ -34,12 +45,12 @@ describe("a server on a directory that belongs to somebody else", function () {
   });
   afterEach(() => {
     rmSync(volume, { recursive: true, force: true });
-    rmSync(script, { force: true });
+    rmSync(scripts, { recursive: true, force: true });
   });
 
   /** What it says as the user that the pod runs as. */
   function start(): string {
-    const ran = spawnSync("bash", [script], {
+    const ran = spawnSync("bash", [join(scripts, "start-server.sh")], {
       uid: SERVER,
       gid: SERVER,
       cwd: "/",
@@ -63,6 +74,20 @@ describe("a server on a directory that belongs to somebody else", function () {
 
   it("has nothing to say against its own", () => {
     assert.doesNotMatch(start(), /REFUSED/);
+  });
+
+  it("takes an empty directory of root's for the place where the disk is not mounted", () => {
+    chownSync(volume, 0, 0);
+    chmodSync(volume, 0o755);
+    for (const name of readdirSync(volume)) rmSync(join(volume, name), { recursive: true });
+    assert.match(start(), /REFUSED: .* has no marker volume\.identity\. The disk is not mounted/);
+  });
+
+  it("takes an empty pgdata of root's for no database", () => {
+    const pgdata = join(volume, "pgdata");
+    rmSync(pgdata, { recursive: true, force: true });
+    mkdirSync(pgdata, { mode: 0o755 });
+    assert.match(start(), /REFUSED: \S+\/pgdata exists but holds no database/);
   });
 
   it("says whose the directory is, and not that it is not mounted", () => {
