@@ -71,7 +71,7 @@ function integerOf(text: string): bigint | undefined {
   if (!allowed.test(digits)) return undefined;
   const literal = { 16: "0x", 10: "", 8: "0o", 2: "0b" }[base] ?? "";
   const value = BigInt(literal + digits) * (sign === "-" ? -1n : 1n);
-  // What neither 64-bit kind holds is no integer. ParseUint takes no sign.
+  // What neither 64-bit kind holds is not an integer. ParseUint takes no sign.
   if (value < -(2n ** 63n) || value >= 2n ** 64n || (value >= 2n ** 63n && sign !== "")) return undefined;
   return value;
 }

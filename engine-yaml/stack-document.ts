@@ -39,7 +39,7 @@ export interface StackDocument {
   encryptionSalt?: string;
 }
 
-/** Text of a key that is no text, as the engine's second writing has it. */
+/** Text of a key that is not a text, as the engine's second writing has it. */
 function keyText(key: ScalarValue): string {
   if (key === null) return "null";
   if (key instanceof Time) return key.text;

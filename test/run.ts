@@ -9,7 +9,7 @@ import { delimiter, join } from "node:path";
 import { answersHelp, projectFile } from "../tools/cli.ts";
 import { changesBetween, checkoutState, CheckoutWatch } from "./checkout-state.ts";
 
-const usage = `usage: npm test -- [static] [unit] [policy] [workflows] [cluster]
+const usage = `usage: npm test -- [static] [unit] [postgres] [policy] [workflows] [cluster]
 Everything, or the parts that are named.`;
 if (answersHelp(usage)) process.exit(0);
 

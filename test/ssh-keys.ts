@@ -1,4 +1,4 @@
-/** Keys for tests: of a host and of a user, made anew in each run. */
+/** Keys for tests: of a host and of a user, made again in each run. */
 import { generateKeyPairSync } from "node:crypto";
 
 /** Text with its length in front, as SSH has it. */

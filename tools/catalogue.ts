@@ -18,7 +18,7 @@ import { run } from "./processes.ts";
 const usage = `usage: npm run catalogue -- [folder]
   folder  PostgreSQL 16's programs. Default: those of the local cluster's stand-in`;
 
-/** Packages of their own in Debian, which the official image does not have; encodings are no libraries for anybody. */
+/** Packages of their own in Debian, which the official image does not have; encodings are not libraries that anybody loads. */
 const NOT_IN_THE_IMAGE =
   /plperl|plpython|pltcl|sepgsql|_and_|sjis|^(libpqwalreceiver|llvmjit|dict_snowball|pgoutput)$/;
 

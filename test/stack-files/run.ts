@@ -75,7 +75,7 @@ async function openReader(engine: Engine, directory: string): Promise<(name: str
       { env },
     );
     if (ok) return { config: inOrder(JSON.parse(readFileSync(reading, "utf8")) as Record<string, string>) };
-    // What failed after the program had its configuration is no refusal of the file.
+    // What failed after the program had its configuration is not a refusal of the file.
     if (existsSync(reading)) throw new Error(`${name}: ${output}${errors}`);
     return { refused: reasonIn(`${errors}\n${output}`).replaceAll(directory, "") };
   };

@@ -48,7 +48,7 @@ describe("a stack's file", () => {
     assert.throws(() => read("environment: [prod]\nconfig: {}\n"), /Pulumi ESC.*Write the values themselves/);
   });
 
-  it("is not read where it is no UTF-8, or has characters that not every reader takes for the same", () => {
+  it("is not read where it is not UTF-8, or has characters that not every reader takes for the same", () => {
     assert.throws(() => readStackDocument(Buffer.from([0x63, 0xff, 0x3a]), "p"), /is not UTF-8/);
     assert.throws(() => read("config: {a: x\u2028y}\n"), /U\+2028, which must be written with an escape/);
   });
