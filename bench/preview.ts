@@ -35,22 +35,9 @@ await runTool(usage, async () => {
   const project = async (name: string, pulumiYaml: string): Promise<() => Promise<number>> => {
     const cwd = join(directory, name);
     mkdirSync(join(cwd, "state"), { recursive: true });
-    for (const entry of [
-      "index.ts",
-      "config.ts",
-      "deployment.ts",
-      "config",
-      "components",
-      "sql",
-      "tools/node-version.cjs",
-      "tools/compile-cache.cjs",
-      "package.json",
-      "tsconfig.json",
-    ]) {
-      cpSync(projectFile(entry), join(cwd, entry), { recursive: true });
-    }
+    const leftOut = ["node_modules", ".git", "test", "docs", "rendered"].map(projectFile);
+    cpSync(projectFile("."), cwd, { recursive: true, filter: (source) => !leftOut.includes(source) });
     symlinkSync(projectFile("node_modules"), join(cwd, "node_modules"));
-    cpSync(projectFile("Pulumi.prod.yaml"), join(cwd, "Pulumi.prod.yaml"));
     writeFileSync(join(cwd, "Pulumi.yaml"), pulumiYaml);
     writeFileSync(join(cwd, "empty.ts"), "export {};\n");
     const options = { cwd, env: { ...env, PULUMI_BACKEND_URL: `file://${join(cwd, "state")}` } };

@@ -43,12 +43,20 @@ export function explainShortfall(
   const connections = mostConnections(machine, named, sharedMemory);
   const least = leastMemory(machine, named, sharedMemory);
   const sum = tuning.demand.parts.map(({ what, bytes }) => `${what} (${readableBytes(bytes)})`).join(" + ");
+  // A limit that no machine has would not be advice.
+  const raise = Number.isFinite(least) ? [`raise the limit to ${Math.ceil(least / MB)}Mi`] : [];
+  const lower =
+    connections > 0
+      ? [`lower database.settings.max_connections to ${connections}`]
+      : raise.length === 0
+        ? [`lower ${kept.join(" or ")}`]
+        : [];
+  const advice = [...lower, ...raise].join(", or ");
   return (
     `database.tuning is auto, but even its smallest settings can ask for ` +
     `${readableBytes(tuning.demand.total)}, and database.limits.memory is ${readableBytes(machine.memory)}: ${sum}. ` +
     (kept.length > 0 ? `Kept because database.settings names them: ${kept.join(", ")}. ` : "") +
-    (connections > 0 ? `Lower database.settings.max_connections to ${connections}, or raise` : "Raise") +
-    ` the limit to ${Math.ceil(least / MB)}Mi.`
+    `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`
   );
 }
 

@@ -203,7 +203,7 @@ const tolerationsRefused: [toleration: unknown, says: RegExp][] = [
     /tolerationSeconds: they take effect NoExecute/,
   ],
   [{ key: "a", tolerationSeconds: 60 }, /they take effect NoExecute/],
-  [{ key: "a", effect: "NoExecute", tolerationSeconds: "soon" }, /no whole number/],
+  [{ key: "a", effect: "NoExecute", tolerationSeconds: "soon" }, /not a whole number/],
   [{ key: "a", seconds: 3 }, /has seconds, which no toleration has/],
   ["gpu", /\[0\] is not a map/],
 ];

@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -60,14 +61,15 @@ describe("the workflows' steps, on a cluster", function () {
     const leftOut = ["node_modules", ".git", "rendered"].map(projectFile);
     cpSync(projectFile("."), checkout, { recursive: true, filter: (source) => !leftOut.includes(source) });
     symlinkSync(projectFile("node_modules"), join(checkout, "node_modules"));
-    rmSync(join(checkout, "policy"), { recursive: true });
-    mkdirSync(join(checkout, "policy"));
-    writeFileSync(join(checkout, "policy/PulumiPolicy.yaml"), "runtime: nodejs\n");
+    // The steps attach the pack in `policy`: another one takes its place, of which no configuration knows.
+    const pack = join(checkout, "policy");
+    for (const name of readdirSync(pack)) if (/^config\..*\.json$/.test(name)) rmSync(join(pack, name));
+    writeFileSync(join(pack, "PulumiPolicy.yaml"), "runtime: nodejs\n");
     writeFileSync(
-      join(checkout, "policy/package.json"),
-      '{ "name": "test", "version": "1.0.0", "main": "index.js" }',
+      join(pack, "package.json"),
+      '{ "name": "test", "version": "1.0.0", "type": "module", "main": "test-pack.cjs" }',
     );
-    writeFileSync(join(checkout, "policy/index.js"), PACK);
+    writeFileSync(join(pack, "test-pack.cjs"), PACK);
     configure({
       node: { connection: "local" },
       storage: { path: join(scratch, "pgdata"), capacity: "1Gi" },
@@ -122,6 +124,7 @@ describe("the workflows' steps, on a cluster", function () {
 
   async function preview(): Promise<{ ran: Ran; plan: StackPlan }> {
     const ran = await bash(toolStep("preview.yml", "preview", "preview").run);
+    assert.ok(existsSync(join(checkout, "plans/dev.json")), ran.output);
     return { ran, plan: plan() };
   }
   const texts = ({ summary }: StackPlan) => summary.statements.map(({ text }) => text).join("\n");
