@@ -2,7 +2,7 @@
  * What PostgreSQL 16 knows of its settings: `pg_settings` of a server with the official image's libraries loaded, written
  * by `npm run catalogue`, without what nobody can set.
  */
-import catalogue from "./catalogue.json" with { type: "json" };
+import catalogue from "./catalogue-data.json" with { type: "json" };
 
 /** What PostgreSQL says of one setting. */
 export interface SettingDescription {

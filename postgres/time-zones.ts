@@ -1,6 +1,6 @@
 /** Time zones as pgtz.c takes them: names of the database of time zones, and POSIX's specifications. */
 import { parseReal } from "./numbers.ts";
-import zones from "./time-zones.json" with { type: "json" };
+import zones from "./time-zones-data.json" with { type: "json" };
 
 /** Names by their spelling in lower case: they are looked up without regard to case. */
 const NAMES = new Map(

@@ -1,5 +1,5 @@
 /**
- * `npm run catalogue -- [folder of PostgreSQL's programs]`: writes postgres/catalogue.json and postgres/time-zones.json
+ * `npm run catalogue -- [folder of PostgreSQL's programs]`: writes postgres/catalogue-data.json and postgres/time-zones-data.json
  * from a running server with every library loaded that the official image has. Default: the local cluster's stand-in.
  */
 import { readdirSync, writeFileSync } from "node:fs";
@@ -161,7 +161,10 @@ async function write(programs: Programs): Promise<void> {
       settings,
     };
     const zones = (await query(programs, "select name from pg_timezone_names")).split("\n");
-    const files = { "postgres/catalogue.json": catalogue, "postgres/time-zones.json": grouped(zones) };
+    const files = {
+      "postgres/catalogue-data.json": catalogue,
+      "postgres/time-zones-data.json": grouped(zones),
+    };
     for (const [file, content] of Object.entries(files)) {
       // An object in one line is one setting in one line for prettier, too.
       const text = JSON.stringify(content, null, 1).replace(/\{\n\s+"context"[^}]*\}/g, (entry) =>
