@@ -223,7 +223,9 @@ async function interruptedFirstStarts(lab: Lab, random: Random, path: string): P
   assert.ok(stages.includes("half"), `initdb was never interrupted: ${stages.join(" ")}`);
   const last = firstStart(lab);
   const accepts = () => last.output().includes("database system is ready to accept connections");
-  await until(`the server comes up: ${stages.join(" ")}`, accepts, 60_000, 100);
+  await until("the server comes up", accepts, 60_000, 100).catch((error: unknown) => {
+    throw new Error(`${String(error)}, after ${stages.join(" ")}: ${last.output()}`, { cause: error });
+  });
   const inside = (...command: string[]) =>
     lab.kubectl("exec", FIRST_START_POD, "-n", SCRATCH_NAMESPACE, "--", ...command);
   const answer = await inside(
