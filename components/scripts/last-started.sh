@@ -32,11 +32,25 @@ stop_trial() {
   exit 143
 }
 
+# forget_killed_trial: what a trial leaves that was killed with its container. Its number may be another process's by now,
+# and the server would take that one for itself. Nobody else can be meant: this start holds the directory's lock, which the
+# last process of an earlier server would still hold.
+forget_killed_trial() {
+  local lines directories directory
+  IFS=, read -r -a directories </tmp/trial.sockets || true
+  for directory in "${directories[@]}"; do
+    rm -f "${directory# }/.s.PGSQL.$trial_port"{,.lock}
+  done
+  { mapfile -t lines <"$PGDATA/postmaster.pid"; } 2>/dev/null || lines=()
+  # As pg_ctl reads it: the fourth line is the port.
+  [ "${lines[3]:-}" != "$trial_port" ] || rm -f "$PGDATA/postmaster.pid"
+}
+
 # try <options>: whether the server becomes ready with them. What it said is in /tmp/trial.said, and in the log.
 try() {
   local lines status=0 ready= tee
   # First what can be told without a start: it names every wrong line.
-  if ! postgres -D "$PGDATA" "$@" -C config_file >/dev/null 2>/tmp/trial.said; then
+  if ! postgres -D "$PGDATA" "$@" -C unix_socket_directories >/tmp/trial.sockets 2>/tmp/trial.said; then
     cat /tmp/trial.said >&2
     asked=files
     return 1
@@ -45,6 +59,7 @@ try() {
   rm -f /tmp/trial.pipe
   mkfifo -m 0600 /tmp/trial.pipe
   : 2>/dev/null >"$trial_mark" || true
+  forget_killed_trial
   tee /tmp/trial.said </tmp/trial.pipe >&2 &
   tee=$!
   postgres -D "$PGDATA" "$@" -c port="$trial_port" -c log_destination=stderr -c logging_collector=off 2>/tmp/trial.pipe &

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  chownSync,
   appendFileSync,
   chmodSync,
   existsSync,
@@ -266,5 +267,21 @@ describe("a start with a configuration that PostgreSQL refuses", function () {
     }
     container.deploy({ settings: "work_mem = 32kB" });
     await start(() => assert.match(refused(), /work_mem/));
+  });
+
+  it("starts over what a trial has left that was killed with its container, whosever number stands there", async () => {
+    container.deploy({ settings: "work_mem = 6MB" });
+    // A number that no process can have: PostgreSQL takes it for an error, as it does that of another living process.
+    const lock = ["0", "/var/lib/postgresql/data/pgdata", "0", "5431", ""].join("\n");
+    for (const file of [
+      "volume/socket/.s.PGSQL.5431.lock",
+      "socket/.s.PGSQL.5431.lock",
+      "volume/pgdata/postmaster.pid",
+    ]) {
+      writeFileSync(join(container.root, file), lock, { mode: 0o644 });
+      chownSync(join(container.root, file), 999, 999);
+    }
+    assert.match(await start(), /trying the configuration/);
+    assert.match(container.read("volume/last-started/postgresql.conf") ?? "", /work_mem = 6MB/);
   });
 });
