@@ -72,7 +72,7 @@ export async function kubectl(
         const instead = error.killed
           ? `kubectl did not end within ${timeout / 1000} s. Run it by hand: kubectl ${[...contextFlags(cluster), "version"].join(" ")}`
           : `kubectl ended with ${String(error.code)}`;
-        // What was printed before it was ended is no reason.
+        // What was printed before it was ended is not the reason.
         const message = kubectlMessage(error.killed ? "" : stderr, instead);
         reject(new KubectlError(message, message.startsWith("Error from server")));
       },

@@ -244,7 +244,7 @@ export function configText(value: ConfigValue): string {
   if (typeof value === "string") return value;
   const plain = (entry: ConfigValue): JsonValue => {
     if (entry instanceof Secure) return new Map([["secure", entry.ciphertext]]);
-    // Inside a map or a list, what is no signed number of 64 bits has become a float.
+    // Inside a map or a list, what is not a signed 64-bit number has become a float.
     if (typeof entry === "bigint" && value !== entry && entry >= 2n ** 63n) return Number(entry);
     if (Array.isArray(entry)) return (entry as readonly ConfigValue[]).map(plain);
     if (entry instanceof Map)

@@ -53,7 +53,7 @@ function waysAround({ body }: KubernetesObject): string[] {
 export const settingsTried = stackRule({
   name: "settings-tried",
   description:
-    "Who gives the server settings or an image that nothing has tried finds out at its next start, which may be months away and in the night",
+    "Settings or an image that nothing has tried fail at the server's next start, which may be months away and in the night",
   level: "mandatory",
   check: (stack) => {
     const pods = podsIn(stack).filter(({ object }) => !object.patch);

@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Random } from "../random.ts";
-import { containerObstacle, ServerContainer } from "./server-container.ts";
+import { containerFor, type ServerContainer } from "./server-container.ts";
 
 const STRICT = "local all all peer map=server_pod\nhost all all all reject\n";
 
@@ -22,13 +22,7 @@ describe("a start with a configuration that PostgreSQL refuses", function () {
   let container: ServerContainer;
 
   before(async function () {
-    const obstacle = containerObstacle();
-    if (obstacle !== undefined) {
-      (this.test?.parent as { skipReason?: string }).skipReason = obstacle;
-      this.skip();
-    }
-    this.timeout(600_000);
-    container = await ServerContainer.make();
+    container = await containerFor(this);
     await start();
     container.takeAsTemplate();
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { containerObstacle, type Run, ServerContainer } from "./server-container.ts";
+import { containerFor, type Run, ServerContainer } from "./server-container.ts";
 
 /** What postgresql.conf could say to applications, each of which would stop, blind or mislead a session of ours. */
 const HOSTILE: Readonly<Record<string, string>> = {
@@ -71,13 +71,7 @@ describe("the deployment's own sessions, whatever postgresql.conf says to applic
     );
 
   before(async function () {
-    const obstacle = containerObstacle();
-    if (obstacle !== undefined) {
-      (this.test?.parent as { skipReason?: string }).skipReason = obstacle;
-      this.skip();
-    }
-    this.timeout(600_000);
-    container = await ServerContainer.make();
+    container = await containerFor(this);
     const gentle = await container.started();
     const made = superuser(
       "create role transcript_user login; grant create on schema public to transcript_user;" +

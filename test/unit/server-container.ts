@@ -29,11 +29,22 @@ const IDENTITY = "transcript-pipeline/test";
 const INSIDE = "/mnt";
 
 /** Why this machine cannot run the container, or undefined. */
-export function containerObstacle(): string | undefined {
+function containerObstacle(): string | undefined {
   if (process.platform !== "linux") return "it needs Linux";
   if (process.getuid?.() !== 0) return "only root can make the namespaces of a container";
   const made = spawnSync("unshare", ["--mount", "--pid", "--net", "--ipc", "--fork", "true"]);
   return made.status === 0 ? undefined : "this machine allows no namespaces";
+}
+
+/** For a suite's `before`: a container, or the suite is skipped where this machine cannot run one. */
+export async function containerFor(context: Mocha.Context): Promise<ServerContainer> {
+  const obstacle = containerObstacle();
+  if (obstacle !== undefined) {
+    (context.test?.parent as { skipReason?: string }).skipReason = obstacle;
+    context.skip();
+  }
+  context.timeout(600_000);
+  return ServerContainer.make();
 }
 
 /** What process 1 of the container must find. */

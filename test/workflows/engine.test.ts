@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { homedir, tmpdir } from "node:os";
@@ -18,6 +16,7 @@ import { projectFile } from "../../tools/cli.ts";
 import { type Engine, findEngine } from "../../tools/engine.ts";
 import { type LocalCluster, start, stop } from "../../tools/local-cluster/cluster.ts";
 import type { StackPlan } from "../../tools/plan-summary-markdown.ts";
+import { copyProject } from "../cluster/checkout.ts";
 import { clusterObstacle, execute, type Ran, succeed } from "../cluster/support.ts";
 import { endPluginsOf } from "../orphans.ts";
 import { toolStep } from "./workflow-files.ts";
@@ -58,9 +57,7 @@ describe("the workflows' steps, on a cluster", function () {
     cluster = await start({ name: CLUSTER, log: console.log });
     scratch = mkdtempSync(join(tmpdir(), "transcript-pipeline-workflows-"));
     checkout = join(scratch, "checkout");
-    const leftOut = ["node_modules", ".git", "rendered"].map(projectFile);
-    cpSync(projectFile("."), checkout, { recursive: true, filter: (source) => !leftOut.includes(source) });
-    symlinkSync(projectFile("node_modules"), join(checkout, "node_modules"));
+    copyProject(checkout);
     // The steps attach the pack in `policy`: another one takes its place, of which no configuration knows.
     const pack = join(checkout, "policy");
     for (const name of readdirSync(pack)) if (/^config\..*\.json$/.test(name)) rmSync(join(pack, name));

@@ -182,10 +182,10 @@ export function secretsOf(env: NodeJS.ProcessEnv): string[] {
     if (value === undefined) return [];
     return SECRET_NAME.test(name) ? [value] : secretsOfUrl(value);
   });
+  const { KUBECONFIG_CONTENT: content = "", ...others } = env;
   const kubeconfigs = [
-    env.KUBECONFIG_CONTENT ?? "",
-    textInBase64(env.KUBECONFIG_CONTENT ?? "") ?? "",
-    ...loginsIn(env),
+    textInBase64(content) ?? content,
+    ...loginsIn(others),
     ...(env.KUBECONFIG ?? (env.HOME === undefined ? "" : join(env.HOME, ".kube/config")))
       .split(delimiter)
       .map(readSmall),
