@@ -7,12 +7,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { readStackSettings } from "./config.ts";
 import { addressSpaceBytes, serverSettings, sessionLimits, sharedMemoryBytes } from "./config/checks.ts";
 import { Database } from "./components/database.ts";
-import { contextFlags } from "./components/kubectl.ts";
-import { APPLICATION } from "./components/labels.ts";
-import { Migration } from "./components/migration.ts";
+import { contextFlags } from "./cluster/kubectl.ts";
+import { APPLICATION } from "./components/kubernetes/labels.ts";
+import { Migration } from "./components/migration/migration.ts";
 import { Namespace } from "./components/namespace.ts";
-import { shellWord } from "./components/shell-words.ts";
-import { Upgrade } from "./components/upgrade.ts";
+import { shellWord } from "./shell-words.ts";
+import { Upgrade } from "./components/migration/upgrade.ts";
 import {
   announcements,
   checkCluster,
@@ -22,7 +22,7 @@ import {
   promptHook,
   rebindHook,
   requireConfiguration,
-} from "./deployment.ts";
+} from "./cluster/deployment.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
 
 const { settings, doubts } = readStackSettings();

@@ -7,7 +7,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { projectFile, runTool } from "../tools/cli.ts";
-import { findEngine } from "../tools/engine.ts";
+import { findEngine } from "../tools/engine/engine.ts";
 import { run } from "../tools/processes.ts";
 import { commonJs } from "./common-js.ts";
 import { median, ratioLine } from "./figures.ts";

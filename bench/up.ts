@@ -7,12 +7,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parse, stringify } from "yaml";
-import { preparationScript } from "../components/node-storage.ts";
+import { preparationScript } from "../components/storage/node-storage.ts";
 import { projectFile, runTool } from "../tools/cli.ts";
-import { findEngine } from "../tools/engine.ts";
+import { findEngine } from "../tools/engine/engine.ts";
 import { start, stop } from "../tools/local-cluster/cluster.ts";
 import { run } from "../tools/processes.ts";
-import { renderStack, writeRendering } from "../tools/rendering.ts";
+import { renderStack, writeRendering } from "../tools/evaluation/rendering.ts";
 import { median, ratioLine } from "./figures.ts";
 import { roundsWanted } from "./rounds.ts";
 

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Credentials, type CredentialsArgs } from "./credentials.ts";
+import { Credentials, type CredentialsArgs } from "./credentials/credentials.ts";
 import type { PostgresEndpoint } from "./postgres-endpoint.ts";
-import { Server, type ServerArgs } from "./server.ts";
-import { Volume, type VolumeArgs } from "./volume.ts";
+import { Server, type ServerArgs } from "./server/server.ts";
+import { Volume, type VolumeArgs } from "./storage/volume.ts";
 
 /** Arguments of {@link Database}: those of its parts, less what the parts give each other. */
 export interface DatabaseArgs {

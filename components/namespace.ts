@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { labelsOf } from "./labels.ts";
+import { labelsOf } from "./kubernetes/labels.ts";
 
 /** Arguments of {@link Namespace}. */
 export interface NamespaceArgs {

@@ -1,20 +1,20 @@
 /** What no single field can tell: how the fields of a configuration fit together. */
 import type { Settings } from "../config.ts";
-import { imageVersionOf } from "../components/image-version.ts";
-import { memoryBudget, sharedMemoryFor } from "../components/memory-budget.ts";
+import { imageVersionOf } from "../postgres/image-version.ts";
+import { memoryBudget, sharedMemoryFor } from "../postgres/memory-budget.ts";
 import {
   effectiveSettings,
   objectionTo,
   plainSettings,
   settingName,
   settingNames,
-} from "../components/postgresql-settings.ts";
-import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../components/quantities.ts";
-import { sessionBlockers } from "../components/session-blockers.ts";
-import type { SessionLimit, SessionLimits } from "../components/session-limits.ts";
-import { contradictions, explainShortfall } from "../components/tuning-explanations.ts";
-import type { Machine } from "../components/tuning-formulas.ts";
-import { tune } from "../components/tuning.ts";
+} from "../postgres/settings.ts";
+import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../quantities.ts";
+import { sessionBlockers } from "../postgres/session-blockers.ts";
+import type { SessionLimit, SessionLimits } from "../postgres/session-limits.ts";
+import { contradictions, explainShortfall } from "../postgres/tuning-explanations.ts";
+import type { Machine } from "../postgres/tuning-formulas.ts";
+import { tune } from "../postgres/tuning.ts";
 import { descriptionOf } from "../postgres/catalogue.ts";
 import { conflictsIn } from "../postgres/combinations.ts";
 import { numberInForce } from "../postgres/effective.ts";

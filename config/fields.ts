@@ -4,11 +4,11 @@
  */
 import { delimiter } from "node:path";
 import { isIP } from "node:net";
-import { isKubeconfigText } from "../components/kubeconfig.ts";
+import { isKubeconfigText } from "../cluster/kubeconfig.ts";
 import { DATABASE_NAME, type NameKind, nearestName } from "./names.ts";
-import { LOGIN_KINDS, type LoginKind } from "../components/logins.ts";
-import { bytesOfQuantity, cpusOfQuantity } from "../components/quantities.ts";
-import { HOST_KEY_KINDS, hostKeyOf, objectionToPrivateKey } from "../components/ssh-host-key.ts";
+import { bytesOfQuantity, cpusOfQuantity } from "../quantities.ts";
+import { HOST_KEY_KINDS, hostKeyOf, objectionToPrivateKey } from "./ssh-host-key.ts";
+import { LOGIN_KINDS, type LoginKind } from "../postgres/login-kinds.ts";
 
 /**
  * What a kind makes of a written value: the value, or what would have been allowed. `instead` stands in the message for

@@ -1,6 +1,6 @@
 import type { Field, Presence } from "./fields.ts";
 import { nearest } from "./nearest.ts";
-import { shellWord } from "../components/shell-words.ts";
+import { shellWord } from "../shell-words.ts";
 
 /** Fields by name; a section may hold sections. */
 export interface Section {

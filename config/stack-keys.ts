@@ -1,7 +1,7 @@
 /** Which keys of a stack's configuration are read, and what to do about the others: none is ignored without a word. */
 import { nearest } from "./nearest.ts";
 import { commandToRemove, commandToSet, type Problem } from "./reader.ts";
-import { shellWord } from "../components/shell-words.ts";
+import { shellWord } from "../shell-words.ts";
 
 /** What {@link sectionsOf} found. */
 export interface Sections {

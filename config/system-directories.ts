@@ -1,4 +1,4 @@
-/** Directories that no database may be given, whatever is in them. components/scripts/prepare-storage.sh has them too. */
+/** Directories that no database may be given, whatever is in them. components/storage/scripts/prepare-storage.sh has them too. */
 
 /** They and everything below them. */
 const WHOLLY_THE_SYSTEMS = [

@@ -1,7 +1,7 @@
 /** Knowing a PostgreSQL server when one is written down, and reading its settings. Shares no code with the program's. */
 import { posix } from "node:path";
 import { amountOf } from "./amounts.ts";
-import { bytesOfQuantity, bytesOfSetting } from "../components/quantities.ts";
+import { bytesOfQuantity, bytesOfSetting } from "../quantities.ts";
 import { type Container, type Pod, podsIn, volumesOf } from "./pods.ts";
 import { type KubernetesObject, objectsIn, type Resource } from "./resources.ts";
 import { field, isMap, listAt, mapAt, textAt } from "./values.ts";

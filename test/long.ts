@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { answersHelp, projectFile } from "../tools/cli.ts";
-import { findEngine } from "../tools/engine.ts";
+import { findEngine } from "../tools/engine/engine.ts";
 import { clusterObstacle } from "./cluster/support.ts";
 import { missingRounds, SHORT_ROUNDS } from "./short-rounds.ts";
 

@@ -2,10 +2,10 @@
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { runTool } from "./cli.ts";
-import { downWithEngine } from "./deploy-with-engine.ts";
-import { downWithKubectl } from "./deploy-with-kubectl.ts";
-import { DevState } from "./dev-state.ts";
-import { findEngine } from "./engine.ts";
+import { downWithEngine } from "./dev/deploy-with-engine.ts";
+import { downWithKubectl } from "./dev/deploy-with-kubectl.ts";
+import { DevState } from "./dev/state.ts";
+import { findEngine } from "./engine/engine.ts";
 import { start, stop } from "./local-cluster/cluster.ts";
 import { withLock } from "./lock.ts";
 

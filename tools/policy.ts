@@ -6,9 +6,9 @@ import { parseArgs } from "node:util";
 import { judge, today, type Violation } from "../policy/judgement.ts";
 import { rules } from "../policy/rules/index.ts";
 import { projectFile, runTool, UsageError } from "./cli.ts";
-import { packConfigOf, readPackConfig, withNode } from "./policy-config.ts";
-import { resourcesOf } from "./policy-stack.ts";
-import { hostnameOf, readStackFile, refusePlainSecrets } from "./stack-file.ts";
+import { packConfigOf, readPackConfig, withNode } from "./evaluation/policy-config.ts";
+import { resourcesOf } from "./evaluation/policy-stack.ts";
+import { hostnameOf, readStackFile, refusePlainSecrets } from "./stack-file/stack-file.ts";
 
 const usage = `usage: npm run policy -- --stack <name> [--config-file <file>] [--policy-config <file>]
        npm run policy -- --declare      renews the declared hashes of the Commands' scripts
@@ -30,7 +30,7 @@ function blockOf({ rule, subject, why, remedy }: Violation): string {
 /** Renews what the configurations declare of the program's own Commands. */
 async function declare(): Promise<void> {
   // With prettier, which those who only judge need not have.
-  const { renewCommands } = await import("./policy-commands.ts");
+  const { renewCommands } = await import("./digests/commands.ts");
   const written = await renewCommands();
   for (const name of written) console.log(`written: policy/${name}`);
   if (written.length === 0) console.log("every declared script is as it was");

@@ -1,10 +1,10 @@
 /** `npm run psql [-- <psql's arguments>]`: psql in the server's pod, as the owner of the database. */
 import { spawnSync } from "node:child_process";
-import { APPLICATION } from "../components/labels.ts";
-import { refusedConfiguration, sayRefused } from "../components/refused-configuration.ts";
+import { APPLICATION } from "../components/kubernetes/labels.ts";
+import { refusedConfiguration, sayRefused } from "../cluster/refused-configuration.ts";
 import { runTool } from "./cli.ts";
-import { DevState } from "./dev-state.ts";
-import { deployedLogin, psqlCommand } from "./smoke-test.ts";
+import { DevState } from "./dev/state.ts";
+import { deployedLogin, psqlCommand } from "./dev/smoke-test.ts";
 
 const usage = `usage: npm run psql -- [psql's arguments]
 psql in the server's pod, as the owner and in the database of the deployment. Its own help: npm run psql -- '-?'`;

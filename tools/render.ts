@@ -7,7 +7,7 @@ import {
   refuseTooLarge,
   renderStack,
   writeRendering,
-} from "./rendering.ts";
+} from "./evaluation/rendering.ts";
 
 const usage = `usage: npm run render -- --stack <name> [--out <dir>] [--config-file <file>] [--secrets]
   --stack <name>        the stack, as in Pulumi.<name>.yaml

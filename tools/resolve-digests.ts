@@ -4,7 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { projectFile, runTool, UsageError } from "./cli.ts";
-import { writeDigests } from "./policy-digests.ts";
+import { writeDigests } from "./digests/digests.ts";
 
 const usage = `usage: npm run resolve-digests -- --stack <name> [--config-file <file>] [--refresh]
   --stack <name>        the stack, as in Pulumi.<name>.yaml

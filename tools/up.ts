@@ -3,17 +3,17 @@
  * and an engine, deploys, proves the deployment by use, and says how to connect.
  */
 import { parseArgs } from "node:util";
-import { contextFlags } from "../components/kubectl.ts";
-import { APPLICATION } from "../components/labels.ts";
-import { shellWord } from "../components/shell-words.ts";
+import { contextFlags } from "../cluster/kubectl.ts";
+import { APPLICATION } from "../components/kubernetes/labels.ts";
+import { shellWord } from "../shell-words.ts";
 import { runTool } from "./cli.ts";
-import { upWithEngine } from "./deploy-with-engine.ts";
-import { upWithKubectl } from "./deploy-with-kubectl.ts";
-import { type DevCluster, ensureCluster, serverVersion } from "./dev-cluster.ts";
-import { DevState } from "./dev-state.ts";
-import { findEngine } from "./engine.ts";
+import { upWithEngine } from "./dev/deploy-with-engine.ts";
+import { upWithKubectl } from "./dev/deploy-with-kubectl.ts";
+import { type DevCluster, ensureCluster, serverVersion } from "./dev/cluster.ts";
+import { DevState } from "./dev/state.ts";
+import { findEngine } from "./engine/engine.ts";
 import { withLock } from "./lock.ts";
-import { smokeTest } from "./smoke-test.ts";
+import { smokeTest } from "./dev/smoke-test.ts";
 
 /** Configuration that this machine and its cluster decide. */
 function overridesFor(cluster: DevCluster, state: DevState): Record<string, Record<string, unknown>> {

@@ -1,4 +1,4 @@
-import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../../components/quantities.ts";
+import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../../quantities.ts";
 import { type Container, type Pod, podsIn, volumesOf } from "../pods.ts";
 import type { Resource } from "../resources.ts";
 import { type Finding, stackRule } from "../rule.ts";

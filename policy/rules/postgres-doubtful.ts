@@ -1,4 +1,4 @@
-import { bytesOfQuantity, readableBytes } from "../../components/quantities.ts";
+import { bytesOfQuantity, readableBytes } from "../../quantities.ts";
 import { memoryAtStart, memorySetting, serversIn } from "../postgres.ts";
 import { type Finding, stackRule } from "../rule.ts";
 import { textAt } from "../values.ts";

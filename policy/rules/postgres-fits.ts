@@ -1,4 +1,4 @@
-import { bytesOfQuantity, readableBytes } from "../../components/quantities.ts";
+import { bytesOfQuantity, readableBytes } from "../../quantities.ts";
 import type { Container } from "../pods.ts";
 import { memoryAtStart, serversIn } from "../postgres.ts";
 import { stackRule } from "../rule.ts";

@@ -49,7 +49,7 @@ export const recommendedLabels = objectRule<Config>({
           {
             subject,
             why: `${where}.labels["${PREFIX}${name}"] is ${shown(value)}`,
-            remedy: `"${PREFIX}${name}": "${wanted[name] ?? `<its ${name}>`}"; in this project labelsOf(part) of components/labels.ts`,
+            remedy: `"${PREFIX}${name}": "${wanted[name] ?? `<its ${name}>`}"; in this project labelsOf(part) of components/kubernetes/labels.ts`,
           },
         ];
       });

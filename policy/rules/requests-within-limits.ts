@@ -1,4 +1,4 @@
-import { bytesOfQuantity, cpusOfQuantity } from "../../components/quantities.ts";
+import { bytesOfQuantity, cpusOfQuantity } from "../../quantities.ts";
 import { containerText, podRule } from "../rule.ts";
 import { mapAt, textAt } from "../values.ts";
 

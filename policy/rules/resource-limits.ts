@@ -1,4 +1,4 @@
-import { bytesOfQuantity, cpusOfQuantity } from "../../components/quantities.ts";
+import { bytesOfQuantity, cpusOfQuantity } from "../../quantities.ts";
 import { hiddenPod, podsOf } from "../pods.ts";
 import { containerText, objectRule } from "../rule.ts";
 import { field, shown, textAt } from "../values.ts";

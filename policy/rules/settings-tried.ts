@@ -70,7 +70,7 @@ export const settingsTried = stackRule({
         subject: object.subject,
         urn: object.resource.urn,
         why: `there is no ${SETTINGS_JOB} that tries its image and its settings`,
-        remedy: "the Job of components/settings-check.ts, in its dependsOn",
+        remedy: "the Job of components/server/settings-check.ts, in its dependsOn",
       }));
     }
     return [
@@ -85,7 +85,7 @@ function findingsOfTrial({ object }: Pod): Finding[] {
     subject: object.subject,
     urn: object.resource.urn,
     why: `${way}: it counts as done without having tried anything`,
-    remedy: "the Job as components/one-run-job.ts makes it",
+    remedy: "the Job as components/kubernetes/one-run-job.ts makes it",
   }));
 }
 

@@ -1,4 +1,4 @@
-import { bytesOfQuantity, readableBytes } from "../../components/quantities.ts";
+import { bytesOfQuantity, readableBytes } from "../../quantities.ts";
 import { volumesOf } from "../pods.ts";
 import { containerText, type Finding, podRule } from "../rule.ts";
 import { field, listAt, shown, textAt } from "../values.ts";

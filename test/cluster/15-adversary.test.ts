@@ -3,7 +3,7 @@
  * superuser sessions use, and then every such session is run. Each trap is first sprung by a session without protection.
  */
 import assert from "node:assert/strict";
-import { smokeTest } from "../../tools/smoke-test.ts";
+import { smokeTest } from "../../tools/dev/smoke-test.ts";
 import { namesIn, productNames } from "./adversary/names.ts";
 import * as product from "./adversary/product.ts";
 import { REFUSED_TO_LOGINS, REFUSED_TO_OWNER } from "./adversary/refused.ts";

@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../tools/cli.ts";
-import { type Registration, unwrapped } from "../../tools/evaluate.ts";
-import { manifestsOf } from "../../tools/manifests.ts";
-import { renderStack } from "../../tools/rendering.ts";
+import { type Registration, unwrapped } from "../../tools/evaluation/evaluate.ts";
+import { manifestsOf } from "../../tools/evaluation/manifests.ts";
+import { renderStack } from "../../tools/evaluation/rendering.ts";
 import { execute, needsEngine, npm, pulumi, scratchStack, shell, state, succeed, up } from "./support.ts";
 
 describe("render", function () {

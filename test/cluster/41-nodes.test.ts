@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { DevState } from "../../tools/dev-state.ts";
+import { DevState } from "../../tools/dev/state.ts";
 import { type LocalCluster, start } from "../../tools/local-cluster/cluster.ts";
 import { CLUSTER, execute, npm, type Ran, removeCluster } from "./support.ts";
 

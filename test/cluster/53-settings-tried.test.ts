@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { promptKubelet } from "../../components/kubelet-prompt.ts";
-import { findEngine } from "../../tools/engine.ts";
+import { promptKubelet } from "../../cluster/kubelet-prompt.ts";
+import { findEngine } from "../../tools/engine/engine.ts";
 import { alteredImage } from "./altered-image.ts";
 import {
   configured,

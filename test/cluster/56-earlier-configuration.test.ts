@@ -3,7 +3,7 @@
  * ConfigMap itself. docs/refused-configuration.md is followed as it is printed.
  */
 import assert from "node:assert/strict";
-import { smokeTest } from "../../tools/smoke-test.ts";
+import { smokeTest } from "../../tools/dev/smoke-test.ts";
 import { allRunbooks } from "./runbook.ts";
 import {
   theCluster,

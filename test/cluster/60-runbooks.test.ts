@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
-import { preparationScript } from "../../components/node-storage.ts";
+import { preparationScript } from "../../components/storage/node-storage.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { start, stop } from "../../tools/local-cluster/cluster.ts";
 import { Checkout, STACK } from "./checkout.ts";

@@ -5,9 +5,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { parseDocument } from "yaml";
-import { DevState } from "../../tools/dev-state.ts";
+import { DevState } from "../../tools/dev/state.ts";
 import { projectFile } from "../../tools/cli.ts";
-import { type Engine, findEngine } from "../../tools/engine.ts";
+import { type Engine, findEngine } from "../../tools/engine/engine.ts";
 import { cacheRoot, clusterPaths } from "../../tools/local-cluster/paths.ts";
 import { type LocalCluster, leftovers, start, stop } from "../../tools/local-cluster/cluster.ts";
 import { endPluginsOf } from "../orphans.ts";

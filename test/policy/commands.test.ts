@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { preparationScript } from "../../components/node-storage.ts";
+import { preparationScript } from "../../components/storage/node-storage.ts";
 import { partsOfScript, scriptsOf } from "../../policy/programs.ts";
 
 /** The line that declares a script. */

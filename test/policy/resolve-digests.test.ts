@@ -6,8 +6,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../tools/cli.ts";
-import { parseImage } from "../../tools/policy-images.ts";
-import { writeDigests } from "../../tools/policy-digests.ts";
+import { parseImage } from "../../tools/digests/images.ts";
+import { writeDigests } from "../../tools/digests/digests.ts";
 import { run } from "../../tools/processes.ts";
 
 const MANIFEST = '{"schemaVersion":2}';

@@ -3,8 +3,8 @@ import { rules } from "../../policy/rules/index.ts";
 import { messageOf } from "../../policy/judgement.ts";
 import type { Resource } from "../../policy/resources.ts";
 import { projectFile } from "../../tools/cli.ts";
-import { resourcesOf } from "../../tools/policy-stack.ts";
-import { readStackFile } from "../../tools/stack-file.ts";
+import { resourcesOf } from "../../tools/evaluation/policy-stack.ts";
+import { readStackFile } from "../../tools/stack-file/stack-file.ts";
 import { breaks, brokenBy } from "./breaks.ts";
 import { allViolationsOf, type Judged, type Name, stackOf, violationsOf } from "./stacks.ts";
 import { ed25519HostKey } from "../ssh-keys.ts";
@@ -28,7 +28,7 @@ describe("the rules", function () {
     assert.equal(new Set(rules.map(({ name }) => name)).size, rules.length);
     for (const { name, description } of rules) {
       assert.match(name, /^[a-z]+(-[a-z]+)*$/);
-      assert.match(description, /^Who /, name);
+      assert.match(description, /^[A-Z].{30,}[^.]$/, name);
     }
   });
 

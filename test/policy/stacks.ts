@@ -6,9 +6,9 @@ import { objectsOf, type Resource, subjectOf } from "../../policy/resources.ts";
 import { rules } from "../../policy/rules/index.ts";
 import { field, isMap, listAt } from "../../policy/values.ts";
 import { projectFile } from "../../tools/cli.ts";
-import { packConfigOf, withNode } from "../../tools/policy-config.ts";
-import { resourcesOf } from "../../tools/policy-stack.ts";
-import { readStackFile } from "../../tools/stack-file.ts";
+import { packConfigOf, withNode } from "../../tools/evaluation/policy-config.ts";
+import { resourcesOf } from "../../tools/evaluation/policy-stack.ts";
+import { readStackFile } from "../../tools/stack-file/stack-file.ts";
 
 export type Name = "dev" | "prod";
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../tools/cli.ts";
-import { renewCommands } from "../../tools/policy-commands.ts";
+import { renewCommands } from "../../tools/digests/commands.ts";
 import { CommandFailed, run } from "../../tools/processes.ts";
 
 /** Exit status and output of the tool. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
-import { postgresqlConf, objectionTo } from "../../components/postgresql-settings.ts";
+import { postgresqlConf, objectionTo } from "../../postgres/settings.ts";
 import { addressSpaceBytes, serverSettings } from "../../config/checks.ts";
 import { ConfigurationError, readSettings } from "../../config.ts";
 import { SETTINGS } from "../../postgres/catalogue.ts";

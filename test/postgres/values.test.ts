@@ -26,7 +26,7 @@ interface Case {
 
 /**
  * Settings that say where the server's own files are, which it looks for at once; they are never configured
- * (components/postgresql-settings.ts).
+ * (postgres/settings.ts).
  */
 const FILES = ["config_file", "data_directory", "hba_file", "ident_file"];
 

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { namesOf } from "../../config.ts";
 import { sectionsOf } from "../../config/stack-keys.ts";
-import { readStackFile } from "../../tools/stack-file.ts";
+import { readStackFile } from "../../tools/stack-file/stack-file.ts";
 
 /** Passphrase of every secure value here: nothing that it protects is a secret. */
 export const PASSPHRASE = "stack-files";

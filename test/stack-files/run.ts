@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual, parseArgs } from "node:util";
 import { parse, stringify } from "yaml";
 import { projectFile, runTool } from "../../tools/cli.ts";
-import { type Engine, findEngine } from "../../tools/engine.ts";
+import { type Engine, findEngine } from "../../tools/engine/engine.ts";
 import { attempt, run } from "../../tools/processes.ts";
 import { inOrder, PASSPHRASE, type Reading, readRecordings, RECORDINGS, stackFiles } from "./reading.ts";
 

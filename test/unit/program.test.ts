@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { manifestsOf } from "../../tools/manifests.ts";
-import { evaluate, type Registration, unwrapped } from "../../tools/evaluate.ts";
+import { manifestsOf } from "../../tools/evaluation/manifests.ts";
+import { evaluate, type Registration, unwrapped } from "../../tools/evaluation/evaluate.ts";
 import { changed, deployable, type Raw } from "../settings.ts";
 import { ed25519HostKey, userKey } from "../ssh-keys.ts";
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { memoryBudget, sharedMemoryFor } from "../../components/memory-budget.ts";
+import { memoryBudget, sharedMemoryFor } from "../../postgres/memory-budget.ts";
 import {
   bytesOfQuantity,
   bytesOfSetting,
   cpusOfQuantity,
   mebibytes,
   readableBytes,
-} from "../../components/quantities.ts";
+} from "../../quantities.ts";
 
 describe("quantities", () => {
   it("reads Kubernetes sizes, decimal and binary, and nothing without a unit", () => {

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseEventLog, summarize } from "../../tools/plan-summary.ts";
-import type { StackPlan } from "../../tools/plan-summary-markdown.ts";
+import { parseEventLog, summarize } from "../../tools/plan/summary.ts";
+import type { StackPlan } from "../../tools/plan/markdown.ts";
 import { execute, succeed } from "../cluster/support.ts";
 import { FakeGitHub } from "./fake-github.ts";
 import { toolStep } from "./workflow-files.ts";
 
 function planOf(stack: string, name: string): StackPlan {
-  const log = readFileSync(new URL(`../unit/fixtures/plans/${name}.jsonl`, import.meta.url), "utf8");
+  const log = readFileSync(new URL(`../fixtures/engine/plans/${name}.jsonl`, import.meta.url), "utf8");
   return { stack, commit: "0123456789abcdef", summary: summarize(parseEventLog(log)), diff: "~ something" };
 }
 

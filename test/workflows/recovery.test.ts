@@ -9,7 +9,7 @@ import {
   unfinished,
   withLockOfDeadRun,
   withPendingCreated,
-} from "../../tools/ci/recovery.ts";
+} from "../../tools/engine/recovery.ts";
 
 /** As the CLI printed it (3.260). */
 const LOCKED = `error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock file with \`pulumi cancel\`.

@@ -10,9 +10,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { lookAtSsh, sshFindings } from "../../components/ssh-reach.ts";
+import { lookAtSsh, sshFindings } from "../../cluster/ssh-reach.ts";
 import { projectFile } from "../../tools/cli.ts";
-import { findEngine } from "../../tools/engine.ts";
+import { findEngine } from "../../tools/engine/engine.ts";
 import { attempt } from "../../tools/processes.ts";
 import { endPluginsOf } from "../orphans.ts";
 import { ed25519HostKey } from "../ssh-keys.ts";
@@ -20,7 +20,7 @@ import { obstacleToSshd, Sshd } from "../sshd.ts";
 
 /** A program of one component: the storage of a node, over a connection that the environment describes. */
 const PROGRAM = `
-import { NodeStorage } from ${JSON.stringify(projectFile("components/node-storage.ts"))};
+import { NodeStorage } from ${JSON.stringify(projectFile("components/storage/node-storage.ts"))};
 const { path, ...connection } = JSON.parse(process.env.TEST_CONNECTION ?? "{}");
 new NodeStorage("storage", {
   connection: { kind: "ssh", user: "root", ...connection },

@@ -1,7 +1,7 @@
 /** `comment`: the plans of a pull request as its one comment, which is updated. */
 import { parseArgs } from "node:util";
 import { runTool, UsageError } from "../cli.ts";
-import { plansMarkdown, type StackPlan } from "../plan-summary-markdown.ts";
+import { plansMarkdown, type StackPlan } from "../plan/markdown.ts";
 import { environments } from "./environments.ts";
 import { isOurs, type Post, type Repository, repositoryFromEnvironment } from "./github.ts";
 import { masked } from "./masking.ts";

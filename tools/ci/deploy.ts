@@ -4,7 +4,7 @@
  */
 import { runTool } from "../cli.ts";
 import { openStack, policyFlags, readStackArguments } from "./engine.ts";
-import { recover, withLockOfDeadRun } from "./recovery.ts";
+import { recover, withLockOfDeadRun } from "../engine/recovery.ts";
 
 const usage = "usage: node tools/ci/deploy.ts --stack <name> [--config-file <file>] [--policy-pack <dir>]";
 

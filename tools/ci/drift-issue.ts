@@ -1,9 +1,9 @@
 /** `drift-issue`: one issue that says which stacks differ from their cluster, opened, updated, and closed when none does. */
 import { parseArgs } from "node:util";
 import { runTool, UsageError } from "../cli.ts";
-import { cut } from "../markdown-text.ts";
-import type { StackPlan } from "../plan-summary-markdown.ts";
-import { plansMarkdown } from "../plan-summary-markdown.ts";
+import { cut } from "../plan/markdown-text.ts";
+import type { StackPlan } from "../plan/markdown.ts";
+import { plansMarkdown } from "../plan/markdown.ts";
 import { environments } from "./environments.ts";
 import { isOurs, type Post, type Repository, repositoryFromEnvironment } from "./github.ts";
 import { masked } from "./masking.ts";

@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runTool } from "../cli.ts";
-import { parseEventLog, type PlanSummary, summarize } from "../plan-summary.ts";
-import { readableDiff, type StackPlan, summaryMarkdown } from "../plan-summary-markdown.ts";
+import { parseEventLog, type PlanSummary, summarize } from "../plan/summary.ts";
+import { readableDiff, type StackPlan, summaryMarkdown } from "../plan/markdown.ts";
 import { openStack, policyFlags, type StackEngine, stackOf, stackOptions } from "./engine.ts";
 import { masker } from "./masking.ts";
 

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isMap, parseDocument } from "yaml";
 import { projectFile } from "../cli.ts";
-import { hostnameOf } from "../stack-file.ts";
+import { hostnameOf } from "../stack-file/stack-file.ts";
 
 const KEYS = ["transcript-pipeline:node", "node"] as const;
 

@@ -1,7 +1,7 @@
 /** Everything that makes the product connect as a superuser, each with the wait until it has done so. */
-import { promptKubelet } from "../../../components/kubelet-prompt.ts";
-import { upWithKubectl } from "../../../tools/deploy-with-kubectl.ts";
-import { renderStack } from "../../../tools/rendering.ts";
+import { promptKubelet } from "../../../cluster/kubelet-prompt.ts";
+import { upWithKubectl } from "../../../tools/dev/deploy-with-kubectl.ts";
+import { renderStack } from "../../../tools/evaluation/rendering.ts";
 import assert from "node:assert/strict";
 import {
   configured,

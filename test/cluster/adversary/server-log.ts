@@ -6,7 +6,7 @@ export interface SuperuserSession {
   /** Empty where it gave none. */
   application: string;
   database: string;
-  /** Whether its first statement was that of components/scripts/superuser-session.sql. */
+  /** Whether its first statement was that of components/server/scripts/superuser-session.sql. */
   protected: boolean;
 }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { preparationScript } from "../../../components/node-storage.ts";
+import { preparationScript } from "../../../components/storage/node-storage.ts";
 import { succeed, until } from "../support.ts";
 import { type Lab, NAMESPACE } from "./lab.ts";
 import { isAlive, signal } from "./node-processes.ts";

@@ -14,7 +14,7 @@ import {
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { type DirectoryFacts, preparationScript } from "../../../components/node-storage.ts";
+import { type DirectoryFacts, preparationScript } from "../../../components/storage/node-storage.ts";
 import { execute, succeed, until } from "../support.ts";
 import { type Lab, NAMESPACE, POD } from "./lab.ts";
 import { isAlive, signal } from "./node-processes.ts";

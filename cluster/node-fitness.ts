@@ -1,0 +1,199 @@
+/** Whether a node can take the server's pod, as far as its object says: one line for each reason against it. */
+import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../quantities.ts";
+import { HOSTNAME_LABEL } from "../components/kubernetes/names.ts";
+
+/** A taint of a node. */
+export interface Taint {
+  key: string;
+  value?: string;
+  effect: string;
+}
+
+/** What is read of a node. */
+export interface NodeObject {
+  metadata: { name: string; labels?: Record<string, string> };
+  spec?: { unschedulable?: boolean; taints?: Taint[] };
+  status?: {
+    addresses?: { type: string; address: string }[];
+    allocatable?: Record<string, string>;
+    conditions?: { type: string; status: string; reason?: string; message?: string }[];
+  };
+}
+
+/** A toleration of the pod. */
+export interface Toleration {
+  key?: string;
+  operator?: string;
+  value?: string;
+  effect?: string;
+}
+
+/** CPUs and memory, as Kubernetes quantities. */
+interface Amounts {
+  cpu: string;
+  memory: string;
+}
+
+/** What the server's pod asks of its node. */
+export interface PodNeeds {
+  requests: Amounts;
+  limits: Amounts;
+  tolerations: readonly Toleration[];
+}
+
+/** A reason against a node. */
+export interface Unfitness {
+  /** The configuration that it concerns. */
+  key: string;
+  /** What is wrong, and the command to run. */
+  message: string;
+  /**
+   * What becomes of a new pod: `never` starts, `waiting` until somebody changes the node, or `doubtful`: it starts, or
+   * may do so by itself in a while.
+   */
+  pod: "never" | "waiting" | "doubtful";
+}
+
+/** What pods find at a node as its label; a kubelet sets it to the host's name, which the node's name may differ from. */
+export function hostnameOf({ metadata }: NodeObject): string | undefined {
+  return metadata.labels?.[HOSTNAME_LABEL];
+}
+
+/** Whether a toleration is for a taint (k8s.io/api/core/v1/toleration.go, ToleratesTaint). */
+export function tolerates(
+  { key, operator = "Equal", value = "", effect }: Toleration,
+  taint: Taint,
+): boolean {
+  if (effect !== undefined && effect !== "" && effect !== taint.effect) return false;
+  if (key !== undefined && key !== "" && key !== taint.key) return false;
+  return operator === "Exists" || (key !== undefined && key !== "" && value === (taint.value ?? ""));
+}
+
+const taintText = ({ key, value, effect }: Taint) => `${key}${value ? `=${value}` : ""}:${effect}`;
+
+/** Taints that Kubernetes sets itself, for what the node's conditions and its cordon say already. */
+const OWN_TAINTS = /^node\.kubernetes\.io\//;
+
+function taintFindings(name: string, taints: readonly Taint[], needs: PodNeeds): Unfitness[] {
+  return taints
+    .filter(({ key, effect }) => effect !== "PreferNoSchedule" && !OWN_TAINTS.test(key))
+    .filter((taint) => !needs.tolerations.some((toleration) => tolerates(toleration, taint)))
+    .map((taint, index) => {
+      const place = `node.tolerations[${needs.tolerations.length + index}]`;
+      return {
+        key: "node.tolerations",
+        message:
+          `do not include the taint ${taintText(taint)} of node ${name}. Add it: pulumi config set --path ` +
+          `'${place}.key' ${taint.key}; pulumi config set --path '${place}.operator' Exists. Or remove the taint: ` +
+          `kubectl taint node ${name} ${taint.key}:${taint.effect}-`,
+        pod: "waiting",
+      };
+    });
+}
+
+/** Conditions in which a node takes no pod or ends some, with what they mean. */
+const PRESSURES: Record<string, string> = {
+  MemoryPressure: "is short of memory",
+  DiskPressure: "is short of disk space",
+  PIDPressure: "is short of process numbers",
+  NetworkUnavailable: "has no network yet",
+};
+
+function conditionFindings(node: NodeObject): Unfitness[] {
+  const { name } = node.metadata;
+  const look = `See: kubectl describe node ${name}`;
+  return (node.status?.conditions ?? []).flatMap(({ type, status, reason, message }): Unfitness[] => {
+    const why = message || reason ? ` (${message || reason})` : "";
+    if (type === "Ready" && status !== "True") {
+      return [{ key: "node.hostname", message: `node ${name} is not ready${why}. ${look}`, pod: "doubtful" }];
+    }
+    const pressure = PRESSURES[type];
+    if (pressure === undefined || status !== "True") return [];
+    return [{ key: "node.hostname", message: `node ${name} ${pressure}${why}. ${look}`, pod: "doubtful" }];
+  });
+}
+
+const AMOUNTS = {
+  memory: { measure: bytesOfQuantity, shown: readableBytes },
+  cpu: { measure: cpusOfQuantity, shown: (cpus: number) => `${cpus} CPUs` },
+} as const;
+
+function sizeFindings(node: NodeObject, needs: PodNeeds): Unfitness[] {
+  const { name } = node.metadata;
+  return (["memory", "cpu"] as const).flatMap((resource): Unfitness[] => {
+    const { measure, shown } = AMOUNTS[resource];
+    const offered = measure(node.status?.allocatable?.[resource] ?? "");
+    if (offered === undefined) return [];
+    const [request, limit] = [measure(needs.requests[resource]), measure(needs.limits[resource])];
+    const has = `node ${name} has ${shown(offered)} for pods`;
+    if (request !== undefined && request > offered) {
+      return [
+        {
+          key: `database.requests.${resource}`,
+          message: `is ${needs.requests[resource]}, and ${has}: the server would never start. Set less, or take a larger node: pulumi config set --path database.requests.${resource} <amount>`,
+          pod: "never",
+        },
+      ];
+    }
+    if (limit !== undefined && limit > offered) {
+      return [
+        {
+          key: `database.limits.${resource}`,
+          message: `is ${needs.limits[resource]}, and ${has}: the settings count on more than there is. Set less: pulumi config set --path database.limits.${resource} <amount>`,
+          pod: "doubtful",
+        },
+      ];
+    }
+    return [];
+  });
+}
+
+/** Everything against a node, the hopeless first. */
+export function unfitness(node: NodeObject, needs: PodNeeds): Unfitness[] {
+  const { name } = node.metadata;
+  const found: Unfitness[] = [
+    ...sizeFindings(node, needs),
+    ...taintFindings(name, node.spec?.taints ?? [], needs),
+    ...conditionFindings(node),
+  ];
+  if (node.spec?.unschedulable) {
+    found.push({
+      key: "node.hostname",
+      message: `node ${name} is cordoned: no new pod starts on it, an init Job's included. When it may: kubectl uncordon ${name}`,
+      pod: "waiting",
+    });
+  }
+  const order = ["never", "waiting", "doubtful"];
+  return found.toSorted((one, other) => order.indexOf(one.pod) - order.indexOf(other.pod));
+}
+
+/** What stands for a node in the configuration: the node, or why there is none that is meant. */
+export function findNode(
+  nodes: readonly NodeObject[],
+  hostname: string,
+): { node: NodeObject } | { message: string } {
+  const labelled = nodes.filter((node) => hostnameOf(node) === hostname);
+  const [node, ...more] = labelled;
+  if (node && more.length === 0) return { node };
+  if (node) {
+    return {
+      message: `is "${hostname}", which ${labelled.map(({ metadata }) => metadata.name).join(" and ")} have as their label ${HOSTNAME_LABEL}: the server could start on either. Label one of them otherwise: kubectl label node <node> --overwrite ${HOSTNAME_LABEL}=<name>`,
+    };
+  }
+  const named = nodes.find(({ metadata }) => metadata.name === hostname);
+  const label = named && hostnameOf(named);
+  if (named && label === undefined) {
+    return {
+      message: `is "${hostname}", a node without the label ${HOSTNAME_LABEL}, by which pods and volumes are bound to it. Label it: kubectl label node ${hostname} ${HOSTNAME_LABEL}=${hostname}`,
+    };
+  }
+  if (named) {
+    return {
+      message: `is "${hostname}", a node whose label ${HOSTNAME_LABEL} is "${label}", and by that label pods and volumes are bound to it. Set it: pulumi config set --path node.hostname ${label}`,
+    };
+  }
+  const names = nodes.map((other) => hostnameOf(other) ?? other.metadata.name).join(", ") || "no node at all";
+  return {
+    message: `is "${hostname}", which is not a node in the cluster. It has: ${names}. Set it: pulumi config set --path node.hostname <name>`,
+  };
+}

@@ -1,0 +1,65 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { databaseJob, filesForJob, superuserContainer } from "./database-job.ts";
+import type { PostgresEndpoint } from "../postgres-endpoint.ts";
+import { namesFiles, superuserFiles } from "../server/superuser-files.ts";
+import { scriptFiles, stoppableFiles } from "../kubernetes/scripts.ts";
+import { UPGRADE_JOB_NAME } from "../kubernetes/names.ts";
+
+/** Arguments of {@link Upgrade}. */
+export interface UpgradeArgs {
+  namespace: pulumi.Input<string>;
+  endpoint: PostgresEndpoint;
+  /** The claim with the server's socket. */
+  claimName: pulumi.Input<string>;
+  /** The server's image. A new one is the reason to run. */
+  image: string;
+  /** SQL that brings a database to what the image holds, by file name, in that order. */
+  sql: Readonly<Record<string, string>>;
+  hostname: pulumi.Input<string>;
+  tolerations: k8s.types.input.core.v1.Toleration[];
+  /** Seconds the Job has: rebuilding the indexes of a large database takes hours. */
+  timeout: number;
+  /** Runs before the Job is created: one that is there already could not be changed into it. */
+  beforeJob?: pulumi.ResourceHook | undefined;
+}
+
+/**
+ * Brings an existing database to the extensions and the sort order of a new image: once for each image, with
+ * indexes locked as they are rebuilt, and safe to interrupt.
+ */
+export class Upgrade extends pulumi.ComponentResource {
+  constructor(name: string, args: UpgradeArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("transcript-pipeline:index:Upgrade", name, {}, opts);
+    const { namespace, endpoint, hostname, tolerations, timeout } = args;
+    const child = { parent: this };
+    const scripts = {
+      ...stoppableFiles(),
+      ...superuserFiles(),
+      ...scriptFiles(import.meta.url, "superuser-sql.sh"),
+      ...namesFiles(),
+    };
+    databaseJob(
+      UPGRADE_JOB_NAME,
+      {
+        namespace,
+        endpoint,
+        hostname,
+        tolerations,
+        timeout,
+        before: args.beforeJob,
+        scriptsName: filesForJob("postgres-upgrade-scripts", namespace, scripts, child),
+        containers: [
+          superuserContainer("upgrade", endpoint, {
+            image: args.image,
+            sqlName: filesForJob("postgres-upgrade-sql", namespace, args.sql, child),
+            claimName: args.claimName,
+          }),
+        ],
+        reasons: [args.image, args.sql],
+      },
+      { ...child, dependsOn: [endpoint.ready] },
+    );
+    this.registerOutputs();
+  }
+}

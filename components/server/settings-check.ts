@@ -1,0 +1,140 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { labelsOf } from "../kubernetes/labels.ts";
+import { oneRunJob } from "../kubernetes/one-run-job.ts";
+import { SOCKET_PATH } from "../../postgres/places.ts";
+import { restrictedContainer } from "../kubernetes/pods.ts";
+import { mebibytes } from "../../quantities.ts";
+import { checksum, scriptFiles, SCRIPTS_PATH, stoppable, stoppableFiles } from "../kubernetes/scripts.ts";
+import { superuserFiles } from "./superuser-files.ts";
+import { SETTINGS_JOB_NAME } from "../kubernetes/names.ts";
+
+/** Seconds the Job has. Trying takes a few; pulling the image over a slow line takes the rest. */
+const TIMEOUT = 900;
+
+const GiB = 2 ** 30;
+
+/**
+ * Memory of a server that starts and answers a few sessions, in bytes. Of shared_buffers only what describes each page is
+ * touched: measured with 4GB and 12GB, a 47th. A 32nd leaves room for page tables. 1 GiB holds the scratch directory, the
+ * tables of connections and locks at usual numbers, and the processes. Numbers that need more do so in the server, too.
+ */
+export function memoryToTry(sharedBuffers: number): number {
+  return GiB + sharedBuffers / 32;
+}
+
+/** Arguments of {@link SettingsCheck}. */
+export interface SettingsCheckArgs {
+  namespace: pulumi.Input<string>;
+  /** The server's. */
+  image: pulumi.Input<string>;
+  /** The server's node: it is its memory that must do. */
+  hostname: pulumi.Input<string>;
+  tolerations: k8s.types.input.core.v1.Toleration[];
+  /** The server's configuration files by name, as its ConfigMap is to have them. */
+  files: Readonly<Record<string, string>>;
+  /** Where the server finds them. */
+  configPath: string;
+  /** Bytes of shared_buffers. */
+  sharedBuffers: number;
+  /** kB of address space that one process of the server may have. */
+  addressSpace: number;
+  /** Runs before the Job is created: one that is there already could not be changed into it. */
+  beforeJob?: pulumi.ResourceHook | undefined;
+}
+
+/**
+ * A Job that tries an image and a configuration before the server gets them, on a scratch directory: what PostgreSQL
+ * refuses ends the deployment while the server runs on with what it has. The files are in a ConfigMap of their own, as
+ * the server would reload its own at once. Whatever changes the server must depend on this.
+ */
+export class SettingsCheck extends pulumi.ComponentResource {
+  /** Name of the Job, known once it has succeeded. */
+  readonly jobName: pulumi.Output<string>;
+
+  constructor(name: string, args: SettingsCheckArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("transcript-pipeline:index:SettingsCheck", name, {}, opts);
+    const { namespace, image, hostname, tolerations, files } = args;
+    const child = { parent: this };
+    const scripts = {
+      ...scriptFiles(import.meta.url, "check-image.sh", "check-settings.sh", "settings-in-force.sql"),
+      ...stoppableFiles(),
+      ...superuserFiles(),
+    };
+    const configMap = (mapName: string, data: Readonly<Record<string, string>>) =>
+      new k8s.core.v1.ConfigMap(
+        mapName,
+        { metadata: { name: mapName, namespace, labels: labelsOf("settings") }, data },
+        { deleteBeforeReplace: true, ...child },
+      ).metadata.name;
+    const memory = mebibytes(memoryToTry(args.sharedBuffers));
+    const addressSpace = String(args.addressSpace);
+    const container = {
+      image,
+      imagePullPolicy: "IfNotPresent",
+      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "1", memory } },
+      securityContext: restrictedContainer,
+      // The last line is then the reason that Pulumi and `kubectl describe` print.
+      terminationMessagePolicy: "FallbackToLogsOnError",
+    };
+    const mount = (volume: string, mountPath: string, readOnly = false) => ({
+      name: volume,
+      mountPath,
+      ...(readOnly && { readOnly }),
+    });
+    const inMemory = (volume: string, sizeLimit: string) => ({
+      name: volume,
+      emptyDir: { medium: "Memory", sizeLimit },
+    });
+    const job = oneRunJob(
+      SETTINGS_JOB_NAME,
+      {
+        namespace,
+        part: "settings",
+        hostname,
+        tolerations,
+        timeout: TIMEOUT,
+        before: args.beforeJob,
+        // A Job's template cannot be changed: everything in it is a reason.
+        reasons: pulumi
+          .all([image, hostname])
+          .apply((names) =>
+            checksum(JSON.stringify([names, tolerations, memory, addressSpace, files, scripts])),
+          ),
+        containers: [
+          {
+            name: "image",
+            ...container,
+            // An image without bash can say so in sh.
+            command: ["sh", `${SCRIPTS_PATH}/check-image.sh`],
+            volumeMounts: [mount("scripts", SCRIPTS_PATH, true)],
+          },
+          {
+            name: "settings",
+            ...container,
+            command: stoppable("check-settings.sh"),
+            env: [{ name: "ADDRESS_SPACE", value: addressSpace }],
+            volumeMounts: [
+              mount("config", args.configPath, true),
+              mount("scripts", SCRIPTS_PATH, true),
+              mount("scratch", "/scratch"),
+              mount("socket", SOCKET_PATH),
+              mount("tmp", "/tmp"),
+            ],
+          },
+        ],
+        volumes: [
+          { name: "config", configMap: { name: configMap("postgres-settings-files", files) } },
+          { name: "scripts", configMap: { name: configMap("postgres-settings-scripts", scripts) } },
+          // An empty database takes 40 MB, and its WAL grows by 16 MB at a time.
+          inMemory("scratch", "256Mi"),
+          inMemory("socket", "1Mi"),
+          inMemory("tmp", "16Mi"),
+        ],
+      },
+      child,
+    );
+    this.jobName = job.metadata.name;
+    this.registerOutputs({ jobName: this.jobName });
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * PostgreSQL's memory, parallelism and WAL settings from what the container has: the formulas of tuning-formulas.ts,
+ * shrunk together until what they can ask for at most fits the limit. Sources are named as there.
+ */
+import { memoryBudget, sharedMemoryFor } from "./memory-budget.ts";
+import { SETTINGS } from "./catalogue.ts";
+import { bytesInForce, numberInForce, type ServerSettings } from "./effective.ts";
+import { sizeOfUnit } from "./numbers.ts";
+import { readableBytes } from "../quantities.ts";
+import {
+  autovacuumWorkMem,
+  effectiveCacheSize,
+  type Machine,
+  maintenanceWorkMem,
+  parallelWorkers,
+  settingOfBytes,
+  sharedBuffers,
+  storageCosts,
+  USUAL_WORK_MEM,
+  walBuffers,
+  walSizes,
+  workMem,
+} from "./tuning-formulas.ts";
+
+const MB = 2 ** 20;
+
+export type { ServerSettings };
+
+/** A size in PostgreSQL's notation, within what the setting takes. */
+function sizeFor(name: string, bytes: number): string {
+  const { unit = "", min = 0, max = Infinity } = SETTINGS[name] ?? {};
+  const size = sizeOfUnit(unit);
+  return settingOfBytes(Math.max(min * size, Math.min(max * size, bytes)));
+}
+
+/** What {@link tune} found. */
+export interface Tuning {
+  /** Everything that the solver chooses, and the named values over it. */
+  settings: Record<string, string>;
+  /** Size of /dev/shm in bytes. */
+  sharedMemory: number;
+  /** What these settings can ask for at most. */
+  demand: MemoryDemand;
+  /** Bytes that are missing even with the smallest settings; 0 when everything fits. */
+  shortfall: number;
+}
+
+/** What settings can ask for at most, part by part. */
+export interface MemoryDemand {
+  parts: { what: string; bytes: number }[];
+  /** Bytes. */
+  total: number;
+}
+
+/**
+ * Private memory of one process beside work_mem. Measured: 1.4 MB in a connection that runs pgbench. One that
+ * touches thousands of tables takes more.
+ */
+const PROCESS = 2 * MB;
+
+/** Processes that are always there: postmaster, checkpointer, background writer, WAL writer, two launchers. */
+const BACKGROUND_PROCESSES = 6;
+
+/**
+ * What the kernel's 4 KiB pages cost each process that has touched all of shared_buffers: 8 bytes a page. This is
+ * what huge pages would save (resource: huge_pages, "smaller page tables").
+ */
+const PAGES_PER_ENTRY = 512;
+
+/** The share of the limit that is left to what no setting bounds. Ours. */
+const RESERVE = 1 / 16;
+
+/** The usual values of PostgreSQL 16 that the sum needs. */
+export const USUAL = { hash_mem_multiplier: 2, max_connections: 100, autovacuum_max_workers: 3 };
+
+/** Where the solver stops shrinking. /dev/shm has 64 MB anyway, which do for a maintenance_work_mem of 48MB. Ours. */
+const LEAST = { shared_buffers: 16 * MB, maintenance_work_mem: 48 * MB, autovacuum_work_mem: 8 * MB };
+const LEAST_WORK_MEM = MB;
+
+/** Processes that may each hold work_mem: connections, and workers at their queries. */
+function queryProcesses(settings: ServerSettings): number {
+  return numberInForce(settings, "max_connections") + numberInForce(settings, "max_parallel_workers");
+}
+
+/**
+ * What settings can ask for at most: everything that is mapped at the start, each process, each of those that run
+ * queries in one hash at a time (resource: work_mem x hash_mem_multiplier), and each autovacuum worker. An index
+ * build is in /dev/shm; of those that do not run in parallel, one at a time fits in its place.
+ *
+ * @param sharedMemory size of /dev/shm in bytes
+ */
+export function memoryDemand(settings: ServerSettings, sharedMemory: number): MemoryDemand {
+  const budget = memoryBudget(settings, sharedMemory);
+  const processes =
+    budget.connections +
+    numberInForce(settings, "max_worker_processes") +
+    budget.autovacuumWorkers +
+    BACKGROUND_PROCESSES;
+  const multiplier = numberInForce(settings, "hash_mem_multiplier");
+  const workers = queryProcesses(settings) - budget.connections;
+  const pageTables = budget.sharedBuffers / PAGES_PER_ENTRY;
+  const parts = [
+    { what: "shared_buffers", bytes: budget.sharedBuffers },
+    { what: "/dev/shm", bytes: budget.sharedMemory },
+    { what: "WAL buffers", bytes: budget.walBuffers },
+    { what: "the rest of shared memory", bytes: budget.rest },
+    { what: `${processes} processes x ${readableBytes(PROCESS)}`, bytes: processes * PROCESS },
+    { what: `${processes} page tables x ${readableBytes(pageTables)}`, bytes: processes * pageTables },
+    {
+      what:
+        `(${budget.connections} connections + ${workers} parallel workers) x work_mem ` +
+        `${readableBytes(budget.workMem)} x hash_mem_multiplier ${multiplier}`,
+      bytes: (budget.connections + workers) * budget.workMem * multiplier,
+    },
+    {
+      what: `${budget.autovacuumWorkers} autovacuum workers x ${readableBytes(budget.maintenanceWorkMem)}`,
+      bytes: budget.autovacuumWorkers * budget.maintenanceWorkMem,
+    },
+  ];
+  return { parts, total: parts.reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
+/**
+ * Chooses settings whose sum fits the memory limit. Named values are kept, and the others are chosen around them.
+ * Where the formulas ask for too much, shared_buffers, maintenance_work_mem and autovacuum_work_mem shrink together;
+ * work_mem keeps PostgreSQL's default as long as it can.
+ *
+ * @param named settings that win over the solver's
+ * @param chosenSharedMemory size of /dev/shm in bytes. Default: what maintenance_work_mem needs
+ */
+export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedMemory?: number): Tuning {
+  const wal = walSizes(machine);
+  const base: Record<string, string> = {
+    max_connections: String(USUAL.max_connections),
+    autovacuum_max_workers: String(USUAL.autovacuum_max_workers),
+    effective_cache_size: sizeFor("effective_cache_size", effectiveCacheSize(machine)),
+    max_wal_size: sizeFor("max_wal_size", wal.max),
+    min_wal_size: sizeFor("min_wal_size", wal.min),
+    ...Object.fromEntries(
+      Object.entries(parallelWorkers(machine)).map(([name, count]) => [name, String(count)]),
+    ),
+    ...storageCosts(machine),
+    // `try` ends in "Bus error" on a node that has huge pages, when the pod has asked for none
+    // (docker-library/postgres#451, kubernetes/kubernetes#71233); this pod asks for none.
+    huge_pages: "off",
+  };
+  const target = {
+    shared_buffers: sharedBuffers(machine),
+    maintenance_work_mem: maintenanceWorkMem(machine),
+    autovacuum_work_mem: autovacuumWorkMem(machine),
+  };
+  const available = machine.memory * (1 - RESERVE);
+
+  const candidate = (share: number, workMemBytes: number): Omit<Tuning, "shortfall"> => {
+    const sized = (name: keyof typeof target) =>
+      sizeFor(name, Math.max(LEAST[name], Math.floor((target[name] * share) / MB) * MB));
+    const buffers = named.shared_buffers ?? sized("shared_buffers");
+    const settings = {
+      ...base,
+      shared_buffers: buffers,
+      maintenance_work_mem: sized("maintenance_work_mem"),
+      autovacuum_work_mem: sized("autovacuum_work_mem"),
+      wal_buffers: sizeFor(
+        "wal_buffers",
+        walBuffers(bytesInForce({ shared_buffers: buffers }, "shared_buffers")),
+      ),
+      work_mem: sizeFor("work_mem", workMemBytes),
+      ...named,
+    };
+    const sharedMemory = chosenSharedMemory ?? sharedMemoryFor(settings);
+    return { settings, sharedMemory, demand: memoryDemand(settings, sharedMemory) };
+  };
+  /** work_mem from what is left when everything else has its share. */
+  const roomForWorkMem = (share: number): number => {
+    const without = candidate(share, 0);
+    const { settings } = without;
+    const withoutWorkMem = memoryDemand({ ...settings, work_mem: "0kB" }, without.sharedMemory).total;
+    return (
+      (available - withoutWorkMem) /
+      (queryProcesses(settings) * numberInForce(settings, "hash_mem_multiplier"))
+    );
+  };
+  const wanted = "work_mem" in named ? bytesInForce(named, "work_mem") : USUAL_WORK_MEM;
+
+  const STEPS = 256;
+  let steps = roomForWorkMem(1) < wanted ? 0 : STEPS;
+  // More for the others is less for work_mem: the largest share that leaves enough.
+  for (let tooMany = STEPS; tooMany - steps > 1;) {
+    const middle = Math.floor((steps + tooMany) / 2);
+    if (roomForWorkMem(middle / STEPS) < wanted) tooMany = middle;
+    else steps = middle;
+  }
+  const share = steps / STEPS;
+  const room = roomForWorkMem(share);
+  const { settings } = candidate(share, 0);
+  const processes =
+    numberInForce(settings, "max_connections") + numberInForce(settings, "max_worker_processes");
+  const best = workMem(machine.memory, bytesInForce(settings, "shared_buffers"), processes);
+  const found = candidate(share, Math.max(LEAST_WORK_MEM, Math.min(best, room)));
+  return { ...found, shortfall: Math.max(0, found.demand.total - machine.memory) };
+}
+
+/**
+ * The least memory that the smallest settings fit in, by these formulas. Bytes, in whole MB.
+ *
+ * @param named settings that are kept
+ */
+export function leastMemory(machine: Machine, named: ServerSettings = {}, sharedMemory?: number): number {
+  let missing = 0;
+  let enough = MB;
+  while (tune({ ...machine, memory: enough }, named, sharedMemory).shortfall > 0) {
+    missing = enough;
+    enough *= 2;
+    // Nothing that can be read fits into a pebibyte.
+    if (enough > 2 ** 50) return Infinity;
+  }
+  while (enough - missing > MB) {
+    const middle = Math.floor((missing + enough) / 2 / MB) * MB;
+    if (tune({ ...machine, memory: middle }, named, sharedMemory).shortfall > 0) missing = middle;
+    else enough = middle;
+  }
+  return enough;
+}

@@ -1,0 +1,417 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import {
+  isKubeconfigText,
+  KubeconfigError,
+  kubeconfigVariable,
+  providerKubeconfig,
+  withoutTilde,
+} from "../../../cluster/kubeconfig.ts";
+import { kubectl, KubectlError, read } from "../../../cluster/kubectl.ts";
+import { kubectlMessage, withoutDumps, withoutSecrets } from "../../../cluster/kubectl-errors.ts";
+import { readSettings } from "../../../config.ts";
+import { changed } from "../../settings.ts";
+
+const TOKEN = "SecretOfTheClusterAdmin0123456789";
+
+interface Parts {
+  context?: string;
+  cluster?: string;
+  user?: string;
+  current?: string;
+  server?: string;
+  login?: object;
+}
+
+/** A kubeconfig's text; parts that are not named are not in it. */
+function kubeconfig({ context, cluster, user, current, server, login = { token: TOKEN } }: Parts): string {
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    ...(current !== undefined && { "current-context": current }),
+    contexts: context === undefined ? [] : [{ name: context, context: { cluster: "k3s", user: "admin" } }],
+    clusters: cluster === undefined ? [] : [{ name: cluster, cluster: { server } }],
+    users: user === undefined ? [] : [{ name: user, user: login }],
+  });
+}
+
+const whole = (context: string, more: Parts = {}) =>
+  kubeconfig({ context, cluster: "k3s", user: "admin", server: "https://10.0.0.1:6443", ...more });
+
+/** Words of kubectl 1.32 and 1.36, and what is made of them. */
+const words: [said: string, says: RegExp][] = [
+  [
+    "The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?",
+    /^nothing listens at 10\.0\.0\.1:6443\. .*systemctl status k3s$/,
+  ],
+  [
+    "The connection to the server localhost:8080 was refused - did you specify the right host or port?",
+    /^there is no kubeconfig, or no current context in it\..*\/etc\/rancher\/k3s\/k3s\.yaml$/,
+  ],
+  [
+    "Unable to connect to the server: dial tcp: lookup rack.invalid on 10.0.0.53:53: no such host",
+    /^rack\.invalid has no address here\./,
+  ],
+  [
+    "Unable to connect to the server: dial tcp 10.0.0.1:6443: i/o timeout",
+    /^the API server did not answer in time\./,
+  ],
+  [
+    "Unable to connect to the server: net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)",
+    /^the API server did not answer in time\./,
+  ],
+  [
+    "Unable to connect to the server: dial tcp 10.0.0.1:6443: connect: no route to host",
+    /^10\.0\.0\.1:6443 cannot be reached: no route to host$/,
+  ],
+  [
+    "Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by unknown authority",
+    /certificate is of another authority.*k3s\.yaml/,
+  ],
+  [
+    "Unable to connect to the server: tls: failed to verify certificate: x509: certificate is valid for 10.43.0.1, 127.0.0.1, not 10.0.0.9",
+    /does not fit: certificate is valid for 10\.43\.0\.1, 127\.0\.0\.1, not 10\.0\.0\.9\./,
+  ],
+  [
+    "Unable to connect to the server: tls: failed to verify certificate: x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs",
+    /does not fit: cannot validate certificate for 10\.0\.0\.1/,
+  ],
+  ["Unable to connect to the server: http: server gave HTTP response to HTTPS client", /answers without TLS/],
+  [
+    "Unable to connect to the server: proxyconnect tcp: dial tcp 127.0.0.1:3128: connect: connection refused",
+    /^the proxy cannot be used: .*HTTPS_PROXY/,
+  ],
+  [
+    "error: You must be logged in to the server (Unauthorized)",
+    /does not accept the kubeconfig's credentials/,
+  ],
+  [
+    "error: You must be logged in to the server (the server has asked for the client to provide credentials)",
+    /does not accept/,
+  ],
+  ["Error from server (Unauthorized): Unauthorized", /does not accept/],
+  ["error: EOF", /^the kubeconfig has no credentials for the context's user/],
+  [
+    "Unable to connect to the server: getting credentials: exec: executable aws not found\n\nIt looks like you are trying to use a client-go credential plugin that is not installed.\n\nTo learn more about this feature, consult the documentation available at:\n      https://kubernetes.io/docs/",
+    /^the program by which the kubeconfig logs in cannot be run: aws\. Install it, or put it on PATH$/,
+  ],
+  [
+    "Unable to connect to the server: getting credentials: exec: executable gke-login failed with exit code 1",
+    /^the program by which the kubeconfig logs in failed: exec: executable gke-login failed with exit code 1\./,
+  ],
+  [
+    "error: error loading config file \"/home/anna/.kube/config\": yaml: line 2: did not find expected ',' or ']'",
+    /^kubeconfig \/home\/anna\/\.kube\/config cannot be read: yaml: line 2/,
+  ],
+  [
+    "error: stat /home/anna/nope: no such file or directory",
+    /^kubeconfig \/home\/anna\/nope does not exist$/,
+  ],
+  [
+    "Error in configuration: context was not found for specified context: rack",
+    /^context "rack" is not in the kubeconfig\. See: kubectl config get-contexts$/,
+  ],
+  ['error: context "rack" does not exist', /^context "rack" is not in the kubeconfig/],
+  [
+    'Error from server (Forbidden): nodes is forbidden: User "ci" cannot list resource "nodes" in API group "" at the cluster scope',
+    /^Error from server \(Forbidden\): nodes is forbidden: User "ci" cannot list/,
+  ],
+  [
+    "E1129 02:13:04 28301 memcache.go:265] \"Unhandled Error\" err=\"couldn't get current server API group list: invalid character '<' looking for beginning of value\"\nerror: invalid character '<' looking for beginning of value",
+    /^the answer is a web page \(HTML\)/,
+  ],
+  [
+    "Error from server: <html><body>Sign in to Hotel WiFi</body></html>",
+    /^the answer is a web page \(HTML\)/,
+  ],
+  ["something else\nerror: that nobody knows", /^error: that nobody knows$/],
+  ["", /^nothing was said$/],
+];
+
+describe("what kubectl says", () => {
+  for (const [said, says] of words) {
+    it(`is told in one line: ${said.split("\n").at(-1)?.slice(0, 70) || "(nothing)"}`, () => {
+      const message = kubectlMessage(said, "nothing was said");
+      assert.match(message, says);
+      assert.doesNotMatch(message, /\n/);
+    });
+  }
+
+  it("is repeated without what is secret in a kubeconfig", () => {
+    const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.c2lnbmF0dXJl";
+    const pem = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----";
+    for (const text of [
+      `token: ${TOKEN}`,
+      `"token":"${TOKEN}"`,
+      `password: ${TOKEN}`,
+      `client-key-data: ${TOKEN}`,
+      `Authorization: Bearer ${TOKEN}`,
+      `https://admin:${TOKEN}@10.0.0.1:6443`,
+    ]) {
+      assert.ok(!withoutSecrets(`error: near ${text}`).includes(TOKEN), text);
+    }
+    assert.ok(!withoutSecrets(`error: ${jwt}`).includes("eyJzdWIi"));
+    assert.ok(!withoutSecrets(`error: ${pem}`).includes("MHcCAQEE"));
+    assert.ok(withoutSecrets("x".repeat(5000)).length < 500);
+  });
+
+  it("has the reason of a refused change, and not the object", () => {
+    const object = `core.PodTemplateSpec{ObjectMeta:v1.ObjectMeta{Name:"", ${"x".repeat(10_000)}}}`;
+    const json = `{"metadata":{"labels":${"y".repeat(10_000)}}}`;
+    for (const dump of [object, json]) {
+      const shown = withoutDumps(
+        `The Job "postgres-init" is invalid: spec.template: Invalid value: ${dump}: field is immutable`,
+      );
+      assert.equal(
+        shown,
+        'The Job "postgres-init" is invalid: spec.template: Invalid value: field is immutable',
+      );
+    }
+    const other = withoutDumps(`first\n${"z".repeat(10_000)}: why`);
+    assert.match(other, /^first\nz+ … z+: why$/);
+    assert.ok(other.length < 500);
+  });
+});
+
+describe("a kubeconfig", () => {
+  const home = "/home/anna";
+
+  it("is known where its path belongs, plain, as JSON or in base64", () => {
+    const yaml = "apiVersion: v1\nkind: Config\n";
+    for (const text of [
+      yaml,
+      whole("rack"),
+      Buffer.from(whole("rack")).toString("base64"),
+      "current-context: rack",
+    ])
+      assert.ok(isKubeconfigText(text), text);
+    for (const path of ["/etc/rancher/k3s/k3s.yaml", "~/.kube/config", "/a:/b", "C:\\kube", "a".repeat(300)])
+      assert.ok(!isKubeconfigText(path), path);
+  });
+
+  it("is found behind a ~, as by a shell", () => {
+    assert.equal(withoutTilde("~/.kube/rack", home), "/home/anna/.kube/rack");
+    assert.equal(withoutTilde("/a/~/b", home), "/a/~/b");
+    assert.equal(withoutTilde("~berta/config", home), "~berta/config");
+    assert.equal(
+      kubeconfigVariable({ KUBECONFIG: `~/a${delimiter}${delimiter}/b` }, home),
+      `/home/anna/a${delimiter}/b`,
+    );
+    assert.equal(kubeconfigVariable({}), undefined);
+    assert.equal(kubeconfigVariable({ KUBECONFIG: "" }), undefined);
+  });
+
+  it("that stands in the variable itself is refused and not repeated", () => {
+    assert.throws(
+      () => kubeconfigVariable({ KUBECONFIG: whole("rack") }),
+      (error) =>
+        error instanceof KubeconfigError &&
+        /KUBECONFIG holds a kubeconfig itself.*export KUBECONFIG=/.test(error.message) &&
+        !error.message.includes(TOKEN),
+    );
+  });
+
+  it("that stands in the stack's file itself is refused and not repeated, as text, as a map or in base64", () => {
+    for (const value of [
+      whole("rack"),
+      Buffer.from(whole("rack")).toString("base64"),
+      JSON.parse(whole("rack")) as unknown,
+      `apiVersion: v1\nusers:\n- user:\n    token: ${TOKEN}\n`,
+    ]) {
+      assert.throws(
+        () => readSettings("prod", changed("cluster.kubeconfig", value)),
+        ({ message }: Error) =>
+          /cluster\.kubeconfig: is .*Allowed: the path of one kubeconfig/.test(message) &&
+          !message.includes(TOKEN) &&
+          !message.includes(Buffer.from(TOKEN).toString("base64").slice(4, 20)),
+      );
+    }
+    assert.throws(
+      () => readSettings("prod", changed("cluster.kubeconfig", "/a:/b")),
+      /cluster\.kubeconfig: is "\/a:\/b"\. Allowed: .*a list of them belongs in the variable KUBECONFIG/,
+    );
+    const { settings } = readSettings("prod", changed("cluster.kubeconfig", "~/.kube/my rack"));
+    assert.equal(settings.cluster.kubeconfig, "~/.kube/my rack");
+  });
+
+  describe("for the engine's provider, of several", () => {
+    let folder: string;
+    const file = (name: string, text: string) => {
+      const path = join(folder, name);
+      writeFileSync(path, text);
+      return path;
+    };
+    before(() => (folder = mkdtempSync(join(tmpdir(), "kubeconfigs-"))));
+    after(() => rmSync(folder, { recursive: true }));
+    const chosen = (context: string | undefined, ...paths: string[]) =>
+      providerKubeconfig(context, { KUBECONFIG: paths.join(delimiter) }, home);
+
+    it("is the first that has the context, as kubectl merges them", () => {
+      const laptop = file("laptop", whole("laptop", { current: "laptop" }));
+      const rack = file("rack", whole("rack", { current: "rack" }));
+      const again = file("again", whole("rack"));
+      const none = join(folder, "none");
+      assert.equal(chosen("rack", none, laptop, rack, again), rack);
+      assert.equal(chosen(undefined, none, rack, laptop), rack);
+      assert.equal(chosen(undefined, file("unset", whole("x", { current: "" })), laptop), laptop);
+    });
+
+    it("is left to the provider where there is one, but for a ~", () => {
+      assert.equal(chosen("rack", "/a"), undefined);
+      assert.equal(chosen("rack", "~/a"), "/home/anna/a");
+      assert.equal(providerKubeconfig("rack", {}), undefined);
+    });
+
+    it("is asked for where no single one will do", () => {
+      const context = file("context", kubeconfig({ context: "rack" }));
+      const login = file("login", kubeconfig({ cluster: "k3s", user: "admin", server: "https://10.0.0.1" }));
+      assert.throws(
+        () => chosen("rack", context, login),
+        /is in \S+context, but its cluster or its user is in another.*kubectl config view --flatten/,
+      );
+      assert.throws(
+        () => chosen("gone", context, login),
+        /context "gone" is in none of the kubeconfigs in KUBECONFIG: \S+context, \S+login/,
+      );
+      assert.throws(() => chosen(undefined, context, login), /none of the kubeconfigs .* says which context/);
+      const broken = file("broken", `users: [\n token: ${TOKEN}`);
+      assert.throws(
+        () => chosen("rack", broken, context),
+        (error) =>
+          error instanceof KubeconfigError &&
+          /broken is not a kubeconfig/.test(error.message) &&
+          !error.message.includes(TOKEN),
+      );
+    });
+  });
+});
+
+describe("kubectl", function () {
+  this.timeout(30_000);
+  let folder: string;
+  const path = process.env.PATH;
+  const variable = process.env.KUBECONFIG;
+  before(() => (folder = mkdtempSync(join(tmpdir(), "kubectl-"))));
+  afterEach(() => {
+    process.env.PATH = path;
+    if (variable === undefined) delete process.env.KUBECONFIG;
+    else process.env.KUBECONFIG = variable;
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  /** Puts a program of this name before the real one. */
+  function instead(script: string): void {
+    writeFileSync(join(folder, "kubectl"), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(folder, "kubectl"), 0o755);
+    process.env.PATH = `${folder}${delimiter}${path}`;
+  }
+  const fails = async (work: Promise<unknown>) => {
+    const error = await work.then(
+      () => assert.fail("it succeeded"),
+      (error: unknown) => error,
+    );
+    assert.ok(error instanceof KubectlError, String(error));
+    return error.message;
+  };
+
+  it("that asks for something has nobody to answer, and ends", async () => {
+    instead("echo 'Please enter Username: '; read name || { echo 'error: EOF' >&2; exit 1; }; sleep 20");
+    assert.match(await fails(kubectl({}, ["get", "--raw", "/"])), /no credentials for the context's user/);
+  });
+
+  it("that does not end is ended, with what it started", async () => {
+    instead("exec sleep 20");
+    const begun = Date.now();
+    assert.match(
+      await fails(kubectl({ context: "rack" }, ["get", "--raw", "/"], 500)),
+      /^kubectl did not end within 0\.5 s\. Run it by hand: kubectl --context rack version$/,
+    );
+    assert.ok(Date.now() - begun < 5000);
+  });
+
+  it("is told of a list of kubeconfigs with their ~ replaced, and of one with an explicit path", async () => {
+    instead('printf "%s %s" "$KUBECONFIG" "$*"');
+    process.env.KUBECONFIG = `/a${delimiter}~/b`;
+    assert.match(await kubectl({}, ["version"]), new RegExp(`^/a:${process.env.HOME}/b --request`));
+    assert.match(
+      await kubectl({ kubeconfig: "~/c" }, ["version"]),
+      new RegExp(`--kubeconfig ${process.env.HOME}/c `),
+    );
+  });
+
+  it("is not run with a kubeconfig's text for a path", async () => {
+    instead("exit 0");
+    process.env.KUBECONFIG = whole("rack");
+    const message = await fails(kubectl({}, ["version"]));
+    assert.match(message, /KUBECONFIG holds a kubeconfig itself/);
+    assert.ok(!message.includes(TOKEN));
+  });
+
+  it("that prints a web page has not reached a cluster", async () => {
+    instead("echo '<!DOCTYPE html><html><body>Log in</body></html>'");
+    assert.match(await fails(read({}, "/api/v1/nodes")), /^the answer is a web page \(HTML\)/);
+    instead("echo 'It works!'");
+    assert.match(await fails(read({}, "/api/v1/nodes")), /^the answer is not JSON/);
+  });
+
+  describe("itself", () => {
+    let server: Server;
+    let port: number;
+    before(async function () {
+      if (spawnSync("kubectl", ["version", "--client"]).status !== 0) {
+        (this.test?.parent as { skipReason?: string }).skipReason = "kubectl is not on PATH";
+        this.skip();
+      }
+      server = createServer((_, response) =>
+        response.writeHead(200, { "content-type": "text/html" }).end("<!DOCTYPE html><p>Log in"),
+      ).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      port = (server.address() as AddressInfo).port;
+    });
+    after(() => server?.close());
+
+    const config = (name: string, text: string) => {
+      const file = join(folder, name);
+      writeFileSync(file, text);
+      return { kubeconfig: file };
+    };
+    const at = (address: string, login?: object) =>
+      config("config", whole("rack", { current: "rack", server: address, ...(login && { login }) }));
+
+    it("is understood", async () => {
+      const nodes = (cluster: { kubeconfig: string; context?: string }) =>
+        fails(read(cluster, "/api/v1/nodes"));
+      assert.match(await nodes(at(`http://127.0.0.1:${port}`)), /^the answer is a web page/);
+      assert.match(
+        await nodes(at(`https://127.0.0.1:${port}`)),
+        /^the address in the kubeconfig answers without TLS/,
+      );
+      assert.match(await nodes(at("https://127.0.0.1:1")), /^nothing listens at 127\.0\.0\.1:1\./);
+      assert.match(await nodes(at("https://rack.invalid")), /^rack\.invalid has no address here/);
+      assert.match(await nodes(at("https://127.0.0.1:1", {})), /^the kubeconfig has no credentials/);
+      assert.match(
+        await nodes({ ...at("https://127.0.0.1:1"), context: "gone" }),
+        /^context "gone" is not in the kubeconfig/,
+      );
+      assert.match(await nodes({ kubeconfig: join(folder, "missing") }), /missing does not exist$/);
+      const broken = await nodes(config("broken", `users: [\n token: ${TOKEN}`));
+      assert.match(broken, /^kubeconfig \S+broken cannot be read: yaml/);
+      assert.ok(!broken.includes(TOKEN));
+      const exec = {
+        apiVersion: "client.authentication.k8s.io/v1",
+        command: "no-such-login",
+        interactiveMode: "Never",
+      };
+      assert.match(
+        await nodes(at("https://127.0.0.1:1", { exec })),
+        /logs in cannot be run: no-such-login\. Install it/,
+      );
+    });
+  });
+});

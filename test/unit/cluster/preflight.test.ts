@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { type ClusterState, findObstacles } from "../../../cluster/preflight.ts";
+import { claimedSize, strangeness, type VolumeObject } from "../../../cluster/volume-binding.ts";
+
+const expected = {
+  hostname: "gen8",
+  gpuResource: "nvidia.com/gpu",
+  identity: "transcript-pipeline/prod",
+  namespace: "transcript-pipeline",
+  path: "/mnt/raid/pgdata",
+  image: "pgvector/pgvector:0.8.6-pg16-bookworm",
+  names: { database: "transcripts_db", owner: "transcript_user" },
+};
+
+function volume(change: Partial<VolumeObject["spec"]> = {}): VolumeObject {
+  return {
+    metadata: { uid: "1", annotations: { "transcript-pipeline/identity": expected.identity } },
+    spec: {
+      hostPath: { path: expected.path },
+      claimRef: { namespace: expected.namespace, name: "postgres-pvc", uid: "dead" },
+      ...change,
+    },
+    status: { phase: "Released" },
+  };
+}
+
+function state(change: Partial<ClusterState> = {}): ClusterState {
+  return {
+    nodes: [
+      {
+        metadata: { name: "gen8", labels: { "kubernetes.io/hostname": "gen8" } },
+        status: { allocatable: { "nvidia.com/gpu": "1" } },
+      },
+      { metadata: { name: "pi", labels: { "kubernetes.io/hostname": "pi" } }, status: { allocatable: {} } },
+    ],
+    statefulSet: { metadata: { annotations: { "transcript-pipeline/identity": expected.identity } } },
+    volume: volume(),
+    pods: [],
+    ...change,
+  };
+}
+
+describe("preflight", () => {
+  it("lets a cluster pass that has what is needed, empty or deployed to before", () => {
+    assert.deepEqual(findObstacles(state(), expected), []);
+    assert.deepEqual(findObstacles(state({ statefulSet: undefined, volume: undefined }), expected), []);
+  });
+
+  it("names the nodes there are when the configured one is none of them", () => {
+    const [finding, ...more] = findObstacles(state(), { ...expected, hostname: "gen9" });
+    assert.deepEqual(more, []);
+    assert.equal(finding?.key, "node.hostname");
+    assert.match(finding.message, /"gen9".*It has: gen8, pi.*pulumi config set --path node\.hostname/);
+  });
+
+  it("stops at a node without the GPU only where one is required", () => {
+    const onPi = { ...expected, hostname: "pi" };
+    const [finding] = findObstacles(state(), onPi);
+    assert.equal(finding?.key, "node.gpuResource");
+    assert.match(finding.message, /device plugin.*node\.requireGpu false/);
+    assert.deepEqual(findObstacles(state(), { ...onPi, gpuResource: undefined }), []);
+  });
+
+  describe("another name of the database or of its owner", () => {
+    const annotated = (names: Record<string, string>) => ({
+      metadata: { uid: "1", annotations: { "transcript-pipeline/identity": expected.identity, ...names } },
+    });
+    const named = { "transcript-pipeline/database": "old_db", "transcript-pipeline/owner": "old_user" };
+    const initJob = {
+      spec: {
+        template: {
+          spec: {
+            initContainers: [
+              {
+                name: "bootstrap",
+                env: [
+                  { name: "DATABASE", value: "old_db" },
+                  { name: "OWNER", value: "old_user" },
+                ],
+              },
+            ],
+          },
+        },
+      },
+    };
+
+    for (const [where, change] of Object.entries({
+      "the volume, which outlives a destroyed stack": {
+        volume: { ...volume(), ...annotated(named) },
+        statefulSet: undefined,
+      },
+      "the StatefulSet": { statefulSet: annotated(named) },
+      "the init Job of a deployment that has no annotations yet": { initJob },
+    })) {
+      it(`is refused where ${where} says the old one, with the runbook`, () => {
+        const found = findObstacles(state(change), expected);
+        assert.deepEqual(
+          found.map(({ key }) => key),
+          ["database.name", "database.owner"],
+        );
+        assert.match(
+          found[0]?.message ?? "",
+          /^is "transcripts_db", but the database is called old_db\..*new, empty database.*docs\/renaming\.md.*pulumi config set --path database\.name old_db$/,
+        );
+        assert.match(
+          found[1]?.message ?? "",
+          /owner of the database is called old_user.*database\.owner old_user$/,
+        );
+        const names = { database: "old_db", owner: "old_user" };
+        assert.deepEqual(findObstacles(state(change), { ...expected, names }), []);
+      });
+    }
+
+    it("is allowed where the annotations say the new one already, whatever a Job from before says", () => {
+      const renamed = annotated({
+        "transcript-pipeline/database": "transcripts_db",
+        "transcript-pipeline/owner": "transcript_user",
+      });
+      assert.deepEqual(findObstacles(state({ statefulSet: renamed, initJob }), expected), []);
+    });
+
+    it("says nothing of names in somebody else's objects", () => {
+      const theirs = { metadata: { annotations: { "transcript-pipeline/identity": "x/y", ...named } } };
+      const keys = findObstacles(state({ statefulSet: theirs }), expected).map(({ key }) => key);
+      assert.deepEqual(keys, ["cluster.context"]);
+    });
+  });
+
+  it("does not touch a StatefulSet of somebody else", () => {
+    for (const annotations of [undefined, { "transcript-pipeline/identity": "transcript-pipeline/dev" }]) {
+      const [finding] = findObstacles(
+        state({ statefulSet: { metadata: annotations ? { annotations } : {} } }),
+        expected,
+      );
+      assert.equal(finding?.key, "cluster.context");
+      assert.match(
+        finding.message,
+        /belongs to (somebody else|transcript-pipeline\/dev), not to transcript-pipeline\/prod/,
+      );
+    }
+  });
+
+  it("does not take over a volume of another claim or owner", () => {
+    const foreign = volume();
+    foreign.metadata.annotations = {};
+    for (const other of [volume({ claimRef: { namespace: "default", name: "postgres-pvc" } }), foreign]) {
+      const [finding] = findObstacles(state({ volume: other }), expected);
+      assert.equal(finding?.key, "storage.path");
+      assert.match(finding.message, /kubectl delete pv postgres-pv/);
+    }
+  });
+
+  it("sends whoever changes the path or the node of existing data to the page that says how", () => {
+    const [path, ...more] = findObstacles(
+      state({ volume: volume({ hostPath: { path: "/mnt/old" } }) }),
+      expected,
+    );
+    assert.deepEqual(more, []);
+    assert.equal(path?.key, "storage.path");
+    assert.match(path.message, /the data is in \/mnt\/old.*docs\/moving\.md.*storage\.path \/mnt\/old/);
+
+    const at = (node: string) =>
+      volume({
+        nodeAffinity: {
+          required: { nodeSelectorTerms: [{ matchExpressions: [{ values: [node] }] }] },
+        },
+      });
+    assert.deepEqual(findObstacles(state({ volume: at("gen8") }), expected), []);
+    const [node, ...others] = findObstacles(state({ volume: at("pi") }), expected);
+    assert.deepEqual(others, []);
+    assert.equal(node?.key, "node.hostname");
+    assert.match(node.message, /the data is on node pi.*docs\/moving\.md.*node\.hostname pi/);
+  });
+
+  it("keeps what the claim once asked for, but for a claim that is going", () => {
+    const spec = { resources: { requests: { storage: "2Gi" } } };
+    assert.equal(claimedSize(undefined), undefined);
+    assert.equal(claimedSize({ metadata: {}, spec }), "2Gi");
+    assert.equal(claimedSize({ metadata: { deletionTimestamp: "2026-11-23T00:00:00Z" }, spec }), undefined);
+  });
+
+  it("knows its own volume by path and claim", () => {
+    assert.equal(strangeness(volume(), expected), undefined);
+    assert.match(strangeness(volume({ hostPath: { path: "/x" } }), expected) ?? "", /its path is \/x/);
+    assert.match(
+      strangeness(volume({ claimRef: { namespace: "a", name: "b" } }), expected) ?? "",
+      /reserved for the claim a\/b/,
+    );
+  });
+
+  it("stops at an image that the existing database would have to follow, until that is meant", () => {
+    const containers = [{ name: "postgres", image: "pgvector/pgvector:0.8.5-pg16-bookworm" }];
+    const running = state({
+      statefulSet: {
+        metadata: { annotations: { "transcript-pipeline/identity": expected.identity } },
+        spec: { template: { spec: { containers } } },
+      },
+    });
+    const [finding, ...more] = findObstacles(running, expected);
+    assert.deepEqual(more, []);
+    assert.equal(finding?.key, "database.image");
+    assert.match(
+      finding.message,
+      /from 0\.8\.5 to 0\.8\.6.*database\.upgradeTo pgvector\/pgvector:0\.8\.6-pg16-bookworm/,
+    );
+    assert.deepEqual(findObstacles(running, { ...expected, upgradeTo: expected.image }), []);
+    const earlier = "pgvector/pgvector:0.8.4-pg16-bookworm";
+    assert.equal(findObstacles(running, { ...expected, upgradeTo: earlier }).length, 1);
+  });
+});

@@ -1,0 +1,158 @@
+/** Which cluster `npm run up` deploys to: the one named, else a K3s on this machine, else the local cluster. */
+import { existsSync } from "node:fs";
+import { hostname as thisHost, networkInterfaces } from "node:os";
+import { dirname, delimiter } from "node:path";
+import { type ClusterContext, kubectl, KubectlError, read } from "../../cluster/kubectl.ts";
+import { hostnameOf, type NodeObject } from "../../cluster/node-fitness.ts";
+import { start } from "../local-cluster/cluster.ts";
+
+/** Where K3s writes its kubeconfig. */
+const K3S_KUBECONFIG = "/etc/rancher/k3s/k3s.yaml";
+
+/** A cluster to deploy `dev` to. */
+export interface DevCluster extends ClusterContext {
+  /** The node for the database, by its label kubernetes.io/hostname. */
+  node: string;
+  /** The cluster's DNS domain. */
+  domain: string;
+  /** Whether the node's file system is this machine's. */
+  onThisMachine: boolean;
+  /** Set where this is the local cluster. */
+  local?: { name: string; postgresImage?: string; dbmateImage?: string };
+}
+
+/** What a person may say on the command line. */
+export interface ClusterChoice {
+  context?: string | undefined;
+  node?: string | undefined;
+  /** Name of the local cluster. */
+  localCluster: string;
+}
+
+/** What this machine is called, and its addresses. */
+export interface Machine {
+  hostname: string;
+  addresses: readonly string[];
+}
+
+function thisMachine(): Machine {
+  const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  return { hostname: thisHost(), addresses: addresses.map(({ address }) => address) };
+}
+
+/** How the configuration names a node. */
+const configured = (node: NodeObject) => hostnameOf(node) ?? node.metadata.name;
+
+const isNamed = (node: NodeObject, name: string) => node.metadata.name === name || hostnameOf(node) === name;
+
+/** Whether a node is this machine: it is called so, or has one of its addresses. K3s takes any name (`--node-name`). */
+export function isThisMachine(node: NodeObject, { hostname, addresses }: Machine): boolean {
+  const address = (node.status?.addresses ?? []).some(
+    ({ type, address }) => type.endsWith("IP") && addresses.includes(address),
+  );
+  return address || isNamed(node, hostname) || isNamed(node, hostname.toLowerCase());
+}
+
+/**
+ * The node of a cluster for the database.
+ *
+ * @param wanted what a person has named
+ * @param usual the one to take where nobody has
+ * @throws Error where it is not clear which
+ */
+export function chooseNode(
+  nodes: readonly NodeObject[],
+  wanted: string | undefined,
+  which: string,
+  usual: (node: NodeObject) => boolean = () => false,
+): NodeObject {
+  const [one, ...more] = nodes;
+  const chosen =
+    wanted === undefined
+      ? (nodes.find(usual) ?? (more.length === 0 ? one : undefined))
+      : nodes.find((node) => isNamed(node, wanted));
+  if (chosen) return chosen;
+  const names = nodes.map(configured).join(", ") || "none";
+  throw new Error(
+    wanted === undefined
+      ? `--node: which node? ${which} has: ${names}. Name it: npm run up -- --node <name>`
+      : `--node: "${wanted}" is not a node of ${which}. It has: ${names}`,
+  );
+}
+
+async function nodesOf(cluster: ClusterContext): Promise<NodeObject[]> {
+  return (await read<{ items: NodeObject[] }>(cluster, "/api/v1/nodes"))?.items ?? [];
+}
+
+/** The DNS domain that a node's kubelet gives to its pods; the usual one where it cannot be asked. */
+async function domainOf(cluster: ClusterContext, node: NodeObject): Promise<string> {
+  const path = `/api/v1/nodes/${node.metadata.name}/proxy/configz`;
+  const config = await read<{ kubeletconfig?: { clusterDomain?: string } }>(cluster, path).catch(
+    () => undefined,
+  );
+  return config?.kubeletconfig?.clusterDomain || "cluster.local";
+}
+
+async function namedCluster(context: string, wanted: string | undefined): Promise<DevCluster> {
+  const cluster = { context };
+  const nodes = await nodesOf(cluster).catch((error: unknown) => {
+    throw error instanceof KubectlError
+      ? new Error(
+          `--context: cluster ${context} cannot be reached: ${error.message}. See: kubectl config get-contexts`,
+        )
+      : error;
+  });
+  const node = chooseNode(nodes, wanted, `cluster ${context}`);
+  return { ...cluster, node: configured(node), domain: await domainOf(cluster, node), onThisMachine: false };
+}
+
+async function k3sHere(wanted: string | undefined): Promise<DevCluster | undefined> {
+  if (!existsSync(K3S_KUBECONFIG)) return undefined;
+  const cluster = { kubeconfig: K3S_KUBECONFIG };
+  let nodes: NodeObject[];
+  try {
+    nodes = await nodesOf(cluster);
+  } catch (error) {
+    if (!(error instanceof KubectlError)) throw error;
+    console.log(`there is a K3s on this machine, but it cannot be used: ${error.message}`);
+    return undefined;
+  }
+  const machine = thisMachine();
+  const node = chooseNode(nodes, wanted, "K3s on this machine", (one) => isThisMachine(one, machine));
+  // Its only node is where K3s runs, whatever it is called and whatever its addresses are.
+  const onThisMachine = nodes.length === 1 || isThisMachine(node, machine);
+  return { ...cluster, node: configured(node), domain: await domainOf(cluster, node), onThisMachine };
+}
+
+async function localCluster(name: string, wanted: string | undefined): Promise<DevCluster> {
+  console.log(
+    `no cluster was named (--context) and there is no K3s on this machine: starting the local cluster "${name}", ` +
+      "which tools/local-cluster/README.md describes. `npm run down` stops it",
+  );
+  const cluster = await start({ name, log: (line) => console.log(`  ${line}`) });
+  // The cluster brings a kubectl of its own, for machines without one.
+  process.env.PATH = `${process.env.PATH}${delimiter}${dirname(cluster.kubectl)}`;
+  const { kubeconfig, context } = cluster;
+  const node = chooseNode(await nodesOf({ kubeconfig, context }), wanted, `the local cluster "${name}"`);
+  return {
+    kubeconfig,
+    context,
+    node: configured(node),
+    domain: await domainOf({ kubeconfig, context }, node),
+    onThisMachine: true,
+    local: { name, postgresImage: cluster.postgresImage, dbmateImage: cluster.dbmateImage },
+  };
+}
+
+/** Makes sure there is a cluster, starting the local one where there is none. */
+export async function ensureCluster(choice: ClusterChoice): Promise<DevCluster> {
+  if (choice.context !== undefined) return namedCluster(choice.context, choice.node);
+  return (await k3sHere(choice.node)) ?? (await localCluster(choice.localCluster, choice.node));
+}
+
+/** The server's version, as a sign of life. */
+export function serverVersion(cluster: ClusterContext): Promise<string> {
+  return kubectl(cluster, ["version", "-o", "json"]).then(
+    (text) => (JSON.parse(text) as { serverVersion: { gitVersion: string } }).serverVersion.gitVersion,
+  );
+}

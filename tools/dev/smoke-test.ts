@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { type ClusterContext, contextFlags, read } from "../../cluster/kubectl.ts";
+import { APPLICATION } from "../../components/kubernetes/labels.ts";
+import { refusedConfiguration, sayRefused } from "../../cluster/refused-configuration.ts";
+import { table } from "../../config.ts";
+import { projectFile } from "../cli.ts";
+import { attempt } from "../processes.ts";
+import { SERVER_NAME, SERVER_POD } from "../../components/kubernetes/names.ts";
+
+/** A command in the server's container. */
+function inServer(cluster: ClusterContext, flags: readonly string[], ...command: string[]): string[] {
+  return [
+    ...["kubectl", ...contextFlags(cluster), "exec", ...flags],
+    ...["-n", APPLICATION, SERVER_POD, "-c", SERVER_NAME, "--", ...command],
+  ];
+}
+
+/** Who owns which database. */
+export interface Login {
+  owner: string;
+  database: string;
+}
+
+/** The configuration's usual names. */
+const USUAL: Login = {
+  owner: table.database.owner.default ?? "",
+  database: table.database.name.default ?? "",
+};
+
+/** The owner and the database as the deployment's Secret has them. */
+export async function deployedLogin(cluster: ClusterContext): Promise<Login> {
+  const path = `/api/v1/namespaces/${APPLICATION}/secrets/postgres-secret`;
+  const { data = {} } = (await read<{ data?: Record<string, string> }>(cluster, path)) ?? {};
+  const value = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
+  return { owner: value("POSTGRES_USER") || USUAL.owner, database: value("POSTGRES_DB") || USUAL.database };
+}
+
+/** psql in the server's pod, as the owner. */
+export function psqlCommand(
+  cluster: ClusterContext,
+  flags: readonly string[] = [],
+  { owner, database }: Login = USUAL,
+): string[] {
+  return inServer(cluster, flags, "psql", "-U", owner, "-d", database);
+}
+
+/**
+ * As a client comes: to the pod's address, with what the Secret says. The password is the first line of the input, and so
+ * in no list of processes.
+ */
+const AS_A_CLIENT = [
+  "IFS= read -r PGPASSWORD || exit 2; export PGPASSWORD PGCONNECT_TIMEOUT=10 PGAPPNAME=transcript-pipeline/smoke-test",
+  // What the settings say to applications does not decide about the proof. A commit that waits for a standby waits for good.
+  "export PGOPTIONS='-c statement_timeout=60s -c lock_timeout=30s -c default_transaction_read_only=off -c row_security=on'",
+  'exec timeout 90 psql -X -q -w -At -v ON_ERROR_STOP=1 -h "$(hostname -i)" -U "$0" -d "$1"',
+].join("; ");
+
+/** psql's status when it could not log in. */
+const NOT_CONNECTED = 2;
+/** Milliseconds that a changed password has until it is in force: the kubelet was told to look, and needs a few seconds. */
+const PATIENCE = 60_000;
+
+/**
+ * Proves the deployment by use: logs in as a client does, writes a transcript with an embedding, and finds it again by
+ * vector distance.
+ *
+ * @returns what was found, in a sentence
+ * @throws when the Secret does not open the database within a minute, or the transcript is not found
+ */
+export async function smokeTest(cluster: ClusterContext): Promise<string> {
+  const sql = readFileSync(projectFile("tools/dev/smoke-test.sql"), "utf8");
+  const deadline = Date.now() + PATIENCE;
+  const refused = await refusedConfiguration(cluster, APPLICATION);
+  if (refused !== undefined) throw new Error(sayRefused(refused));
+  for (;;) {
+    const path = `/api/v1/namespaces/${APPLICATION}/secrets/postgres-secret`;
+    const { data = {} } = (await read<{ data?: Record<string, string> }>(cluster, path)) ?? {};
+    const value = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
+    const [command = "", ...args] = inServer(
+      cluster,
+      ["-i"],
+      ...["bash", "-c", AS_A_CLIENT, value("POSTGRES_USER"), value("POSTGRES_DB")],
+    );
+    const input = `${value("POSTGRES_PASSWORD")}\n${sql}`;
+    const { ok, status, output, errors } = await attempt(command, args, { input });
+    if (ok && output.trim() !== "") return output.trim();
+    if (ok) throw new Error("the transcript that was written was not found by vector distance");
+    if (status !== NOT_CONNECTED || Date.now() > deadline)
+      throw new Error(`the deployment could not be proved by use: ${errors.trim() || output.trim()}`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}

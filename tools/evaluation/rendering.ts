@@ -1,0 +1,189 @@
+import { join } from "node:path";
+import {
+  commandsForNode,
+  PREPARATION_FILE,
+  preparationScript,
+} from "../../components/storage/node-storage.ts";
+import { APPLICATION } from "../../components/kubernetes/labels.ts";
+import { evaluate } from "./evaluate.ts";
+import {
+  kustomizationText,
+  type Manifest,
+  manifestsOf,
+  manifestText,
+  type RenderedFile,
+} from "./manifests.ts";
+import { ownText, realDirectory, replaceFiles } from "./rendered-directory.ts";
+import { readStackFile, refusePlainSecrets } from "../stack-file/stack-file.ts";
+import { ANNOTATIONS, HOSTNAME_LABEL } from "../../components/kubernetes/names.ts";
+
+/** A stack's objects. */
+export interface Rendering {
+  stack: string;
+  files: RenderedFile[];
+  /** Mount point that must be mounted on the node for the data's directory to be the real one. */
+  mount?: string | undefined;
+  /** Secure configuration values that could not be decrypted. */
+  undecrypted: string[];
+}
+
+/** Evaluates the program for a stack. */
+export async function renderStack(stack: string, configFile: string): Promise<Rendering> {
+  const stackFile = readStackFile(configFile);
+  refusePlainSecrets(stack, stackFile);
+  // The evaluation reads and checks all of it; the mount point alone is in none of the objects.
+  const files = manifestsOf(await evaluate(stack, stackFile.config, stackFile.secretKeys));
+  const storage = JSON.parse(stackFile.config["transcript-pipeline:storage"] ?? "{}") as { mount?: string };
+  return { stack, files, mount: storage.mount, undecrypted: stackFile.undecrypted };
+}
+
+/** Stops where a Secret would be written with a made-up value in the place of one that could not be decrypted. */
+export function refuseMissingSecrets({ stack, undecrypted }: Rendering): void {
+  if (undecrypted.length === 0) return;
+  throw new Error(
+    [
+      `the Secrets of stack ${stack} cannot be written: their values are encrypted, and could not be read:`,
+      ...undecrypted.map((key) => `  ${key}`),
+      "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the stack's passphrase and render again, or leave out",
+      "--secrets. With another secrets provider than a passphrase, deploy with: pulumi up",
+    ].join("\n"),
+  );
+}
+
+/**
+ * Bytes of annotations that the API server takes (TotalAnnotationSizeLimitB, 256 KiB). `kubectl apply` keeps the whole
+ * object in one.
+ */
+const ANNOTATIONS_LIMIT = 256 * 1024;
+
+/** Bytes of annotations that an object has once `kubectl apply` has made it. */
+function annotationBytes(manifest: Manifest): number {
+  const { annotations = {} } = manifest.metadata as { annotations?: Record<string, string> };
+  // Go writes these with an escape.
+  const json = JSON.stringify(manifest).replace(/[<>&\u2028\u2029]/g, "\\u0000");
+  return Object.entries({ ...annotations, "kubectl.kubernetes.io/last-applied-configuration": `${json}\n` })
+    .map(([key, value]) => Buffer.byteLength(key) + Buffer.byteLength(value))
+    .reduce((sum, size) => sum + size, 0);
+}
+
+/** Stops where `kubectl apply -k` would fail at an object, with those before it deployed. */
+export function refuseTooLarge({ files }: Rendering): void {
+  for (const { manifest } of files) {
+    const size = annotationBytes(manifest);
+    if (size <= ANNOTATIONS_LIMIT) continue;
+    throw new Error(
+      `${manifest.kind} ${manifest.metadata.name} takes ${size} bytes of annotations when it is applied by kubectl, and the ` +
+        `API server allows ${ANNOTATIONS_LIMIT}: squash the oldest files in sql/, or deploy with pulumi up, which needs none`,
+    );
+  }
+}
+
+const KUSTOMIZATION = "kustomization.yaml";
+/** First line of a kustomization.yaml that was made here, by which a directory is known to be ours to replace. */
+const MARK = "# Rendered by `npm run render`; the next rendering replaces this directory's files.\n";
+
+/** First lines of the script for the node. */
+const SCRIPT_MARK = `#!/bin/sh
+# Rendered by \`npm run render\` for the node that holds the data. On it: sudo sh ${PREPARATION_FILE}
+`;
+
+type VolumeManifest = Manifest & {
+  metadata: { annotations: Record<string, string> };
+  spec: { capacity: { storage: string }; hostPath: { path: string } };
+};
+
+type PodTemplate = { spec: { nodeSelector?: Record<string, string> } };
+
+/** The script that prepares the directory on the node, and the node, as the rendered objects have them. */
+function preparationOf({ files, mount }: Rendering): { hostname: string; script: string } | undefined {
+  const ofKind = (kind: string) => files.find(({ manifest }) => manifest.kind === kind)?.manifest;
+  const volume = ofKind("PersistentVolume") as VolumeManifest | undefined;
+  const server = ofKind("StatefulSet") as (Manifest & { spec: { template: PodTemplate } }) | undefined;
+  if (!volume) return undefined;
+  const script = preparationScript({
+    path: volume.spec.hostPath.path,
+    capacity: volume.spec.capacity.storage,
+    identity: volume.metadata.annotations[ANNOTATIONS.identity] ?? "",
+    mount,
+  });
+  const hostname = server?.spec.template.spec.nodeSelector?.[HOSTNAME_LABEL] ?? "<node>";
+  return { hostname, script: SCRIPT_MARK + script };
+}
+
+/**
+ * What applies a rendering, typed in this order. A Job cannot be changed and a finished one is not run again, so those
+ * that are there make room; run again, they find nothing to do.
+ *
+ * @param directory where it was written
+ */
+export function applyCommands(directory: string): string[] {
+  return [
+    `kubectl delete job -n ${APPLICATION} -l 'app.kubernetes.io/component in (migration,settings)' --ignore-not-found`,
+    `kubectl apply -k ${directory}`,
+  ];
+}
+
+/** Whether an earlier rendering may have written a file of this name. */
+const isRendered = (name: string) => /^\d\d-[a-z0-9-]+\.yaml$/.test(name);
+
+/**
+ * Writes a rendering. An earlier rendering in the directory is replaced; anything else there is left alone. Nothing is
+ * written through a link.
+ *
+ * @param secrets whether Secrets are written too, in plain text
+ * @returns the files, and what a person should know
+ */
+export function writeRendering(
+  rendering: Rendering,
+  directory: string,
+  { secrets }: { secrets: boolean },
+): { files: RenderedFile[]; notes: string[] } {
+  const real = realDirectory(directory);
+  for (const [name, mark] of [
+    [KUSTOMIZATION, MARK],
+    [PREPARATION_FILE, SCRIPT_MARK],
+  ] as const) {
+    if (ownText(join(real, name))?.startsWith(mark) === false) {
+      throw new Error(
+        `${join(directory, name)} was not made by render and is not replaced: choose another directory with --out`,
+      );
+    }
+  }
+  const isSecret = ({ manifest }: RenderedFile) => manifest.kind === "Secret";
+  const files = rendering.files.filter((file) => secrets || !isSecret(file));
+  const leftOut = rendering.files.filter((file) => !files.includes(file));
+  const node = preparationOf(rendering);
+
+  replaceFiles(
+    real,
+    [
+      ...files.map((file) => ({
+        name: file.file,
+        text: manifestText(file.manifest),
+        mode: isSecret(file) ? 0o600 : 0o644,
+      })),
+      ...(node ? [{ name: PREPARATION_FILE, text: node.script, mode: 0o644 }] : []),
+      // kustomization.yaml last: until it is there the directory is no half-written deployment, but none.
+      { name: KUSTOMIZATION, text: MARK + kustomizationText(files), mode: 0o644 },
+    ],
+    isRendered,
+  );
+
+  const notes = rendering.undecrypted.map(
+    (key) =>
+      `left out: ${key}, which is encrypted. To have it: set PULUMI_CONFIG_PASSPHRASE and render again`,
+  );
+  if (leftOut.length > 0) {
+    const names = leftOut.map(({ manifest }) => manifest.metadata.name).join(", ");
+    notes.push(
+      `left out: Secret ${names}; an applied placeholder would overwrite a live password. With them, in plain text: --secrets`,
+    );
+  }
+  if (node) {
+    notes.push(
+      "before a first deployment, prepare the directory on the node:",
+      ...commandsForNode(node.hostname, join(directory, PREPARATION_FILE)).map((line) => `  ${line}`),
+    );
+  }
+  return { files, notes };
+}
