@@ -18,7 +18,9 @@ import {
 /** The summary of a real preview. */
 function planOf(name: string): PlanSummary {
   return summarize(
-    parseEventLog(readFileSync(new URL(`../../../fixtures/engine/plans/${name}.jsonl`, import.meta.url), "utf8")),
+    parseEventLog(
+      readFileSync(new URL(`../../../fixtures/engine/plans/${name}.jsonl`, import.meta.url), "utf8"),
+    ),
   );
 }
 
