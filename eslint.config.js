@@ -2,6 +2,29 @@ import pulumi from "@pulumi/eslint-plugin";
 import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
+/**
+ * A wall between two wings of the house: what files may not import, and why.
+ *
+ * @param files the wing
+ * @param forbidden modules as they are written in its imports
+ */
+const wall = (files, forbidden, message) => ({
+  files,
+  rules: {
+    "no-restricted-imports": ["error", { patterns: [{ group: forbidden, message }] }],
+  },
+});
+
+/** The program, all of its wings. */
+const program = [
+  "**/components/**",
+  "**/config/**",
+  "**/cluster/**",
+  "**/postgres/**",
+  "**/config.ts",
+  "**/program.ts",
+];
+
 export default defineConfig(
   { ignores: ["node_modules/", "rendered/"] },
   {
@@ -14,4 +37,37 @@ export default defineConfig(
       "@pulumi/no-output-instance-in-template-literal": "error",
     },
   },
+  wall(
+    ["components/**"],
+    ["**/config/**", "**/config.ts", "**/cluster/**", "**/tools/**", "**/policy/**", "**/program.ts"],
+    "Components take arguments and give outputs: they know nothing of configuration, the live cluster or commands.",
+  ),
+  wall(
+    ["postgres/**"],
+    [
+      "@pulumi/*",
+      "**/components/**",
+      "**/config/**",
+      "**/config.ts",
+      "**/cluster/**",
+      "**/tools/**",
+      "**/policy/**",
+    ],
+    "postgres/ is what is known of PostgreSQL 16, and nothing else.",
+  ),
+  wall(
+    ["config/**", "config.ts"],
+    ["**/components/**", "**/tools/**", "**/policy/**", "**/program.ts"],
+    "The configuration is read before there are components.",
+  ),
+  wall(
+    ["cluster/**"],
+    ["**/tools/**", "**/policy/**"],
+    "cluster/ serves the program and the commands alike.",
+  ),
+  wall(
+    ["policy/**"],
+    [...program, "**/tools/**", "**/sql/**"],
+    "The pack shares quantities.ts with the program and no logic: a rule that calls the program repeats its mistakes.",
+  ),
 );

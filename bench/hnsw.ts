@@ -7,10 +7,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parse } from "yaml";
-import { effectiveSettings } from "../postgres/settings.ts";
 import { mebibytes } from "../quantities.ts";
 import { readSettings, type Settings } from "../config.ts";
-import { sharedMemoryBytes } from "../config/checks.ts";
 import { machineLine, median } from "./figures.ts";
 import { type LocalCluster, start, status, stop } from "../tools/local-cluster/cluster.ts";
 import { run } from "../tools/processes.ts";
@@ -108,9 +106,9 @@ async function bench(
     inPod(pod, ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", ...args], sql);
   const sqlFile = (name: string) => readFileSync(join(import.meta.dirname, name), "utf8");
 
-  const { database, ...rest } = devSettings();
+  const { database, server } = devSettings();
   const tuned = Object.fromEntries(
-    Object.entries(effectiveSettings(database.settings)).filter(([name]) => !WITHOUT.includes(name)),
+    Object.entries(server.inForce).filter(([name]) => !WITHOUT.includes(name)),
   );
   const servers = ["defaults", "tuned"] as const;
   console.log(`limits ${database.limits.memory} and ${database.limits.cpu} CPUs for each of two servers`);
@@ -120,7 +118,7 @@ async function bench(
   try {
     const pods = [
       serverPod(cluster, "defaults", {}, database),
-      serverPod(cluster, "tuned", tuned, database, sharedMemoryBytes({ ...rest, database })),
+      serverPod(cluster, "tuned", tuned, database, server.memory.sharedMemory),
     ];
     await kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items: pods }));
     for (const pod of servers) {

@@ -3,7 +3,6 @@
  * object as it is in the cluster and as the program wants it.
  */
 import { settingsIn } from "../postgres/conf-file.ts";
-import { compareImages } from "../postgres/image-version.ts";
 import { takesRestart } from "../postgres/settings.ts";
 import { ANNOTATIONS } from "../components/kubernetes/names.ts";
 
@@ -108,13 +107,4 @@ export function effectsOfServer(before: ServerObject, after: ServerObject): stri
   // One change is shown with its values; a field that changes in several places is only named.
   for (const [field, changes] of fields) reasons.push(changes.length === 1 ? (changes[0] ?? "") : field);
   return reasons.length === 0 ? [] : [`Restarts the server, once: ${reasons.join(", ")}`];
-}
-
-/** What to know of a changed image whose tag leaves open what it holds. */
-export function doubtAboutImage(running: string, wanted: string): string | undefined {
-  if (!compareImages(running, wanted).unclear) return undefined;
-  return (
-    `database.image changes from ${running} to ${wanted}, and a tag does not say which pgvector and which ` +
-    "distribution it holds. When one of them changes, follow docs/upgrades.md"
-  );
 }

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Credentials, type CredentialsArgs } from "./credentials/credentials.ts";
+import type { Placement } from "./kubernetes/pods.ts";
 import type { PostgresEndpoint } from "./postgres-endpoint.ts";
 import { Server, type ServerArgs } from "./server/server.ts";
 import { Volume, type VolumeArgs } from "./storage/volume.ts";
@@ -9,7 +10,7 @@ export interface DatabaseArgs {
   namespace: pulumi.Input<string>;
   /** Whose data this is: written into the directory once, and compared at every start. */
   identity: string;
-  hostname: pulumi.Input<string>;
+  placement: Placement;
   /** Whether what cannot be made again (volume, claim, what passwords are generated from) is protected from deletion. */
   protect: boolean;
   /** Runs before the Job that tries the settings is created. @default nothing */
@@ -25,7 +26,7 @@ export interface DatabaseArgs {
     ServerArgs,
     | "namespace"
     | "identity"
-    | "hostname"
+    | "placement"
     | "claimName"
     | "secretName"
     | "superuserSecretName"
@@ -52,7 +53,7 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
 
   constructor(name: string, args: DatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Database", name, {}, opts);
-    const { namespace, identity, hostname, protect, beforeJob, afterChange } = args;
+    const { namespace, identity, placement, protect, beforeJob, afterChange } = args;
     const child = { parent: this };
     const names = { database: args.credentials.database, owner: args.credentials.owner };
 
@@ -63,7 +64,7 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
     );
     const volume = new Volume(
       `${name}-volume`,
-      { namespace, identity, hostname, protect, ...names, ...args.volume },
+      { namespace, identity, hostname: placement.hostname, protect, ...names, ...args.volume },
       child,
     );
     const server = new Server(
@@ -71,7 +72,7 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
       {
         namespace,
         identity,
-        hostname,
+        placement,
         claimName: volume.claimName,
         secretName: credentials.secretName,
         superuserSecretName: credentials.superuserSecretName,

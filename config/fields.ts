@@ -4,6 +4,7 @@
  */
 import { delimiter } from "node:path";
 import { isIP } from "node:net";
+import * as pulumi from "@pulumi/pulumi";
 import { isKubeconfigText } from "../cluster/kubeconfig.ts";
 import { DATABASE_NAME, type NameKind, nearestName } from "./names.ts";
 import { bytesOfQuantity, cpusOfQuantity } from "../quantities.ts";
@@ -28,6 +29,8 @@ export interface Field<T = unknown, P extends Presence = "optional"> {
   description: string;
   presence: P;
   default?: T;
+  /** Whether its value is a secret: no message repeats it. */
+  secret?: boolean;
   /** Whether it is a text, whatever that looks like: `1234` is a name too. */
   isText?: boolean;
 }
@@ -36,6 +39,15 @@ type About = { description: string };
 
 function field<T>(type: string, parse: Field<T>["parse"], about: About): Field<T> {
   return { type, parse, presence: "optional", ...about };
+}
+
+/** A field whose value is kept secret from here on. */
+function secretField(parse: Field<string>["parse"], about: About): Field<pulumi.Output<string>> {
+  const parsed = (written: unknown): Parsed<pulumi.Output<string>> => {
+    const read = parse(written);
+    return "value" in read ? { value: pulumi.secret(read.value) } : read;
+  };
+  return { ...field("secret", parsed, about), secret: true };
 }
 
 /** The same field, which must be written. */
@@ -107,13 +119,13 @@ export function hostKey(about: About): Field<string> {
 }
 
 /** A private key that nobody is asked a passphrase for. */
-export function privateKey(about: About): Field<string> {
+export function privateKey(about: About): Field<pulumi.Output<string>> {
   const parse = (written: unknown): Parsed<string> => {
     const text = typeof written === "string" ? written : "";
     const allowed = objectionToPrivateKey(text);
     return allowed === undefined ? { value: text } : { allowed };
   };
-  return field("secret", parse, about);
+  return secretField(parse, about);
 }
 
 /** A name in the database. */
@@ -240,11 +252,13 @@ export function oneOf<const T extends string>(words: readonly T[], about: About)
 }
 
 /** A password that survives every place a password passes through: a URL, a file of one line, psql's prompt. */
-export function password(about: About): Field<string> {
-  return {
-    ...text(/^[\x21-\x7e]{16,128}$/, "16 to 128 printable ASCII characters without spaces", about),
-    type: "secret",
-  };
+export function password(about: About): Field<pulumi.Output<string>> {
+  const { parse } = text(
+    /^[\x21-\x7e]{16,128}$/,
+    "16 to 128 printable ASCII characters without spaces",
+    about,
+  );
+  return { ...secretField(parse, about), isText: true };
 }
 
 /** A toleration of the database's pod. */

@@ -1,5 +1,6 @@
 import type { Field, Presence } from "./fields.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
+import type { Problem } from "../problem.ts";
 import { shellWord } from "../shell-words.ts";
 
 /** Fields by name; a section may hold sections. */
@@ -16,12 +17,6 @@ export type ValuesOf<S> = {
       : T
     : ValuesOf<S[Name]>;
 };
-
-/** Something that cannot be deployed: which key, and what to do about it. */
-export interface Problem {
-  key: string;
-  message: string;
-}
 
 /** Behind a field's key, what one entry of it has: a list or a map is not set as a whole. */
 const ENTRY: Readonly<Record<string, string>> = { list: "[0].<field>", map: ".<name>" };
@@ -114,7 +109,7 @@ export function readSection(
 
 /** Whether a section holds secrets alone: nothing in it is shown. */
 function isSecretSection(section: Section): boolean {
-  return Object.values(section).every((entry) => isField(entry) && entry.type === "secret");
+  return Object.values(section).every((entry) => isField(entry) && entry.secret === true);
 }
 
 function readField(
@@ -123,7 +118,7 @@ function readField(
   written: unknown,
   problems: Problem[],
 ): unknown {
-  const secret = field.type === "secret";
+  const secret = field.secret === true;
   if (written === undefined || written === null) {
     if (field.presence === "required") {
       problems.push({

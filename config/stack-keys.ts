@@ -1,6 +1,7 @@
 /** Which keys of a stack's configuration are read, and what to do about the others: none is ignored without a word. */
-import { nearest } from "./nearest.ts";
-import { commandToRemove, commandToSet, type Problem } from "./reader.ts";
+import { nearest } from "../nearest.ts";
+import type { Problem } from "../problem.ts";
+import { commandToRemove, commandToSet } from "./reader.ts";
 import { shellWord } from "../shell-words.ts";
 
 /** What {@link sectionsOf} found. */
@@ -8,7 +9,7 @@ export interface Sections {
   /** What stands under each top-level key. */
   raw: Record<string, unknown>;
   problems: Problem[];
-  doubts: string[];
+  warnings: string[];
 }
 
 /** Namespaces whose keys the engine or the default providers of the program's resources read. */
@@ -115,7 +116,7 @@ export function sectionsOf(
   isSecret: (key: string) => boolean,
   names: Names,
 ): Sections {
-  const found: Sections = { raw: {}, problems: [], doubts: [] };
+  const found: Sections = { raw: {}, problems: [], warnings: [] };
   for (const [full, value] of Object.entries(config)) {
     const colon = full.indexOf(":");
     const [namespace, name] = [full.slice(0, colon), full.slice(colon + 1)];
@@ -131,7 +132,7 @@ export function sectionsOf(
           key: full,
           message: `is not read: the project is ${project}. Did you mean ${project}:${name}? To remove it: ${remove}`,
         });
-      else found.doubts.push(`${full} is not read by anything here. To remove it: ${remove}`);
+      else found.warnings.push(`${full} is not read by anything here. To remove it: ${remove}`);
     }
   }
   return found;

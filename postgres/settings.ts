@@ -170,7 +170,7 @@ export function objectionTo(
 ): SettingObjection | undefined {
   const name = settingName(written);
   const remove = (message: string): SettingObjection => ({ message, remedy: "remove" });
-  if (Object.hasOwn(OWN, name))
+  if (isOwnSetting(name))
     return remove(`is set by the deployment itself (${name} = ${OWN[name]}) and cannot be configured`);
   if (Object.hasOwn(PLACES, name)) return remove(`${PLACES[name]}, and cannot be configured`);
   if (Object.hasOwn(OF_A_TRANSACTION, name)) {
@@ -211,14 +211,29 @@ export function takesRestart(name: string): boolean {
   return description === undefined ? name.includes(".") : description.context === "postmaster";
 }
 
-/** Everything that is set: the configured settings with what this deployment adds. */
-export function effectiveSettings(configured: Readonly<Record<string, string>>): Record<string, string> {
-  return { ...USUAL, ...configured, ...OWN };
+/** Whether a setting is one by which this deployment stands, whatever is configured. */
+export function isOwnSetting(name: string): boolean {
+  return Object.hasOwn(OWN, name);
+}
+
+/**
+ * Everything that is set: the configured settings with what this deployment adds.
+ *
+ * @param added settings of the deployment's capabilities
+ */
+export function effectiveSettings(
+  configured: Readonly<Record<string, string>>,
+  added: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  return { ...USUAL, ...configured, ...added, ...OWN };
 }
 
 /** The text of postgresql.conf, in the order of names so that two renderings of the same settings are the same. */
-export function postgresqlConf(configured: Readonly<Record<string, string>>): string {
-  const settings = effectiveSettings(configured);
+export function postgresqlConf(
+  configured: Readonly<Record<string, string>>,
+  added: Readonly<Record<string, string>> = {},
+): string {
+  const settings = effectiveSettings(configured, added);
   const lines = Object.keys(settings)
     .sort()
     .map((name) => `${name} = ${quotedValue(settings[name] ?? "")}`);
@@ -226,8 +241,11 @@ export function postgresqlConf(configured: Readonly<Record<string, string>>): st
 }
 
 /** The part of the settings that takes a restart to change, as text to take a checksum of. */
-export function restartSettings(configured: Readonly<Record<string, string>>): string {
-  return Object.entries(effectiveSettings(configured))
+export function restartSettings(
+  configured: Readonly<Record<string, string>>,
+  added: Readonly<Record<string, string>> = {},
+): string {
+  return Object.entries(effectiveSettings(configured, added))
     .filter(([name]) => takesRestart(name))
     .map(([name, value]) => `${name}=${value}`)
     .sort()

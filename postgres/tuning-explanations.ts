@@ -1,5 +1,5 @@
 /** Why settings do not go with the machine, in sentences with numbers and the ways out. */
-import { sharedMemoryFor } from "./memory-budget.ts";
+import { readableParts, sharedMemoryFor } from "./memory.ts";
 import { bytesInForce, numberInForce } from "./effective.ts";
 import { readableBytes } from "../quantities.ts";
 import { leastMemory, type ServerSettings, tune, type Tuning } from "./tuning.ts";
@@ -42,7 +42,7 @@ export function explainShortfall(
   const kept = IN_THE_SUM.filter((name) => name in named);
   const connections = mostConnections(machine, named, sharedMemory);
   const least = leastMemory(machine, named, sharedMemory);
-  const sum = tuning.demand.parts.map(({ what, bytes }) => `${what} (${readableBytes(bytes)})`).join(" + ");
+  const sum = readableParts(tuning.demand.parts);
   // A limit that no machine has would not be advice.
   const raise = Number.isFinite(least) ? [`raise the limit to ${Math.ceil(least / MB)}Mi`] : [];
   const lower =

@@ -7,6 +7,8 @@
  * - measured: on PostgreSQL 16.14 with pgvector
  * - ours: no source but this page, docs/memory-tuning.md, which says why
  */
+import { bytesInForce } from "./effective.ts";
+
 const kB = 2 ** 10;
 const MB = 2 ** 20;
 const GB = 2 ** 30;
@@ -25,8 +27,10 @@ export interface Machine {
   storageKind: StorageKind;
 }
 
-/** PostgreSQL's default (resource), which pgtune does not go below either. */
-export const USUAL_WORK_MEM = 4 * MB;
+/** PostgreSQL's default, which pgtune does not go below either. Bytes. */
+export function usualWorkMem(): number {
+  return bytesInForce({}, "work_mem");
+}
 
 function clamp(value: number, least: number, most: number): number {
   return Math.max(least, Math.min(most, value));
@@ -81,7 +85,7 @@ export function walBuffers(sharedBuffersBytes: number): number {
  * that for mixed work. Not below PostgreSQL's default. Bytes.
  */
 export function workMem(memory: number, sharedBuffersBytes: number, processes: number): number {
-  return Math.max(USUAL_WORK_MEM, (memory - sharedBuffersBytes) / (processes * 3) / 2);
+  return Math.max(usualWorkMem(), (memory - sharedBuffersBytes) / (processes * 3) / 2);
 }
 
 /**

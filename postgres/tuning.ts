@@ -2,11 +2,10 @@
  * PostgreSQL's memory, parallelism and WAL settings from what the container has: the formulas of tuning-formulas.ts,
  * shrunk together until what they can ask for at most fits the limit. Sources are named as there.
  */
-import { memoryBudget, sharedMemoryFor } from "./memory-budget.ts";
+import { type MemoryBudget, memoryBudget, queryProcesses, sharedMemoryFor } from "./memory.ts";
 import { SETTINGS } from "./catalogue.ts";
-import { bytesInForce, numberInForce, type ServerSettings } from "./effective.ts";
+import { bytesInForce, numberInForce, type ServerSettings, textInForce } from "./effective.ts";
 import { sizeOfUnit } from "./numbers.ts";
-import { readableBytes } from "../quantities.ts";
 import {
   autovacuumWorkMem,
   effectiveCacheSize,
@@ -16,7 +15,7 @@ import {
   settingOfBytes,
   sharedBuffers,
   storageCosts,
-  USUAL_WORK_MEM,
+  usualWorkMem,
   walBuffers,
   walSizes,
   workMem,
@@ -40,85 +39,17 @@ export interface Tuning {
   /** Size of /dev/shm in bytes. */
   sharedMemory: number;
   /** What these settings can ask for at most. */
-  demand: MemoryDemand;
+  demand: MemoryBudget;
   /** Bytes that are missing even with the smallest settings; 0 when everything fits. */
   shortfall: number;
 }
 
-/** What settings can ask for at most, part by part. */
-export interface MemoryDemand {
-  parts: { what: string; bytes: number }[];
-  /** Bytes. */
-  total: number;
-}
-
-/**
- * Private memory of one process beside work_mem. Measured: 1.4 MB in a connection that runs pgbench. One that
- * touches thousands of tables takes more.
- */
-const PROCESS = 2 * MB;
-
-/** Processes that are always there: postmaster, checkpointer, background writer, WAL writer, two launchers. */
-const BACKGROUND_PROCESSES = 6;
-
-/**
- * What the kernel's 4 KiB pages cost each process that has touched all of shared_buffers: 8 bytes a page. This is
- * what huge pages would save (resource: huge_pages, "smaller page tables").
- */
-const PAGES_PER_ENTRY = 512;
-
 /** The share of the limit that is left to what no setting bounds. Ours. */
 const RESERVE = 1 / 16;
-
-/** The usual values of PostgreSQL 16 that the sum needs. */
-export const USUAL = { hash_mem_multiplier: 2, max_connections: 100, autovacuum_max_workers: 3 };
 
 /** Where the solver stops shrinking. /dev/shm has 64 MB anyway, which do for a maintenance_work_mem of 48MB. Ours. */
 const LEAST = { shared_buffers: 16 * MB, maintenance_work_mem: 48 * MB, autovacuum_work_mem: 8 * MB };
 const LEAST_WORK_MEM = MB;
-
-/** Processes that may each hold work_mem: connections, and workers at their queries. */
-function queryProcesses(settings: ServerSettings): number {
-  return numberInForce(settings, "max_connections") + numberInForce(settings, "max_parallel_workers");
-}
-
-/**
- * What settings can ask for at most: everything that is mapped at the start, each process, each of those that run
- * queries in one hash at a time (resource: work_mem x hash_mem_multiplier), and each autovacuum worker. An index
- * build is in /dev/shm; of those that do not run in parallel, one at a time fits in its place.
- *
- * @param sharedMemory size of /dev/shm in bytes
- */
-export function memoryDemand(settings: ServerSettings, sharedMemory: number): MemoryDemand {
-  const budget = memoryBudget(settings, sharedMemory);
-  const processes =
-    budget.connections +
-    numberInForce(settings, "max_worker_processes") +
-    budget.autovacuumWorkers +
-    BACKGROUND_PROCESSES;
-  const multiplier = numberInForce(settings, "hash_mem_multiplier");
-  const workers = queryProcesses(settings) - budget.connections;
-  const pageTables = budget.sharedBuffers / PAGES_PER_ENTRY;
-  const parts = [
-    { what: "shared_buffers", bytes: budget.sharedBuffers },
-    { what: "/dev/shm", bytes: budget.sharedMemory },
-    { what: "WAL buffers", bytes: budget.walBuffers },
-    { what: "the rest of shared memory", bytes: budget.rest },
-    { what: `${processes} processes x ${readableBytes(PROCESS)}`, bytes: processes * PROCESS },
-    { what: `${processes} page tables x ${readableBytes(pageTables)}`, bytes: processes * pageTables },
-    {
-      what:
-        `(${budget.connections} connections + ${workers} parallel workers) x work_mem ` +
-        `${readableBytes(budget.workMem)} x hash_mem_multiplier ${multiplier}`,
-      bytes: (budget.connections + workers) * budget.workMem * multiplier,
-    },
-    {
-      what: `${budget.autovacuumWorkers} autovacuum workers x ${readableBytes(budget.maintenanceWorkMem)}`,
-      bytes: budget.autovacuumWorkers * budget.maintenanceWorkMem,
-    },
-  ];
-  return { parts, total: parts.reduce((sum, { bytes }) => sum + bytes, 0) };
-}
 
 /**
  * Chooses settings whose sum fits the memory limit. Named values are kept, and the others are chosen around them.
@@ -131,8 +62,8 @@ export function memoryDemand(settings: ServerSettings, sharedMemory: number): Me
 export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedMemory?: number): Tuning {
   const wal = walSizes(machine);
   const base: Record<string, string> = {
-    max_connections: String(USUAL.max_connections),
-    autovacuum_max_workers: String(USUAL.autovacuum_max_workers),
+    max_connections: textInForce({}, "max_connections"),
+    autovacuum_max_workers: textInForce({}, "autovacuum_max_workers"),
     effective_cache_size: sizeFor("effective_cache_size", effectiveCacheSize(machine)),
     max_wal_size: sizeFor("max_wal_size", wal.max),
     min_wal_size: sizeFor("min_wal_size", wal.min),
@@ -168,19 +99,19 @@ export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedM
       ...named,
     };
     const sharedMemory = chosenSharedMemory ?? sharedMemoryFor(settings);
-    return { settings, sharedMemory, demand: memoryDemand(settings, sharedMemory) };
+    return { settings, sharedMemory, demand: memoryBudget(settings, sharedMemory) };
   };
   /** work_mem from what is left when everything else has its share. */
   const roomForWorkMem = (share: number): number => {
     const without = candidate(share, 0);
     const { settings } = without;
-    const withoutWorkMem = memoryDemand({ ...settings, work_mem: "0kB" }, without.sharedMemory).total;
+    const withoutWorkMem = memoryBudget({ ...settings, work_mem: "0kB" }, without.sharedMemory).total;
     return (
       (available - withoutWorkMem) /
       (queryProcesses(settings) * numberInForce(settings, "hash_mem_multiplier"))
     );
   };
-  const wanted = "work_mem" in named ? bytesInForce(named, "work_mem") : USUAL_WORK_MEM;
+  const wanted = "work_mem" in named ? bytesInForce(named, "work_mem") : usualWorkMem();
 
   const STEPS = 256;
   let steps = roomForWorkMem(1) < wanted ? 0 : STEPS;

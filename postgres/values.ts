@@ -1,5 +1,5 @@
 /** Reading one setting's value as PostgreSQL does, and saying in words what it would have taken. */
-import { nearest } from "../config/nearest.ts";
+import { nearest } from "../nearest.ts";
 import { canonicalName, type SettingDescription, SETTINGS, WAL_SEGMENT } from "./catalogue.ts";
 import { amountText, parseBoolean, parseInteger, parseReal, sizeOfUnit, unitsFor } from "./numbers.ts";
 import { isTakenByOfficialImage, OFFICIAL_IMAGE } from "./official-image.ts";

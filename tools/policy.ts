@@ -7,6 +7,7 @@ import { judge, today, type Violation } from "../policy/judgement.ts";
 import { rules } from "../policy/rules/index.ts";
 import { projectFile, runTool, UsageError } from "./cli.ts";
 import { packConfigOf, readPackConfig, withNode } from "./evaluation/policy-config.ts";
+import { evaluate } from "./evaluation/evaluate.ts";
 import { resourcesOf } from "./evaluation/policy-stack.ts";
 import { hostnameOf, readStackFile, refusePlainSecrets } from "./stack-file/stack-file.ts";
 
@@ -55,7 +56,9 @@ await runTool(usage, async () => {
     values["policy-config"] === undefined
       ? packConfigOf(stack, hostnameOf(file))
       : readPackConfig(values["policy-config"]);
-  const resources = await resourcesOf(stack, withNode(stack, stackFile.config), stackFile.secretKeys);
+  const evaluation = await evaluate(stack, withNode(stack, stackFile.config), stackFile.secretKeys);
+  for (const warning of evaluation.warnings) console.error(`warning: ${warning}`);
+  const resources = resourcesOf(evaluation);
   const violations = judge(rules, resources, config, today());
   for (const violation of violations) console.log(`${blockOf(violation)}\n`);
   const mandatory = violations.filter(({ rule }) => rule.level === "mandatory").length;

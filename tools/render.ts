@@ -28,6 +28,7 @@ await runTool(usage, async () => {
   const out = values.out ?? `rendered/${values.stack}`;
   const configFile = values["config-file"] ?? projectFile(`Pulumi.${values.stack}.yaml`);
   const rendering = await renderStack(values.stack, configFile);
+  for (const warning of rendering.warnings) console.error(`warning: ${warning}`);
   refuseTooLarge(rendering);
   if (values.secrets) refuseMissingSecrets(rendering);
   const written = writeRendering(rendering, out, { secrets: values.secrets });

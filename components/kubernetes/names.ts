@@ -1,11 +1,13 @@
 /** Names of the deployment's objects, annotations and labels. The guide's commands use most of them. */
 
-/** The StatefulSet of the server, the Service that clients use, and the server's container. */
+/** The StatefulSet of the server, and the Service that clients use. */
 export const SERVER_NAME = "postgres";
 /** The server's pod. */
 export const SERVER_POD = `${SERVER_NAME}-0`;
 /** The StatefulSet's headless Service. */
 export const HEADLESS_NAME = `${SERVER_NAME}-headless`;
+/** The server's container. */
+export const SERVER_CONTAINER = "postgres";
 /** The container next to the server that keeps roles and passwords as the Secrets have them. */
 export const RECONCILER_CONTAINER = "reconcile";
 /** The ConfigMap with the server's configuration files. */
@@ -29,6 +31,8 @@ export const LOGIN_SECRET_PREFIX = "postgres-login-";
 
 /** The Job that tries image and settings before the server gets them. */
 export const SETTINGS_JOB_NAME = "postgres-settings";
+/** The container of that Job which starts a server with the settings. */
+export const SETTINGS_CONTAINER = "settings";
 /** The Job that brings an existing database to another image. */
 export const UPGRADE_JOB_NAME = "postgres-upgrade";
 /** The init Job: bootstrap and migrations. */

@@ -2,20 +2,21 @@ import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { hooked } from "./hooks.ts";
 import { labelsOf, type Part } from "./labels.ts";
-import { restrictedPod } from "./pods.ts";
-import { ANNOTATIONS, HOSTNAME_LABEL } from "./names.ts";
+import { mountsIn, type Placement, placed, type PodVolume, restrictedPod, volumesOf } from "./pods.ts";
+import { ANNOTATIONS } from "./names.ts";
 
 /** Arguments of {@link oneRunJob}. */
 export interface OneRunJobArgs {
   namespace: pulumi.Input<string>;
   part: Part;
-  hostname: pulumi.Input<string>;
-  tolerations: k8s.types.input.core.v1.Toleration[];
+  placement: Placement;
+  /** The user it runs as. @default the server's */
+  uid?: number | undefined;
   /** Seconds the Job has, waiting and pulling its images included. */
   timeout: number;
-  /** Run one after the other. */
-  containers: k8s.types.input.core.v1.Container[];
-  volumes: k8s.types.input.core.v1.Volume[];
+  /** Run one after the other. Their mounts are the volumes'. */
+  containers: (Omit<k8s.types.input.core.v1.Container, "volumeMounts" | "name"> & { name: string })[];
+  volumes: readonly PodVolume[];
   /** Checksum of everything that, when it changes, is a reason to run the Job again. */
   reasons: pulumi.Input<string>;
   /** Runs before the Job is created. @default nothing */
@@ -28,6 +29,10 @@ export function oneRunJob(
   args: OneRunJobArgs,
   opts: pulumi.CustomResourceOptions,
 ): k8s.batch.v1.Job {
+  const containers = args.containers.map((container) => ({
+    ...container,
+    volumeMounts: mountsIn(container.name, args.volumes),
+  }));
   return new k8s.batch.v1.Job(
     name,
     {
@@ -62,14 +67,11 @@ export function oneRunJob(
             restartPolicy: "Never",
             // A statement that is cut off is rolled back; there is nothing to wait for.
             terminationGracePeriodSeconds: 10,
-            nodeSelector: { [HOSTNAME_LABEL]: args.hostname },
-            ...(args.tolerations.length > 0 && { tolerations: args.tolerations }),
-            automountServiceAccountToken: false,
-            enableServiceLinks: false,
-            securityContext: restrictedPod,
-            ...(args.containers.length > 1 && { initContainers: args.containers.slice(0, -1) }),
-            containers: args.containers.slice(-1),
-            volumes: args.volumes,
+            ...placed(args.placement),
+            ...restrictedPod(args.uid),
+            ...(containers.length > 1 && { initContainers: containers.slice(0, -1) }),
+            containers: containers.slice(-1),
+            volumes: volumesOf(args.volumes),
           },
         },
       },

@@ -2,9 +2,9 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../kubernetes/labels.ts";
-import { oneRunJob } from "../kubernetes/one-run-job.ts";
+import { oneRunJob, type OneRunJobArgs } from "../kubernetes/one-run-job.ts";
 import { VOLUME_PATH, VOLUME_SOCKET_PATH } from "../../postgres/places.ts";
-import { restrictedContainer } from "../kubernetes/pods.ts";
+import { inMemory, type Placement, type PodVolume, restrictedContainer } from "../kubernetes/pods.ts";
 import type { PostgresEndpoint } from "../postgres-endpoint.ts";
 import { checksum, SCRIPTS_PATH, stoppable } from "../kubernetes/scripts.ts";
 
@@ -52,8 +52,7 @@ export function superuserContainer(
 export interface DatabaseJobArgs {
   namespace: pulumi.Input<string>;
   endpoint: PostgresEndpoint;
-  hostname: pulumi.Input<string>;
-  tolerations: k8s.types.input.core.v1.Toleration[];
+  placement: Placement;
   /** Seconds the Job has, waiting for the server included. */
   timeout: number;
   /** Run one after the other. */
@@ -69,11 +68,10 @@ export interface DatabaseJobArgs {
 function podContainer(
   { name, image, command, env = [], way }: SqlContainer,
   { endpoint, timeout }: DatabaseJobArgs,
-): k8s.types.input.core.v1.Container {
+): OneRunJobArgs["containers"][number] {
   return {
     name,
     image,
-    imagePullPolicy: "IfNotPresent",
     command,
     env: [
       ...("secretName" in way
@@ -86,18 +84,43 @@ function podContainer(
       ...env,
     ],
     resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "1", memory: "256Mi" } },
-    securityContext: restrictedContainer,
-    // The SQL error is then the reason that Pulumi and `kubectl describe` print.
-    terminationMessagePolicy: "FallbackToLogsOnError",
-    volumeMounts: [
-      { name: `${name}-sql`, mountPath: "/sql", readOnly: true },
-      "secretName" in way
-        ? { name: `${name}-credentials`, mountPath: "/etc/credentials", readOnly: true }
-        : { name: "data", mountPath: VOLUME_PATH, readOnly: true },
-      { name: "scripts", mountPath: SCRIPTS_PATH, readOnly: true },
-      { name: "tmp", mountPath: "/tmp" },
-    ],
+    ...restrictedContainer,
   };
+}
+
+/** What a container has for itself: its SQL files, and how it reaches the server. */
+function ownVolumes({ name, sqlName, way }: SqlContainer): PodVolume[] {
+  const sql = {
+    name: `${name}-sql`,
+    source: { configMap: { name: sqlName } },
+    mounts: { [name]: { path: "/sql", readOnly: true } },
+  };
+  if (!("secretName" in way)) return [sql];
+  return [
+    sql,
+    {
+      name: `${name}-credentials`,
+      source: { secret: { secretName: way.secretName, defaultMode: 0o440 } },
+      mounts: { [name]: { path: "/etc/credentials", readOnly: true } },
+    },
+  ];
+}
+
+/** The claim with the server's socket, for the containers that come in by it. */
+function dataVolume(containers: readonly SqlContainer[]): PodVolume[] {
+  const over = containers.flatMap(({ name, way }) =>
+    "claimName" in way ? [{ name, claimName: way.claimName }] : [],
+  );
+  const [first] = over;
+  if (!first) return [];
+  const mount = { path: VOLUME_PATH, readOnly: true };
+  return [
+    {
+      name: "data",
+      source: { persistentVolumeClaim: { claimName: first.claimName } },
+      mounts: Object.fromEntries(over.map(({ name }) => [name, mount])),
+    },
+  ];
 }
 
 /** A Job that runs SQL against the database, again whenever a reason for it has changed. */
@@ -107,32 +130,27 @@ export function databaseJob(
   opts: pulumi.CustomResourceOptions,
 ): k8s.batch.v1.Job {
   const containers = args.containers.map((container) => podContainer(container, args));
+  const everywhere = (path: string, readOnly = false) =>
+    Object.fromEntries(args.containers.map(({ name }) => [name, { path, readOnly }]));
   return oneRunJob(
     name,
     {
       namespace: args.namespace,
       part: "migration",
-      hostname: args.hostname,
-      tolerations: args.tolerations,
+      placement: args.placement,
       timeout: args.timeout,
       before: args.before,
       reasons: checksum(JSON.stringify(args.reasons)),
       containers,
       volumes: [
-        ...args.containers.map((container) => ({
-          name: `${container.name}-sql`,
-          configMap: { name: container.sqlName },
-        })),
-        ...args.containers.map(({ name, way }) =>
-          "secretName" in way
-            ? {
-                name: `${name}-credentials`,
-                secret: { secretName: way.secretName, defaultMode: 0o440 },
-              }
-            : { name: "data", persistentVolumeClaim: { claimName: way.claimName } },
-        ),
-        { name: "scripts", configMap: { name: args.scriptsName } },
-        { name: "tmp", emptyDir: { medium: "Memory", sizeLimit: "16Mi" } },
+        ...args.containers.flatMap(ownVolumes),
+        ...dataVolume(args.containers),
+        {
+          name: "scripts",
+          source: { configMap: { name: args.scriptsName } },
+          mounts: everywhere(SCRIPTS_PATH, true),
+        },
+        inMemory("tmp", "16Mi", everywhere("/tmp")),
       ],
     },
     opts,

@@ -1,6 +1,6 @@
-import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { databaseJob, filesForJob, superuserContainer } from "./database-job.ts";
+import type { Placement } from "../kubernetes/pods.ts";
 import type { PostgresEndpoint } from "../postgres-endpoint.ts";
 import { namesFiles, superuserFiles } from "../server/superuser-files.ts";
 import { scriptFiles, SCRIPTS_PATH, stoppableFiles } from "../kubernetes/scripts.ts";
@@ -20,8 +20,7 @@ export interface MigrationArgs {
   bootstrap: Readonly<Record<string, string>>;
   /** dbmate migrations by file name, in that order. */
   migrations: Readonly<Record<string, string>>;
-  hostname: pulumi.Input<string>;
-  tolerations: k8s.types.input.core.v1.Toleration[];
+  placement: Placement;
   /** Seconds the Job has, waiting for the server included. */
   timeout: number;
   /** What must have ended before. @default nothing but the server's start */
@@ -37,7 +36,7 @@ export class Migration extends pulumi.ComponentResource {
 
   constructor(name: string, args: MigrationArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Migration", name, {}, opts);
-    const { namespace, endpoint, hostname, tolerations, timeout } = args;
+    const { namespace, endpoint, placement, timeout } = args;
     const child = { parent: this };
     const scripts = {
       ...stoppableFiles(),
@@ -50,8 +49,7 @@ export class Migration extends pulumi.ComponentResource {
       {
         namespace,
         endpoint,
-        hostname,
-        tolerations,
+        placement,
         timeout,
         before: args.beforeJob,
         scriptsName: filesForJob("postgres-init-scripts", namespace, scripts, child),

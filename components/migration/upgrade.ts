@@ -1,6 +1,6 @@
-import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { databaseJob, filesForJob, superuserContainer } from "./database-job.ts";
+import type { Placement } from "../kubernetes/pods.ts";
 import type { PostgresEndpoint } from "../postgres-endpoint.ts";
 import { namesFiles, superuserFiles } from "../server/superuser-files.ts";
 import { scriptFiles, stoppableFiles } from "../kubernetes/scripts.ts";
@@ -16,8 +16,7 @@ export interface UpgradeArgs {
   image: string;
   /** SQL that brings a database to what the image holds, by file name, in that order. */
   sql: Readonly<Record<string, string>>;
-  hostname: pulumi.Input<string>;
-  tolerations: k8s.types.input.core.v1.Toleration[];
+  placement: Placement;
   /** Seconds the Job has: rebuilding the indexes of a large database takes hours. */
   timeout: number;
   /** Runs before the Job is created: one that is there already could not be changed into it. */
@@ -31,7 +30,7 @@ export interface UpgradeArgs {
 export class Upgrade extends pulumi.ComponentResource {
   constructor(name: string, args: UpgradeArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Upgrade", name, {}, opts);
-    const { namespace, endpoint, hostname, tolerations, timeout } = args;
+    const { namespace, endpoint, placement, timeout } = args;
     const child = { parent: this };
     const scripts = {
       ...stoppableFiles(),
@@ -44,8 +43,7 @@ export class Upgrade extends pulumi.ComponentResource {
       {
         namespace,
         endpoint,
-        hostname,
-        tolerations,
+        placement,
         timeout,
         before: args.beforeJob,
         scriptsName: filesForJob("postgres-upgrade-scripts", namespace, scripts, child),

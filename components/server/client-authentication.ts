@@ -6,14 +6,16 @@ const MAP = "server_pod";
 /**
  * pg_hba.conf: over the socket by the operating system's word for who is asking, everywhere else by password.
  * Whoever is listed nowhere is refused, and so is the superuser from anywhere but the pod itself.
+ *
+ * @param lines of extensions, before the one for every login
  */
-export function pgHba(): string {
+export function pgHba(lines: readonly string[] = []): string {
   return `# type  database  user  address    method
 local   all       all              peer map=${MAP}
 host    all       all   127.0.0.1/32  scram-sha-256
 host    all       all   ::1/128       scram-sha-256
 host    all       postgres   all      reject
-host    all       all   all           scram-sha-256
+${lines.map((line) => `${line}\n`).join("")}host    all       all   all           scram-sha-256
 `;
 }
 

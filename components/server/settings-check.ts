@@ -3,11 +3,14 @@ import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../kubernetes/labels.ts";
 import { oneRunJob } from "../kubernetes/one-run-job.ts";
 import { SOCKET_PATH } from "../../postgres/places.ts";
-import { restrictedContainer } from "../kubernetes/pods.ts";
+import { inMemory, type Placement, type PodVolume, restrictedContainer } from "../kubernetes/pods.ts";
 import { mebibytes } from "../../quantities.ts";
 import { checksum, scriptFiles, SCRIPTS_PATH, stoppable, stoppableFiles } from "../kubernetes/scripts.ts";
 import { superuserFiles } from "./superuser-files.ts";
-import { SETTINGS_JOB_NAME } from "../kubernetes/names.ts";
+import { SETTINGS_CONTAINER, SETTINGS_JOB_NAME } from "../kubernetes/names.ts";
+
+/** The container that looks at the image. */
+const IMAGE_CONTAINER = "image";
 
 /** Seconds the Job has. Trying takes a few; pulling the image over a slow line takes the rest. */
 const TIMEOUT = 900;
@@ -28,15 +31,16 @@ export interface SettingsCheckArgs {
   namespace: pulumi.Input<string>;
   /** The server's. */
   image: pulumi.Input<string>;
-  /** The server's node: it is its memory that must do. */
-  hostname: pulumi.Input<string>;
-  tolerations: k8s.types.input.core.v1.Toleration[];
+  /** The server's: it is that node's memory that must do. */
+  placement: Placement;
   /** The server's configuration files by name, as its ConfigMap is to have them. */
   files: Readonly<Record<string, string>>;
   /** Where the server finds them. */
   configPath: string;
   /** Bytes of shared_buffers. */
   sharedBuffers: number;
+  /** Volumes that the settings need, with their mounts in the container that tries them. */
+  volumes: readonly PodVolume[];
   /** kB of address space that one process of the server may have. */
   addressSpace: number;
   /** Runs before the Job is created: one that is there already could not be changed into it. */
@@ -54,7 +58,7 @@ export class SettingsCheck extends pulumi.ComponentResource {
 
   constructor(name: string, args: SettingsCheckArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:SettingsCheck", name, {}, opts);
-    const { namespace, image, hostname, tolerations, files } = args;
+    const { namespace, image, placement, files } = args;
     const child = { parent: this };
     const scripts = {
       ...scriptFiles(import.meta.url, "check-image.sh", "check-settings.sh", "settings-in-force.sql"),
@@ -71,66 +75,57 @@ export class SettingsCheck extends pulumi.ComponentResource {
     const addressSpace = String(args.addressSpace);
     const container = {
       image,
-      imagePullPolicy: "IfNotPresent",
+      ...restrictedContainer,
       resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "1", memory } },
-      securityContext: restrictedContainer,
-      // The last line is then the reason that Pulumi and `kubectl describe` print.
-      terminationMessagePolicy: "FallbackToLogsOnError",
     };
-    const mount = (volume: string, mountPath: string, readOnly = false) => ({
-      name: volume,
-      mountPath,
-      ...(readOnly && { readOnly }),
-    });
-    const inMemory = (volume: string, sizeLimit: string) => ({
-      name: volume,
-      emptyDir: { medium: "Memory", sizeLimit },
-    });
+    const scriptsMount = { path: SCRIPTS_PATH, readOnly: true };
+    const needed = args.volumes.filter(({ mounts }) => mounts[SETTINGS_CONTAINER] !== undefined);
+    const volumes: PodVolume[] = [
+      {
+        name: "config",
+        source: { configMap: { name: configMap("postgres-settings-files", files) } },
+        mounts: { [SETTINGS_CONTAINER]: { path: args.configPath, readOnly: true } },
+      },
+      {
+        name: "scripts",
+        source: { configMap: { name: configMap("postgres-settings-scripts", scripts) } },
+        mounts: { [IMAGE_CONTAINER]: scriptsMount, [SETTINGS_CONTAINER]: scriptsMount },
+      },
+      // An empty database takes 40 MB, and its WAL grows by 16 MB at a time.
+      inMemory("scratch", "256Mi", { [SETTINGS_CONTAINER]: { path: "/scratch" } }),
+      inMemory("socket", "1Mi", { [SETTINGS_CONTAINER]: { path: SOCKET_PATH } }),
+      inMemory("tmp", "16Mi", { [SETTINGS_CONTAINER]: { path: "/tmp" } }),
+      ...needed,
+    ];
     const job = oneRunJob(
       SETTINGS_JOB_NAME,
       {
         namespace,
         part: "settings",
-        hostname,
-        tolerations,
+        placement,
         timeout: TIMEOUT,
         before: args.beforeJob,
         // A Job's template cannot be changed: everything in it is a reason.
         reasons: pulumi
-          .all([image, hostname])
+          .all([image, placement.hostname])
           .apply((names) =>
-            checksum(JSON.stringify([names, tolerations, memory, addressSpace, files, scripts])),
+            checksum(JSON.stringify([names, placement.tolerations, memory, addressSpace, files, scripts])),
           ),
         containers: [
           {
-            name: "image",
+            name: IMAGE_CONTAINER,
             ...container,
             // An image without bash can say so in sh.
             command: ["sh", `${SCRIPTS_PATH}/check-image.sh`],
-            volumeMounts: [mount("scripts", SCRIPTS_PATH, true)],
           },
           {
-            name: "settings",
+            name: SETTINGS_CONTAINER,
             ...container,
             command: stoppable("check-settings.sh"),
             env: [{ name: "ADDRESS_SPACE", value: addressSpace }],
-            volumeMounts: [
-              mount("config", args.configPath, true),
-              mount("scripts", SCRIPTS_PATH, true),
-              mount("scratch", "/scratch"),
-              mount("socket", SOCKET_PATH),
-              mount("tmp", "/tmp"),
-            ],
           },
         ],
-        volumes: [
-          { name: "config", configMap: { name: configMap("postgres-settings-files", files) } },
-          { name: "scripts", configMap: { name: configMap("postgres-settings-scripts", scripts) } },
-          // An empty database takes 40 MB, and its WAL grows by 16 MB at a time.
-          inMemory("scratch", "256Mi"),
-          inMemory("socket", "1Mi"),
-          inMemory("tmp", "16Mi"),
-        ],
+        volumes,
       },
       child,
     );

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../tools/cli.ts";
-import { type Registration, unwrapped } from "../../tools/evaluation/evaluate.ts";
+import { unwrapped } from "../../tools/evaluation/recorder.ts";
 import { manifestsOf } from "../../tools/evaluation/manifests.ts";
 import { renderStack } from "../../tools/evaluation/rendering.ts";
 import { execute, needsEngine, npm, pulumi, scratchStack, shell, state, succeed, up } from "./support.ts";
@@ -69,14 +69,12 @@ describe("render", function () {
       const { steps } = JSON.parse(ran.stdout) as {
         steps: { newState?: { type: string; urn: string; inputs?: Record<string, unknown> } }[];
       };
-      const registered = steps.flatMap(({ newState }): Registration[] =>
+      const registered = steps.flatMap(({ newState }) =>
         newState?.type.startsWith("kubernetes:")
           ? [
               {
                 type: newState.type,
-                name: newState.urn.split("::").at(-1) ?? "",
                 inputs: comparable(newState.inputs) as Record<string, unknown>,
-                options: { protect: false, deleteBeforeReplace: true, dependsOn: [], parents: [] },
               },
             ]
           : [],

@@ -3,6 +3,7 @@ import { rules } from "../../policy/rules/index.ts";
 import { messageOf } from "../../policy/judgement.ts";
 import type { Resource } from "../../policy/resources.ts";
 import { projectFile } from "../../tools/cli.ts";
+import { evaluate } from "../../tools/evaluation/evaluate.ts";
 import { resourcesOf } from "../../tools/evaluation/policy-stack.ts";
 import { readStackFile } from "../../tools/stack-file/stack-file.ts";
 import { breaks, brokenBy } from "./breaks.ts";
@@ -122,7 +123,7 @@ describe("the shapes that the program can have", function () {
         const key = `transcript-pipeline:${section}`;
         written[key] = JSON.stringify({ ...(JSON.parse(written[key] ?? "{}") as object), ...fields });
       }
-      const resources = await resourcesOf("prod", written);
+      const resources = resourcesOf(await evaluate("prod", written));
       assert.deepEqual(violationsOf({ resources, config }).map(messageOf), []);
       // The control: a shape is one only if it changes something.
       // Passwords are new each time.

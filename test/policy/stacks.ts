@@ -7,6 +7,7 @@ import { rules } from "../../policy/rules/index.ts";
 import { field, isMap, listAt } from "../../policy/values.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { packConfigOf, withNode } from "../../tools/evaluation/policy-config.ts";
+import { evaluate } from "../../tools/evaluation/evaluate.ts";
 import { resourcesOf } from "../../tools/evaluation/policy-stack.ts";
 import { readStackFile } from "../../tools/stack-file/stack-file.ts";
 
@@ -28,7 +29,7 @@ async function load(name: Name): Promise<Judged> {
   const { config } = readStackFile(projectFile(`Pulumi.${name}.yaml`));
   return {
     name,
-    resources: await resourcesOf(name, withNode(name, config)),
+    resources: resourcesOf(await evaluate(name, withNode(name, config))),
     config: packConfigOf(name, undefined),
   };
 }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 import { postgresqlConf, objectionTo } from "../../postgres/settings.ts";
-import { addressSpaceBytes, serverSettings } from "../../config/checks.ts";
 import { ConfigurationError, readSettings } from "../../config.ts";
 import { SETTINGS } from "../../postgres/catalogue.ts";
 import { OFFICIAL_IMAGE } from "../../postgres/official-image.ts";
@@ -75,12 +74,11 @@ describe(`configurations that are accepted (SEED=${seed})`, function () {
 
   /** Starts a server as start-server.sh does: the rendered file, and a bound on the address space. */
   async function start(raw: Raw): Promise<Start & { answer?: string }> {
-    const { settings } = readSettings("prod", raw);
-    const { database } = settings;
-    const conf = postgresqlConf(serverSettings({ ...settings, database }));
+    const { server } = readSettings("prod", raw).settings;
+    const conf = postgresqlConf(server.settings);
     // As initdb leaves it in the official image.
     const started = await startServer(programs, data, conf, {
-      addressSpace: Math.floor(addressSpaceBytes(settings) / 1024),
+      addressSpace: Math.floor(server.addressSpace / 1024),
       seconds: 60,
     });
     try {

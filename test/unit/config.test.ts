@@ -43,7 +43,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "shared_buffers above the memory limit",
     "database.settings.shared_buffers",
     "4GB",
-    /shared_buffers: does not fit: shared_buffers 4 GiB \+ \/dev\/shm 160 MiB \+ WAL buffers 16 MiB \+ locks and processes [\d.]+ MiB is 4\.29 GiB, and database\.limits\.memory is 2Gi/,
+    /shared_buffers: does not fit: shared_buffers \(4 GiB\) \+ \/dev\/shm \(160 MiB\) \+ WAL buffers \(16 MiB\) \+ locks and processes [\d.]+ MiB is 4\.29 GiB, and database\.limits\.memory is 2Gi/,
   ],
   [
     "a capacity without a unit",
@@ -329,10 +329,13 @@ describe("configuration", () => {
 
   it("says with numbers what is doubtful, and deploys it", () => {
     const raw = changed("database.settings.max_connections", 1000);
-    const { doubts } = readSettings("prod", raw);
-    assert.equal(doubts.length, 1);
-    assert.match(doubts[0] ?? "", /limits\.memory is 2Gi.*1000 connections x work_mem 4 MiB/);
-    assert.deepEqual(readSettings("prod", deployable()).doubts, []);
+    const { warnings } = readSettings("prod", raw);
+    assert.equal(warnings.length, 1);
+    assert.match(
+      warnings[0] ?? "",
+      /limits\.memory is 2Gi.*\(1000 connections \+ 8 parallel workers\) x work_mem 4 MiB/,
+    );
+    assert.deepEqual(readSettings("prod", deployable()).warnings, []);
   });
 
   it("leaves the libraries of an image of one's own to whoever made it", () => {
@@ -344,11 +347,11 @@ describe("configuration", () => {
   });
 
   it("says how a size without a unit is read", () => {
-    const { settings, doubts } = readSettings("prod", changed("database.settings.work_mem", 4096));
-    assert.deepEqual(doubts, [
+    const { settings, warnings } = readSettings("prod", changed("database.settings.work_mem", 4096));
+    assert.deepEqual(warnings, [
       "database.settings.work_mem is 4096, without a unit: PostgreSQL reads it as 4MB.",
     ]);
-    assert.equal(settings.database.settings.work_mem, "4MB");
+    assert.equal(settings.server.settings.work_mem, "4MB");
   });
 
   it("reads settings as PostgreSQL does, and hands them on plain", () => {
@@ -363,7 +366,7 @@ describe("configuration", () => {
       "Custom.tenant": "x",
       jit: "of",
     };
-    assert.deepEqual(readSettings("prod", changed("database.settings", written)).settings.database.settings, {
+    assert.deepEqual(readSettings("prod", changed("database.settings", written)).settings.server.named, {
       TimeZone: "Europe/Berlin",
       shared_buffers: "256MB",
       max_connections: "50",

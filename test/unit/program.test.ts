@@ -1,23 +1,26 @@
 import assert from "node:assert/strict";
 import { manifestsOf } from "../../tools/evaluation/manifests.ts";
-import { evaluate, type Registration, unwrapped } from "../../tools/evaluation/evaluate.ts";
+import { evaluate } from "../../tools/evaluation/evaluate.ts";
+import { type Registration, unwrapped } from "../../tools/evaluation/recorder.ts";
 import { changed, deployable, type Raw } from "../settings.ts";
 import { ed25519HostKey, userKey } from "../ssh-keys.ts";
 
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 
-function program(raw: Raw, stack = "prod"): Promise<Registration[]> {
-  return evaluate(
+async function program(raw: Raw, stack = "prod"): Promise<Registration[]> {
+  const { registrations } = await evaluate(
     stack,
     Object.fromEntries(
       Object.entries(raw).map(([name, value]) => [`transcript-pipeline:${name}`, JSON.stringify(value)]),
     ),
     ["transcript-pipeline:secrets"],
   );
+  return registrations;
 }
 
+/** The resource of a name that is not a component. */
 function named(registrations: readonly Registration[], name: string): Registration {
-  const found = registrations.find((registration) => registration.name === name);
+  const found = registrations.find((registration) => registration.custom && registration.name === name);
   assert.ok(found, `no resource ${name}`);
   return found;
 }
@@ -46,16 +49,6 @@ describe("the program", () => {
     }
   });
 
-  it("keeps its type tokens and parents, which are in people's state files", () => {
-    const job = named(prod, "postgres-init");
-    assert.deepEqual(job.options.parents, ["postgres-init"]);
-    assert.deepEqual(named(prod, "postgres-pv").options.parents, ["postgres-volume", "postgres"]);
-    assert.deepEqual(named(prod, "postgres-credentials-owner").options.parents, [
-      "postgres-credentials",
-      "postgres",
-    ]);
-  });
-
   it("protects volume, claim and password outside dev, and not in dev", async () => {
     const dev = await program(deployable(), "dev");
     for (const name of [
@@ -65,15 +58,16 @@ describe("the program", () => {
       "postgres-credentials-superuser",
       "postgres-credentials-logins",
     ]) {
-      assert.equal(named(prod, name).options.protect, true, name);
-      assert.equal(named(dev, name).options.protect, false, name);
+      assert.equal(named(prod, name).protect, true, name);
+      assert.equal(named(dev, name).protect, false, name);
     }
     const statefulSets = prod.filter(({ type }) => type.endsWith(":StatefulSet"));
-    assert.equal(statefulSets[0]?.options.protect, false);
+    assert.equal(statefulSets[0]?.protect, false);
   });
 
   it("runs the init Job after the server", () => {
-    assert.deepEqual(named(prod, "postgres-init").options.dependsOn, ["postgres-server"]);
+    const statefulSet = prod.find(({ type }) => type.endsWith(":StatefulSet"));
+    assert.ok(statefulSet && named(prod, "postgres-init").dependencies.includes(statefulSet.urn));
   });
 
   describe("tries the image and the settings", () => {
@@ -92,7 +86,8 @@ describe("the program", () => {
         objectNamed(prod, "ConfigMap", "postgres-config"),
         objectNamed(prod, "StatefulSet", "postgres"),
       ];
-      for (const resource of waiting) assert.deepEqual(resource?.options.dependsOn, ["postgres-settings"]);
+      const job = objectNamed(prod, "Job", "postgres-settings");
+      for (const resource of waiting) assert.ok(job && resource?.dependencies.includes(job.urn));
     });
 
     it("as the server will have them: the same files, image and address space", () => {
@@ -136,9 +131,9 @@ describe("the program", () => {
   });
 
   it("replaces what has a fixed name by deleting it first", () => {
-    for (const { type, name, options } of prod) {
+    for (const { type, name, deleteBeforeReplace } of prod) {
       if (!type.startsWith("kubernetes:") || type.endsWith(":Namespace")) continue;
-      assert.equal(options.deleteBeforeReplace, true, name);
+      assert.equal(deleteBeforeReplace, true, name);
     }
   });
 

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { memoryBudget, sharedMemoryFor } from "../../postgres/memory-budget.ts";
 import {
   bytesOfQuantity,
   bytesOfSetting,
@@ -32,34 +31,5 @@ describe("quantities", () => {
     assert.equal(readableBytes(90.53 * 2 ** 30), "90.5 GiB");
     assert.equal(readableBytes(512), "512 bytes");
     assert.equal(mebibytes(2 ** 20 + 1), "2Mi");
-  });
-});
-
-describe("memory budget", () => {
-  const guide = {
-    shared_buffers: "32GB",
-    work_mem: "512MB",
-    maintenance_work_mem: "2GB",
-    max_connections: "100",
-  };
-  const GiB = 2 ** 30;
-
-  it("adds up the guide's own figures", () => {
-    const shm = sharedMemoryFor(guide);
-    assert.equal(shm, 2.5 * GiB);
-    const budget = memoryBudget(guide, shm);
-    assert.equal(budget.fixed - budget.rest, 34.5 * GiB + 16 * 2 ** 20);
-    assert.ok(budget.rest > 0.9 * GiB && budget.rest < GiB, `${budget.rest}`);
-    assert.equal(budget.peak, budget.fixed + 50 * GiB + 6 * GiB);
-  });
-
-  it("takes autovacuum_work_mem and wal_buffers where they are set", () => {
-    const budget = memoryBudget({ ...guide, autovacuum_work_mem: "1GB", wal_buffers: "64MB" }, 0);
-    assert.equal(budget.walBuffers, 64 * 2 ** 20);
-    assert.equal(budget.peak - budget.fixed, 53 * GiB);
-  });
-
-  it("never makes /dev/shm smaller than a container has by itself", () => {
-    assert.equal(sharedMemoryFor({ maintenance_work_mem: "16MB" }), 64 * 2 ** 20);
   });
 });

@@ -11,11 +11,13 @@ import { APPLICATION } from "../../components/kubernetes/labels.ts";
 import { loginSecretName, LOGINS_KEY, loginsIn, loginsText } from "../../components/credentials/logins.ts";
 import { preparationScript } from "../../components/storage/node-storage.ts";
 import type { PodNeeds, Toleration } from "../../cluster/node-fitness.ts";
-import { type Expectations, findDoubts, findObstacles, lookAtCluster } from "../../cluster/preflight.ts";
+import { type Expectations, lookAtCluster } from "../../cluster/cluster-state.ts";
+import { preflight } from "../../cluster/preflight.ts";
+import { problemLine } from "../../problem.ts";
 import { readPods, troublesOf } from "../../cluster/pod-troubles.ts";
 import { claimedSize, releaseDeadClaim } from "../../cluster/volume-binding.ts";
 import type { DevState } from "./state.ts";
-import { generatedPassword } from "../evaluation/evaluate.ts";
+import { generatedPassword } from "../evaluation/recorder.ts";
 import type { Manifest } from "../evaluation/manifests.ts";
 import { attempt, CommandFailed, run } from "../processes.ts";
 import { renderStack, type Rendering, writeRendering } from "../evaluation/rendering.ts";
@@ -143,10 +145,9 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
   const volume = manifestOf<VolumeManifest>(rendering, "PersistentVolume", VOLUME_NAME);
   const live = await lookAtCluster(cluster, APPLICATION);
   const expectations = expectationsOf(rendering, volume);
-  const obstacles = findObstacles(live, expectations);
-  if (obstacles.length > 0)
-    throw new Error(obstacles.map(({ key, message }) => `${key}: ${message}`).join("\n"));
-  for (const { key, message } of findDoubts(live, expectations)) console.log(`${key}: ${message}`);
+  const { problems, warnings } = preflight(live, expectations);
+  if (problems.length > 0) throw new Error(problems.map(problemLine).join("\n"));
+  for (const warning of warnings) console.log(warning);
 
   const claim = manifestOf<ClaimManifest>(rendering, "PersistentVolumeClaim", CLAIM_NAME);
   // What it once asked for cannot be changed, and need not: the volume is as large as its own object says.

@@ -11,6 +11,7 @@ import { scriptFilesOf, scriptsOf } from "../../policy/programs.ts";
 import { objectsOf, type Resource } from "../../policy/resources.ts";
 import { projectFile } from "../cli.ts";
 import { readPackConfig, withNode } from "../evaluation/policy-config.ts";
+import { evaluate } from "../evaluation/evaluate.ts";
 import { resourcesOf } from "../evaluation/policy-stack.ts";
 import { readStackFile } from "../stack-file/stack-file.ts";
 
@@ -24,11 +25,12 @@ async function everythingOf(stack: string): Promise<Resource[]> {
   };
   // An upgrade is there when both are the same.
   const image = "pgvector/pgvector:0.8.6-pg16-bookworm";
-  return resourcesOf(stack, {
+  const evaluation = await evaluate(stack, {
     ...filled,
     ...complete("node", { connection: "local" }),
     ...complete("database", { image, upgradeTo: image }),
   });
+  return resourcesOf(evaluation);
 }
 
 /** Lines that declare the scripts of a stack's Commands. */

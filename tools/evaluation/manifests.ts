@@ -1,6 +1,6 @@
 /** From registered resources to files that `kubectl apply -k`, Argo CD and Flux take. */
 import { stringify } from "yaml";
-import { type Registration, unwrapped } from "./evaluate.ts";
+import { type Registration, unwrapped } from "./recorder.ts";
 import { LOGIN_SECRET_PREFIX } from "../../components/kubernetes/names.ts";
 
 /** A Kubernetes object. */
@@ -49,7 +49,7 @@ function fileOf({ kind, metadata: { name } }: Manifest): string {
 }
 
 /** The Kubernetes objects among the registered resources, with their files. */
-export function manifestsOf(registrations: readonly Registration[]): RenderedFile[] {
+export function manifestsOf(registrations: readonly Pick<Registration, "type" | "inputs">[]): RenderedFile[] {
   return registrations
     .filter(({ type }) => type.startsWith("kubernetes:"))
     .map(({ inputs }) => {

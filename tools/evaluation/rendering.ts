@@ -23,6 +23,8 @@ export interface Rendering {
   files: RenderedFile[];
   /** Mount point that must be mounted on the node for the data's directory to be the real one. */
   mount?: string | undefined;
+  /** What the configuration's reader warns about. */
+  warnings: string[];
   /** Secure configuration values that could not be decrypted. */
   undecrypted: string[];
 }
@@ -32,9 +34,15 @@ export async function renderStack(stack: string, configFile: string): Promise<Re
   const stackFile = readStackFile(configFile);
   refusePlainSecrets(stack, stackFile);
   // The evaluation reads and checks all of it; the mount point alone is in none of the objects.
-  const files = manifestsOf(await evaluate(stack, stackFile.config, stackFile.secretKeys));
+  const { registrations, warnings } = await evaluate(stack, stackFile.config, stackFile.secretKeys);
   const storage = JSON.parse(stackFile.config["transcript-pipeline:storage"] ?? "{}") as { mount?: string };
-  return { stack, files, mount: storage.mount, undecrypted: stackFile.undecrypted };
+  return {
+    stack,
+    files: manifestsOf(registrations),
+    warnings,
+    mount: storage.mount,
+    undecrypted: stackFile.undecrypted,
+  };
 }
 
 /** Stops where a Secret would be written with a made-up value in the place of one that could not be decrypted. */

@@ -3,7 +3,7 @@
 # and settings, the database, and the settings that a reload brings into force. Runs next to the server, over its socket,
 # as the operating system's user that pg_ident maps to `postgres`.
 # Mounted: /etc/credentials/owner, /etc/credentials/superuser and, where there is one, /etc/credentials/logins
-# (Secrets), /etc/postgresql (ConfigMap), /run/reconcile (memory).
+# (Secrets), /etc/postgresql (ConfigMap), /run/reconcile (memory), and the files that WATCHED names.
 # Run by keep-running.sh, which starts it again when it ends or hangs: every statement here has its time.
 set -uo pipefail
 
@@ -41,6 +41,14 @@ said() {
   [ "${already[$1]:-}" = "$2" ] && return
   already[$1]=$2
   [ -z "$2" ] || say "$2"
+}
+
+# configuration_version: something else whenever the server has to load its files again. A ConfigMap volume is changed by
+# turning one symbolic link. WATCHED names the files that capabilities have added, with spaces between them.
+configuration_version() {
+  readlink /etc/postgresql/..data
+  # shellcheck disable=SC2086 # several words
+  [ -z "${WATCHED:-}" ] || cat -- $WATCHED 2>/dev/null | cksum
 }
 
 # accepts: whether the server takes connections. Over TCP, where asking needs no session.
@@ -225,8 +233,7 @@ while true; do
     [ "$before" = "$logins_applied" ] || found=$(fingerprint) || found=
   fi
   reconcile_configuration
-  # A ConfigMap volume is changed by turning one symbolic link.
-  version=$(readlink /etc/postgresql/..data)
+  version=$(configuration_version)
   if [ "$version" != "$loaded" ] && [ -n "$applied" ] && [ ! -s "$state/refused-configuration" ]; then
     # Read at its start already. A reload that fails, as when the server is just being started, is tried again.
     if [ -z "$loaded" ]; then

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { doubtAboutImage, effectsOfConfig, effectsOfServer } from "../../../cluster/change-effects.ts";
+import { effectsOfConfig, effectsOfServer } from "../../../cluster/change-effects.ts";
 import { compareImages, imageVersionOf } from "../../../postgres/image-version.ts";
 import { postgresqlConf } from "../../../postgres/settings.ts";
 
@@ -88,10 +88,5 @@ describe("an image's tag", () => {
     });
     assert.match(compareImages(image, image.replace("bookworm", "trixie")).consequences.join(), /sort text/);
     assert.match(compareImages(image, image.replace("0.8.5", "0.8.6")).consequences.join(), /SQL objects/);
-  });
-
-  it("that does not say what the image holds is a reason to look", () => {
-    assert.match(doubtAboutImage("a:1", "a:2") ?? "", /from a:1 to a:2.*docs\/upgrades\.md/);
-    assert.equal(doubtAboutImage("a:1", "a:1"), undefined);
   });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { findNode, type NodeObject, tolerates, unfitness } from "../../../cluster/node-fitness.ts";
-import { type ClusterState, findDoubts, findObstacles } from "../../../cluster/preflight.ts";
+import type { ClusterState } from "../../../cluster/cluster-state.ts";
+import { preflight } from "../../../cluster/preflight.ts";
 import { HOSTNAME_LABEL } from "../../../components/kubernetes/names.ts";
 
 const needs = {
@@ -203,8 +204,8 @@ describe("the preview's look at the node", () => {
       : [{ metadata: { name: "postgres-0" }, status: { phase: "Pending" } }],
   });
   const counts = (of: NodeObject, running: boolean) => [
-    findObstacles(state(of, running), expected).length,
-    findDoubts(state(of, running), expected).length,
+    preflight(state(of, running), expected).problems.length,
+    preflight(state(of, running), expected).warnings.length,
   ];
 
   it("stops at a cordoned node only where a pod would have to start on it", () => {

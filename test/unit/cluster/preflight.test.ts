@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type ClusterState, findObstacles } from "../../../cluster/preflight.ts";
+import type { ClusterState, Expectations } from "../../../cluster/cluster-state.ts";
+import { preflight } from "../../../cluster/preflight.ts";
 import { claimedSize, strangeness, type VolumeObject } from "../../../cluster/volume-binding.ts";
 
 const expected = {
@@ -40,14 +41,16 @@ function state(change: Partial<ClusterState> = {}): ClusterState {
   };
 }
 
+const problemsIn = (of: ClusterState, wanted: Expectations) => preflight(of, wanted).problems;
+
 describe("preflight", () => {
   it("lets a cluster pass that has what is needed, empty or deployed to before", () => {
-    assert.deepEqual(findObstacles(state(), expected), []);
-    assert.deepEqual(findObstacles(state({ statefulSet: undefined, volume: undefined }), expected), []);
+    assert.deepEqual(problemsIn(state(), expected), []);
+    assert.deepEqual(problemsIn(state({ statefulSet: undefined, volume: undefined }), expected), []);
   });
 
   it("names the nodes there are when the configured one is none of them", () => {
-    const [finding, ...more] = findObstacles(state(), { ...expected, hostname: "gen9" });
+    const [finding, ...more] = problemsIn(state(), { ...expected, hostname: "gen9" });
     assert.deepEqual(more, []);
     assert.equal(finding?.key, "node.hostname");
     assert.match(finding.message, /"gen9".*It has: gen8, pi.*pulumi config set --path node\.hostname/);
@@ -55,10 +58,10 @@ describe("preflight", () => {
 
   it("stops at a node without the GPU only where one is required", () => {
     const onPi = { ...expected, hostname: "pi" };
-    const [finding] = findObstacles(state(), onPi);
+    const [finding] = problemsIn(state(), onPi);
     assert.equal(finding?.key, "node.gpuResource");
     assert.match(finding.message, /device plugin.*node\.requireGpu false/);
-    assert.deepEqual(findObstacles(state(), { ...onPi, gpuResource: undefined }), []);
+    assert.deepEqual(problemsIn(state(), { ...onPi, gpuResource: undefined }), []);
   });
 
   describe("another name of the database or of its owner", () => {
@@ -93,7 +96,7 @@ describe("preflight", () => {
       "the init Job of a deployment that has no annotations yet": { initJob },
     })) {
       it(`is refused where ${where} says the old one, with the runbook`, () => {
-        const found = findObstacles(state(change), expected);
+        const found = problemsIn(state(change), expected);
         assert.deepEqual(
           found.map(({ key }) => key),
           ["database.name", "database.owner"],
@@ -107,7 +110,7 @@ describe("preflight", () => {
           /owner of the database is called old_user.*database\.owner old_user$/,
         );
         const names = { database: "old_db", owner: "old_user" };
-        assert.deepEqual(findObstacles(state(change), { ...expected, names }), []);
+        assert.deepEqual(problemsIn(state(change), { ...expected, names }), []);
       });
     }
 
@@ -116,19 +119,19 @@ describe("preflight", () => {
         "transcript-pipeline/database": "transcripts_db",
         "transcript-pipeline/owner": "transcript_user",
       });
-      assert.deepEqual(findObstacles(state({ statefulSet: renamed, initJob }), expected), []);
+      assert.deepEqual(problemsIn(state({ statefulSet: renamed, initJob }), expected), []);
     });
 
     it("says nothing of names in somebody else's objects", () => {
       const theirs = { metadata: { annotations: { "transcript-pipeline/identity": "x/y", ...named } } };
-      const keys = findObstacles(state({ statefulSet: theirs }), expected).map(({ key }) => key);
+      const keys = problemsIn(state({ statefulSet: theirs }), expected).map(({ key }) => key);
       assert.deepEqual(keys, ["cluster.context"]);
     });
   });
 
   it("does not touch a StatefulSet of somebody else", () => {
     for (const annotations of [undefined, { "transcript-pipeline/identity": "transcript-pipeline/dev" }]) {
-      const [finding] = findObstacles(
+      const [finding] = problemsIn(
         state({ statefulSet: { metadata: annotations ? { annotations } : {} } }),
         expected,
       );
@@ -144,14 +147,14 @@ describe("preflight", () => {
     const foreign = volume();
     foreign.metadata.annotations = {};
     for (const other of [volume({ claimRef: { namespace: "default", name: "postgres-pvc" } }), foreign]) {
-      const [finding] = findObstacles(state({ volume: other }), expected);
+      const [finding] = problemsIn(state({ volume: other }), expected);
       assert.equal(finding?.key, "storage.path");
       assert.match(finding.message, /kubectl delete pv postgres-pv/);
     }
   });
 
   it("sends whoever changes the path or the node of existing data to the page that says how", () => {
-    const [path, ...more] = findObstacles(
+    const [path, ...more] = problemsIn(
       state({ volume: volume({ hostPath: { path: "/mnt/old" } }) }),
       expected,
     );
@@ -165,8 +168,8 @@ describe("preflight", () => {
           required: { nodeSelectorTerms: [{ matchExpressions: [{ values: [node] }] }] },
         },
       });
-    assert.deepEqual(findObstacles(state({ volume: at("gen8") }), expected), []);
-    const [node, ...others] = findObstacles(state({ volume: at("pi") }), expected);
+    assert.deepEqual(problemsIn(state({ volume: at("gen8") }), expected), []);
+    const [node, ...others] = problemsIn(state({ volume: at("pi") }), expected);
     assert.deepEqual(others, []);
     assert.equal(node?.key, "node.hostname");
     assert.match(node.message, /the data is on node pi.*docs\/moving\.md.*node\.hostname pi/);
@@ -196,15 +199,15 @@ describe("preflight", () => {
         spec: { template: { spec: { containers } } },
       },
     });
-    const [finding, ...more] = findObstacles(running, expected);
+    const [finding, ...more] = problemsIn(running, expected);
     assert.deepEqual(more, []);
     assert.equal(finding?.key, "database.image");
     assert.match(
       finding.message,
       /from 0\.8\.5 to 0\.8\.6.*database\.upgradeTo pgvector\/pgvector:0\.8\.6-pg16-bookworm/,
     );
-    assert.deepEqual(findObstacles(running, { ...expected, upgradeTo: expected.image }), []);
+    assert.deepEqual(problemsIn(running, { ...expected, upgradeTo: expected.image }), []);
     const earlier = "pgvector/pgvector:0.8.4-pg16-bookworm";
-    assert.equal(findObstacles(running, { ...expected, upgradeTo: earlier }).length, 1);
+    assert.equal(problemsIn(running, { ...expected, upgradeTo: earlier }).length, 1);
   });
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import * as pulumi from "@pulumi/pulumi";
 import { ConfigurationError, namesOf, readConfig } from "../../../config.ts";
 import { sectionsOf } from "../../../config/stack-keys.ts";
 import { deployable } from "../../settings.ts";
@@ -102,12 +103,12 @@ describe("a key of the configuration", () => {
 
   it("of somebody else is said to be read by nothing, and stops nothing", () => {
     assert.match(
-      read({ "aws:region": "eu-central-1" }).doubts.join("\n"),
+      read({ "aws:region": "eu-central-1" }).warnings.join("\n"),
       /^aws:region is not read.*config rm aws:region/m,
     );
     assert.deepEqual(
-      read({ "pulumi:tags": "{}", "random:x": "y", "pulumi-nodejs:a": "b" }).doubts,
-      read({}).doubts,
+      read({ "pulumi:tags": "{}", "random:x": "y", "pulumi-nodejs:a": "b" }).warnings,
+      read({}).warnings,
     );
   });
 
@@ -126,14 +127,16 @@ describe("a key of the configuration", () => {
     assert.match(shown[0] ?? "", /pulumi config set --secret --path secrets\.databasePassword$/);
   });
 
-  it("under secrets is refused in plain text, and taken when it was set with --secret", () => {
+  it("under secrets is refused in plain text, and taken as a secret output when it was set with --secret", async () => {
     const secrets = { databasePassword: "correct-horse-battery-staple" };
     assert.throws(
       () => read({ secrets }),
       /secrets\.databasePassword: is in plain text.*config set --secret --path/,
     );
+    const { databasePassword } = read({ secrets }, [`${PROJECT}:secrets`]).settings.secrets;
+    assert.ok(databasePassword && (await pulumi.isSecret(databasePassword)));
     assert.equal(
-      read({ secrets }, [`${PROJECT}:secrets`]).settings.secrets.databasePassword,
+      await new Promise((resolve) => void databasePassword.apply(resolve)),
       secrets.databasePassword,
     );
   });

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { sharedMemoryFor } from "../../../postgres/memory-budget.ts";
+import { sharedMemoryFor } from "../../../postgres/memory.ts";
 import { postgresqlConf } from "../../../postgres/settings.ts";
 import { bytesOfQuantity, mebibytes } from "../../../quantities.ts";
-import { addressSpaceBytes, sharedMemoryBytes } from "../../../config/checks.ts";
 import { ConfigurationError, readSettings } from "../../../config.ts";
 import { SETTINGS } from "../../../postgres/catalogue.ts";
 import { conflictsIn } from "../../../postgres/combinations.ts";
@@ -93,7 +92,7 @@ describe(`what is rendered from any configuration that is accepted (SEED=${seed}
         continue;
       }
       accepted++;
-      const rendered = Object.fromEntries(settingsIn(postgresqlConf(reading.settings.database.settings)));
+      const rendered = Object.fromEntries(settingsIn(postgresqlConf(reading.settings.server.settings)));
       for (const [name, value] of Object.entries(rendered)) {
         if (SETTINGS[name] === undefined || name.endsWith("_file")) continue;
         const read = readValue(name, value);
@@ -101,13 +100,13 @@ describe(`what is rendered from any configuration that is accepted (SEED=${seed}
         assert.notEqual(read.value, NaN);
       }
       assert.deepEqual(conflictsIn(rendered), [], about);
-      const sharedMemory = sharedMemoryBytes(reading.settings);
+      const sharedMemory = reading.settings.server.memory.sharedMemory;
       assert.ok(
         (bytesOfQuantity(mebibytes(sharedMemory)) ?? NaN) >= 64 * 2 ** 20 || raw.database.sharedMemory,
         about,
       );
-      assert.ok(Number.isSafeInteger(addressSpaceBytes(reading.settings)) || memory === "9000Pi", about);
-      assert.doesNotMatch(reading.doubts.join(), /NaN|Infinity|undefined/, about);
+      assert.ok(Number.isSafeInteger(reading.settings.server.addressSpace) || memory === "9000Pi", about);
+      assert.doesNotMatch(reading.warnings.join(), /NaN|Infinity|undefined/, about);
     }
     assert.ok(accepted > 100, `${accepted} were accepted`);
   });

@@ -66,7 +66,7 @@ describe("settings that keep sessions from working", () => {
   });
 
   it("is part of what a preview says", () => {
-    const { doubts } = readSettings("dev", {
+    const { warnings } = readSettings("dev", {
       node: { hostname: "gen8" },
       storage: { path: "/mnt/raid10/pgdata" },
       database: {
@@ -76,8 +76,8 @@ describe("settings that keep sessions from working", () => {
       },
     });
     assert.ok(
-      doubts.some((doubt) => doubt.startsWith("synchronous_standby_names")),
-      doubts.join("\n"),
+      warnings.some((warning) => warning.startsWith("synchronous_standby_names")),
+      warnings.join("\n"),
     );
   });
 });

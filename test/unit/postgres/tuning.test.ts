@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
-import { sharedMemoryFor } from "../../../postgres/memory-budget.ts";
+import { memoryBudget, sharedMemoryFor } from "../../../postgres/memory.ts";
 import { objectionTo } from "../../../postgres/settings.ts";
 import { bytesOfSetting, readableBytes } from "../../../quantities.ts";
 import { contradictions } from "../../../postgres/tuning-explanations.ts";
@@ -18,7 +18,7 @@ import {
   walSizes,
   workMem,
 } from "../../../postgres/tuning-formulas.ts";
-import { leastMemory, memoryDemand, tune } from "../../../postgres/tuning.ts";
+import { leastMemory, tune } from "../../../postgres/tuning.ts";
 import { readSettings } from "../../../config.ts";
 import { Random } from "../../random.ts";
 import { changed, type Raw } from "../../settings.ts";
@@ -139,11 +139,11 @@ describe("tuning formulas", () => {
       [10240, 100, 10478],
       [32768, 100, 33505],
     ] as const) {
-      const { parts } = memoryDemand(
+      const { fixedParts } = memoryBudget(
         { shared_buffers: `${buffers}MB`, max_connections: String(connections), wal_buffers: "4MB" },
         0,
       );
-      const counted = parts.slice(0, 5).reduce((sum, { bytes }) => sum + bytes, 0);
+      const counted = fixedParts.reduce((sum, { bytes }) => sum + bytes, 0);
       assert.ok(counted > measured * MiB, `${buffers}MB, ${connections} connections: ${counted / MiB}`);
     }
   });
@@ -232,17 +232,17 @@ describe("database.tuning", () => {
 
   it("leaves the settings alone by default", () => {
     const raw = changed("database.settings", { work_mem: "5MB" });
-    assert.deepEqual(readSettings("prod", raw).settings.database.settings, { work_mem: "5MB" });
+    assert.deepEqual(readSettings("prod", raw).settings.server.named, { work_mem: "5MB" });
   });
 
   it("completes them when it is auto, and named ones win", () => {
-    const { settings, doubts } = readSettings(
+    const { settings, warnings } = readSettings(
       "prod",
       auto({ settings: { work_mem: "5MB", max_connections: 50 } }),
     );
-    assert.deepEqual(doubts, []);
+    assert.deepEqual(warnings, []);
     assert.deepEqual(
-      settings.database.settings,
+      settings.server.tuned?.settings,
       tune(
         { memory: 2 * GiB, cpus: 2, capacity: 10 * GiB, storageKind: "ssd" },
         {
@@ -251,31 +251,31 @@ describe("database.tuning", () => {
         },
       ).settings,
     );
-    assert.equal(settings.database.settings.work_mem, "5MB");
+    assert.equal(settings.server.settings.work_mem, "5MB");
   });
 
   it("says of more connections than fit how many do, and which limit would do", () => {
-    const { doubts } = readSettings("prod", auto({ settings: { max_connections: 2000 } }));
-    assert.equal(doubts.length, 1);
+    const { warnings } = readSettings("prod", auto({ settings: { max_connections: 2000 } }));
+    assert.equal(warnings.length, 1);
     const said =
       /smallest settings can ask for .* GiB, and database\.limits\.memory is 2 GiB: shared_buffers \(16 MiB\) \+ .*Lower database\.settings\.max_connections to (\d+), or raise the limit to (\d+)Mi\.$/.exec(
-        doubts[0] ?? "",
+        warnings[0] ?? "",
       );
-    assert.ok(said, doubts[0]);
+    assert.ok(said, warnings[0]);
     const fewer = auto({ settings: { max_connections: Number(said[1]) } });
-    assert.deepEqual(readSettings("prod", fewer).doubts, []);
+    assert.deepEqual(readSettings("prod", fewer).warnings, []);
     const more = auto({
       settings: { max_connections: 2000 },
       limits: { memory: `${said[2]}Mi`, cpu: "2" },
     });
-    assert.deepEqual(readSettings("prod", more).doubts, []);
+    assert.deepEqual(readSettings("prod", more).warnings, []);
   });
 
   it("names the named values that leave no room", () => {
-    const { doubts } = readSettings("prod", auto({ settings: { work_mem: "512MB", max_connections: 50 } }));
-    assert.equal(doubts.length, 1);
+    const { warnings } = readSettings("prod", auto({ settings: { work_mem: "512MB", max_connections: 50 } }));
+    assert.equal(warnings.length, 1);
     assert.match(
-      doubts[0] ?? "",
+      warnings[0] ?? "",
       /\(50 connections \+ 2 parallel workers\) x work_mem 512 MiB x hash_mem_multiplier 2 \(52 GiB\).*Kept because database\.settings names them: work_mem\./,
     );
   });
@@ -309,8 +309,8 @@ describe("database.tuning", () => {
   ] as [string, Record<string, unknown>, RegExp][]) {
     it(`says with numbers what contradicts itself: ${what}`, () => {
       const raw = changed("database.settings", undefined);
-      const { doubts } = readSettings("prod", { ...raw, database: { ...raw.database, ...database } });
-      assert.equal(doubts.filter((doubt) => says.test(doubt)).length, 1, doubts.join("\n"));
+      const { warnings } = readSettings("prod", { ...raw, database: { ...raw.database, ...database } });
+      assert.equal(warnings.filter((warning) => says.test(warning)).length, 1, warnings.join("\n"));
     });
   }
 

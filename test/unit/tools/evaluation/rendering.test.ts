@@ -229,6 +229,7 @@ describe("a rendering", () => {
   const rendering = (undecrypted: string[], text: string): Rendering => ({
     stack: "prod",
     undecrypted,
+    warnings: [],
     files: [
       {
         file: "02-a.yaml",

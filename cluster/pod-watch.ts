@@ -1,0 +1,38 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterContext } from "./kubectl.ts";
+import { type PodObject, readPods, troublesOf } from "./pod-troubles.ts";
+
+/** Milliseconds between two looks at the pods. */
+const INTERVAL = 2000;
+
+/**
+ * Says, once each, why pods do not run, for as long as the deployment goes on: the engine waits for a server that
+ * refuses to start, and knows no more than that it does. In a preview, looks no further than the pods given.
+ */
+export async function watchPods(
+  cluster: ClusterContext,
+  namespace: string,
+  first: readonly PodObject[],
+): Promise<void> {
+  const said = new Set<string>();
+  const say = async (pods: readonly PodObject[]): Promise<void> => {
+    for (const trouble of pods.flatMap(troublesOf)) {
+      if (said.has(trouble)) continue;
+      said.add(trouble);
+      await pulumi.log.warn(trouble);
+    }
+  };
+  await say(first);
+  if (pulumi.runtime.isDryRun()) return;
+  const look = (): void => {
+    // It is the deployment that keeps the program alive, not the watch.
+    setTimeout(() => {
+      void readPods(cluster, namespace)
+        .then(say)
+        // A look that fails is no news: the deployment itself says what is wrong with the cluster.
+        .catch(() => undefined)
+        .then(look);
+    }, INTERVAL).unref();
+  };
+  look();
+}

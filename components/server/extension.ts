@@ -1,0 +1,94 @@
+/** How a capability reaches into the server's pod: TLS, archiving of WAL, a login for metrics. */
+import type * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { PodVolume } from "../kubernetes/pods.ts";
+import { canonicalName } from "../../postgres/catalogue.ts";
+import { isOwnSetting } from "../../postgres/settings.ts";
+
+/** A container whose name is known. */
+export type NamedContainer = Omit<k8s.types.input.core.v1.Container, "name"> & { name: string };
+
+/**
+ * What a capability adds to the server. The server takes a list of them and knows none by name. Volumes name the
+ * containers that mount them: those of components/kubernetes/names.ts (the server, the reconciler, and the Job's
+ * container that tries the settings, which needs what the settings name) and the capability's own.
+ */
+export interface ServerExtension {
+  /** Name of the capability, for messages. */
+  name: string;
+  /** PostgreSQL's settings. They are the program's own: `database.settings` cannot change them. */
+  settings?: Readonly<Record<string, string>>;
+  /**
+   * Lines of pg_hba.conf. They come before the line that lets every login in by password, and after those that keep the
+   * superuser within the pod, so that none of them can let the superuser in.
+   */
+  hba?: readonly string[];
+  volumes?: readonly PodVolume[];
+  /** Containers that run next to the server. */
+  sidecars?: readonly NamedContainer[];
+  /** Containers that run before the server starts. */
+  initContainers?: readonly NamedContainer[];
+  /** Paths of files, mounted in the reconciler, whose change makes the server reload. Without spaces. */
+  watched?: readonly string[];
+}
+
+/** All of them together. */
+export type CombinedExtension = Required<Omit<ServerExtension, "name">>;
+
+function claim(claimed: Map<string, string>, what: string, by: string): void {
+  const other = claimed.get(what);
+  if (other !== undefined)
+    throw new pulumi.RunError(`${what} is set by ${other} and by ${by}: one of them must leave it`);
+  claimed.set(what, by);
+}
+
+/**
+ * Combines extensions.
+ *
+ * @param configured settings of the configuration
+ * @throws RunError when two of them, or one and the configuration, set the same thing
+ */
+export function combined(
+  extensions: readonly ServerExtension[],
+  configured: Readonly<Record<string, string>>,
+): CombinedExtension {
+  const claimed = new Map<string, string>();
+  for (const {
+    name,
+    settings = {},
+    volumes = [],
+    sidecars = [],
+    initContainers = [],
+    watched = [],
+  } of extensions) {
+    for (const written of Object.keys(settings)) {
+      const setting = canonicalName(written);
+      if (setting !== written)
+        throw new pulumi.RunError(`${name}: ${written} is not a setting of PostgreSQL 16`);
+      if (isOwnSetting(setting)) throw new pulumi.RunError(`${name}: ${setting} is set by the server itself`);
+      if (Object.hasOwn(configured, setting)) {
+        throw new pulumi.RunError(
+          `database.settings.${setting}: is set by ${name} and cannot be configured. To remove it: pulumi config rm --path ` +
+            `database.settings.${setting}`,
+        );
+      }
+      claim(claimed, `setting ${setting}`, name);
+    }
+    for (const volume of volumes) claim(claimed, `volume ${volume.name}`, name);
+    for (const container of [...sidecars, ...initContainers])
+      claim(claimed, `container ${container.name}`, name);
+    for (const path of watched)
+      if (/[\s*?[\]]/.test(path))
+        throw new pulumi.RunError(`${name}: watched file "${path}" has a character for shells`);
+  }
+  const all = <T>(of: (extension: ServerExtension) => readonly T[] | undefined) =>
+    extensions.flatMap((extension) => of(extension) ?? []);
+  return {
+    settings: Object.assign({}, ...extensions.map(({ settings }) => settings)) as Record<string, string>,
+    hba: all(({ hba }) => hba),
+    volumes: all(({ volumes }) => volumes),
+    sidecars: all(({ sidecars }) => sidecars),
+    initContainers: all(({ initContainers }) => initContainers),
+    watched: all(({ watched }) => watched),
+  };
+}

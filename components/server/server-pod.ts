@@ -1,0 +1,171 @@
+/** The server's pod: the server, the reconciler next to it, and what capabilities add. */
+import type * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { RECONCILER_CONTAINER, SERVER_CONTAINER } from "../kubernetes/names.ts";
+import {
+  inMemory,
+  mountsIn,
+  type Placement,
+  placed,
+  type PodVolume,
+  restrictedContainer,
+  restrictedPod,
+  volumesOf,
+} from "../kubernetes/pods.ts";
+import { keptRunning, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
+import { SOCKET_PATH, VOLUME_PATH } from "../../postgres/places.ts";
+import { mebibytes } from "../../quantities.ts";
+import type { CombinedExtension } from "./extension.ts";
+
+/** PostgreSQL's port, in the pod and at the Service. */
+export const PORT = 5432;
+/** Where the server finds its configuration files. */
+export const CONFIG_PATH = "/etc/postgresql";
+const RECONCILE_STATE_PATH = "/run/reconcile";
+
+/** CPUs and memory, as Kubernetes quantities. */
+export interface ComputeResources {
+  cpu: string;
+  memory: string;
+}
+
+/** Arguments of {@link serverPod}. */
+export interface ServerPodArgs {
+  image: pulumi.Input<string>;
+  placement: Placement;
+  /** The claim on the data directory. */
+  claimName: pulumi.Input<string>;
+  /** Whose data the directory must be. */
+  identity: string;
+  /** Secret with POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD. */
+  secretName: pulumi.Input<string>;
+  /** Secret with the superuser's POSTGRES_PASSWORD. */
+  superuserSecretName: pulumi.Input<string>;
+  /** Secret with the logins beside the owner's. A pod starts without it, too. */
+  loginsSecretName: pulumi.Input<string>;
+  requests: ComputeResources;
+  limits: ComputeResources;
+  /** Size of /dev/shm in bytes. */
+  sharedMemory: number;
+  /** Bytes of address space that one process of the server may have. */
+  addressSpace: number;
+  /** Seconds a shutdown has for its last checkpoint. */
+  terminationGracePeriod: number;
+  /** Seconds a start has, crash recovery included. */
+  recoveryTime: number;
+}
+
+/** What `ulimit -v` takes. */
+export function addressSpaceKilobytes({ addressSpace }: Pick<ServerPodArgs, "addressSpace">): number {
+  return Math.floor(addressSpace / 1024);
+}
+
+function serverVolumes(
+  args: ServerPodArgs,
+  configName: pulumi.Input<string>,
+  scriptsName: pulumi.Input<string>,
+): PodVolume[] {
+  const both = (path: string, readOnly = false) => ({
+    [SERVER_CONTAINER]: { path, readOnly },
+    [RECONCILER_CONTAINER]: { path, readOnly },
+  });
+  const credentials = (
+    name: string,
+    secretName: pulumi.Input<string>,
+    path: string,
+    optional = false,
+  ): PodVolume => ({
+    name,
+    source: { secret: { secretName, defaultMode: 0o440, ...(optional && { optional }) } },
+    mounts: { [RECONCILER_CONTAINER]: { path, readOnly: true } },
+  });
+  return [
+    {
+      name: "data",
+      source: { persistentVolumeClaim: { claimName: args.claimName } },
+      mounts: { [SERVER_CONTAINER]: { path: VOLUME_PATH } },
+    },
+    { name: "config", source: { configMap: { name: configName } }, mounts: both(CONFIG_PATH, true) },
+    { name: "scripts", source: { configMap: { name: scriptsName } }, mounts: both(SCRIPTS_PATH, true) },
+    credentials("owner-credentials", args.secretName, "/etc/credentials/owner"),
+    credentials("superuser-credentials", args.superuserSecretName, "/etc/credentials/superuser"),
+    inMemory("socket", "1Mi", both(SOCKET_PATH)),
+    inMemory("reconcile-state", "1Mi", both(RECONCILE_STATE_PATH)),
+    // A container's own 64 MiB are too small for a parallel index build.
+    inMemory("shared-memory", mebibytes(args.sharedMemory), { [SERVER_CONTAINER]: { path: "/dev/shm" } }),
+    inMemory("tmp", "16Mi", { [SERVER_CONTAINER]: { path: "/tmp" } }),
+    credentials("logins", args.loginsSecretName, "/etc/credentials/logins", true),
+  ];
+}
+
+/** The pod's template. */
+export function serverPod(
+  args: ServerPodArgs,
+  added: CombinedExtension,
+  configName: pulumi.Input<string>,
+  scriptsName: pulumi.Input<string>,
+): k8s.types.input.core.v1.PodSpec {
+  const volumes = [...serverVolumes(args, configName, scriptsName), ...added.volumes];
+  // 0: accepts connections. 1: refuses them for now, as in crash recovery or shutdown, which no kill would shorten.
+  const alive = ["bash", "-c", "pg_isready -q -h 127.0.0.1 -t 3; [ $? -le 1 ]"];
+  // Over TCP, which is how clients come. And once the Secrets' passwords have been seen to log in; a server that has had
+  // its first start does not wait for that longer than a minute, so that a reconciler which hangs keeps nobody out.
+  const ready = [
+    "pg_isready -q -h 127.0.0.1 -t 3 &&",
+    `{ [ -e ${RECONCILE_STATE_PATH}/done ] || { [ ! -e ${RECONCILE_STATE_PATH}/first-start ] &&`,
+    `[ -n "$(find ${SOCKET_PATH}/.s.PGSQL.${PORT}.lock -mmin +1)" ]; }; }`,
+  ].join(" ");
+  return {
+    ...placed(args.placement),
+    terminationGracePeriodSeconds: args.terminationGracePeriod,
+    ...restrictedPod(),
+    ...(added.initContainers.length > 0 && { initContainers: [...added.initContainers] }),
+    containers: [
+      {
+        name: SERVER_CONTAINER,
+        image: args.image,
+        ...restrictedContainer,
+        command: ["bash", `${SCRIPTS_PATH}/start-server.sh`],
+        env: [
+          { name: "VOLUME", value: VOLUME_PATH },
+          { name: "PGDATA", value: `${VOLUME_PATH}/pgdata` },
+          { name: "IDENTITY", value: args.identity },
+          { name: "ADDRESS_SPACE", value: String(addressSpaceKilobytes(args)) },
+        ],
+        ports: [{ name: "postgresql", containerPort: PORT }],
+        resources: { requests: { ...args.requests }, limits: { ...args.limits } },
+        startupProbe: {
+          exec: { command: alive },
+          periodSeconds: 1,
+          timeoutSeconds: 5,
+          failureThreshold: args.recoveryTime,
+        },
+        livenessProbe: {
+          exec: { command: alive },
+          periodSeconds: 10,
+          timeoutSeconds: 5,
+          failureThreshold: 6,
+        },
+        readinessProbe: {
+          exec: { command: ["bash", "-c", ready] },
+          periodSeconds: 2,
+          timeoutSeconds: 5,
+          failureThreshold: 3,
+        },
+        volumeMounts: mountsIn(SERVER_CONTAINER, volumes),
+      },
+      {
+        name: RECONCILER_CONTAINER,
+        image: args.image,
+        ...restrictedContainer,
+        // Without probes: a container of the pod that fails one makes the whole pod unready, and a healthy server with it.
+        command: keptRunning("reconcile.sh", `${RECONCILE_STATE_PATH}/heartbeat`),
+        ...(added.watched.length > 0 && { env: [{ name: "WATCHED", value: added.watched.join(" ") }] }),
+        resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { cpu: "500m", memory: "128Mi" } },
+        volumeMounts: mountsIn(RECONCILER_CONTAINER, volumes),
+      },
+      ...added.sidecars,
+    ],
+    volumes: volumesOf(volumes),
+  };
+}

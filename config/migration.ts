@@ -1,0 +1,13 @@
+/** The section `migration`: the init Job. */
+import { defaulted, image, integer } from "./fields.ts";
+import type { Section } from "./reader.ts";
+
+export const migration = {
+  image: defaulted("ghcr.io/amacneil/dbmate:2.36.0", image({ description: "dbmate, with psql" })),
+  timeout: defaulted(
+    600,
+    integer(30, 86400, "seconds", {
+      description: "Time the init Job has, waiting for the server included",
+    }),
+  ),
+} as const satisfies Section;

@@ -1,0 +1,75 @@
+/** Checks of `database.settings`: names, values, and what the server refuses though each value is right. */
+import { descriptionOf } from "../postgres/catalogue.ts";
+import { conflictsIn } from "../postgres/combinations.ts";
+import { isMemoryUnit } from "../postgres/numbers.ts";
+import { objectionTo, plainSettings, settingName, settingNames } from "../postgres/settings.ts";
+import type { Problem } from "../problem.ts";
+import { nearest } from "../nearest.ts";
+import { commandToRemove, commandToSet } from "./reader.ts";
+
+/** Images whose libraries are those of the catalogue; another may have more. */
+const HAS_KNOWN_LIBRARIES = /(^|\/)(pgvector\/pgvector|postgres-standin)[:@]/;
+
+/** Names and values, one by one. */
+export function settingProblems({
+  image,
+  settings,
+}: {
+  image: string;
+  settings: Readonly<Record<string, string>>;
+}): Problem[] {
+  const names = Object.keys(settings);
+  return Object.entries(settings).flatMap(([name, value]) => {
+    const other = names.find(
+      (candidate) => candidate !== name && settingName(candidate) === settingName(name),
+    );
+    if (other !== undefined) {
+      const key = `database.settings.${name}`;
+      const message = `is ${settingName(name)}, and so is ${other}. Allowed: one of them. To remove it: pulumi config rm --path '${key}'`;
+      return [{ key, message }];
+    }
+    const objection = objectionTo(name, value, !HAS_KNOWN_LIBRARIES.test(image));
+    if (objection === undefined) return [];
+    const { message, remedy } = objection;
+    const key = `database.settings.${name.includes(".") ? JSON.stringify(name) : name}`;
+    const meant = remedy === "rename" ? nearest(name, settingNames()) : undefined;
+    const wayOut =
+      remedy === "set"
+        ? `Set it: ${commandToSet(key, false)}`
+        : `${meant === undefined ? "" : `Did you mean ${meant}? `}To remove it: ${commandToRemove(key)}`;
+    return [{ key, message: `${message}${message.endsWith("?") ? "" : "."} ${wayOut}` }];
+  });
+}
+
+/**
+ * What the server refuses when it starts, though each value is right.
+ *
+ * @param written the configured settings
+ * @param inForce all that the server gets
+ */
+export function conflictProblems(
+  written: Readonly<Record<string, string>>,
+  inForce: Readonly<Record<string, string>>,
+): Problem[] {
+  const configured = Object.keys(written);
+  return conflictsIn(inForce).map(({ names, message }) => {
+    // What is written is what can be changed.
+    const named = names.flatMap(
+      (name) => configured.find((candidate) => settingName(candidate) === name) ?? [],
+    );
+    const blamed = named[0] ?? names[0] ?? "";
+    const key = `database.settings.${blamed}`;
+    const said =
+      settingName(blamed) === names[0] ? message : `does not go with ${names[0]}, which ${message}`;
+    return { key, message: `${said}. Set it: ${commandToSet(key, false)}` };
+  });
+}
+
+/** Sizes without a unit: PostgreSQL reads them in a unit that few know. */
+export function bareSizes(settings: Readonly<Record<string, string>>): string[] {
+  return Object.entries(settings).flatMap(([name, value]) => {
+    if (!isMemoryUnit(descriptionOf(name)?.unit) || !/^\d+$/.test(value) || Number(value) === 0) return [];
+    const read = plainSettings({ [name]: value })[settingName(name)];
+    return [`database.settings.${name} is ${value}, without a unit: PostgreSQL reads it as ${read}.`];
+  });
+}

@@ -1,0 +1,51 @@
+/** The section `storage`: the directory on the node that holds the data. */
+import type { Problem } from "../problem.ts";
+import { absolutePath, defaulted, flag, required, size } from "./fields.ts";
+import { commandToSet, type Section, type ValuesOf } from "./reader.ts";
+import { objectionToDirectory } from "./system-directories.ts";
+
+export const storage = {
+  path: required(
+    absolutePath({
+      description:
+        "Directory on the node that holds the data: the database's alone, not the system's, reached by no link",
+    }),
+  ),
+  mount: absolutePath({
+    description: "Mount point that must be mounted for `path` to be the real one. Above `path`",
+  }),
+  capacity: defaulted("100Gi", size({ description: "Size of the volume, and the space that must be there" })),
+  protect: flag({
+    description:
+      "Whether volume, claim and passwords are protected from deletion. Default: yes, but for `dev`; else no is refused",
+  }),
+} as const satisfies Section;
+
+/** A directory that may be given to a database, below its mount point. */
+export function storageProblems({
+  stack,
+  storage: { path, mount },
+}: {
+  stack: string;
+  storage: ValuesOf<typeof storage>;
+}): Problem[] {
+  const problems: Problem[] = [];
+  const unfit = objectionToDirectory(path, stack === "dev");
+  if (unfit !== undefined) {
+    problems.push({
+      key: "storage.path",
+      message:
+        `is "${path}", ${unfit}. Allowed: a directory for the database alone, such as /mnt/raid10/pgdata. ` +
+        `Set it: ${commandToSet("storage.path", false)}`,
+    });
+  }
+  if (mount !== undefined && !`${path}/`.startsWith(`${mount}/`)) {
+    problems.push({
+      key: "storage.mount",
+      message:
+        `is "${mount}", which is not above storage.path, "${path}". ` +
+        `Set it: ${commandToSet("storage.mount", false)}`,
+    });
+  }
+  return problems;
+}

@@ -1,0 +1,194 @@
+/** The stack as a function: settings in, components in the order of their dependencies, connection details out. */
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { contextFlags } from "./cluster/kubectl.ts";
+import { Database } from "./components/database.ts";
+import { APPLICATION } from "./components/kubernetes/labels.ts";
+import { SERVER_NAME, SERVER_POD } from "./components/kubernetes/names.ts";
+import { Migration } from "./components/migration/migration.ts";
+import { Upgrade } from "./components/migration/upgrade.ts";
+import { Namespace } from "./components/namespace.ts";
+import type { Announcements } from "./components/server/server.ts";
+import type { NodeConnection } from "./components/storage/node-storage.ts";
+import type { Settings } from "./config.ts";
+import { shellWord } from "./shell-words.ts";
+import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
+
+/** What a look at the live cluster has found, and what reaches into it while the stack is deployed. */
+export interface Live {
+  /** The kubeconfig for the provider. @default the provider finds it */
+  kubeconfig?: string | undefined;
+  /** What the claim in the cluster asked for, a Kubernetes quantity. @default there is none */
+  claimed?: string | undefined;
+  /** Socket of the SSH agent. @default there is none */
+  agentSocket?: string | undefined;
+  /** Says what a change does to the running server. */
+  announcements?: Announcements | undefined;
+  /** Runs before the claim is created. */
+  beforeClaim?: pulumi.ResourceHook | undefined;
+  /** Runs before a Job is created. */
+  beforeJob?: pulumi.ResourceHook | undefined;
+  /** Runs after something that the running pod mounts has changed. */
+  afterChange?: pulumi.ResourceHook | undefined;
+  /** Runs when everything is deployed. Throws to fail the deployment. */
+  whenDeployed?: (() => Promise<void>) | undefined;
+}
+
+/** Outputs of the stack. */
+export interface Outputs {
+  /** DNS name of the database inside the cluster. */
+  host: pulumi.Output<string>;
+  port: pulumi.Output<number>;
+  databaseName: pulumi.Output<string>;
+  user: pulumi.Output<string>;
+  /** A secret: `pulumi stack output password --show-secrets`. */
+  password: pulumi.Output<string>;
+  /** A secret: the connection URL for use inside the cluster. */
+  url: pulumi.Output<string>;
+  /** Opens psql in the server's pod. */
+  psql: pulumi.Output<string>;
+  /** Brings the database's port to this machine. */
+  portForward: pulumi.Output<string>;
+}
+
+/** Whose data it is: written into the data's directory once, and compared at every start. */
+export function identityOf(project: string, stack: string): string {
+  return `${project}/${stack}`;
+}
+
+/**
+ * A transcript pipeline's database on the node that holds the GPU and the RAID.
+ *
+ * @param live @default there is no cluster to look at
+ */
+export function program(settings: Settings, live: Live = {}): Outputs {
+  const { cluster, node, storage, database, server, migration, secrets } = settings;
+  const { beforeJob, afterChange } = live;
+  const identity = identityOf(pulumi.getProject(), settings.stack);
+  const placement = { hostname: node.hostname, tolerations: node.tolerations };
+  const kubeconfig = cluster.kubeconfig ?? live.kubeconfig;
+
+  const provider = new k8s.Provider("cluster", {
+    ...(cluster.context !== undefined && { context: cluster.context }),
+    ...(kubeconfig !== undefined && { kubeconfig }),
+    // Without it everything would be replaced when the API server's address changes.
+    clusterIdentifier: identity,
+    enableServerSideApply: true,
+    // What an interrupted `up`, a lost state or kubectl left in the cluster is taken over, fields that somebody else
+    // set included. Whose it is, the preflight has looked at.
+    upsertExistingObjects: true,
+    enablePatchForce: true,
+    // A change of these is an update; otherwise it would be a deletion and a creation under running pods.
+    enableSecretMutable: true,
+    enableConfigMapMutable: true,
+  });
+  const onCluster = { provider };
+
+  const { namespaceName } = new Namespace(APPLICATION, { name: APPLICATION }, onCluster);
+
+  const postgres = new Database(
+    "postgres",
+    {
+      namespace: namespaceName,
+      identity,
+      placement,
+      protect: storage.protect ?? settings.stack !== "dev",
+      beforeJob,
+      afterChange,
+      credentials: {
+        database: database.name,
+        owner: database.owner,
+        password: secrets.databasePassword,
+        superuserPassword: secrets.superuserPassword,
+        rotation: database.rotation,
+        logins: database.logins,
+      },
+      volume: {
+        path: storage.path,
+        mount: storage.mount,
+        capacity: storage.capacity,
+        claimed: live.claimed,
+        connection: connectionTo(settings, live),
+        beforeClaim: live.beforeClaim,
+      },
+      server: {
+        clusterDomain: cluster.domain,
+        image: database.image,
+        requests: database.requests,
+        limits: database.limits,
+        sharedMemory: server.memory.sharedMemory,
+        sharedBuffers: server.memory.sharedBuffers,
+        addressSpace: server.addressSpace,
+        settings: server.settings,
+        sessionLimits: server.sessionLimits,
+        terminationGracePeriod: database.terminationGracePeriod,
+        recoveryTime: database.recoveryTime,
+        announcements: live.announcements,
+      },
+    },
+    onCluster,
+  );
+
+  const jobs = {
+    namespace: namespaceName,
+    endpoint: postgres,
+    claimName: postgres.claimName,
+    placement,
+    beforeJob,
+  };
+
+  // Said for this very image, and no other: on purpose.
+  const upgrade =
+    database.upgradeTo === database.image
+      ? new Upgrade(
+          "postgres-upgrade",
+          { ...jobs, image: database.image, sql: upgradeFiles(), timeout: database.upgradeTimeout },
+          onCluster,
+        )
+      : undefined;
+
+  const schema = new Migration(
+    "postgres-init",
+    {
+      ...jobs,
+      postgresImage: database.image,
+      dbmateImage: migration.image,
+      bootstrap: bootstrapFiles(),
+      migrations: migrationFiles(),
+      timeout: migration.timeout,
+      after: upgrade,
+    },
+    onCluster,
+  );
+
+  if (live.whenDeployed) schema.jobName.apply(live.whenDeployed);
+
+  const { host, port, database: databaseName, owner: user, password } = postgres;
+  const kubectl = ["kubectl", ...contextFlags(cluster)].map(shellWord).join(" ");
+  return {
+    host,
+    port,
+    databaseName,
+    user,
+    password,
+    url: pulumi.interpolate`postgresql://${user}:${password.apply(encodeURIComponent)}@${host}:${port}/${databaseName}`,
+    psql: pulumi.interpolate`${kubectl} exec -it -n ${namespaceName} ${SERVER_POD} -- psql -U ${user} -d ${databaseName}`,
+    portForward: pulumi.interpolate`${kubectl} port-forward -n ${namespaceName} svc/${SERVER_NAME} ${port}:${port}`,
+  };
+}
+
+/** How the node's file system is reached, or undefined when it is prepared by hand. */
+function connectionTo({ node, secrets }: Settings, { agentSocket }: Live): NodeConnection | undefined {
+  if (node.connection === "none") return undefined;
+  if (node.connection === "local") return { kind: "local" };
+  return {
+    kind: "ssh",
+    // Both are there: the configuration's checks ask for them.
+    host: node.sshHost ?? "",
+    hostKey: node.sshHostKey ?? "",
+    port: node.sshPort,
+    user: node.sshUser,
+    privateKey: secrets.sshPrivateKey,
+    agentSocket,
+  };
+}

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { projectFile } from "../../tools/cli.ts";
+import { evaluate } from "../../tools/evaluation/evaluate.ts";
+import { changed, type Raw } from "../settings.ts";
+
+/** The same stack with everything switched on that registers something of its own. */
+function everything(): Raw {
+  const image = "pgvector/pgvector:0.8.6-pg16-bookworm";
+  const raw = changed("node.connection", "local");
+  return { ...raw, database: { ...raw.database, image, upgradeTo: image, logins: { app: "readwrite" } } };
+}
+
+/** Type, name and parents of each resource: what people's state files know it by. */
+async function identities(stack: string): Promise<string[]> {
+  const config = Object.entries(everything()).map(([name, value]) => [
+    `transcript-pipeline:${name}`,
+    JSON.stringify(value),
+  ]);
+  const { registrations } = await evaluate(stack, Object.fromEntries(config) as Record<string, string>);
+  const names = new Map(registrations.map(({ urn, name }) => [urn, name]));
+  return registrations
+    .map(({ type, name, parent }) => `${type} ${name} below ${names.get(parent) ?? "nothing"}`)
+    .sort();
+}
+
+describe("every resource keeps its type, its name and its parent, which are in people's state files:", () => {
+  for (const stack of ["dev", "prod"]) {
+    it(stack, async () => {
+      const path = "test/fixtures/registrations.txt";
+      const kept = readFileSync(projectFile(path), "utf8").trim().split("\n");
+      const found = (await identities(stack)).map((line) => line.replaceAll(`-${stack}`, "-<stack>"));
+      const gone = kept.filter((line) => !found.includes(line));
+      assert.deepEqual(
+        gone,
+        [],
+        `a deployed stack would replace these. Give the new ones \`aliases\`, or ${path} the new lines if nobody has ` +
+          `deployed them`,
+      );
+      assert.deepEqual(
+        found.filter((line) => !kept.includes(line)),
+        [],
+        `these are new: add the lines to ${path}`,
+      );
+    });
+  }
+});
