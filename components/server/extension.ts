@@ -5,8 +5,10 @@ import type { PodVolume } from "../kubernetes/pods.ts";
 import { canonicalName } from "../../postgres/catalogue.ts";
 import { isOwnSetting } from "../../postgres/settings.ts";
 
-/** A container whose name is known. */
-export type NamedContainer = Omit<k8s.types.input.core.v1.Container, "name"> & { name: string };
+/** A container. Its mounts are the volumes'. */
+export type NamedContainer = Omit<k8s.types.input.core.v1.Container, "name" | "volumeMounts"> & {
+  name: string;
+};
 
 /**
  * What a capability adds to the server. The server takes a list of them and knows none by name. Volumes name the

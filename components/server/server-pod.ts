@@ -106,6 +106,10 @@ export function serverPod(
   scriptsName: pulumi.Input<string>,
 ): k8s.types.input.core.v1.PodSpec {
   const volumes = [...serverVolumes(args, configName, scriptsName), ...added.volumes];
+  const withMounts = (container: CombinedExtension["sidecars"][number]) => ({
+    ...container,
+    volumeMounts: mountsIn(container.name, volumes),
+  });
   // 0: accepts connections. 1: refuses them for now, as in crash recovery or shutdown, which no kill would shorten.
   const alive = ["bash", "-c", "pg_isready -q -h 127.0.0.1 -t 3; [ $? -le 1 ]"];
   // Over TCP, which is how clients come. And once the Secrets' passwords have been seen to log in; a server that has had
@@ -119,7 +123,7 @@ export function serverPod(
     ...placed(args.placement),
     terminationGracePeriodSeconds: args.terminationGracePeriod,
     ...restrictedPod(),
-    ...(added.initContainers.length > 0 && { initContainers: [...added.initContainers] }),
+    ...(added.initContainers.length > 0 && { initContainers: added.initContainers.map(withMounts) }),
     containers: [
       {
         name: SERVER_CONTAINER,
@@ -164,7 +168,7 @@ export function serverPod(
         resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { cpu: "500m", memory: "128Mi" } },
         volumeMounts: mountsIn(RECONCILER_CONTAINER, volumes),
       },
-      ...added.sidecars,
+      ...added.sidecars.map(withMounts),
     ],
     volumes: volumesOf(volumes),
   };

@@ -67,7 +67,8 @@ describe("the program for ts-node", () => {
     for (const file of [
       "index.ts",
       "config.ts",
-      "cluster/deployment.ts",
+      "program.ts",
+      "cluster/live.ts",
       "sql/files.ts",
       "components/kubernetes/scripts.ts",
     ]) {

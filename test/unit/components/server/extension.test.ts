@@ -145,8 +145,8 @@ describe("an extension of the server", () => {
       );
     assert.deepEqual(mounting(pod, "certificate"), ["postgres /etc/tls", "reconcile /etc/tls"]);
     assert.deepEqual(mounting(trial, "certificate"), ["settings /etc/tls"]);
-    for (const of of [pod, trial])
-      assert.equal(of.volumes.filter(({ name }) => name === "certificate").length, 1);
+    for (const each of [pod, trial])
+      assert.equal(each.volumes.filter(({ name }) => name === "certificate").length, 1);
     assert.equal(
       trial.volumes.some(({ name }) => name === "spool"),
       false,
