@@ -1,5 +1,6 @@
 /** The configuration of a rule: read strictly, because a rule without its configuration would pass by accident. */
 import type { PolicyConfigJSONSchema } from "@pulumi/policy/schema.js";
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import type { ConfigSchema, Rule } from "./rule.ts";
 import { isMap } from "./values.ts";
 import { type Waiver, WAIVERS_SCHEMA } from "./waivers.ts";
@@ -18,48 +19,70 @@ export function schemaOf(rule: Rule): ConfigSchema {
   };
 }
 
-function objections(path: string, value: unknown, schema: PolicyConfigJSONSchema): string[] {
-  const types = schema.type === undefined ? [] : [schema.type].flat();
-  const type = Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
-  const fits = types.some((wanted) => wanted === type || (wanted === "integer" && Number.isInteger(value)));
-  if (types.length > 0 && !fits) return [`${path} is ${JSON.stringify(value)}, not ${types.join(" or ")}`];
-  if (schema.enum && !schema.enum.includes(value as string)) {
-    return [`${path} is ${JSON.stringify(value)}, not one of ${schema.enum.map(String).join(", ")}`];
-  }
-  if (typeof value === "string" && schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) {
-    return [`${path} is "${value}", which does not match ${schema.pattern}`];
-  }
-  if (typeof value === "string" && value.length < (schema.minLength ?? 0)) return [`${path} is empty`];
-  if (typeof value === "number" && value < (schema.minimum ?? -Infinity)) {
-    return [`${path} is ${value}, below ${schema.minimum}`];
-  }
-  const { items, properties, required } = schema;
-  if (Array.isArray(value) && isMap(items)) {
-    return value.flatMap((entry, index) =>
-      objections(`${path}[${index}]`, entry, items as PolicyConfigJSONSchema),
-    );
-  }
-  if (isMap(value) && properties) {
-    return mapObjections(path, value, properties as ConfigSchema["properties"], required ?? []);
-  }
-  return [];
+/** `${path}` of the pointer that the validator gives: `/kinds/0/name` is kinds[0].name. */
+function pathOf(pointer: string): string {
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`))
+    .join("");
 }
 
-function mapObjections(
-  path: string,
-  value: Record<string, unknown>,
-  properties: Record<string, PolicyConfigJSONSchema>,
-  required: readonly string[],
-): string[] {
-  return [
-    ...required.filter((name) => value[name] === undefined).map((name) => `${path}.${name} is missing`),
-    ...Object.entries(value).flatMap(([name, entry]) => {
-      const schema = properties[name];
-      return schema
-        ? objections(`${path}.${name}`, entry, schema)
-        : [`${path}.${name} is unknown; there are ${Object.keys(properties).join(", ")}`];
+/** One objection of the validator, in words. */
+function objectionOf(rule: string, error: ErrorObject): string {
+  const path = `${rule}${pathOf(error.instancePath)}`;
+  const { keyword, params, parentSchema, data } = error as ErrorObject<string, Record<string, unknown>>;
+  const value = JSON.stringify(data);
+  switch (keyword) {
+    case "required":
+      return `${path}.${String(params.missingProperty)} is missing`;
+    case "additionalProperties": {
+      const { properties = {} } = parentSchema as { properties?: object };
+      return `${path}.${String(params.additionalProperty)} is unknown; there are ${Object.keys(properties).join(", ")}`;
+    }
+    case "type":
+      return `${path} is ${value}, not ${[params.type].flat().join(" or ")}`;
+    case "enum":
+      return `${path} is ${value}, not one of ${(params.allowedValues as unknown[]).map(String).join(", ")}`;
+    case "minLength":
+      return data === "" ? `${path} is empty` : `${path} is ${value}, and ${error.message}`;
+    default:
+      return `${path} is ${value}, and ${error.message}`;
+  }
+}
+
+/** The same schema, closed: a field that a map with fields does not name is a misspelt one. */
+function closed(schema: PolicyConfigJSONSchema): object {
+  const { properties, items } = schema;
+  return {
+    ...schema,
+    ...(properties && {
+      properties: Object.fromEntries(
+        Object.entries(properties).map(([name, entry]) => [name, closed(entry as PolicyConfigJSONSchema)]),
+      ),
+      additionalProperties: schema.additionalProperties ?? false,
     }),
-  ];
+    ...(isMap(items) && { items: closed(items as PolicyConfigJSONSchema) }),
+  };
+}
+
+// `strict`: a keyword that the validator does not know is a mistake in a rule, and not a field that passes unchecked.
+const validator = new Ajv({
+  allErrors: true,
+  strict: true,
+  strictRequired: false,
+  verbose: true,
+  allowUnionTypes: true,
+});
+const validators = new WeakMap<Rule, ValidateFunction>();
+
+function validatorOf(rule: Rule): ValidateFunction {
+  const known = validators.get(rule);
+  if (known) return known;
+  const compiled = validator.compile(closed({ type: "object", ...schemaOf(rule) }));
+  validators.set(rule, compiled);
+  return compiled;
 }
 
 /**
@@ -71,7 +94,10 @@ export function readConfig(rule: Rule, raw: Record<string, unknown>): { config: 
   const schema = schemaOf(rule);
   const { enforcementLevel, ...given } = raw;
   void enforcementLevel;
-  const problems = mapObjections(rule.name, given, schema.properties, schema.required ?? []);
+  const validate = validatorOf(rule);
+  const problems = validate(given)
+    ? []
+    : (validate.errors ?? []).map((error) => objectionOf(rule.name, error));
   if (problems.length > 0) {
     throw new PackError(
       `the configuration of the policy pack cannot be used: ${problems.join("; ")}. Set it in the file given with --policy-pack-config`,

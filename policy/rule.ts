@@ -23,6 +23,8 @@ export interface ConfigSchema {
 interface RuleFacts {
   /** Name, by which configuration and waivers speak of it. */
   name: string;
+  /** What it asks, in a few words: the table of docs/policies.md. */
+  asks: string;
   /** What happens to somebody who breaks it. */
   description: string;
   /** `mandatory`: nothing is deployed. `advisory`: it is said, and deployed. */

@@ -3,9 +3,6 @@
  * (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/).
  */
 
-/** The part of the deployment an object belongs to. */
-export type Part = "namespace" | "credentials" | "storage" | "database" | "settings" | "migration";
-
 /** What `app.kubernetes.io/part-of` says, and the namespace's name. */
 export const APPLICATION = "transcript-pipeline";
 
@@ -15,8 +12,12 @@ export const APPLICATION = "transcript-pipeline";
  */
 export const SERVER_SELECTOR = { app: "postgres" } as const;
 
-/** Recommended labels for an object of a part. */
-export function labelsOf(part: Part): Record<string, string> {
+/**
+ * Recommended labels for an object.
+ *
+ * @param part the part of the deployment that it belongs to: a capability's name, `storage`
+ */
+export function labelsOf(part: string): Record<string, string> {
   return {
     "app.kubernetes.io/name": part === "database" ? "postgres" : `postgres-${part}`,
     "app.kubernetes.io/instance": APPLICATION,

@@ -1,14 +1,15 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { hooked } from "./hooks.ts";
-import { labelsOf, type Part } from "./labels.ts";
+import { labelsOf } from "./labels.ts";
 import { mountsIn, type Placement, placed, type PodVolume, restrictedPod, volumesOf } from "./pods.ts";
 import { ANNOTATIONS } from "./names.ts";
 
 /** Arguments of {@link oneRunJob}. */
 export interface OneRunJobArgs {
   namespace: pulumi.Input<string>;
-  part: Part;
+  /** The part of the deployment, for its labels. */
+  part: string;
   placement: Placement;
   /** The user it runs as. @default the server's */
   uid?: number | undefined;

@@ -70,6 +70,7 @@ function objectionTo({ line, name, value = "", ofSessions = false }: Written): s
 
 export const declaredSettings = objectRule<Declared>({
   name: NAME,
+  asks: "`database.settings` has a setting of [the list below](#settings-that-are-declared) with another value than the harmless ones                | the printed line, once somebody has agreed to it",
   description:
     "Who sets what runs a program, names a place, weakens durability or logs secrets has undone what the rest of the stack keeps",
   level: "mandatory",

@@ -10,6 +10,7 @@ const BITS = 128;
 
 export const passwordStrength = resourceRule<Config>({
   name: "password-strength",
+  asks: "generated passwords long enough                                                                                                                                                   | `length`",
   description: "Who generates a short password lets a stolen backup of the roles be guessed",
   level: "mandatory",
   schema: {

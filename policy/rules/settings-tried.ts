@@ -52,6 +52,7 @@ function waysAround({ body }: KubernetesObject): string[] {
 
 export const settingsTried = stackRule({
   name: "settings-tried",
+  asks: "settings and image tried by the Job before the server gets them",
   description:
     "Settings or an image that nothing has tried fail at the server's next start, which may be months away and in the night",
   level: "mandatory",

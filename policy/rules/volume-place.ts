@@ -28,6 +28,7 @@ function isUnfit(written: string): boolean {
 
 export const volumePlace = objectRule({
   name: "volume-place",
+  asks: "`storage.path` is below `/tmp`, `/run`, `/dev`, `/etc` or another place of the system                                                       | [move the data](moving.md)",
   description:
     "Who puts a volume where a reboot empties it, or among the node's own files, loses one or the other",
   level: "mandatory",

@@ -1,0 +1,79 @@
+/** `npm run docs`: writes the tables that are made from the code: configuration into README.md, rules into docs/policies.md. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { table } from "../config.ts";
+import { isField, type Section } from "../config/reader.ts";
+import { rules } from "../policy/rules/index.ts";
+import { answersHelp, projectFile } from "./cli.ts";
+
+/** A page with one table that is made from the code. */
+export interface Page {
+  file: string;
+  /** Its text with the table as the code has it now. */
+  withTable: (page: string) => string;
+}
+
+const cell = (text: string) => text.replaceAll("|", "\\|");
+const row = (...cells: string[]) => `| ${cells.map(cell).join(" | ")} |`;
+
+/**
+ * Puts a table between its marks.
+ *
+ * @param what what the marks say: `configuration`
+ */
+function between(page: string, what: string, header: string[], rows: string[]): string {
+  const begin = `<!-- ${what}: written by \`npm run docs\`, checked by the tests -->`;
+  const end = `<!-- end of ${what} -->`;
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`there is no place for the table: ${begin} … ${end}`);
+  const lines = [row(...header), row(...header.map(() => "---")), ...rows];
+  return `${page.slice(0, from + begin.length)}\n\n${lines.join("\n")}\n\n${page.slice(to)}`;
+}
+
+function fieldRows(path: string, section: Section): string[] {
+  return Object.entries(section).flatMap(([name, entry]) => {
+    const key = `${path}.${name}`;
+    if (!isField(entry)) return fieldRows(key, entry);
+    const standIn =
+      entry.presence === "required"
+        ? "**required**"
+        : entry.presence === "optional"
+          ? ""
+          : `\`${typeof entry.default === "string" ? entry.default : JSON.stringify(entry.default)}\``;
+    return [row(`\`${key}\``, entry.type, standIn, entry.description)];
+  });
+}
+
+function ruleRows(): string[] {
+  return rules.map((rule) => {
+    const marks = [
+      ...("checkStack" in rule ? ["stack"] : []),
+      ...(rule.level === "advisory" ? ["advisory"] : []),
+    ].join(", ");
+    return row(`\`${rule.name}\`${marks === "" ? "" : ` (${marks})`}`, rule.asks);
+  });
+}
+
+/** All of them. */
+export const pages: readonly Page[] = [
+  {
+    file: "README.md",
+    withTable: (page) =>
+      between(
+        page,
+        "configuration",
+        ["field", "type, unit", "default", "what it is"],
+        Object.entries(table).flatMap(([name, section]) => fieldRows(name, section)),
+      ),
+  },
+  {
+    file: "docs/policies.md",
+    withTable: (page) => between(page, "rules", ["rule", "what it asks"], ruleRows()),
+  },
+];
+
+if (import.meta.main && !answersHelp("usage: npm run docs")) {
+  for (const { file, withTable } of pages) {
+    const path = projectFile(file);
+    writeFileSync(path, withTable(readFileSync(path, "utf8")));
+  }
+}
