@@ -63,7 +63,7 @@ function closed(schema: PolicyConfigJSONSchema): object {
       ),
       additionalProperties: schema.additionalProperties ?? false,
     }),
-    ...(isMap(items) && { items: closed(items as PolicyConfigJSONSchema) }),
+    ...(isMap(items) && { items: closed(items) }),
   };
 }
 
