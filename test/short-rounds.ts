@@ -4,6 +4,7 @@ export const SHORT_ROUNDS: Readonly<
 > = {
   "bench:preview": { args: ["--rounds", "1"], needs: ["engine"] },
   "bench:up": { args: ["--rounds", "1"], needs: ["engine", "cluster"] },
+  "bench:build": { args: ["--only", "CNI plugins"], needs: ["cluster"] },
   "bench:hnsw": {
     args: ["--vectors", "2000", "--rounds", "1", "--seconds", "2", "--scale", "1"],
     needs: ["cluster"],

@@ -1,14 +1,14 @@
 /** What the cluster tests share: one local cluster, one state folder, and the commands that a user types. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { parseDocument } from "yaml";
 import { DevState } from "../../tools/dev/state.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { type Engine, findEngine } from "../../tools/engine/engine.ts";
-import { cacheRoot, clusterPaths } from "../../tools/local-cluster/paths.ts";
+import { clusterPaths } from "../../tools/local-cluster/paths.ts";
 import { type LocalCluster, leftovers, start, stop } from "../../tools/local-cluster/cluster.ts";
 import { endPluginsOf } from "../orphans.ts";
 
@@ -296,9 +296,7 @@ export function configured(changes: Record<string, unknown>): string {
 
 /** containerd's own client, on the node's images; must succeed. */
 export async function ctr(...args: string[]): Promise<Ran> {
-  const binaries = join(cacheRoot(), "binaries");
-  const containerd = readdirSync(binaries).find((entry) => entry.startsWith("containerd-")) ?? "";
-  return succeed(join(binaries, containerd, "ctr"), [
+  return succeed(join(dirname(theCluster().kubectl), "ctr"), [
     ...["--address", clusterPaths(CLUSTER).containerdSocket, "--namespace", "k8s.io"],
     ...args,
   ]);

@@ -10,7 +10,8 @@ import { projectFile, runTool } from "../cli.ts";
 import { run } from "../processes.ts";
 import { environments } from "./environments.ts";
 import { withNode } from "./stack-config.ts";
-import { KUBECONFORM, kubernetesOpenApi, kubernetesVersion, writeSchemas } from "./schemas.ts";
+import { kubernetesVersion } from "../local-cluster/build.ts";
+import { KUBECONFORM, kubernetesOpenApi, writeSchemas } from "./schemas.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "transcript-pipeline-checks-"));
 

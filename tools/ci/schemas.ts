@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { projectFile } from "../cli.ts";
+import { kubernetesVersion } from "../local-cluster/build.ts";
 import { run } from "../processes.ts";
 
 /** kubeconform, as `go run` takes it. */
@@ -18,15 +18,6 @@ interface Schema {
   additionalProperties?: unknown;
   "x-kubernetes-group-version-kind"?: { group: string; version: string; kind: string }[];
   [field: string]: unknown;
-}
-
-/** The version that the local cluster is built from. */
-export function kubernetesVersion(): string {
-  const modules = readFileSync(projectFile("tools/local-cluster/go/kubernetes/go.mod"), "utf8");
-  const version = /^\s*k8s\.io\/kubernetes (v\S+)/m.exec(modules)?.[1];
-  if (version === undefined)
-    throw new Error("tools/local-cluster/go/kubernetes/go.mod names no k8s.io/kubernetes");
-  return version;
 }
 
 /** The document's types as they are written down, and with every field that is not theirs refused. */
@@ -73,7 +64,7 @@ export function writeSchemas(document: { definitions: Record<string, Schema> }, 
 
 /** The OpenAPI document in Kubernetes' Go module, which Go downloads once and checks. */
 export async function kubernetesOpenApi(): Promise<{ definitions: Record<string, Schema> }> {
-  const module = `k8s.io/kubernetes@${kubernetesVersion()}`;
+  const module = `k8s.io/kubernetes@v${kubernetesVersion()}`;
   // Outside the checkout: no go.mod of ours is to be asked.
   const { Dir } = JSON.parse(await run("go", ["mod", "download", "-json", module], { cwd: tmpdir() })) as {
     Dir: string;

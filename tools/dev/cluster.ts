@@ -126,8 +126,9 @@ async function k3sHere(wanted: string | undefined): Promise<DevCluster | undefin
 
 async function localCluster(name: string, wanted: string | undefined): Promise<DevCluster> {
   console.log(
-    `no cluster was named (--context) and there is no K3s on this machine: starting the local cluster "${name}", ` +
-      "which tools/local-cluster/README.md describes. `npm run down` stops it",
+    "an existing cluster (K3s, kind, k3d) takes seconds: npm run up -- --context <name>. None was named and there is no " +
+      `K3s on this machine, so the local cluster "${name}" is started, and built first where it never was ` +
+      "(tools/local-cluster/README.md). `npm run down` stops it",
   );
   const cluster = await start({ name, log: (line) => console.log(`  ${line}`) });
   // The cluster brings a kubectl of its own, for machines without one.

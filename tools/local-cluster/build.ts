@@ -1,168 +1,206 @@
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { cacheRoot } from "./paths.ts";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
+import { cacheRoot, digest } from "./paths.ts";
 import { makeWhole, requireSpace } from "./disk.ts";
 import { withLock } from "../lock.ts";
 import { run } from "../processes.ts";
 
-/** One go.mod under go/: a part of the node whose dependencies are pinned together. */
-interface Component {
-  folder: string;
+/** What go/go.mod calls itself. */
+const MODULE = "transcript-pipeline.local/node";
+const KUBERNETES = "k8s.io/kubernetes";
+
+const moduleFolder = join(import.meta.dirname, "go");
+
+/** A part of the node, as the benchmark tells them apart: its packages, each of which becomes one program. */
+export interface Part {
   title: string;
-  module: string;
-  binaries: string;
-  /** On two cores, from nothing. */
-  minutes: number;
-  /** Peak use of Go's caches plus the result. */
-  spaceMiB: number;
-  tags?: string;
-  /** Linker variable that gets the version with a leading v. */
-  versionVariable?: string;
+  packages: readonly string[];
+  /** The file of module versions under go/. */
+  versions: "go.mod" | "containerd.mod";
 }
 
-const components: Component[] = [
+/**
+ * What a node is made of, all in the module under go/: so that what the parts share (client-go, gRPC, OpenTelemetry, the
+ * standard library) has one version and is compiled once. containerd.mod differs in one line: containerd speaks the CRI's
+ * next release, whose Go interfaces the kubelet's client does not fulfil. Packages that start with a dot are this
+ * project's own mains, which leave out what the node does not use.
+ */
+export const parts: readonly Part[] = [
+  { title: "Kubernetes", packages: ["./kubernetes", "k8s.io/kubernetes/cmd/kubectl"], versions: "go.mod" },
+  { title: "kine", packages: ["./kine"], versions: "go.mod" },
+  { title: "CoreDNS", packages: ["./coredns"], versions: "go.mod" },
+  { title: "runc", packages: ["github.com/opencontainers/runc"], versions: "go.mod" },
   {
-    folder: "kubernetes",
-    title: "Kubernetes",
-    module: "k8s.io/kubernetes",
-    binaries: "6 binaries",
-    minutes: 7,
-    spaceMiB: 5000,
-    versionVariable: "k8s.io/component-base/version.gitVersion",
-  },
-  {
-    folder: "containerd",
-    title: "containerd",
-    module: "github.com/containerd/containerd/v2",
-    binaries: "3 binaries",
-    minutes: 2,
-    spaceMiB: 1500,
-  },
-  {
-    folder: "runc",
-    title: "runc",
-    module: "github.com/opencontainers/runc",
-    binaries: "1 binary",
-    minutes: 1,
-    spaceMiB: 500,
-    tags: "seccomp",
-  },
-  {
-    folder: "kine",
-    title: "kine",
-    module: "github.com/k3s-io/kine",
-    binaries: "1 binary",
-    minutes: 3,
-    spaceMiB: 1500,
-  },
-  {
-    folder: "coredns",
-    title: "CoreDNS",
-    module: "github.com/coredns/coredns",
-    binaries: "1 binary",
-    minutes: 3,
-    spaceMiB: 2000,
-  },
-  {
-    folder: "cni",
     title: "CNI plugins",
-    module: "github.com/containernetworking/plugins",
-    binaries: "4 binaries",
-    minutes: 1,
-    spaceMiB: 300,
+    packages: ["ipam/host-local", "main/loopback", "main/ptp", "meta/portmap"].map(
+      (plugin) => `github.com/containernetworking/plugins/plugins/${plugin}`,
+    ),
+    versions: "go.mod",
+  },
+  {
+    title: "containerd",
+    packages: [
+      "./containerd",
+      "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+      "github.com/containerd/containerd/v2/cmd/ctr",
+    ],
+    versions: "containerd.mod",
   },
 ];
 
-/** Folders with the node's programs. */
-export interface Binaries {
-  kubernetes: string;
-  containerd: string;
-  runc: string;
-  kine: string;
-  coredns: string;
-  cni: string;
-  /** Every one of these folders, in the form of PATH. */
-  path: string;
-}
+/** Names under which go/kubernetes is started: links to it. */
+export const kubernetesPrograms = [
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kube-proxy",
+  "kube-scheduler",
+  "kubelet",
+] as const;
+
+/** On two cores, from nothing: what bench/results/build.md says, rounded up. */
+const MINUTES = 6;
+/** Peak use of Go's caches plus the result. */
+const SPACE_MIB = 5000;
+
+/**
+ * SQLite is C. Half of gcc's optimization takes half of its time, and a node's database is small. The rest of C in the
+ * node is glue.
+ */
+const buildEnvironment = { CGO_ENABLED: "1", CGO_CFLAGS: "-O1" };
 
 /** True when nothing is left to be compiled. */
 export function binariesAreBuilt(): boolean {
-  return components.every((component) => existsSync(target(component)));
+  return existsSync(target());
 }
 
-/** Builds what the cache does not hold yet; a second caller waits for the first and finds it done. */
-export async function buildBinaries(log: (line: string) => void): Promise<Binaries> {
+/**
+ * Builds the node's programs where the cache does not hold them; a second caller waits for the first and finds them.
+ *
+ * @returns the folder with all of them
+ */
+export async function buildBinaries(log: (line: string) => void): Promise<string> {
   if (!binariesAreBuilt()) {
     await withLock(join(cacheRoot(), "binaries.lock"), log, async () => {
-      for (const component of components) {
-        if (!existsSync(target(component))) await build(component, log);
-      }
+      if (!binariesAreBuilt()) await build(log);
     });
   }
-  const folder = Object.fromEntries(components.map((one) => [one.folder, target(one)]));
-  return { ...(folder as Omit<Binaries, "path">), path: Object.values(folder).join(":") };
+  return target();
+}
+
+/** Downloads the sources of parts and of what they import, which a build does by itself otherwise. */
+export async function download(chosen: readonly Part[]): Promise<void> {
+  for (const { packages, versions } of chosen) {
+    await run("go", ["list", `-modfile=${versions}`, "-tags=seccomp", "-deps", ...packages], {
+      cwd: moduleFolder,
+    });
+  }
+}
+
+/** A part's package as Go calls it. */
+export function importPath(packageOfPart: string): string {
+  return packageOfPart.replace(/^\.(?=\/)/, MODULE);
+}
+
+/**
+ * Compiles parts into a folder, all of the same versions in one go: while one program is being linked, the other core
+ * compiles.
+ *
+ * @param more further arguments of `go build`, by the file of versions
+ * @param env added to this process's environment
+ */
+export async function compile(
+  folder: string,
+  chosen: readonly Part[],
+  more: (versions: Part["versions"]) => readonly string[] = () => [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  for (const versions of new Set(chosen.map((part) => part.versions))) {
+    const packages = chosen.filter((part) => part.versions === versions).flatMap((part) => part.packages);
+    const how = [...buildArguments(), `-modfile=${versions}`, ...more(versions)];
+    await run("go", [...how, "-o", `${folder}/`, ...packages], {
+      cwd: moduleFolder,
+      env: {
+        ...buildEnvironment,
+        ...compilerMemory(process.availableMemory() / 2 ** 20, availableParallelism()),
+        ...env,
+      },
+    });
+  }
+}
+
+/**
+ * How much memory Go's compiler and linker may take before they collect garbage. By default they collect whenever the
+ * heap has doubled, which is a fifth of the time of a build whose processes end within seconds.
+ *
+ * @param availableMiB what this machine, or this container, can give
+ * @param cores as many compilers run at once
+ * @returns environment variables; none where memory is short, and Go decides
+ */
+export function compilerMemory(availableMiB: number, cores: number): Record<string, string> {
+  const share = Math.floor(Math.min(1500, (0.6 * availableMiB) / cores));
+  return share < 500 ? {} : { GOGC: "off", GOMEMLIMIT: `${share}MiB` };
 }
 
 /** The folder of the Kubernetes module's sources, which also hold the C source of `pause`. */
 export async function kubernetesSources(): Promise<string> {
-  const cwd = moduleFolder("kubernetes");
+  const cwd = moduleFolder;
   // Not needed for compiling when all its packages are in Go's build cache, hence not necessarily there.
-  await run("go", ["mod", "download", "k8s.io/kubernetes"], { cwd });
-  return (await run("go", ["list", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes"], { cwd })).trim();
+  await run("go", ["mod", "download", KUBERNETES], { cwd });
+  return (await run("go", ["list", "-m", "-f", "{{.Dir}}", KUBERNETES], { cwd })).trim();
 }
 
-/** The version that go.mod pins, without the leading v. */
-export function pinnedVersion(folder: string): string {
-  const component = components.find((one) => one.folder === folder);
-  const lines = readFileSync(join(moduleFolder(folder), "go.mod"), "utf8").split("\n");
-  for (const line of lines) {
-    const [module, version] = line.replace("require", "").trim().split(" ");
-    if (module === component?.module && version?.startsWith("v")) return version.slice(1);
-  }
-  throw new Error(`${join(moduleFolder(folder), "go.mod")} requires no ${component?.module}`);
+/** The version of Kubernetes that go.mod pins, without the leading v. */
+export function kubernetesVersion(): string {
+  const file = join(moduleFolder, "go.mod");
+  const [, version] = /^\s*k8s\.io\/kubernetes v(\S+)$/m.exec(readFileSync(file, "utf8")) ?? [];
+  if (version === undefined) throw new Error(`${file} does not require ${KUBERNETES}`);
+  return version;
 }
 
-async function build(component: Component, log: (line: string) => void): Promise<void> {
-  const version = pinnedVersion(component.folder);
-  const what = `${component.title} ${version} (${component.binaries})`;
-  requireSpace(cacheRoot(), component.spaceMiB, `building ${what}`);
-  log(`building ${what}: about ${component.minutes} min on 2 cores, once…`);
+async function build(log: (line: string) => void): Promise<void> {
+  const what = `Kubernetes ${kubernetesVersion()}, containerd and the rest of a node`;
+  requireSpace(cacheRoot(), SPACE_MIB, `building ${what}`);
+  log(`building ${what}: about ${MINUTES} min on 2 cores, once…`);
   const begun = Date.now();
   const elapsed = (): number => Math.round((Date.now() - begun) / 1000);
   const notice = setInterval(() => log(`  …${elapsed()} s`), 30_000);
-  await makeWhole(target(component), async (temporary) => {
+  await makeWhole(target(), async (temporary) => {
     mkdirSync(temporary);
-    await run("go", [...buildArguments(component), "-o", `${temporary}/`, "tool"], {
-      cwd: moduleFolder(component.folder),
-    });
+    await compile(temporary, parts);
+    for (const name of kubernetesPrograms) symlinkSync("kubernetes", join(temporary, name));
   }).finally(() => clearInterval(notice));
   log(`built ${what} in ${elapsed()} s`);
 }
 
-function buildArguments(component: Component): string[] {
-  const version =
-    component.versionVariable && ` -X ${component.versionVariable}=v${pinnedVersion(component.folder)}`;
+/**
+ * Nobody debugs these programs: without DWARF in the compiler too, not in the linker alone. Without inlining (-l) a
+ * package costs a quarter less to compile, and a request to the API server about a tenth more.
+ */
+function buildArguments(): string[] {
   return [
     "build",
     "-mod=readonly",
     "-trimpath",
     "-buildvcs=false",
-    ...(component.tags ? [`-tags=${component.tags}`] : []),
+    "-tags=seccomp",
+    "-gcflags=all=-dwarf=false -l",
     "-ldflags",
-    `-s -w${version ?? ""}`,
+    `-s -w -X k8s.io/component-base/version.gitVersion=v${kubernetesVersion()}`,
   ];
 }
 
-function target(component: Component): string {
-  const hash = createHash("sha256").update(buildArguments(component).join("\n"));
-  for (const file of ["go.mod", "go.sum"]) {
-    hash.update(readFileSync(join(moduleFolder(component.folder), file)));
-  }
-  const version = pinnedVersion(component.folder);
-  return join(cacheRoot(), "binaries", `${component.folder}-${version}-${hash.digest("hex").slice(0, 12)}`);
-}
-
-function moduleFolder(folder: string): string {
-  return join(import.meta.dirname, "go", folder);
+/** Changes with whatever could change the programs. */
+function target(): string {
+  const inputs = [...buildArguments(), JSON.stringify([buildEnvironment, parts, kubernetesPrograms])];
+  const files = readdirSync(moduleFolder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  for (const file of files) inputs.push(relative(moduleFolder, file), readFileSync(file, "utf8"));
+  return join(
+    cacheRoot(),
+    "binaries",
+    `node-${kubernetesVersion()}-${digest(inputs.join("\0")).slice(0, 12)}`,
+  );
 }

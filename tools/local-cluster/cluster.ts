@@ -11,7 +11,6 @@ import {
 import { spawn } from "node:child_process";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { Binaries } from "./build.ts";
 import { buildBinaries } from "./build.ts";
 import { clusterCgroups, clusterProcesses, makeCgroups, removeCgroups } from "./cgroups.ts";
 import { requireSpace } from "./disk.ts";
@@ -171,7 +170,7 @@ export async function pull(cluster: LocalCluster, image: string): Promise<boolea
   return (await ctr(paths, binaries, ["images", "pull", "--local", reference], 15 * 60_000)).ok;
 }
 
-async function boot(paths: ClusterPaths, binaries: Binaries, images: Image[], log: Log): Promise<void> {
+async function boot(paths: ClusterPaths, binaries: string, images: Image[], log: Log): Promise<void> {
   const begun = Date.now();
   // What a power failure, a kill or a failed start left behind.
   await remove(paths);
@@ -199,7 +198,7 @@ async function boot(paths: ClusterPaths, binaries: Binaries, images: Image[], lo
 }
 
 /** Starts process 1 of the node, detached from us. */
-async function launch(paths: ClusterPaths, node: string, binaries: Binaries): Promise<void> {
+async function launch(paths: ClusterPaths, node: string, binaries: string): Promise<void> {
   const logs = join(paths.state, "logs");
   mkdirSync(logs, { recursive: true });
   mkdirSync(paths.runtime, { recursive: true });
@@ -234,7 +233,7 @@ async function launch(paths: ClusterPaths, node: string, binaries: Binaries): Pr
     env: {
       HOME: homedir(),
       LANG: "C.UTF-8",
-      PATH: `${binaries.path}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+      PATH: `${binaries}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     },
   });
   closeSync(output);
@@ -245,12 +244,7 @@ async function launch(paths: ClusterPaths, node: string, binaries: Binaries): Pr
   child.unref();
 }
 
-async function importImages(
-  paths: ClusterPaths,
-  binaries: Binaries,
-  images: Image[],
-  log: Log,
-): Promise<void> {
+async function importImages(paths: ClusterPaths, binaries: string, images: Image[], log: Log): Promise<void> {
   const answers = await waitUntil(
     async () => (await ctr(paths, binaries, ["images", "list", "-q"])).ok,
     30_000,
@@ -358,8 +352,8 @@ function requireOwnState(paths: ClusterPaths): void {
   }
 }
 
-function kubectlPath(binaries: Binaries): string {
-  return join(binaries.kubernetes, "kubectl");
+function kubectlPath(binaries: string): string {
+  return join(binaries, "kubectl");
 }
 
 function describe(paths: ClusterPaths, kubectl: string): LocalCluster {
@@ -397,12 +391,12 @@ function readRecord(paths: ClusterPaths): ClusterRecord | undefined {
 
 function ctr(
   paths: ClusterPaths,
-  binaries: Binaries,
+  binaries: string,
   command: string[],
   timeout = 10_000,
 ): ReturnType<typeof attempt> {
   const target = ["--address", paths.containerdSocket, "--namespace", "k8s.io"];
-  return attempt(join(binaries.containerd, "ctr"), [...target, ...command], { timeout });
+  return attempt(join(binaries, "ctr"), [...target, ...command], { timeout });
 }
 
 function kubectlArguments({ kubeconfig }: LocalCluster, command: string[]): string[] {

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { kubernetesSources, pinnedVersion } from "./build.ts";
+import { kubernetesSources, kubernetesVersion } from "./build.ts";
 import { makeWhole, requireSpace } from "./disk.ts";
 import { withLock } from "../lock.ts";
 import { cacheRoot, digest } from "./paths.ts";
@@ -45,7 +45,7 @@ const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:
 export const postgresImage = "localhost/transcript-pipeline/postgres-standin:16-pgvector";
 export const dbmateImage = "localhost/transcript-pipeline/dbmate-standin:2.36.0";
 /** Fully qualified, or containerd would not recognise it as the image it must keep. */
-export const pauseImage = `localhost/transcript-pipeline/pause:${pinnedVersion("kubernetes")}`;
+export const pauseImage = `localhost/transcript-pipeline/pause:${kubernetesVersion()}`;
 
 const definitions: Definition[] = [
   { reference: pauseImage, layers: ["pause"], defaults: { Entrypoint: ["/pause"] } },
@@ -126,7 +126,7 @@ async function layerTar(layer: string, log: (line: string) => void): Promise<str
     rmSync(work, { recursive: true, force: true });
     mkdirSync(work, { recursive: true });
     try {
-      const sources = layer === "pause" ? [await kubernetesSources(), pinnedVersion("kubernetes")] : [];
+      const sources = layer === "pause" ? [await kubernetesSources(), kubernetesVersion()] : [];
       await run(script(layer), [temporary, work, ...sources], {
         // Version managers look for a .python-version or .npmrc from the current folder upwards.
         cwd: work,
@@ -208,7 +208,7 @@ function archivePath(definition: Definition): string {
 /** Changes with whatever could change the layer. */
 function layerKey(layer: string): string {
   const inputs = [readFileSync(script(layer), "utf8")];
-  if (layer === "pause") inputs.push(pinnedVersion("kubernetes"));
+  if (layer === "pause") inputs.push(kubernetesVersion());
   if (layer === "postgres") inputs.push(readFileSync(join(dirname(script(layer)), "entrypoint.sh"), "utf8"));
   return digest(inputs.join("\0")).slice(0, 12);
 }

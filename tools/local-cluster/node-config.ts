@@ -1,17 +1,20 @@
 import { mkdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Binaries } from "./build.ts";
 import { Certificates } from "./certificates.ts";
 import { pauseImage } from "./images.ts";
 import type { Addresses } from "./network.ts";
 import { apiServiceAddress, podRange } from "./network.ts";
 import type { ClusterPaths } from "./paths.ts";
 
-/** Writes certificates, kubeconfigs and the components' settings into the cluster's state folder. */
+/**
+ * Writes certificates, kubeconfigs and the components' settings into the cluster's state folder.
+ *
+ * @param binaries the folder of the node's programs
+ */
 export async function writeNodeConfig(
   paths: ClusterPaths,
   addresses: Addresses,
-  binaries: Binaries,
+  binaries: string,
 ): Promise<void> {
   const server = `https://${addresses.node}:6443`;
   const certificates = new Certificates(join(paths.state, "certificates"));
@@ -117,7 +120,7 @@ function kubeProxy(kubeconfig: string): object {
   };
 }
 
-function containerd(paths: ClusterPaths, binaries: Binaries, cniConfig: string): string {
+function containerd(paths: ClusterPaths, binaries: string, cniConfig: string): string {
   const text = JSON.stringify; // A JSON string is a TOML string.
   return `version = 3
 root = ${text(join(paths.state, "containerd"))}
@@ -135,12 +138,12 @@ sandbox = ${text(pauseImage)}
 [plugins."io.containerd.cri.v1.runtime"]
 restrict_oom_score_adj = ${!hasCapability(24)}
 [plugins."io.containerd.cri.v1.runtime".cni]
-bin_dirs = [${text(binaries.cni)}]
+bin_dirs = [${text(binaries)}]
 conf_dir = ${text(cniConfig)}
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
-BinaryName = ${text(join(binaries.runc, "runc"))}
+BinaryName = ${text(join(binaries, "runc"))}
 SystemdCgroup = false
 `;
 }
@@ -168,7 +171,7 @@ function podNetwork(): object {
 }
 
 /** Answers for the cluster's own names; every other name does not exist, and is answered at once. */
-function corefile(domain: string, { node }: Addresses, kubeconfig: string): string {
+export function corefile(domain: string, { node }: Addresses, kubeconfig: string): string {
   return `${domain} in-addr.arpa ip6.arpa {
   bind ${node}
   errors

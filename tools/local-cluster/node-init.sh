@@ -4,7 +4,7 @@
 # it ends, the kernel ends every process of the node and drops every mount: as if the power had failed.
 #
 # Usage: node-init.sh STATE RUNTIME NODE_NAME NODE_ADDRESS SERVICE_RANGE
-# PATH begins with the folders of the node's programs. Runs in its own mount, PID, network, UTS and IPC
+# PATH begins with the folder of the node's programs. Runs in its own mount, PID, network, UTS and IPC
 # namespaces.
 set -eu
 state=$1 runtime=$2 node=$3 address=$4 service_range=$5
@@ -66,10 +66,9 @@ keep() {
 }
 keepers=()
 
-# SQLite's defaults as in K3s: a file db/state.db in the current folder.
+# SQLite's settings as in K3s: a file db/state.db in the current folder.
 kine() (
-  cd "$state/kine" && exec kine --endpoint sqlite:// --listen-address "unix://$runtime/kine.sock" \
-    --metrics-bind-address 0
+  cd "$state/kine" && exec kine "$runtime/kine.sock"
 )
 
 api_server() (
