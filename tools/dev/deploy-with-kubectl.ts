@@ -73,7 +73,7 @@ function watchOf(cluster: ClusterContext): Watch {
       const troubles = (await readPods(cluster, namespace)).flatMap(troublesOf);
       return [pods.replace(/\s+/g, " ").trim(), ...troubles].join("\n  ");
     },
-    applied: () => promptKubelet(cluster, APPLICATION),
+    configured: () => promptKubelet(cluster, APPLICATION),
   };
 }
 

@@ -6,7 +6,7 @@ import { type ClaimObject, claimedSize } from "../../../cluster/volume-binding.t
 import { type Manifest, objectId } from "../../evaluation/manifests.ts";
 import type { MarkedRendering } from "../../evaluation/rendering.ts";
 import type { LiveObject, Objects } from "./cluster-objects.ts";
-import { stepsOf } from "./order.ts";
+import { isConfiguration, stepsOf } from "./order.ts";
 import { canBeMadeAgain, OWN, stale } from "./ownership.ts";
 import { isAwaited, progressOf } from "./progress.ts";
 import { inForce } from "./values-in-force.ts";
@@ -17,8 +17,8 @@ export interface Watch {
   say(line: string): void;
   /** What the pods of a namespace are doing, and what keeps them from it. */
   pods(namespace: string): Promise<string>;
-  /** Called when objects have been applied, before they are waited for. */
-  applied(): Promise<void>;
+  /** Called when ConfigMaps or Secrets have been applied, which running pods may have, before anything is waited for. */
+  configured(): Promise<void>;
   /** Milliseconds between two looks at what is waited for. @default 500 */
   interval?: number;
   /** Milliseconds that anything but a Job may take; a Job says itself how long it has. @default 15 minutes */
@@ -122,7 +122,7 @@ class Application {
     for (const { name, keys } of made) this.watch.say(`Secret ${name}: has a new ${keys.join(", ")}`);
     for (const step of stepsOf(this.fitted(objects, live))) {
       await this.put(step, live);
-      await this.watch.applied();
+      if (step.some(isConfiguration)) await this.watch.configured();
       await this.settle(step);
     }
     await this.deleteStale(rendered);

@@ -2,7 +2,7 @@
 import { type Manifest, objectId } from "../../evaluation/manifests.ts";
 
 /** What has no effect by itself, and all of it in whatever uses it. */
-const isConfiguration = ({ kind }: Manifest) => kind === "ConfigMap" || kind === "Secret";
+export const isConfiguration = ({ kind }: Manifest): boolean => kind === "ConfigMap" || kind === "Secret";
 
 /** Whether a text is a value anywhere in another value. */
 function holds(value: unknown, text: string): boolean {

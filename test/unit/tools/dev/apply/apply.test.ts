@@ -121,7 +121,7 @@ describe("a rendering, applied", () => {
     return applyRendering(cluster, rendering, {
       say: (line) => said.push(line),
       pods: () => Promise.resolve("server-0 not ready"),
-      applied: () => Promise.resolve(),
+      configured: () => Promise.resolve(),
       interval: 1,
       limit: 300,
     });
