@@ -1,5 +1,5 @@
 /**
- * The stack `dev` where no Pulumi CLI can be had: the rendered objects, applied server-side, with what the engine's
+ * The stack `dev` where no Pulumi CLI is available: the rendered objects, applied server-side, with what the engine's
  * program does beside them (the look at the cluster, the node's storage, the Released volume).
  */
 import { rmSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Applies a rendering as the engine would deploy it: in the order of dependency, waiting for what is waited for, and
- * deleting what is no longer in it. It knows kinds of Kubernetes, and nothing of the stack.
+ * Applies a rendering as the engine would deploy it: in the order of dependency, waiting for workloads, Jobs and claims, and
+ * deleting what is no longer in it. It knows kinds of Kubernetes objects, and none of the stack's capabilities.
  */
 import { type ClaimObject, claimedSize } from "../../../cluster/volume-binding.ts";
 import { type Manifest, objectId } from "../../evaluation/manifests.ts";
@@ -11,7 +11,7 @@ import { canBeMadeAgain, OWN, stale } from "./ownership.ts";
 import { isAwaited, progressOf } from "./progress.ts";
 import { inForce } from "./values-in-force.ts";
 
-/** What whoever applies is told, and asked. */
+/** What the caller is told, and asked. */
 export interface Watch {
   /** A line of what is done. */
   say(line: string): void;
@@ -111,7 +111,7 @@ class Application {
       if (now !== said) this.watch.say(now);
       said = now;
       if (Date.now() - started > limit && open.some(({ kind }) => kind !== "Job"))
-        throw new Error(`${names} not ready after ${limit / 60_000} minutes: ${pods}`);
+        throw new Error(`${names}: not ready after ${limit / 60_000} minutes: ${pods}`);
       await new Promise((resolve) => setTimeout(resolve, interval));
     }
   }

@@ -4,8 +4,8 @@ import type { Manifest } from "../../evaluation/manifests.ts";
 import { FIELD_MANAGER, type LiveObject } from "./cluster-objects.ts";
 import { without } from "./order.ts";
 
-/** Selects what is labelled as the stack's: everything that the program registers. */
-export const OWN = `app.kubernetes.io/part-of=${APPLICATION}`;
+/** Selects what has the labels of everything that the program registers (components/kubernetes/labels.ts). */
+export const OWN = `app.kubernetes.io/part-of=${APPLICATION},app.kubernetes.io/managed-by=pulumi`;
 
 /** Kinds whose objects hold data, or other objects: an update deletes none of them. */
 const KEPT = new Set(["Namespace", "PersistentVolume", "PersistentVolumeClaim", "CustomResourceDefinition"]);

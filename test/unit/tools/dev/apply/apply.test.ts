@@ -292,7 +292,7 @@ describe("a rendering, applied", () => {
     cluster.slow = Infinity;
     await assert.rejects(
       apply([statefulSet("b")]),
-      /StatefulSet server not ready after .*: server-0 not ready/,
+      /StatefulSet server: not ready after .*: server-0 not ready/,
     );
   });
 });
