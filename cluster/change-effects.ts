@@ -49,14 +49,17 @@ export interface ServerObject {
 const sentence = ({ name, before, after }: ChangedSetting) =>
   `${name} ${before ?? "default"} → ${after ?? "default"}`;
 
+/** The file with the settings, in the ConfigMap. */
+export const SETTINGS_FILE = "postgresql.conf";
+/** The files that say who may connect. Like the settings, they are reloaded. */
+export const ACCESS_FILES: readonly string[] = ["pg_hba.conf", "pg_ident.conf"];
+
 /** What changed settings do: a sentence for those that take a restart, and one for those that are reloaded. */
 export function effectsOfConfig(before: ConfigObject, after: ConfigObject): string[] {
-  const changed = changedSettings(before.data?.["postgresql.conf"], after.data?.["postgresql.conf"]);
+  const changed = changedSettings(before.data?.[SETTINGS_FILE], after.data?.[SETTINGS_FILE]);
   const restarting = changed.filter(({ name }) => takesRestart(name));
   const reloaded = changed.filter(({ name }) => !takesRestart(name));
-  const access = ["pg_hba.conf", "pg_ident.conf"].filter(
-    (file) => before.data?.[file] !== after.data?.[file],
-  );
+  const access = ACCESS_FILES.filter((file) => before.data?.[file] !== after.data?.[file]);
   return [
     ...(restarting.length > 0
       ? [`Takes a restart of the server: ${restarting.map(sentence).join(", ")}`]
@@ -66,42 +69,60 @@ export function effectsOfConfig(before: ConfigObject, after: ConfigObject): stri
   ];
 }
 
-/** Paths and values of an object's leaves. */
-function leaves(value: unknown, path = ""): Map<string, string> {
-  if (typeof value !== "object" || value === null) return new Map([[path, String(value)]]);
+/** Why a change in the template of the server's pod has been made. */
+export type RestartCause = "settings" | "scripts" | "image" | "resources" | "other";
+
+/**
+ * What makes the server's pod again, by the place of the change in the pod's template.
+ *
+ * @param keys from the template on: `spec`, `containers`, the container's name or index, `image`
+ */
+export function restartCause(keys: readonly string[]): RestartCause {
+  const [root, field, , part, ...deeper] = keys;
+  if (root === "metadata" && field === "annotations") {
+    if (keys.at(-1) === ANNOTATIONS.restartSettings) return "settings";
+    if (keys.at(-1) === ANNOTATIONS.scripts) return "scripts";
+  }
+  if (root !== "spec") return "other";
+  if (field === "containers" && part === "image") return "image";
+  const isAmount = part === "resources" && /^(requests|limits)\.(memory|cpu)$/.test(deeper.join("."));
+  return isAmount && (field === "containers" || field === "initContainers") ? "resources" : "other";
+}
+
+/** The leaves of a value, each with the keys that lead to it. The members of a list are called by their names. */
+function leaves(value: unknown, keys: readonly string[] = []): [readonly string[], string][] {
+  if (typeof value !== "object" || value === null) return [[keys, String(value)]];
   const named = Array.isArray(value)
     ? value.map((item: unknown, index) => {
         const name = (item as { name?: unknown } | null)?.name;
         return [typeof name === "string" ? name : String(index), item] as const;
       })
     : Object.entries(value);
-  return new Map(named.flatMap(([key, item]) => [...leaves(item, path === "" ? key : `${path}.${key}`)]));
+  return named.flatMap(([key, item]) => leaves(item, [...keys, key]));
 }
 
-const SETTINGS_ANNOTATION = `metadata.annotations.${ANNOTATIONS.restartSettings}`;
-const SCRIPTS_ANNOTATION = `metadata.annotations.${ANNOTATIONS.scripts}`;
+/** A place in the pod as a person reads it. */
+const placeOf = (keys: readonly string[]) => (keys[0] === "spec" ? keys.slice(1) : keys).join(".");
 
 /** The field of a container or the part of the pod that a leaf belongs to: `containers.postgres.readinessProbe`. */
-const fieldOf = (path: string) =>
-  path
-    .replace(/^spec\./, "")
-    .split(".")
-    .slice(0, 3)
-    .join(".");
+const fieldOf = (keys: readonly string[]) => placeOf(keys.slice(0, keys[0] === "spec" ? 4 : 3));
 
 /** Why the server's pod is made again: one sentence, or none when it is not. */
 export function effectsOfServer(before: ServerObject, after: ServerObject): string[] {
-  const [old, wanted] = [leaves(before.spec?.template), leaves(after.spec?.template)];
+  const byPath = (template: unknown) =>
+    new Map(leaves(template ?? {}).map(([keys, value]) => [JSON.stringify(keys), { keys, value }]));
+  const [old, wanted] = [byPath(before.spec?.template), byPath(after.spec?.template)];
   const reasons: string[] = [];
   const fields = new Map<string, string[]>();
-  for (const path of new Set([...old.keys(), ...wanted.keys()])) {
-    const [from, to] = [old.get(path), wanted.get(path)];
+  for (const [path, { keys }] of new Map([...old, ...wanted])) {
+    const [from, to] = [old.get(path)?.value, wanted.get(path)?.value];
     if (from === to) continue;
-    if (path === SETTINGS_ANNOTATION) reasons.push("settings that take one");
-    else if (path === SCRIPTS_ANNOTATION) reasons.push("its scripts");
+    const cause = restartCause(keys);
+    if (cause === "settings") reasons.push("settings that take one");
+    else if (cause === "scripts") reasons.push("its scripts");
     else {
-      const change = `${path.replace(/^spec\./, "")} ${from ?? "nothing"} → ${to ?? "nothing"}`;
-      fields.set(fieldOf(path), [...(fields.get(fieldOf(path)) ?? []), change]);
+      const change = `${placeOf(keys)} ${from ?? "nothing"} → ${to ?? "nothing"}`;
+      fields.set(fieldOf(keys), [...(fields.get(fieldOf(keys)) ?? []), change]);
     }
   }
   // One change is shown with its values; a field that changes in several places is only named.

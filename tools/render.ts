@@ -34,5 +34,5 @@ await runTool(usage, async () => {
   const written = writeRendering(rendering, out, { secrets: values.secrets });
   for (const note of written.notes) console.error(note);
   console.log(`${written.files.length} objects in ${out}. To apply them:`);
-  for (const command of applyCommands(out)) console.log(`  ${command}`);
+  for (const command of applyCommands(rendering, out)) console.log(`  ${command}`);
 });

@@ -95,8 +95,8 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
   it("makes logins, keeps their passwords, and takes away those that are no longer configured", async () => {
     const deploy = async (logins: Record<string, string>) => {
       const program = `
-        import { upWithKubectl } from "./tools/deploy-with-kubectl.ts";
-        import { DevState } from "./tools/dev-state.ts";
+        import { upWithKubectl } from "./tools/dev/deploy-with-kubectl.ts";
+        import { DevState } from "./tools/dev/state.ts";
         const state = new DevState();
         Object.defineProperty(state, "configFile", { value: process.env.CONFIG_FILE });
         await upWithKubectl({ kubeconfig: process.env.CLUSTER_CONFIG }, state, false);`;

@@ -49,8 +49,8 @@ async function server(): Promise<Record<string, string>> {
 /** `up` of the deployed configuration with fields changed, by kubectl alone. */
 function upWithKubectl(changes: Record<string, unknown>): Promise<Ran> {
   const program = `
-    import { upWithKubectl } from "./tools/deploy-with-kubectl.ts";
-    import { DevState } from "./tools/dev-state.ts";
+    import { upWithKubectl } from "./tools/dev/deploy-with-kubectl.ts";
+    import { DevState } from "./tools/dev/state.ts";
     const state = new DevState();
     Object.defineProperty(state, "configFile", { value: process.env.CONFIG_FILE });
     await upWithKubectl({ kubeconfig: process.env.CLUSTER_CONFIG }, state, true);`;

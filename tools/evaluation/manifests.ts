@@ -1,7 +1,6 @@
 /** From registered resources to files that `kubectl apply -k`, Argo CD and Flux take. */
 import { stringify } from "yaml";
 import { type Registration, unwrapped } from "./recorder.ts";
-import { LOGIN_SECRET_PREFIX } from "../../components/kubernetes/names.ts";
 
 /** A Kubernetes object. */
 export interface Manifest {
@@ -17,22 +16,38 @@ export interface RenderedFile {
   manifest: Manifest;
 }
 
-/** The files' names; the guide's where it has one. They are an interface: never renumber one. */
-const FILES: Readonly<Record<string, string>> = {
+/** Whether a resource is an object of the cluster. */
+export function isKubernetes({ type }: Pick<Registration, "type">): boolean {
+  return type.startsWith("kubernetes:");
+}
+
+/** What an object is known by: its kind, without the version, its namespace and its name. */
+export function objectId({ apiVersion, kind, metadata: { namespace = "", name } }: Manifest): string {
+  const group = apiVersion.includes("/") ? apiVersion.split("/")[0] : "";
+  return [group, kind, namespace, name].join("/");
+}
+
+/** The number and the ending that files of a kind have: the guide's. Kinds that the guide does not have get 10. */
+const KINDS: Readonly<Record<string, { number: string; ending: string }>> = {
+  Secret: { number: "01", ending: "" },
+  ConfigMap: { number: "02", ending: "" },
+  PersistentVolume: { number: "04", ending: "" },
+  PersistentVolumeClaim: { number: "05", ending: "" },
+  StatefulSet: { number: "06", ending: "-statefulset" },
+  Service: { number: "07", ending: "-service" },
+  Job: { number: "08", ending: "-job" },
+};
+
+/**
+ * Names from before there was a rule. They are an interface (people commit these files), so they stay; a new object needs
+ * no line here.
+ */
+const EARLIER_NAMES: Readonly<Record<string, string>> = {
   "Namespace/transcript-pipeline": "00-namespace",
-  "Secret/postgres-secret": "01-postgres-secret",
-  "Secret/postgres-superuser": "01-postgres-superuser",
-  "Secret/postgres-logins": "01-postgres-logins",
   "ConfigMap/postgres-settings-files": "02-check-settings-files",
   "ConfigMap/postgres-settings-scripts": "02-check-settings-scripts",
   "Job/postgres-settings": "02-check-settings-job",
-  "ConfigMap/postgres-config": "02-postgres-config",
   "ConfigMap/postgres-scripts": "03-postgres-scripts",
-  "PersistentVolume/postgres-pv": "04-postgres-pv",
-  "PersistentVolumeClaim/postgres-pvc": "05-postgres-pvc",
-  "StatefulSet/postgres": "06-postgres-statefulset",
-  "Service/postgres": "07-postgres-service",
-  "Service/postgres-headless": "07-postgres-headless-service",
   "ConfigMap/postgres-init-scripts": "08-init-db-scripts",
   "ConfigMap/postgres-init-bootstrap": "08-init-db-bootstrap",
   "ConfigMap/postgres-init-migrations": "08-init-db-migrations",
@@ -42,21 +57,36 @@ const FILES: Readonly<Record<string, string>> = {
   "Job/postgres-upgrade": "09-upgrade-job",
 };
 
-/** The file's name without its ending. A login's Secret is named by the configuration; it goes beside the others. */
-function fileOf({ kind, metadata: { name } }: Manifest): string {
-  if (kind === "Secret" && name.startsWith(LOGIN_SECRET_PREFIX)) return `01-${name}`;
-  return FILES[`${kind}/${name}`] ?? `50-${kind}-${name}`.toLowerCase();
+/**
+ * The file's name without its ending. It says the object and nothing of the others, so that no object that comes or goes
+ * renames the file of another one.
+ */
+export function fileOf({ kind, metadata: { name } }: Manifest): string {
+  const { number, ending } = KINDS[kind] ?? { number: "10", ending: `-${kind.toLowerCase()}` };
+  // A name may have dots, and a file that is replaced by the next rendering has none.
+  return EARLIER_NAMES[`${kind}/${name}`] ?? `${number}-${name.replaceAll(/[^a-z0-9-]/g, "-")}${ending}`;
 }
 
-/** The Kubernetes objects among the registered resources, with their files. */
+/**
+ * The Kubernetes objects among the registered resources with their files, by the files' names.
+ *
+ * @throws when two objects would be written into one file
+ */
 export function manifestsOf(registrations: readonly Pick<Registration, "type" | "inputs">[]): RenderedFile[] {
-  return registrations
-    .filter(({ type }) => type.startsWith("kubernetes:"))
+  const files = registrations
+    .filter(isKubernetes)
     .map(({ inputs }) => {
       const manifest = unwrapped(inputs) as Manifest;
       return { file: `${fileOf(manifest)}.yaml`, manifest };
     })
     .sort((a, b) => (a.file < b.file ? -1 : 1));
+  for (const [index, { file, manifest }] of files.entries()) {
+    const before = files[index - 1];
+    if (before?.file !== file) continue;
+    const names = [before.manifest, manifest].map(({ kind, metadata: { name } }) => `${kind} ${name}`);
+    throw new Error(`${names.join(" and ")} would both be written to ${file}: give one of them another name`);
+  }
+  return files;
 }
 
 /** The text of a manifest's file. */

@@ -5,16 +5,19 @@ import {
   preparationScript,
 } from "../../components/storage/node-storage.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
-import { evaluate } from "./evaluate.ts";
+import { evaluate, type Evaluation } from "./evaluate.ts";
+import { evaluateMarked, type Generated } from "./generated.ts";
 import {
+  isKubernetes,
   kustomizationText,
   type Manifest,
   manifestsOf,
   manifestText,
+  objectId,
   type RenderedFile,
 } from "./manifests.ts";
 import { ownText, realDirectory, replaceFiles } from "./rendered-directory.ts";
-import { readStackFile, refusePlainSecrets } from "../stack-file/stack-file.ts";
+import { readStackFile, refusePlainSecrets, type StackFile } from "../stack-file/stack-file.ts";
 import { ANNOTATIONS, HOSTNAME_LABEL } from "../../components/kubernetes/names.ts";
 
 /** A stack's objects. */
@@ -29,20 +32,58 @@ export interface Rendering {
   undecrypted: string[];
 }
 
-/** Evaluates the program for a stack. */
-export async function renderStack(stack: string, configFile: string): Promise<Rendering> {
+/** A stack's objects as they are applied to a cluster by this program itself. */
+export interface MarkedRendering extends Rendering {
+  /** In the order of registration, which is that of dependency. */
+  objects: Manifest[];
+  /** The values that the evaluation made up, where the engine has its state. */
+  generated: Generated;
+  /** The image to which the existing database is brought on purpose. @default none */
+  upgradeTo?: string | undefined;
+}
+
+/** What no object says, from the configuration, which the evaluation has read and checked. */
+function sectionOf<T>({ config }: StackFile, section: string): Partial<T> {
+  return JSON.parse(config[`transcript-pipeline:${section}`] ?? "{}") as Partial<T>;
+}
+
+function readForRendering(stack: string, configFile: string): StackFile {
   const stackFile = readStackFile(configFile);
   refusePlainSecrets(stack, stackFile);
-  // The evaluation reads and checks all of it; the mount point alone is in none of the objects.
-  const { registrations, warnings } = await evaluate(stack, stackFile.config, stackFile.secretKeys);
-  const storage = JSON.parse(stackFile.config["transcript-pipeline:storage"] ?? "{}") as { mount?: string };
+  return stackFile;
+}
+
+function renderingOf(
+  stack: string,
+  stackFile: StackFile,
+  { registrations, warnings }: Evaluation,
+): Rendering {
   return {
     stack,
     files: manifestsOf(registrations),
     warnings,
-    mount: storage.mount,
+    mount: sectionOf<{ mount: string }>(stackFile, "storage").mount,
     undecrypted: stackFile.undecrypted,
   };
+}
+
+/** Evaluates the program for a stack. */
+export async function renderStack(stack: string, configFile: string): Promise<Rendering> {
+  const stackFile = readForRendering(stack, configFile);
+  return renderingOf(stack, stackFile, await evaluate(stack, stackFile.config, stackFile.secretKeys));
+}
+
+/** Evaluates the program for a stack, twice, with a mark on what was made up. */
+export async function renderMarked(stack: string, configFile: string): Promise<MarkedRendering> {
+  const stackFile = readForRendering(stack, configFile);
+  const { evaluation, generated } = await evaluateMarked(stack, stackFile.config, stackFile.secretKeys);
+  const rendering = renderingOf(stack, stackFile, evaluation);
+  const byId = new Map(rendering.files.map(({ manifest }) => [objectId(manifest), manifest]));
+  const objects = evaluation.registrations
+    .filter(isKubernetes)
+    .flatMap(({ inputs }) => byId.get(objectId(inputs as Manifest)) ?? []);
+  const { upgradeTo } = sectionOf<{ upgradeTo: string }>(stackFile, "database");
+  return { ...rendering, objects, generated, upgradeTo };
 }
 
 /** Stops where a Secret would be written with a made-up value in the place of one that could not be decrypted. */
@@ -86,6 +127,8 @@ export function refuseTooLarge({ files }: Rendering): void {
   }
 }
 
+const COMPONENT_LABEL = "app.kubernetes.io/component";
+
 const KUSTOMIZATION = "kustomization.yaml";
 /** First line of a kustomization.yaml that was made here, by which a directory is known to be ours to replace. */
 const MARK = "# Rendered by `npm run render`; the next rendering replaces this directory's files.\n";
@@ -95,27 +138,39 @@ const SCRIPT_MARK = `#!/bin/sh
 # Rendered by \`npm run render\` for the node that holds the data. On it: sudo sh ${PREPARATION_FILE}
 `;
 
-type VolumeManifest = Manifest & {
+/** The PersistentVolume with the data. */
+export type VolumeManifest = Manifest & {
   metadata: { annotations: Record<string, string> };
   spec: { capacity: { storage: string }; hostPath: { path: string } };
 };
 
-type PodTemplate = { spec: { nodeSelector?: Record<string, string> } };
+/** The object of a kind that says whose data it has: of the volumes and the servers there may be, the database's. */
+export function objectWithData<T extends Manifest>({ files }: Rendering, kind: string): T | undefined {
+  const isIt = ({ kind: its, metadata }: Manifest) =>
+    its === kind &&
+    ANNOTATIONS.identity in ((metadata as { annotations?: Record<string, string> }).annotations ?? {});
+  return files.find(({ manifest }) => isIt(manifest))?.manifest as T | undefined;
+}
 
-/** The script that prepares the directory on the node, and the node, as the rendered objects have them. */
-function preparationOf({ files, mount }: Rendering): { hostname: string; script: string } | undefined {
-  const ofKind = (kind: string) => files.find(({ manifest }) => manifest.kind === kind)?.manifest;
-  const volume = ofKind("PersistentVolume") as VolumeManifest | undefined;
-  const server = ofKind("StatefulSet") as (Manifest & { spec: { template: PodTemplate } }) | undefined;
-  if (!volume) return undefined;
-  const script = preparationScript({
+/** The script that makes the volume's directory on its node. */
+export function volumeScript(volume: VolumeManifest, mount: string | undefined): string {
+  return preparationScript({
     path: volume.spec.hostPath.path,
     capacity: volume.spec.capacity.storage,
     identity: volume.metadata.annotations[ANNOTATIONS.identity] ?? "",
     mount,
   });
+}
+
+type PodTemplate = { spec: { nodeSelector?: Record<string, string> } };
+
+/** The script that prepares the directory on the node, and the node, as the rendered objects have them. */
+function preparationOf(rendering: Rendering): { hostname: string; script: string } | undefined {
+  const volume = objectWithData<VolumeManifest>(rendering, "PersistentVolume");
+  const server = objectWithData<Manifest & { spec: { template: PodTemplate } }>(rendering, "StatefulSet");
+  if (!volume) return undefined;
   const hostname = server?.spec.template.spec.nodeSelector?.[HOSTNAME_LABEL] ?? "<node>";
-  return { hostname, script: SCRIPT_MARK + script };
+  return { hostname, script: SCRIPT_MARK + volumeScript(volume, rendering.mount) };
 }
 
 /**
@@ -124,9 +179,15 @@ function preparationOf({ files, mount }: Rendering): { hostname: string; script:
  *
  * @param directory where it was written
  */
-export function applyCommands(directory: string): string[] {
+export function applyCommands({ files }: Rendering, directory: string): string[] {
+  const components = files
+    .filter(({ manifest }) => manifest.kind === "Job")
+    .map(({ manifest }) => (manifest.metadata.labels as Record<string, string>)[COMPONENT_LABEL] ?? "");
+  const selector = `${COMPONENT_LABEL} in (${[...new Set(components)].sort().join(",")})`;
   return [
-    `kubectl delete job -n ${APPLICATION} -l 'app.kubernetes.io/component in (migration,settings)' --ignore-not-found`,
+    ...(components.length > 0
+      ? [`kubectl delete job -n ${APPLICATION} -l '${selector}' --ignore-not-found`]
+      : []),
     `kubectl apply -k ${directory}`,
   ];
 }

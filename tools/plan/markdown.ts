@@ -1,6 +1,7 @@
 /** A plan's summary as Markdown, for a comment or an issue. */
 import { codeBlock, codeSpan, cut, sentence } from "./markdown-text.ts";
-import type { PlanSummary, Severity } from "./summary.ts";
+import type { Severity } from "./statements.ts";
+import type { PlanSummary } from "./summary.ts";
 
 /** What became of the preview of one stack. */
 export interface StackPlan {

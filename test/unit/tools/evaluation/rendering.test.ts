@@ -17,7 +17,9 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { commandsFromCheckout, preparationScript } from "../../../../components/storage/node-storage.ts";
 import { projectFile } from "../../../../tools/cli.ts";
+import { manifestsOf } from "../../../../tools/evaluation/manifests.ts";
 import {
+  applyCommands,
   refuseMissingSecrets,
   refuseTooLarge,
   renderStack,
@@ -50,8 +52,94 @@ describe("render", () => {
     }
   });
 
-  it("has a name of its own for every object", () => {
-    for (const { file } of rendering.files) assert.doesNotMatch(file, /^50-/);
+  it("never renames a file: people commit them", async () => {
+    const stackFile = join(directory, "Pulumi.upgrade.yaml");
+    const prod = readFileSync(projectFile("Pulumi.prod.yaml"), "utf8");
+    const image = "pgvector/pgvector:0.8.1-pg16-bookworm";
+    const section = "  transcript-pipeline:database:\n";
+    assert.ok(prod.includes(section));
+    writeFileSync(
+      stackFile,
+      prod.replace(
+        section,
+        `${section}    image: ${image}\n    upgradeTo: ${image}\n    logins: { a_reader: readonly }\n`,
+      ),
+    );
+    const { files } = await renderStack("prod", stackFile);
+    assert.deepEqual(
+      files.map(({ file }) => file.replace(".yaml", "")),
+      [
+        "00-namespace",
+        "01-postgres-login-a-reader",
+        "01-postgres-logins",
+        "01-postgres-secret",
+        "01-postgres-superuser",
+        "02-check-settings-files",
+        "02-check-settings-job",
+        "02-check-settings-scripts",
+        "02-postgres-config",
+        "03-postgres-scripts",
+        "04-postgres-pv",
+        "05-postgres-pvc",
+        "06-postgres-statefulset",
+        "07-postgres-headless-service",
+        "07-postgres-service",
+        "08-init-db-bootstrap",
+        "08-init-db-job",
+        "08-init-db-migrations",
+        "08-init-db-scripts",
+        "09-upgrade-job",
+        "09-upgrade-scripts",
+        "09-upgrade-sql",
+      ],
+    );
+  });
+
+  it("has a name for an object that nobody has thought of, whatever other objects there are", () => {
+    const options = { protect: false, deleteBeforeReplace: false, dependsOn: [], parents: [] };
+    const registered = (kind: string, name: string) => ({
+      ...{ type: `kubernetes:example.org/v1:${kind}`, name, options },
+      inputs: { apiVersion: "example.org/v1", kind, metadata: { name } },
+    });
+    const objects = [
+      registered("Gadget", "postgres.example"),
+      registered("CronJob", "postgres-backup"),
+      registered("Secret", "postgres-backup"),
+    ];
+    const names = [
+      "01-postgres-backup.yaml",
+      "10-postgres-backup-cronjob.yaml",
+      "10-postgres-example-gadget.yaml",
+    ];
+    assert.deepEqual(
+      manifestsOf(objects).map(({ file }) => file),
+      names,
+    );
+    assert.throws(
+      () => manifestsOf([...objects, registered("Gadget", "postgres-example")]),
+      /Gadget postgres.example and Gadget postgres-example would both be written to 10-postgres-example-gadget\.yaml/,
+    );
+  });
+
+  it("is applied by commands that make room for the Jobs in it, whichever they are", () => {
+    const selector = "app.kubernetes.io/component in (migration,settings)";
+    assert.deepEqual(applyCommands(rendering, "out"), [
+      `kubectl delete job -n transcript-pipeline -l '${selector}' --ignore-not-found`,
+      "kubectl apply -k out",
+    ]);
+    const backup = rendering.files.map((file) =>
+      file.manifest.metadata.name === "postgres-init" && file.manifest.kind === "Job"
+        ? {
+            ...file,
+            manifest: {
+              ...file.manifest,
+              metadata: { name: "backup", labels: { "app.kubernetes.io/component": "backup" } },
+            },
+          }
+        : file,
+    );
+    assert.match(applyCommands({ ...rendering, files: backup }, "out")[0] ?? "", /in \(backup,settings\)/);
+    assert.deepEqual(applyCommands({ ...rendering, files: [] }, "out"), ["kubectl apply -k out"]);
   });
 
   it("leaves Secrets out, and says so, unless they are asked for", () => {

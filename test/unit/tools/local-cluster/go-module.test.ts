@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { compilerMemory, importPath, kubernetesPrograms, parts } from "../../../../tools/local-cluster/build.ts";
+import {
+  compilerMemory,
+  importPath,
+  kubernetesPrograms,
+  parts,
+} from "../../../../tools/local-cluster/build.ts";
 import { corefile } from "../../../../tools/local-cluster/node-config.ts";
 import { projectFile } from "../../../../tools/cli.ts";
 

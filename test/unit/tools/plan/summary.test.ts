@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import {
-  keysOf,
-  parseEventLog,
-  type PlanSummary,
-  quoted,
-  summarize,
-} from "../../../../tools/plan/summary.ts";
+import { keysOf } from "../../../../tools/plan/changes.ts";
+import { parseEventLog } from "../../../../tools/plan/events.ts";
+import { quoted } from "../../../../tools/plan/statements.ts";
+import { type PlanSummary, summarize } from "../../../../tools/plan/summary.ts";
 import {
   LIMIT,
   plansMarkdown,

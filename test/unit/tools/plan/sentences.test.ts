@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { restartCause } from "../../../../cluster/change-effects.ts";
+import { capabilities } from "../../../../tools/plan/sentences/index.ts";
+import { objects } from "../../../../tools/plan/sentences/objects.ts";
+import type { EngineEvent, EventStep } from "../../../../tools/plan/events.ts";
+import { summarize } from "../../../../tools/plan/summary.ts";
+
+interface Step {
+  op: string;
+  type: string;
+  name: string;
+  /** Property paths that differ. */
+  paths?: string[];
+  old?: Record<string, unknown>;
+  new?: Record<string, unknown>;
+}
+
+const event = ({ op, type, name, paths = [], old = {}, new: next = {} }: Step): EngineEvent => {
+  const metadata: EventStep = {
+    ...{ op, type, urn: `urn:pulumi:prod::transcript-pipeline::${type}::${name}` },
+    old: { inputs: old },
+    new: { inputs: next },
+    detailedDiff: Object.fromEntries(paths.map((path) => [path, { diffKind: "update" }])),
+  };
+  return { resourcePreEvent: { metadata } };
+};
+
+const said = (...steps: Step[]) =>
+  summarize(steps.map(event)).statements.map(({ severity, text }) => `${severity}: ${text}`);
+
+const kubernetes = (kind: string) => `kubernetes:v1:${kind}`;
+
+describe("the sentences of a plan", () => {
+  it("are said of a resource that no capability knows, by its operation", () => {
+    const gadget = { type: "kubernetes:example.org/v1:Gadget", name: "unheard-of" };
+    assert.deepEqual(said({ op: "create", ...gadget }), ["routine: Creates Gadget `unheard-of`"]);
+    assert.deepEqual(said({ op: "delete", ...gadget }), ["attention: Deletes Gadget `unheard-of`"]);
+    assert.deepEqual(said({ op: "update", ...gadget, paths: ["spec.size"] }), [
+      "routine: Updates Gadget `unheard-of` (`spec.size`)",
+    ]);
+  });
+
+  it("say nothing of the migrations where another Job runs, nor of the database where another server restarts", () => {
+    assert.deepEqual(said({ op: "replace", type: kubernetes("Job"), name: "postgres-backup" }), [
+      "attention: Replaces Job `postgres-backup`: deleted and created again",
+    ]);
+    assert.deepEqual(said({ op: "replace", type: kubernetes("Job"), name: "postgres-init" }), [
+      "attention: Runs the migrations again",
+    ]);
+    assert.deepEqual(said({ op: "create", type: kubernetes("Job"), name: "postgres-upgrade" }), [
+      "attention: Brings the existing database to the configured image",
+    ]);
+    assert.deepEqual(said({ op: "delete", type: kubernetes("StatefulSet"), name: "cache" }), [
+      "attention: Deletes StatefulSet `cache`",
+    ]);
+    assert.deepEqual(said({ op: "delete", type: kubernetes("StatefulSet"), name: "postgres" }), [
+      "danger: Stops the database: StatefulSet `postgres` is deleted",
+    ]);
+  });
+
+  it("call every volume data and every Secret a secret, whoever makes it", () => {
+    assert.deepEqual(said({ op: "delete", type: kubernetes("PersistentVolumeClaim"), name: "wal" }), [
+      "danger: Touches data: PersistentVolumeClaim `wal` is deleted",
+    ]);
+    const paths = ["stringData.key"];
+    assert.deepEqual(said({ op: "update", type: kubernetes("Secret"), name: "backup", paths }), [
+      "attention: Changes a secret: Secret `backup`, `key`",
+    ]);
+  });
+
+  it("name the access file that differs", () => {
+    const config = { op: "update", type: kubernetes("ConfigMap"), name: "postgres-config" };
+    assert.deepEqual(said({ ...config, paths: ['data["pg_ident.conf"]'] }), [
+      "attention: Changes who may connect, and how they prove who they are (`pg_ident.conf`)",
+    ]);
+  });
+
+  it("name every reason of a restart, each once", () => {
+    const container = (image: string, memory: string) => ({ image, resources: { limits: { memory } } });
+    const spec = (image: string, memory: string) => ({
+      spec: { template: { spec: { containers: [container(image, memory)] } } },
+    });
+    const template = "spec.template.spec.containers[0]";
+    assert.deepEqual(
+      said({
+        ...{ op: "update", type: kubernetes("StatefulSet"), name: "postgres" },
+        old: spec("a:1", "1Gi"),
+        new: spec("a:2", "2Gi"),
+        paths: [
+          'spec.template.metadata.annotations["transcript-pipeline/restart-settings"]',
+          'spec.template.metadata.annotations["transcript-pipeline/scripts"]',
+          `${template}.image`,
+          `${template}.resources.limits.memory`,
+          `${template}.env[0].value`,
+        ],
+      }),
+      [
+        "attention: Restarts the database (once): settings that need a restart, its scripts, image `a:1` → `a:2`, " +
+          "limits.memory `1Gi` → `2Gi`, `containers[0].env[0].value`",
+      ],
+    );
+  });
+
+  it("are in a list in which each resource finds its own, and the last is everybody's", () => {
+    assert.equal(capabilities.at(-1), objects);
+    assert.equal(new Set(capabilities).size, capabilities.length);
+    for (const type of ["Secret", "PersistentVolume", "Namespace"].map(kubernetes)) {
+      const first = capabilities.find((capability) => capability.owns({ type, logicalName: "any" }));
+      assert.notEqual(first, objects, type);
+    }
+  });
+});
+
+describe("why the server restarts", () => {
+  it("is told by the place of the change, however the container is called", () => {
+    for (const container of ["0", "postgres"]) {
+      const at = (...keys: string[]) => restartCause(["spec", "containers", container, ...keys]);
+      assert.equal(at("image"), "image");
+      assert.equal(at("resources", "requests", "cpu"), "resources");
+      assert.equal(at("resources", "limits", "nvidia.com/gpu"), "other");
+      assert.equal(at("env", "0", "value"), "other");
+    }
+    assert.equal(restartCause(["metadata", "annotations", "transcript-pipeline/scripts"]), "scripts");
+    assert.equal(restartCause(["metadata", "labels", "transcript-pipeline/scripts"]), "other");
+  });
+});

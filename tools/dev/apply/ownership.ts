@@ -1,0 +1,33 @@
+/** Which objects of the cluster an earlier rendering of the stack has made. */
+import { APPLICATION } from "../../../components/kubernetes/labels.ts";
+import type { Manifest } from "../../evaluation/manifests.ts";
+import { FIELD_MANAGER, type LiveObject } from "./cluster-objects.ts";
+import { without } from "./order.ts";
+
+/** Selects what has the labels of everything that the program registers (components/kubernetes/labels.ts). */
+export const OWN = `app.kubernetes.io/part-of=${APPLICATION},app.kubernetes.io/managed-by=pulumi`;
+
+/** Kinds whose objects hold data, or other objects: an update deletes none of them. */
+const KEPT = new Set(["Namespace", "PersistentVolume", "PersistentVolumeClaim", "CustomResourceDefinition"]);
+
+/** Whether an object holds nothing but what its manifest says, so that it may be deleted and made again. */
+export const canBeMadeAgain = ({ kind }: Manifest) => !KEPT.has(kind);
+
+/** Whoever deploys the stack: this program, the engine's provider, kubectl by hand. */
+const DEPLOYERS = [FIELD_MANAGER, "pulumi-kubernetes", "kubectl"];
+
+/**
+ * Whether somebody who deploys has made an object with the stack's labels. Controllers copy labels to what they make: pods
+ * have an owner, and Endpoints have none.
+ */
+export function isDeployed({ metadata: { ownerReferences = [], managedFields = [] } }: LiveObject): boolean {
+  return (
+    ownerReferences.length === 0 &&
+    managedFields.some(({ manager = "" }) => DEPLOYERS.some((deployer) => manager.startsWith(deployer)))
+  );
+}
+
+/** What an earlier rendering had and this one has not, of what may be deleted. */
+export function stale(live: readonly LiveObject[], rendered: readonly Manifest[]): LiveObject[] {
+  return without(live.filter(isDeployed).filter(canBeMadeAgain), rendered);
+}

@@ -1,0 +1,96 @@
+/** How far the cluster is with an object, by its kind. */
+import type { LiveObject } from "./cluster-objects.ts";
+import type { Manifest } from "../../evaluation/manifests.ts";
+
+/** How far an object is. */
+export type Progress = "ready" | "waiting" | { failed: string };
+
+interface Condition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+}
+
+interface Status {
+  observedGeneration?: number;
+  phase?: string;
+  conditions?: Condition[];
+  replicas?: number;
+  readyReplicas?: number;
+  availableReplicas?: number;
+  updatedReplicas?: number;
+  currentRevision?: string;
+  updateRevision?: string;
+  desiredNumberScheduled?: number;
+  updatedNumberScheduled?: number;
+  numberAvailable?: number;
+}
+
+type Look = (live: LiveObject, status: Status) => Progress;
+
+const when = (ready: boolean): Progress => (ready ? "ready" : "waiting");
+
+const holds = ({ conditions = [] }: Status, type: string, wanted = "True") =>
+  conditions.find((condition) => condition.type === type && condition.status === wanted);
+
+/** Whether the controller has seen the object as it is now. */
+const isObserved = ({ metadata: { generation = 0 } }: LiveObject, { observedGeneration = 0 }: Status) =>
+  observedGeneration >= generation;
+
+/** Whether every pod is made from the template as it is now, where the controller sees to that. */
+const isRolledOut = ({ spec }: Manifest, { currentRevision, updateRevision }: Status) =>
+  (spec as { updateStrategy?: { type?: string } }).updateStrategy?.type === "OnDelete" ||
+  currentRevision === updateRevision;
+
+const replicasOf = ({ spec }: Manifest) => (spec as { replicas?: number } | undefined)?.replicas ?? 1;
+
+/** The kinds that are waited for. An object of another kind is there as soon as it is applied. */
+const LOOKS: Readonly<Record<string, Look>> = {
+  Job: (_, status) => {
+    if (holds(status, "Complete")) return "ready";
+    const failed = holds(status, "Failed");
+    return failed ? { failed: failed.message ?? failed.reason ?? "" } : "waiting";
+  },
+  StatefulSet: (live, status) =>
+    when(
+      isObserved(live, status) &&
+        (status.readyReplicas ?? 0) >= replicasOf(live) &&
+        isRolledOut(live, status),
+    ),
+  Deployment: (live, status) => {
+    const late = holds(status, "Progressing", "False");
+    if (late && isObserved(live, status)) return { failed: late.message ?? late.reason ?? "" };
+    const wanted = replicasOf(live);
+    const { updatedReplicas = 0, availableReplicas = 0, replicas = 0 } = status;
+    return when(
+      isObserved(live, status) &&
+        updatedReplicas >= wanted &&
+        availableReplicas >= wanted &&
+        replicas === updatedReplicas,
+    );
+  },
+  DaemonSet: (live, status) => {
+    const { desiredNumberScheduled: wanted = 0, updatedNumberScheduled = 0, numberAvailable = 0 } = status;
+    return when(isObserved(live, status) && updatedNumberScheduled >= wanted && numberAvailable >= wanted);
+  },
+  PersistentVolumeClaim: (_, { phase }) =>
+    phase === "Lost" ? { failed: "its volume is gone" } : when(phase === "Bound"),
+};
+
+/**
+ * Whether an object is waited for. A claim that names no volume is not: its class may make one for the first pod that uses
+ * it, and for no other reason.
+ */
+export function isAwaited({ kind, spec }: Manifest): boolean {
+  if (kind === "PersistentVolumeClaim")
+    return (spec as { volumeName?: string } | undefined)?.volumeName !== undefined;
+  return kind in LOOKS;
+}
+
+/** How far an object is that is waited for. */
+export function progressOf(live: LiveObject | undefined): Progress {
+  if (live === undefined) return "waiting";
+  const { status = {} } = live as { status?: Status };
+  return LOOKS[live.kind]?.(live, status) ?? "ready";
+}

@@ -1,0 +1,127 @@
+/**
+ * Which values of a stack's Secrets the evaluation made up. The engine keeps what a password is generated from in its
+ * state; an evaluation has no state and makes up another one each time. So the program is evaluated twice: what differs
+ * is made up. No capability has to say it, and none is known by name.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { evaluate, type Evaluation } from "./evaluate.ts";
+import { isKubernetes, type Manifest, objectId } from "./manifests.ts";
+import { type Registration, unwrapped } from "./recorder.ts";
+
+/** Text as it is, or the index of a made-up value. */
+export type Part = string | number;
+
+/** The made-up values of a stack. */
+export interface Generated {
+  /** Those that contain no other one, as the first evaluation made them up. */
+  values: string[];
+  /** By {@link objectId} and by key of the Secret: what the value is made of, in its order. */
+  parts: ReadonlyMap<string, Readonly<Record<string, readonly Part[]>>>;
+}
+
+/** Characters below which a value is not looked for inside others: a short one is found everywhere by chance. */
+const FINDABLE = 8;
+
+/**
+ * The values of a Secret by key, as the pods see them: a character for each byte, since a value need not be text. The same
+ * in the other direction is {@link encoded}.
+ */
+export function secretValues(secret: Manifest): Record<string, string> {
+  const { data = {}, stringData = {} } = secret as {
+    data?: Record<string, string>;
+    stringData?: Record<string, string>;
+  };
+  const bytes = [
+    ...Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64")] as const),
+    ...Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value)] as const),
+  ];
+  return Object.fromEntries(bytes.map(([key, value]) => [key, value.toString("latin1")]));
+}
+
+/** A value as it stands under a Secret's `data`. */
+export function encoded(value: string): string {
+  return Buffer.from(value, "latin1").toString("base64");
+}
+
+/** A text as a pattern that matches it alone. */
+const escaped = (text: string) => text.replaceAll(/[^A-Za-z0-9]/g, "\\$&");
+
+/** A text with the known values in it replaced by their indices. */
+function partsOf(text: string, values: readonly string[]): Part[] {
+  const whole = values.indexOf(text);
+  if (whole >= 0) return [whole];
+  const findable = values.filter(({ length }) => length >= FINDABLE).sort((a, b) => b.length - a.length);
+  if (findable.length === 0) return [text];
+  const pattern = new RegExp(`(${findable.map(escaped).join("|")})`);
+  return text
+    .split(pattern)
+    .map((part, index) => (index % 2 === 1 ? values.indexOf(part) : part))
+    .filter((part) => part !== "");
+}
+
+/** Everything of an object but a Secret's values. */
+function othersOf(manifest: Manifest): Manifest {
+  return manifest.kind === "Secret" ? { ...manifest, data: undefined, stringData: undefined } : manifest;
+}
+
+/**
+ * Compares two evaluations of one program.
+ *
+ * @throws when they differ in anything but the values of Secrets: a made-up value there could not be kept
+ */
+export function generatedIn(first: readonly Manifest[], second: readonly Manifest[]): Generated {
+  const again = new Map(second.map((manifest) => [objectId(manifest), manifest]));
+  const differing: { id: string; key: string; texts: [string, string] }[] = [];
+  for (const manifest of first) {
+    const id = objectId(manifest);
+    const other = again.get(id);
+    const [texts, otherTexts] = [manifest, other].map((secret) =>
+      secret?.kind === "Secret" ? secretValues(secret) : {},
+    );
+    if (
+      other === undefined ||
+      !isDeepStrictEqual(othersOf(manifest), othersOf(other)) ||
+      !isDeepStrictEqual(Object.keys(texts ?? {}), Object.keys(otherTexts ?? {}))
+    ) {
+      throw new Error(
+        `${manifest.kind} ${manifest.metadata.name} is another one each time the program is evaluated, and kubectl would ` +
+          "change it at each deployment: only the values of Secrets may be generated",
+      );
+    }
+    for (const [key, text] of Object.entries(texts ?? {})) {
+      const otherText = otherTexts?.[key] ?? "";
+      if (text !== otherText) differing.push({ id, key, texts: [text, otherText] });
+    }
+  }
+
+  // The shortest first: a value is known before those that contain it.
+  differing.sort((a, b) => a.texts[0].length - b.texts[0].length);
+  const known: [string[], string[]] = [[], []];
+  const parts = new Map<string, Record<string, Part[]>>();
+  for (const { id, key, texts } of differing) {
+    const [made, otherMade] = [partsOf(texts[0], known[0]), partsOf(texts[1], known[1])];
+    // What still differs when the known values are taken out is made up itself.
+    const isComposed = isDeepStrictEqual(made, otherMade);
+    const value = isComposed ? made : [known[0].push(texts[0]) - 1];
+    if (!isComposed) known[1].push(texts[1]);
+    parts.set(id, { ...parts.get(id), [key]: value });
+  }
+  return { values: known[0], parts };
+}
+
+const manifestsIn = (registrations: readonly Registration[]) =>
+  registrations.filter(isKubernetes).map(({ inputs }) => unwrapped(inputs) as Manifest);
+
+/** {@link evaluate}, and which of the values it made up. */
+export async function evaluateMarked(
+  stack: string,
+  config: Readonly<Record<string, string>>,
+  secretKeys: readonly string[],
+): Promise<{ evaluation: Evaluation; generated: Generated }> {
+  const evaluation = await evaluate(stack, config, secretKeys);
+  const again = await evaluate(stack, config, secretKeys);
+  return {
+    evaluation,
+    generated: generatedIn(manifestsIn(evaluation.registrations), manifestsIn(again.registrations)),
+  };
+}
