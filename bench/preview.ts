@@ -3,12 +3,13 @@
  * under ts-node, Pulumi's default for TypeScript. The three take turns, so that a machine that slows down slows all
  * of them down; medians and ratios of one run.
  */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { projectFile, runTool } from "../tools/cli.ts";
 import { findEngine } from "../tools/engine/engine.ts";
 import { run } from "../tools/processes.ts";
+import { copyProject } from "../tools/project-copy.ts";
 import { commonJs } from "./common-js.ts";
 import { median, ratioLine } from "./figures.ts";
 import { roundsWanted } from "./rounds.ts";
@@ -35,9 +36,7 @@ await runTool(usage, async () => {
   const project = async (name: string, pulumiYaml: string): Promise<() => Promise<number>> => {
     const cwd = join(directory, name);
     mkdirSync(join(cwd, "state"), { recursive: true });
-    const leftOut = ["node_modules", ".git", "test", "docs", "rendered"].map(projectFile);
-    cpSync(projectFile("."), cwd, { recursive: true, filter: (source) => !leftOut.includes(source) });
-    symlinkSync(projectFile("node_modules"), join(cwd, "node_modules"));
+    copyProject(cwd, ["test", "docs", "rendered"]);
     writeFileSync(join(cwd, "Pulumi.yaml"), pulumiYaml);
     writeFileSync(join(cwd, "empty.ts"), "export {};\n");
     const options = { cwd, env: { ...env, PULUMI_BACKEND_URL: `file://${join(cwd, "state")}` } };

@@ -6,12 +6,12 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { parse, stringify } from "yaml";
 import { preparationScript } from "../components/storage/node-storage.ts";
 import { projectFile, runTool } from "../tools/cli.ts";
 import { findEngine } from "../tools/engine/engine.ts";
 import { start, stop } from "../tools/local-cluster/cluster.ts";
 import { run } from "../tools/processes.ts";
+import { withFields } from "../tools/stack-file/editing.ts";
 import { renderStack, writeRendering } from "../tools/evaluation/rendering.ts";
 import { median, ratioLine } from "./figures.ts";
 import { roundsWanted } from "./rounds.ts";
@@ -47,20 +47,15 @@ await runTool(usage, async () => {
   /** The configuration of one round, and its directory. */
   const configure = (round: string): { file: string; path: string } => {
     const path = join(directory, "data", round);
-    const committed = parse(readFileSync(projectFile("Pulumi.dev.yaml"), "utf8")) as {
-      config: Record<string, Record<string, unknown>>;
-    };
-    const set = (section: string, values: Record<string, unknown>) => {
-      const key = `transcript-pipeline:${section}`;
-      committed.config[key] = { ...committed.config[key], ...values };
-    };
-    set("cluster", { kubeconfig: cluster.kubeconfig, context: cluster.context });
-    set("node", { hostname: cluster.nodeName, connection: "local" });
-    set("storage", { path });
-    set("database", { image: cluster.postgresImage });
-    set("migration", { image: cluster.dbmateImage });
     const file = join(directory, "project", "Pulumi.dev.yaml");
-    writeFileSync(file, stringify(committed));
+    const configured = withFields(readFileSync(projectFile("Pulumi.dev.yaml"), "utf8"), {
+      cluster: { kubeconfig: cluster.kubeconfig, context: cluster.context },
+      node: { hostname: cluster.nodeName, connection: "local" },
+      storage: { path },
+      database: { image: cluster.postgresImage },
+      migration: { image: cluster.dbmateImage },
+    });
+    writeFileSync(file, configured);
     return { file, path };
   };
 

@@ -4,12 +4,12 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { parseDocument } from "yaml";
 import { DevState } from "../../tools/dev/state.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { type Engine, findEngine } from "../../tools/engine/engine.ts";
 import { cacheRoot, clusterPaths } from "../../tools/local-cluster/paths.ts";
 import { type LocalCluster, leftovers, start, stop } from "../../tools/local-cluster/cluster.ts";
+import { type Change, edited } from "../../tools/stack-file/editing.ts";
 import { endPluginsOf } from "../orphans.ts";
 
 /** The tests' own local cluster, beside the user's. Two checkouts are tested at once under two names. */
@@ -280,12 +280,12 @@ export function settingSecret(path: string): string[] {
  * @returns the copy
  */
 export function changedConfig(from: string, to: string, changes: Record<string, unknown>): string {
-  const document = parseDocument(readFileSync(from, "utf8"));
-  for (const [path, value] of Object.entries(changes)) {
-    const [section, ...rest] = path.split(".");
-    document.setIn(["config", `transcript-pipeline:${section}`, ...rest], value);
-  }
-  writeFileSync(to, String(document), { mode: 0o600 });
+  const paths = Object.entries(changes).map(([path, value]): Change => {
+    const [section, field, ...rest] = path.split(".");
+    assert.ok(section && field, `${path} is not the path of a field`);
+    return { path: [section, field, ...rest], value };
+  });
+  writeFileSync(to, edited(readFileSync(from, "utf8"), paths), { mode: 0o600 });
   return to;
 }
 
