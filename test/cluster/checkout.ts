@@ -6,6 +6,7 @@ import { delimiter, dirname, join } from "node:path";
 import { IMAGES } from "../../policy/declarations.ts";
 import { repositoryOf } from "../../policy/postgres.ts";
 import { projectFile } from "../../tools/cli.ts";
+import { engineEnvironment } from "../../tools/engine/environment.ts";
 import type { LocalCluster } from "../../tools/local-cluster/cluster.ts";
 import { copyProject } from "../../tools/project-copy.ts";
 import { withFields } from "../../tools/stack-file/editing.ts";
@@ -136,16 +137,17 @@ export class Checkout {
   run(commands: string, variables: Record<string, string> = {}): Promise<Ran> {
     return execute("bash", ["-euo", "pipefail", "-c", commands], {
       cwd: this.directory,
-      env: {
-        PATH: [join(this.home, "bin"), projectFile("node_modules/.bin"), process.env.PATH].join(delimiter),
-        KUBECONFIG: this.kubeconfig,
-        PULUMI_BACKEND_URL: `file://${this.backend}`,
-        PULUMI_CONFIG_PASSPHRASE_FILE: join(this.home, "passphrase"),
-        PULUMI_SKIP_CONFIRMATIONS: "true",
-        PULUMI_SKIP_UPDATE_CHECK: "true",
-        STACK,
-        ...variables,
-      },
+      env: engineEnvironment({
+        backend: { directory: this.backend, passphrase: { file: join(this.home, "passphrase") } },
+        variables: {
+          // The engine itself, before its launcher.
+          PATH: [join(this.home, "bin"), projectFile("node_modules/.bin"), process.env.PATH].join(delimiter),
+          KUBECONFIG: this.kubeconfig,
+          PULUMI_SKIP_CONFIRMATIONS: "true",
+          STACK,
+          ...variables,
+        },
+      }),
     });
   }
 

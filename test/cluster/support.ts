@@ -6,7 +6,9 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { DevState } from "../../tools/dev/state.ts";
 import { projectFile } from "../../tools/cli.ts";
+import { backendOf } from "../../tools/dev/deploy-with-engine.ts";
 import { type Engine, findEngine } from "../../tools/engine/engine.ts";
+import { engineEnvironment } from "../../tools/engine/environment.ts";
 import { cacheRoot, clusterPaths } from "../../tools/local-cluster/paths.ts";
 import { type LocalCluster, leftovers, start, stop } from "../../tools/local-cluster/cluster.ts";
 import { type Change, edited } from "../../tools/stack-file/editing.ts";
@@ -254,13 +256,7 @@ export function runEngine({
   return execute(theEngine().command, [...args, "--stack", "dev", ...onStack, "--non-interactive"], {
     // `pulumi stack` knows no --config-file: the state folder is a project of its own.
     cwd: args[0] === "stack" ? state().directory : project,
-    env: {
-      PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
-      PULUMI_BACKEND_URL: `file://${state().backend}`,
-      PULUMI_CONFIG_PASSPHRASE_FILE: state().passphraseFile,
-      PULUMI_SKIP_UPDATE_CHECK: "true",
-      ...env,
-    },
+    env: engineEnvironment({ backend: backendOf(state()), variables: env }),
     ...(input !== undefined && { input }),
   });
 }
@@ -326,12 +322,9 @@ export async function scratchStack(
   writeFileSync(join(directory, "Pulumi.yaml"), "name: transcript-pipeline\nruntime: nodejs\n");
   writeFileSync(file, config);
   mkdirSync(join(directory, "state"));
-  const env = {
-    PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
-    PULUMI_BACKEND_URL: `file://${join(directory, "state")}`,
-    PULUMI_CONFIG_PASSPHRASE: "scratch",
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-  };
+  const env = engineEnvironment({
+    backend: { directory: join(directory, "state"), passphrase: "scratch" },
+  });
   await succeed(theEngine().command, ["stack", "init", name, "--non-interactive"], { cwd: directory, env });
   return {
     engine: theEngine().command,

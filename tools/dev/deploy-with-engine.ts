@@ -1,13 +1,18 @@
 /** The stack `dev`, deployed and destroyed by Pulumi's engine on a backend of files in the user's state folder. */
 import { CONFIG_FILE_VARIABLE } from "../../config/file-variable.ts";
 import type { Engine } from "../engine/engine.ts";
-import { engineEnvironment } from "../engine/environment.ts";
+import { type Backend, engineEnvironment } from "../engine/environment.ts";
 import { operateRecovered, type Recovery } from "../engine/recovery.ts";
 import { succeeded } from "../engine/runner.ts";
 import { type StackEngine, stackEngine } from "../engine/stack.ts";
 import type { DevState } from "./state.ts";
 
 const STACK = "dev";
+
+/** Where the stack's state is, and what opens it. */
+export function backendOf({ backend, passphraseFile }: DevState): Backend {
+  return { directory: backend, passphrase: { file: passphraseFile } };
+}
 
 /** Runs the checkout's program with the configuration of the state folder, which is a project of its own. */
 function devStack(engine: Engine, state: DevState): StackEngine {
@@ -18,7 +23,7 @@ function devStack(engine: Engine, state: DevState): StackEngine {
     manageIn: state.directory,
     color: process.stdout.isTTY && !process.env.NO_COLOR,
     env: engineEnvironment({
-      backend: { directory: state.backend, passphrase: { file: state.passphraseFile } },
+      backend: backendOf(state),
       variables: {
         [CONFIG_FILE_VARIABLE]: state.configFile,
         NODE_COMPILE_CACHE: `${state.directory}/compile-cache`,
