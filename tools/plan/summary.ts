@@ -4,36 +4,8 @@
  */
 
 import { changedSettings } from "../../cluster/change-effects.ts";
+import type { EngineEvent, EventStep } from "../engine/events.ts";
 import { ANNOTATIONS, CONFIG_NAME, SETTINGS_JOB_NAME } from "../../components/kubernetes/names.ts";
-
-/** A resource's state as an event has it. */
-export interface EventState {
-  inputs?: Record<string, unknown>;
-  protect?: boolean;
-  retainOnDelete?: boolean;
-}
-
-/** A step of the plan, or of the refresh before it. */
-export interface EventStep {
-  op: string;
-  urn: string;
-  type: string;
-  old?: EventState | null;
-  new?: EventState | null;
-  detailedDiff?: Record<string, { diffKind: string }> | null;
-  /** Properties that force a replacement. */
-  keys?: string[] | null;
-  /** Properties that differ, where the provider gives no detailed diff. */
-  diffs?: string[] | null;
-}
-
-/** One line of the event log, as far as it is read here. */
-export interface EngineEvent {
-  resourcePreEvent?: { metadata: EventStep };
-  resOutputsEvent?: { metadata: EventStep };
-  diagnosticEvent?: { urn?: string; message: string; severity: string; ephemeral?: boolean };
-  policyEvent?: { resourceUrn?: string; message: string; policyName: string; enforcementLevel: string };
-}
 
 /** From harmless to what cannot be taken back. */
 export const severities = ["none", "routine", "attention", "danger"] as const;

@@ -218,7 +218,11 @@ describe(`masking, with random secrets of seed ${SEED}`, function () {
       const summary = summarize([new Masker([secret]).event(event)]);
       assert.deepEqual(summary.errors, ["cannot log in with [secret] at https://x"], tell(secret));
     }
-    const step = { op: "update", type: "kubernetes:core/v1:Secret", urn: "urn:pulumi:a::b::c::update" };
+    const step = {
+      op: "update" as const,
+      type: "kubernetes:core/v1:Secret",
+      urn: "urn:pulumi:a::b::c::update",
+    };
     const { resourcePreEvent } = new Masker(["update", "kubernetes"]).event({
       resourcePreEvent: { metadata: { ...step, new: { inputs: { update: "update", n: 1 } } } },
     });
