@@ -3,7 +3,7 @@
  * previews and updates, with the policy pack, which refuses before anything has been changed.
  */
 import { runTool } from "../cli.ts";
-import { openStack, policyFlags, readStackArguments } from "./engine.ts";
+import { openStack, policyFlags, readStackArguments } from "./stack.ts";
 import { operateRecovered } from "../engine/recovery.ts";
 
 const usage = "usage: node tools/ci/deploy.ts --stack <name> [--config-file <file>] [--policy-pack <dir>]";

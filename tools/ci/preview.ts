@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { runTool } from "../cli.ts";
 import { parseEventLog, type PlanSummary, summarize } from "../plan/summary.ts";
 import { readableDiff, type StackPlan, summaryMarkdown } from "../plan/markdown.ts";
-import { openStack, policyFlags, type CiStack, stackOf, stackOptions } from "./engine.ts";
+import { openStack, policyFlags, type CiStack, stackOf, stackOptions } from "./stack.ts";
 import { masker } from "./masking.ts";
 
 const usage =

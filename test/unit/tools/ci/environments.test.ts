@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../../../tools/cli.ts";
-import { policyFlags, type CiStack } from "../../../../tools/ci/engine.ts";
+import { policyFlags, type CiStack } from "../../../../tools/ci/stack.ts";
 import { environments } from "../../../../tools/ci/environments.ts";
 
 describe("the environments", () => {

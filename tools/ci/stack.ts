@@ -1,4 +1,4 @@
-/** The engine as the workflows use it: the pinned CLI, any backend, the policy pack always attached. */
+/** A stack as the workflows use it: the pinned CLI, any backend, the policy pack always attached. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -14,7 +14,7 @@ import { keepSecret, masked, weakness } from "./masking.ts";
 import { textInBase64 } from "./secret-values.ts";
 import { withNode } from "./stack-config.ts";
 
-/** A stack as a workflow has it. */
+/** The engine on a stack of a workflow, ready to run. */
 export interface CiStack extends StackEngine {
   /** Files of this run alone. */
   directory: string;
