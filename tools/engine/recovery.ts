@@ -230,11 +230,15 @@ export async function operateRecovered(
   const state = await exportState(engine);
   if (state !== undefined) await takeUp(engine, state, objection);
   else if (missing === "create") succeeded("pulumi stack init", await engine.manage(["stack", "init"]));
-  else if (missing === "leave") return { status: 0, stdout: "", output: "" };
-  else
+  else if (missing === "leave") {
+    const output = `the backend has no stack ${engine.stack}: there is nothing to ${args[0]}\n`;
+    process.stdout.write(output);
+    return { status: 0, stdout: "", output };
+  } else {
     throw new Error(
       `no stack named '${engine.stack}' found. A person makes it, once: pulumi stack init ${engine.stack}`,
     );
+  }
   return withLockOfDeadRun(engine, () => engine.operate(args, { show: true }), objection);
 }
 
