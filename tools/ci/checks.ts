@@ -12,8 +12,6 @@ import { environments } from "./environments.ts";
 import { withNode } from "./stack-config.ts";
 import { KUBECONFORM, kubernetesOpenApi, kubernetesVersion, writeSchemas } from "./schemas.ts";
 
-const directory = mkdtempSync(join(tmpdir(), "transcript-pipeline-checks-"));
-
 /** Runs one of the checks and says how it went. */
 async function check(name: string, action: () => Promise<unknown>): Promise<boolean> {
   try {
@@ -41,6 +39,7 @@ await runTool(usage, async () => {
     },
   });
   const wanted = (name: string) => !values.without.includes(name);
+  const directory = mkdtempSync(join(tmpdir(), "transcript-pipeline-checks-"));
   try {
     let schemas = "";
     const results: boolean[] = [];

@@ -135,17 +135,24 @@ export async function openStack(stack: string, options: { configFile?: string } 
   if (weak !== undefined) console.log(`${process.env.GITHUB_ACTIONS === "true" ? "::warning::" : ""}${weak}`);
   keepSecret(secretsOfStack(options.configFile ?? projectFile(`Pulumi.${stack}.yaml`)));
   const engine = await pinnedEngine();
-  const directory = mkdtempSync(join(tmpdir(), "transcript-pipeline-ci-"));
   const env = engineEnvironment({ inherited: workflowEnvironment(process.env) });
   const removeKubeconfig = installKubeconfig();
-  const configFile = options.configFile ?? withNode(stack, process.env.NODE_HOSTNAME, directory);
-  return {
-    ...stackEngine({ engine, stack, configFile, env, mask: masked }),
-    directory,
-    hostname: hostnameIn(configFile ?? projectFile(`Pulumi.${stack}.yaml`)),
-    close: () => {
-      removeKubeconfig();
-      rmSync(directory, { recursive: true, force: true });
-    },
+  const directory = mkdtempSync(join(tmpdir(), "transcript-pipeline-ci-"));
+  const close = () => {
+    removeKubeconfig();
+    rmSync(directory, { recursive: true, force: true });
   };
+  try {
+    const configFile = options.configFile ?? withNode(stack, process.env.NODE_HOSTNAME, directory);
+    return {
+      ...stackEngine({ engine, stack, configFile, env, mask: masked }),
+      directory,
+      hostname: hostnameIn(configFile ?? projectFile(`Pulumi.${stack}.yaml`)),
+      close,
+    };
+  } catch (error) {
+    // A stack's file that cannot be read must not leave the kubeconfig behind.
+    close();
+    throw error;
+  }
 }
