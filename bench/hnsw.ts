@@ -6,12 +6,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { parse } from "yaml";
 import { mebibytes } from "../quantities.ts";
 import { readSettings, type Settings } from "../config.ts";
 import { machineLine, median } from "./figures.ts";
 import { type LocalCluster, start, status, stop } from "../tools/local-cluster/cluster.ts";
+import { projectFile } from "../tools/cli.ts";
 import { run } from "../tools/processes.ts";
+import { plainSections, readDocument } from "../tools/stack-file/stack-file.ts";
 
 const usage = `usage: npm run bench:hnsw -- [--vectors 38000] [--rounds 3] [--seconds 20] [--scale 15]
 
@@ -33,13 +34,8 @@ interface Measured {
 
 /** Dev's configuration, with a node's name in it. */
 function devSettings(): Settings {
-  const file = parse(readFileSync(join(import.meta.dirname, "../Pulumi.dev.yaml"), "utf8")) as {
-    config: Record<string, Record<string, unknown>>;
-  };
-  const raw = Object.fromEntries(
-    Object.entries(file.config).map(([name, value]) => [name.replace("transcript-pipeline:", ""), value]),
-  );
-  return readSettings("dev", { ...raw, node: { hostname: "node" } }).settings;
+  const sections = plainSections(readDocument(projectFile("Pulumi.dev.yaml")));
+  return readSettings("dev", { ...sections, node: { hostname: "node" } }).settings;
 }
 
 /** A pod with a new database; its settings are those of the command line, over the image's defaults. */

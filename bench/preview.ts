@@ -3,12 +3,15 @@
  * under ts-node, Pulumi's default for TypeScript. The three take turns, so that a machine that slows down slows all
  * of them down; medians and ratios of one run.
  */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { projectFile, runTool } from "../tools/cli.ts";
 import { findEngine } from "../tools/engine/engine.ts";
+import { engineEnvironment } from "../tools/engine/environment.ts";
+import { runEngine, succeeded } from "../tools/engine/runner.ts";
 import { run } from "../tools/processes.ts";
+import { copyProject } from "../tools/project-copy.ts";
 import { commonJs } from "./common-js.ts";
 import { median, ratioLine } from "./figures.ts";
 import { roundsWanted } from "./rounds.ts";
@@ -22,29 +25,22 @@ await runTool(usage, async () => {
   const engine = await findEngine();
   if ("reason" in engine) throw new Error(`this measurement needs the Pulumi CLI: ${engine.reason}`);
   const directory = mkdtempSync(join(tmpdir(), "bench-preview-"));
-  const env = {
-    ...process.env,
-    PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
-    PULUMI_CONFIG_PASSPHRASE: "bench",
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-    // No cluster: what is measured is the program and the engine, not the way to a server.
-    KUBECONFIG: join(directory, "none"),
-  };
+  // No cluster: what is measured is the program and the engine, not the way to a server.
+  const variables = { KUBECONFIG: join(directory, "none") };
 
   /** A project of its own with its state; the program is a copy, and node_modules the checkout's. */
   const project = async (name: string, pulumiYaml: string): Promise<() => Promise<number>> => {
     const cwd = join(directory, name);
     mkdirSync(join(cwd, "state"), { recursive: true });
-    const leftOut = ["node_modules", ".git", "test", "docs", "rendered"].map(projectFile);
-    cpSync(projectFile("."), cwd, { recursive: true, filter: (source) => !leftOut.includes(source) });
-    symlinkSync(projectFile("node_modules"), join(cwd, "node_modules"));
+    copyProject(cwd, ["test", "docs", "rendered"]);
     writeFileSync(join(cwd, "Pulumi.yaml"), pulumiYaml);
     writeFileSync(join(cwd, "empty.ts"), "export {};\n");
-    const options = { cwd, env: { ...env, PULUMI_BACKEND_URL: `file://${join(cwd, "state")}` } };
-    await run(engine.command, ["stack", "init", "prod", "--non-interactive"], options);
+    const backend = { directory: join(cwd, "state"), passphrase: "bench" };
+    const options = { cwd, env: engineEnvironment({ backend, variables }) };
+    succeeded("pulumi stack init", await runEngine(engine, ["stack", "init", "prod"], options));
     return async () => {
       const started = performance.now();
-      await run(engine.command, ["preview", "--stack", "prod", "--non-interactive"], options);
+      succeeded("pulumi preview", await runEngine(engine, ["preview", "--stack", "prod"], options));
       return (performance.now() - started) / 1000;
     };
   };

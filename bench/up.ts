@@ -5,13 +5,16 @@
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
-import { parse, stringify } from "yaml";
+import { join } from "node:path";
 import { preparationScript } from "../components/storage/node-storage.ts";
 import { projectFile, runTool } from "../tools/cli.ts";
 import { findEngine } from "../tools/engine/engine.ts";
+import { engineEnvironment } from "../tools/engine/environment.ts";
+import { succeeded } from "../tools/engine/runner.ts";
+import { stackEngine } from "../tools/engine/stack.ts";
 import { start, stop } from "../tools/local-cluster/cluster.ts";
 import { run } from "../tools/processes.ts";
+import { withFields } from "../tools/stack-file/editing.ts";
 import { renderStack, writeRendering } from "../tools/evaluation/rendering.ts";
 import { median, ratioLine } from "./figures.ts";
 import { roundsWanted } from "./rounds.ts";
@@ -29,14 +32,10 @@ await runTool(usage, async () => {
   const directory = mkdtempSync(join(tmpdir(), "bench-up-"));
   process.env.XDG_STATE_HOME = directory;
   const cluster = await start({ name: CLUSTER, log: console.log });
-  const env = {
-    ...process.env,
-    PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
-    PULUMI_CONFIG_PASSPHRASE: "bench",
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-    PULUMI_BACKEND_URL: `file://${directory}/state`,
-    KUBECONFIG: cluster.kubeconfig,
-  };
+  const env = engineEnvironment({
+    backend: { directory: join(directory, "state"), passphrase: "bench" },
+    variables: { KUBECONFIG: cluster.kubeconfig },
+  });
   const kubectl = (...args: string[]) => run("kubectl", args, { env });
   const seconds = async (work: () => Promise<unknown>): Promise<number> => {
     const started = performance.now();
@@ -47,36 +46,28 @@ await runTool(usage, async () => {
   /** The configuration of one round, and its directory. */
   const configure = (round: string): { file: string; path: string } => {
     const path = join(directory, "data", round);
-    const committed = parse(readFileSync(projectFile("Pulumi.dev.yaml"), "utf8")) as {
-      config: Record<string, Record<string, unknown>>;
-    };
-    const set = (section: string, values: Record<string, unknown>) => {
-      const key = `transcript-pipeline:${section}`;
-      committed.config[key] = { ...committed.config[key], ...values };
-    };
-    set("cluster", { kubeconfig: cluster.kubeconfig, context: cluster.context });
-    set("node", { hostname: cluster.nodeName, connection: "local" });
-    set("storage", { path });
-    set("database", { image: cluster.postgresImage });
-    set("migration", { image: cluster.dbmateImage });
     const file = join(directory, "project", "Pulumi.dev.yaml");
-    writeFileSync(file, stringify(committed));
+    const configured = withFields(readFileSync(projectFile("Pulumi.dev.yaml"), "utf8"), {
+      cluster: { kubeconfig: cluster.kubeconfig, context: cluster.context },
+      node: { hostname: cluster.nodeName, connection: "local" },
+      storage: { path },
+      database: { image: cluster.postgresImage },
+      migration: { image: cluster.dbmateImage },
+    });
+    writeFileSync(file, configured);
     return { file, path };
   };
 
   const withEngine = async (round: string): Promise<number> => {
     const { file } = configure(round);
-    const stack = ["--stack", "dev", "--config-file", file, "--non-interactive", "--yes", "--skip-preview"];
-    await run(engine.command, ["stack", "init", "dev", "--non-interactive"], {
-      env,
-      cwd: join(directory, "project"),
-    });
-    const took = await seconds(() => run(engine.command, ["up", ...stack], { env, cwd: projectFile(".") }));
-    await run(engine.command, ["destroy", ...stack], { env, cwd: projectFile(".") });
-    await run(engine.command, ["stack", "rm", "dev", "--yes", "--preserve-config", "--non-interactive"], {
-      env,
-      cwd: join(directory, "project"),
-    });
+    const manageIn = join(directory, "project");
+    const stack = stackEngine({ engine, stack: "dev", configFile: file, manageIn, env });
+    const operate = async (operation: string) =>
+      succeeded(`pulumi ${operation}`, await stack.operate([operation, "--yes", "--skip-preview"]));
+    succeeded("pulumi stack init", await stack.manage(["stack", "init"]));
+    const took = await seconds(() => operate("up"));
+    await operate("destroy");
+    succeeded("pulumi stack rm", await stack.manage(["stack", "rm", "--yes", "--preserve-config"]));
     return took;
   };
 

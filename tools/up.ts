@@ -9,7 +9,7 @@ import { shellWord } from "../shell-words.ts";
 import { runTool } from "./cli.ts";
 import { upWithEngine } from "./dev/deploy-with-engine.ts";
 import { upWithKubectl } from "./dev/deploy-with-kubectl.ts";
-import { type DevCluster, ensureCluster, serverVersion } from "./dev/cluster.ts";
+import { type DevCluster, ensureCluster } from "./dev/cluster.ts";
 import { DevState } from "./dev/state.ts";
 import { findEngine } from "./engine/engine.ts";
 import { withLock } from "./lock.ts";
@@ -43,10 +43,13 @@ await runTool(usage, async () => {
   const state = new DevState();
   state.prepare();
   await withLock(`${state.directory}/lock`, console.log, async () => {
-    const engine = await findEngine();
-    const cluster = await ensureCluster({ ...values, localCluster: values["local-cluster"] });
+    // Neither waits for the other.
+    const [engine, cluster] = await Promise.all([
+      findEngine(),
+      ensureCluster({ ...values, localCluster: values["local-cluster"] }),
+    ]);
     console.log(
-      `cluster: ${cluster.context ?? "K3s on this machine"}, ${await serverVersion(cluster)}, node ${cluster.node}`,
+      `cluster: ${cluster.context ?? "K3s on this machine"}, ${cluster.version}, node ${cluster.node}`,
     );
     state.writeConfig(overridesFor(cluster, state));
     // Recorded before anything is deployed: `down` must find what an interrupted `up` has begun.

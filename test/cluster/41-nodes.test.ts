@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { DevState } from "../../tools/dev/state.ts";
 import { type LocalCluster, start } from "../../tools/local-cluster/cluster.ts";
-import { CLUSTER, execute, npm, type Ran, removeCluster } from "./support.ts";
+import { changedConfig, CLUSTER, execute, npm, type Ran, removeCluster } from "./support.ts";
 
 const NAME = `${CLUSTER}-nodes`;
 const FOLDER = join(tmpdir(), `transcript-pipeline-${NAME}`);
@@ -104,9 +104,7 @@ describe("a cluster of another domain, with a node whose label is not its name",
   it("takes rendered files by the commands that `render` prints, whatever has changed in a Job", async () => {
     const out = join(FOLDER, "by-hand");
     const configFile = new DevState(join(FOLDER, "transcript-pipeline")).configFile;
-    const changed = readFileSync(configFile, "utf8").replace("migration:", "migration:\n    timeout: 500");
-    assert.match(changed, /timeout: 500/);
-    writeFileSync(join(FOLDER, "Pulumi.dev.yaml"), changed);
+    changedConfig(configFile, join(FOLDER, "Pulumi.dev.yaml"), { "migration.timeout": 500 });
     const ran = await npm(
       "render",
       "--stack",

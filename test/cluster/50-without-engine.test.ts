@@ -10,7 +10,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { copyProject } from "./checkout.ts";
+import { copyProject } from "../../tools/project-copy.ts";
+import { withFields } from "../../tools/stack-file/editing.ts";
 import {
   CLUSTER,
   configured,
@@ -136,7 +137,7 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
     const checkout = join(home, "checkout");
     copyProject(checkout);
     const file = join(checkout, "Pulumi.dev.yaml");
-    writeFileSync(file, readFileSync(file, "utf8").replace("capacity: 2Gi", "capacity: 3Gi"));
+    writeFileSync(file, withFields(readFileSync(file, "utf8"), { storage: { capacity: "3Gi" } }));
     const ran = await execute("npm", ["run", "--silent", "up", "--", "--local-cluster", CLUSTER], {
       env,
       cwd: checkout,

@@ -1,13 +1,15 @@
 /** A checkout as somebody has it who deploys production: a Pulumi.prod.yaml of their own, and the commands at hand. */
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { basename, delimiter, dirname, join } from "node:path";
-import { isMap, parseDocument } from "yaml";
+import { delimiter, dirname, join } from "node:path";
 import { IMAGES } from "../../policy/declarations.ts";
 import { repositoryOf } from "../../policy/postgres.ts";
 import { projectFile } from "../../tools/cli.ts";
+import { engineEnvironment } from "../../tools/engine/environment.ts";
 import type { LocalCluster } from "../../tools/local-cluster/cluster.ts";
+import { copyProject } from "../../tools/project-copy.ts";
+import { withFields } from "../../tools/stack-file/editing.ts";
 import { CLUSTER, execute, type Ran, runEngine, state, theCluster, theEngine } from "./support.ts";
 import type { Runbook } from "./runbook.ts";
 
@@ -36,16 +38,6 @@ interface Kubeconfig {
 }
 
 const readKubeconfig = (file: string) => JSON.parse(readFileSync(file, "utf8")) as Kubeconfig;
-
-/** Copies the project's files as they are now. */
-export function copyProject(directory: string): void {
-  const leftOut = ["node_modules", ".git"];
-  cpSync(projectFile("."), directory, {
-    recursive: true,
-    filter: (path) => !leftOut.includes(basename(path)),
-  });
-  symlinkSync(projectFile("node_modules"), join(directory, "node_modules"));
-}
 
 /**
  * `pulumi up` on the stack that `npm run up` deployed, of a copy of the project with a migration more.
@@ -115,21 +107,16 @@ export class Checkout {
   /** Writes what a person writes into Pulumi.prod.yaml before a first deployment. */
   private configure(): void {
     const file = join(this.directory, `Pulumi.${STACK}.yaml`);
-    const document = parseDocument(readFileSync(file, "utf8"));
     const cluster = theCluster();
     const context = this.nameContext("old");
-    const set = (section: string, values: Record<string, unknown>) => {
-      const path = ["config", `transcript-pipeline:${section}`];
-      if (!isMap(document.getIn(path))) document.setIn(path, document.createNode({}));
-      for (const [key, value] of Object.entries(values)) document.setIn([...path, key], value);
-    };
-    set("cluster", { context, kubeconfig: this.kubeconfig });
-    set("node", { hostname: cluster.nodeName, connection: "local" });
-    set("storage", { ...SMALL.storage, path: this.dataDirectory });
-    document.deleteIn(["config", "transcript-pipeline:storage", "mount"]);
-    set("database", { ...SMALL.database, image: cluster.postgresImage });
-    set("migration", { image: cluster.dbmateImage });
-    writeFileSync(file, String(document));
+    const configured = withFields(readFileSync(file, "utf8"), {
+      cluster: { context, kubeconfig: this.kubeconfig },
+      node: { hostname: cluster.nodeName, connection: "local" },
+      storage: { ...SMALL.storage, path: this.dataDirectory, mount: undefined },
+      database: { ...SMALL.database, image: cluster.postgresImage },
+      migration: { image: cluster.dbmateImage },
+    });
+    writeFileSync(file, configured);
     this.writeDeclarations(cluster);
   }
 
@@ -150,16 +137,17 @@ export class Checkout {
   run(commands: string, variables: Record<string, string> = {}): Promise<Ran> {
     return execute("bash", ["-euo", "pipefail", "-c", commands], {
       cwd: this.directory,
-      env: {
-        PATH: [join(this.home, "bin"), projectFile("node_modules/.bin"), process.env.PATH].join(delimiter),
-        KUBECONFIG: this.kubeconfig,
-        PULUMI_BACKEND_URL: `file://${this.backend}`,
-        PULUMI_CONFIG_PASSPHRASE_FILE: join(this.home, "passphrase"),
-        PULUMI_SKIP_CONFIRMATIONS: "true",
-        PULUMI_SKIP_UPDATE_CHECK: "true",
-        STACK,
-        ...variables,
-      },
+      env: engineEnvironment({
+        backend: { directory: this.backend, passphrase: { file: join(this.home, "passphrase") } },
+        variables: {
+          // The engine itself, before its launcher.
+          PATH: [join(this.home, "bin"), projectFile("node_modules/.bin"), process.env.PATH].join(delimiter),
+          KUBECONFIG: this.kubeconfig,
+          PULUMI_SKIP_CONFIRMATIONS: "true",
+          STACK,
+          ...variables,
+        },
+      }),
     });
   }
 

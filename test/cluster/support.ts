@@ -4,12 +4,14 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { parseDocument } from "yaml";
 import { DevState } from "../../tools/dev/state.ts";
 import { projectFile } from "../../tools/cli.ts";
+import { backendOf } from "../../tools/dev/deploy-with-engine.ts";
 import { type Engine, findEngine } from "../../tools/engine/engine.ts";
 import { clusterPaths } from "../../tools/local-cluster/paths.ts";
+import { engineEnvironment } from "../../tools/engine/environment.ts";
 import { type LocalCluster, leftovers, start, stop } from "../../tools/local-cluster/cluster.ts";
+import { type Change, edited } from "../../tools/stack-file/editing.ts";
 import { endPluginsOf } from "../orphans.ts";
 
 /** The tests' own local cluster, beside the user's. Two checkouts are tested at once under two names. */
@@ -254,13 +256,7 @@ export function runEngine({
   return execute(theEngine().command, [...args, "--stack", "dev", ...onStack, "--non-interactive"], {
     // `pulumi stack` knows no --config-file: the state folder is a project of its own.
     cwd: args[0] === "stack" ? state().directory : project,
-    env: {
-      PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
-      PULUMI_BACKEND_URL: `file://${state().backend}`,
-      PULUMI_CONFIG_PASSPHRASE_FILE: state().passphraseFile,
-      PULUMI_SKIP_UPDATE_CHECK: "true",
-      ...env,
-    },
+    env: engineEnvironment({ backend: backendOf(state()), variables: env }),
     ...(input !== undefined && { input }),
   });
 }
@@ -280,12 +276,12 @@ export function settingSecret(path: string): string[] {
  * @returns the copy
  */
 export function changedConfig(from: string, to: string, changes: Record<string, unknown>): string {
-  const document = parseDocument(readFileSync(from, "utf8"));
-  for (const [path, value] of Object.entries(changes)) {
-    const [section, ...rest] = path.split(".");
-    document.setIn(["config", `transcript-pipeline:${section}`, ...rest], value);
-  }
-  writeFileSync(to, String(document), { mode: 0o600 });
+  const paths = Object.entries(changes).map(([path, value]): Change => {
+    const [section, field, ...rest] = path.split(".");
+    assert.ok(section && field, `${path} is not the path of a field`);
+    return { path: [section, field, ...rest], value };
+  });
+  writeFileSync(to, edited(readFileSync(from, "utf8"), paths), { mode: 0o600 });
   return to;
 }
 
@@ -324,12 +320,9 @@ export async function scratchStack(
   writeFileSync(join(directory, "Pulumi.yaml"), "name: transcript-pipeline\nruntime: nodejs\n");
   writeFileSync(file, config);
   mkdirSync(join(directory, "state"));
-  const env = {
-    PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
-    PULUMI_BACKEND_URL: `file://${join(directory, "state")}`,
-    PULUMI_CONFIG_PASSPHRASE: "scratch",
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-  };
+  const env = engineEnvironment({
+    backend: { directory: join(directory, "state"), passphrase: "scratch" },
+  });
   await succeed(theEngine().command, ["stack", "init", name, "--non-interactive"], { cwd: directory, env });
   return {
     engine: theEngine().command,

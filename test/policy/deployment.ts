@@ -1,9 +1,11 @@
 /** Deploying a stack of a test with the real engine and the pack, into files instead of a cluster. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { projectFile } from "../../tools/cli.ts";
-import { CommandFailed, run } from "../../tools/processes.ts";
+import type { Engine } from "../../tools/engine/engine.ts";
+import { engineEnvironment } from "../../tools/engine/environment.ts";
+import { type EngineResult, runEngine, succeeded } from "../../tools/engine/runner.ts";
 import { UNKNOWN } from "../../policy/values.ts";
 import { UNKNOWN_TEXT } from "./fixtures/unknown.ts";
 import type { Judged, Name } from "./stacks.ts";
@@ -16,50 +18,33 @@ export interface Outcome {
   deployed: number;
 }
 
-/** The CLI on PATH, where npm's launcher does not count: it has no engine of its own. */
-export function engineOnPath(): string | undefined {
-  return (process.env.PATH ?? "")
-    .split(delimiter)
-    .filter((directory) => directory !== "" && !directory.endsWith(join("node_modules", ".bin")))
-    .map((directory) => join(directory, "pulumi"))
-    .find((file) => existsSync(file));
-}
-
 /** Runs of the CLI in directories of their own, with state that no other run sees. */
 export class Deployments {
-  readonly #command: string;
+  readonly #engine: Engine;
   readonly #directory: string;
   #runs = 0;
 
-  constructor(command: string, directory: string) {
-    this.#command = command;
+  constructor(engine: Engine, directory: string) {
+    this.#engine = engine;
     this.#directory = directory;
   }
 
-  async #cli(args: readonly string[], directory: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
-    // What went wrong stands on either stream.
-    const command = [
-      "-c",
-      'exec "$@" 2>&1',
-      "sh",
-      this.#command,
-      ...args,
-      "--non-interactive",
-      "--color",
-      "never",
-    ];
-    return run("sh", command, {
-      cwd: directory,
-      env: {
-        ...process.env,
-        PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
-        PULUMI_SKIP_UPDATE_CHECK: "true",
-        PULUMI_BACKEND_URL: pathToFileURL(join(directory, "state")).href,
-        PULUMI_CONFIG_PASSPHRASE: "test",
-        NODE_COMPILE_CACHE: join(this.#directory, "compiled"),
-        KUBECONFIG: join(directory, "no-kubeconfig"),
-        ...env,
-      },
+  #cli(
+    args: readonly string[],
+    directory: string,
+    cwd = directory,
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<EngineResult> {
+    return runEngine(this.#engine, args, {
+      cwd,
+      env: engineEnvironment({
+        backend: { directory: join(directory, "state"), passphrase: "test" },
+        variables: {
+          NODE_COMPILE_CACHE: join(this.#directory, "compiled"),
+          KUBECONFIG: join(directory, "no-kubeconfig"),
+          ...env,
+        },
+      }),
     });
   }
 
@@ -78,7 +63,8 @@ export class Deployments {
       `await import(${JSON.stringify(pathToFileURL(projectFile("test/policy/fixtures/registered.ts")).href)});\n`,
     );
     symlinkSync(projectFile("node_modules"), join(template, "node_modules"));
-    for (const name of ["dev", "prod"]) await this.#cli(["stack", "init", name], template);
+    for (const name of ["dev", "prod"])
+      succeeded("pulumi stack init", await this.#cli(["stack", "init", name], template));
   }
 
   #copyOfTemplate(): string {
@@ -107,44 +93,24 @@ export class Deployments {
     if (config !== undefined) writeFileSync(packConfig, JSON.stringify(config));
     const args = [...command, "--stack", name, "--policy-pack", pack];
     if (config !== undefined) args.push("--policy-pack-config", packConfig);
-    const ended = await this.#cli(args, directory, { REGISTERED: registered }).then(
-      (output) => ({ succeeded: true, output }),
-      (error: unknown) => {
-        if (!(error instanceof CommandFailed)) throw error;
-        return { succeeded: false, output: error.output };
-      },
-    );
+    const { status, output } = await this.#cli(args, directory, directory, { REGISTERED: registered });
     const deployed = readdirSync(renderTo, { recursive: true }).filter((file) =>
       String(file).endsWith(".yaml"),
     ).length;
-    return { ...ended, deployed };
+    return { succeeded: status === 0, output, deployed };
   }
 
   /** Previews the project's own program, as it is committed. */
   async previewProgram(name: Name, stackFile: string, packConfig: string): Promise<Outcome> {
     const directory = this.#copyOfTemplate();
-    const ended = await this.#cli(
+    const { status, output } = await this.#cli(
       [
-        "preview",
-        "--cwd",
-        projectFile("."),
-        "--stack",
-        name,
-        "--config-file",
-        stackFile,
-        "--policy-pack",
-        projectFile("policy"),
-        "--policy-pack-config",
-        packConfig,
+        ...["preview", "--stack", name, "--config-file", stackFile],
+        ...["--policy-pack", projectFile("policy"), "--policy-pack-config", packConfig],
       ],
       directory,
-    ).then(
-      (output) => ({ succeeded: true, output }),
-      (error: unknown) => {
-        if (!(error instanceof CommandFailed)) throw error;
-        return { succeeded: false, output: error.output };
-      },
+      projectFile("."),
     );
-    return { ...ended, deployed: 0 };
+    return { succeeded: status === 0, output, deployed: 0 };
   }
 }

@@ -8,8 +8,9 @@ import type { Rule } from "../../policy/rule.ts";
 import { rules } from "../../policy/rules/index.ts";
 import { UNKNOWN } from "../../policy/values.ts";
 import { projectFile } from "../../tools/cli.ts";
+import { findEngine } from "../../tools/engine/engine.ts";
 import { breaks, brokenBy } from "./breaks.ts";
-import { Deployments, engineOnPath, type Outcome } from "./deployment.ts";
+import { Deployments, type Outcome } from "./deployment.ts";
 import { add, changed, DAY, drop, type Judged, metadata, type Name, set, stackOf } from "./stacks.ts";
 
 const PV = "PersistentVolume/postgres-pv";
@@ -64,13 +65,13 @@ describe("the pack in the real engine", function () {
   const stacks = new Map<Name, Judged>();
 
   before(async function () {
-    const command = engineOnPath();
-    if (command === undefined) {
-      Object.assign(this.test?.parent ?? {}, { skipReason: "pulumi is not on PATH" });
+    const engine = await findEngine();
+    if ("reason" in engine) {
+      Object.assign(this.test?.parent ?? {}, { skipReason: "no Pulumi CLI can be had on this machine" });
       return this.skip();
     }
     directory = mkdtempSync(join(tmpdir(), "policy-engine-"));
-    deployments = new Deployments(command, directory);
+    deployments = new Deployments(engine, directory);
     await deployments.prepare();
     for (const name of ["dev", "prod"] as const) {
       const stack = await stackOf(name);

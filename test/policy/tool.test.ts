@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../tools/cli.ts";
+import { withFields } from "../../tools/stack-file/editing.ts";
 import { renewCommands } from "../../tools/digests/commands.ts";
 import { CommandFailed, run } from "../../tools/processes.ts";
 
@@ -45,7 +46,7 @@ describe("npm run policy", function () {
   });
 
   it("ends with 1, and says which rule, which resource, why and what to write instead", async () => {
-    const file = copyOf("Pulumi.prod.yaml", (text) => text.replace("hostname: gen8", "hostname: rack2"));
+    const file = copyOf("Pulumi.prod.yaml", (text) => withFields(text, { node: { hostname: "rack2" } }));
     const { status, output } = await policy("--stack", "prod", "--config-file", file);
     assert.equal(status, 1);
     assert.match(

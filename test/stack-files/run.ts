@@ -18,7 +18,8 @@ import { isDeepStrictEqual, parseArgs } from "node:util";
 import { parse, stringify } from "yaml";
 import { projectFile, runTool } from "../../tools/cli.ts";
 import { type Engine, findEngine } from "../../tools/engine/engine.ts";
-import { attempt, run } from "../../tools/processes.ts";
+import { engineEnvironment } from "../../tools/engine/environment.ts";
+import { runEngine, succeeded } from "../../tools/engine/runner.ts";
 import { inOrder, PASSPHRASE, type Reading, readRecordings, RECORDINGS, stackFiles } from "./reading.ts";
 
 const usage = `usage: npm run stack-files -- [--record] [--only <text>]
@@ -53,31 +54,28 @@ async function openReader(engine: Engine, directory: string): Promise<(name: str
   mkdirSync(state);
   const reading = join(directory, "reading.json");
   const file = join(directory, "Pulumi.file.yaml");
-  const env = {
-    PULUMI_BACKEND_URL: `file://${state}`,
-    PULUMI_CONFIG_PASSPHRASE: PASSPHRASE,
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-    PULUMI_HOME: process.env.PULUMI_HOME ?? join(directory, "home"),
-    READING: reading,
-    TZ: "UTC",
-  };
-  await run(engine.command, ["stack", "init", "s", "--cwd", directory], { env });
+  const env = engineEnvironment({
+    backend: { directory: state, passphrase: PASSPHRASE },
+    variables: {
+      PULUMI_HOME: process.env.PULUMI_HOME ?? join(directory, "home"),
+      READING: reading,
+      TZ: "UTC",
+    },
+  });
+  const pulumi = (...args: string[]) => runEngine(engine, args, { cwd: directory, env });
+  succeeded("pulumi stack init", await pulumi("stack", "init", "s"));
   return async (name) => {
     rmSync(reading, { force: true });
     // A copy: the engine writes a salt into a file that has none.
     copyFileSync(join(import.meta.dirname, name), file);
-    const { ok, output, errors } = await attempt(
-      engine.command,
-      [
-        ...["preview", "--cwd", directory, "--stack", "s", "--config-file", file],
-        ...["--non-interactive", "--color", "never", "--suppress-progress"],
-      ],
-      { env },
+    const { status, output } = await pulumi(
+      ...["preview", "--stack", "s", "--config-file", file, "--suppress-progress"],
     );
-    if (ok) return { config: inOrder(JSON.parse(readFileSync(reading, "utf8")) as Record<string, string>) };
+    if (status === 0)
+      return { config: inOrder(JSON.parse(readFileSync(reading, "utf8")) as Record<string, string>) };
     // What failed after the program had its configuration is not a refusal of the file.
-    if (existsSync(reading)) throw new Error(`${name}: ${output}${errors}`);
-    return { refused: reasonIn(`${errors}\n${output}`).replaceAll(directory, "") };
+    if (existsSync(reading)) throw new Error(`${name}: ${output}`);
+    return { refused: reasonIn(output).replaceAll(directory, "") };
   };
 }
 

@@ -11,12 +11,12 @@ import {
 } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { parseDocument } from "yaml";
 import { projectFile } from "../../tools/cli.ts";
 import { type Engine, findEngine } from "../../tools/engine/engine.ts";
 import { type LocalCluster, start, stop } from "../../tools/local-cluster/cluster.ts";
 import type { StackPlan } from "../../tools/plan/markdown.ts";
-import { copyProject } from "../cluster/checkout.ts";
+import { copyProject } from "../../tools/project-copy.ts";
+import { withFields } from "../../tools/stack-file/editing.ts";
 import { clusterObstacle, execute, type Ran, succeed } from "../cluster/support.ts";
 import { endPluginsOf } from "../orphans.ts";
 import { toolStep } from "./workflow-files.ts";
@@ -103,13 +103,7 @@ describe("the workflows' steps, on a cluster", function () {
   /** Changes the configuration that is committed in the copy. */
   function configure(sections: Record<string, Record<string, unknown>>): void {
     const file = join(checkout, "Pulumi.dev.yaml");
-    const document = parseDocument(readFileSync(file, "utf8"));
-    for (const [section, fields] of Object.entries(sections)) {
-      for (const [field, value] of Object.entries(fields)) {
-        document.setIn(["config", `transcript-pipeline:${section}`, field], value);
-      }
-    }
-    writeFileSync(file, String(document));
+    writeFileSync(file, withFields(readFileSync(file, "utf8"), sections));
   }
 
   const bash = (line: string): Promise<Ran> =>

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
-import type { EngineResult, StackEngine } from "../../tools/ci/engine.ts";
+import type { EngineResult } from "../../tools/engine/runner.ts";
+import type { StackEngine } from "../../tools/engine/stack.ts";
 import { masked, secretsOf } from "../../tools/ci/masking.ts";
 import {
   type ExportedState,
   locksIn,
   type Machine,
+  type Objection,
   objectionTo,
+  operateRecovered,
   unfinished,
   withLockOfDeadRun,
   withPendingCreated,
@@ -25,24 +28,23 @@ const machine = (change: Partial<Machine> = {}): Machine => ({
   ...change,
 });
 
+const seenFrom =
+  (change: Partial<Machine> = {}): Objection =>
+  (held) =>
+    objectionTo(held, machine(change));
+
 const result = (status: number, output = ""): EngineResult => ({ status, stdout: output, output });
 
-/** An engine that writes down what it is asked. */
-function recorder(answers: Record<string, EngineResult> = {}): StackEngine & { asked: string[] } {
+/** An engine that writes down what it is asked; its answers are by the command, in their order, the last one for good. */
+function recorder(answers: Record<string, EngineResult[]> = {}): StackEngine & { asked: string[] } {
   const asked: string[] = [];
   const answer = (args: readonly string[]) => {
-    asked.push(args.join(" "));
-    return Promise.resolve(answers[args[0] ?? ""] ?? result(0));
+    const command = args.join(" ");
+    asked.push(command);
+    const [, known = []] = Object.entries(answers).find(([prefix]) => command.startsWith(prefix)) ?? [];
+    return Promise.resolve((known.length > 1 ? known.shift() : known[0]) ?? result(0));
   };
-  return {
-    stack: "prod",
-    directory: "",
-    hostname: "gen8",
-    asked,
-    operate: answer,
-    manage: answer,
-    close: () => undefined,
-  };
+  return { stack: "prod", asked, operate: answer, manage: answer };
 }
 
 describe("recovery", () => {
@@ -72,7 +74,7 @@ describe("recovery", () => {
     const { status } = await withLockOfDeadRun(
       engine,
       () => Promise.resolve(results.shift() ?? result(1)),
-      machine(),
+      seenFrom(),
     );
     assert.equal(status, 0);
     assert.deepEqual(engine.asked, ["cancel --yes"]);
@@ -81,7 +83,7 @@ describe("recovery", () => {
   it("stops at a lock that may be somebody's, and says whose", async () => {
     const engine = recorder();
     await assert.rejects(
-      withLockOfDeadRun(engine, () => Promise.resolve(result(255, LOCKED)), machine({ host: "other" })),
+      withLockOfDeadRun(engine, () => Promise.resolve(result(255, LOCKED)), seenFrom({ host: "other" })),
       /stack prod is locked: runner@rack, process 29845.*pulumi cancel prod/,
     );
     assert.deepEqual(engine.asked, []);
@@ -93,12 +95,12 @@ describe("recovery", () => {
     const { status } = await withLockOfDeadRun(
       recorder(),
       () => Promise.resolve(results.shift() ?? result(1)),
-      machine(),
+      seenFrom(),
       1,
     );
     assert.equal(status, 0);
     await assert.rejects(
-      withLockOfDeadRun(recorder(), () => Promise.resolve(busy), machine(), 1),
+      withLockOfDeadRun(recorder(), () => Promise.resolve(busy), seenFrom(), 1),
       /being updated by somebody else/,
     );
   });
@@ -108,10 +110,74 @@ describe("recovery", () => {
     const { status } = await withLockOfDeadRun(
       engine,
       () => Promise.resolve(result(1, "error: x")),
-      machine(),
+      seenFrom(),
     );
     assert.equal(status, 1);
     assert.deepEqual(engine.asked, []);
+  });
+
+  describe("of an operation", () => {
+    const stdout = (value: unknown): EngineResult => ({ ...result(0), stdout: JSON.stringify(value) });
+    const begun = stdout({
+      deployment: {
+        resources: [],
+        pending_operations: [
+          {
+            type: "creating",
+            resource: { urn: "urn:x::y::random:index/randomPassword:RandomPassword::p", type: "r:i:P" },
+          },
+        ],
+      },
+    });
+    const up = ["up", "--yes"];
+    const none = result(6, "error: no stack named 'prod' found");
+
+    it("asks for nothing more than the state and the operation, where the last run came to its end", async () => {
+      const engine = recorder({ "stack export": [stdout({ deployment: { resources: [] } })] });
+      assert.equal((await operateRecovered(engine, up)).status, 0);
+      assert.deepEqual(engine.asked, ["stack export", "up --yes"]);
+    });
+
+    it("takes up first what the last run had begun, and removes its lock", async () => {
+      const engine = recorder({
+        "stack export": [begun],
+        "stack import": [result(255, LOCKED), result(0)],
+      });
+      await operateRecovered(engine, up, { objection: seenFrom() });
+      assert.deepEqual(engine.asked, [
+        ...["stack export", "stack import", "cancel --yes", "stack import"],
+        ...["refresh --yes --skip-preview --suppress-outputs", "up --yes"],
+      ]);
+    });
+
+    it("does not begin where the state cannot be taken up", async () => {
+      for (const failing of ["stack import", "refresh"]) {
+        const engine = recorder({ "stack export": [begun], [failing]: [result(1, "error: x")] });
+        await assert.rejects(operateRecovered(engine, up), /stack prod could not be taken up/);
+        assert.ok(!engine.asked.includes("up --yes"));
+      }
+      await assert.rejects(
+        operateRecovered(recorder({ "stack export": [result(1, "error: no bucket")] }), up),
+        /^Error: error: no bucket$/,
+      );
+    });
+
+    it("says of a stack that was never made who makes it, makes it, or leaves it, as it is told", async () => {
+      const refused = recorder({ "stack export": [none] });
+      await assert.rejects(
+        operateRecovered(refused, up),
+        /no stack named 'prod'.*once: pulumi stack init prod/,
+      );
+      assert.deepEqual(refused.asked, ["stack export"]);
+
+      const made = recorder({ "stack export": [none] });
+      await operateRecovered(made, up, { missing: "create" });
+      assert.deepEqual(made.asked, ["stack export", "stack init", "up --yes"]);
+
+      const left = recorder({ "stack export": [none] });
+      assert.equal((await operateRecovered(left, ["destroy"], { missing: "leave" })).status, 0);
+      assert.deepEqual(left.asked, ["stack export"]);
+    });
   });
 
   describe("of what a killed run was creating", () => {

@@ -9,10 +9,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { join } from "node:path";
 import { lookAtSsh, sshFindings } from "../../cluster/ssh-reach.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { findEngine } from "../../tools/engine/engine.ts";
+import { engineEnvironment } from "../../tools/engine/environment.ts";
 import { attempt } from "../../tools/processes.ts";
 import { endPluginsOf } from "../orphans.ts";
 import { ed25519HostKey } from "../ssh-keys.ts";
@@ -68,14 +69,10 @@ describe("the engine's SSH client and a real server", function () {
     attempt(engine, [...args, "--non-interactive"], {
       cwd: directory,
       timeout: 120_000,
-      env: {
-        PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}`,
-        PULUMI_BACKEND_URL: `file://${join(directory, "state")}`,
-        PULUMI_CONFIG_PASSPHRASE: "test",
-        PULUMI_SKIP_UPDATE_CHECK: "true",
-        SSH_AUTH_SOCK: undefined,
-        TEST_CONNECTION: JSON.stringify(connection),
-      },
+      env: engineEnvironment({
+        backend: { directory: join(directory, "state"), passphrase: "test" },
+        variables: { SSH_AUTH_SOCK: undefined, TEST_CONNECTION: JSON.stringify(connection) },
+      }),
     });
 
   /** Whether the engine could prepare a directory, and whether the look beforehand had anything against it. */

@@ -13,8 +13,6 @@ import { withNode } from "./stack-config.ts";
 import { kubernetesVersion } from "../local-cluster/build.ts";
 import { KUBECONFORM, kubernetesOpenApi, writeSchemas } from "./schemas.ts";
 
-const directory = mkdtempSync(join(tmpdir(), "transcript-pipeline-checks-"));
-
 /** Runs one of the checks and says how it went. */
 async function check(name: string, action: () => Promise<unknown>): Promise<boolean> {
   try {
@@ -42,6 +40,7 @@ await runTool(usage, async () => {
     },
   });
   const wanted = (name: string) => !values.without.includes(name);
+  const directory = mkdtempSync(join(tmpdir(), "transcript-pipeline-checks-"));
   try {
     let schemas = "";
     const results: boolean[] = [];

@@ -3,8 +3,8 @@
  * previews and updates, with the policy pack, which refuses before anything has been changed.
  */
 import { runTool } from "../cli.ts";
-import { openStack, policyFlags, readStackArguments } from "./engine.ts";
-import { recover, withLockOfDeadRun } from "../engine/recovery.ts";
+import { openStack, policyFlags, readStackArguments } from "./stack.ts";
+import { operateRecovered } from "../engine/recovery.ts";
 
 const usage = "usage: node tools/ci/deploy.ts --stack <name> [--config-file <file>] [--policy-pack <dir>]";
 
@@ -12,14 +12,13 @@ await runTool(usage, async () => {
   const { stack, configFile, policyPack } = readStackArguments(usage);
   const engine = await openStack(stack, configFile === undefined ? {} : { configFile });
   try {
-    await recover(engine);
     const commit = process.env.GITHUB_SHA;
     const up = [
       ...["up", "--yes", "--suppress-outputs", "--suppress-progress"],
       ...policyFlags(engine, policyPack),
       ...(commit === undefined ? [] : ["--message", `commit ${commit}`]),
     ];
-    const { status } = await withLockOfDeadRun(engine, () => engine.operate(up, { show: true }));
+    const { status } = await operateRecovered(engine, up);
     if (status !== 0) throw new Error(`stack ${stack} was not deployed, or not wholly: see above`);
     console.log(`stack ${stack} is deployed`);
   } finally {

@@ -2,7 +2,8 @@
  * Keeps what a job knows in confidence out of everything that is printed or published. What tools write for other
  * programs (the engine's event log) is masked after it was parsed: escaped, a secret does not look like itself.
  */
-import type { EngineEvent, EventState, EventStep, PlanSummary } from "../plan/summary.ts";
+import type { EngineEvent, EventState, EventStep } from "../engine/events.ts";
+import type { PlanSummary } from "../plan/summary.ts";
 import type { StackPlan } from "../plan/markdown.ts";
 import { distinct, secretsOf } from "./secret-values.ts";
 import { encodedForms, escapedForms, plainOf } from "./written-forms.ts";

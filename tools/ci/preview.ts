@@ -2,15 +2,14 @@
  * `preview`: what a deployment of this checkout would do to a stack. Prints the summary and writes
  * `<out>/<stack>.json` with it and the engine's diff. With `--drift`: whether the cluster is still as it was deployed.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { existsSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runTool } from "../cli.ts";
-import { parseEventLog, type PlanSummary, summarize } from "../plan/summary.ts";
+import { parseEventLog } from "../engine/events.ts";
+import { type PlanSummary, summarize } from "../plan/summary.ts";
 import { readableDiff, type StackPlan, summaryMarkdown } from "../plan/markdown.ts";
-import { openStack, policyFlags, type StackEngine, stackOf, stackOptions } from "./engine.ts";
+import { openStack, policyFlags, type CiStack, stackOf, stackOptions } from "./stack.ts";
 import { masker } from "./masking.ts";
 
 const usage =
@@ -28,33 +27,31 @@ function reasonsIn(output: string): string[] {
 }
 
 /** Previews. A preview that fails is a plan too: one with errors. */
-export async function preview(engine: StackEngine, policyPack: string, drift: boolean): Promise<StackPlan> {
-  const directory = mkdtempSync(join(tmpdir(), "transcript-pipeline-preview-"));
-  const log = join(directory, "events.jsonl");
-  try {
-    const { status, stdout, output } = await engine.operate(
-      [
-        ...["preview", "--diff", "--suppress-progress", "--event-log", log],
-        ...policyFlags(engine, policyPack),
-        ...(drift ? ["--refresh", "--expect-no-changes"] : []),
-      ],
-      // --event-log is what Pulumi's own Automation API reads; the CLI knows it under this switch.
-      { env: { PULUMI_DEBUG_COMMANDS: "true" } },
-    );
-    const mask = masker();
-    const events = parseEventLog(existsSync(log) ? readFileSync(log, "utf8") : "");
-    const summary = summarize(events.map((event) => mask.event(event)));
-    const explained = summary.errors.length > 0 || summary.refusals.length > 0;
-    const reasons = explained ? [] : reasonsIn(output);
-    if (reasons.length > 0 || (status !== 0 && !explained && summary.changes === 0)) {
-      summary.errors.push(...(reasons.length > 0 ? reasons : [`the engine ended with ${status}`]));
-      summary.statements = summary.statements.filter(({ severity }) => severity !== "none");
-    }
-    const commit = process.env.GITHUB_SHA ?? "";
-    return mask.plan({ stack: engine.stack, commit, summary, diff: readableDiff(mask.text(stdout)) });
-  } finally {
-    rmSync(directory, { recursive: true });
+export async function preview(engine: CiStack, policyPack: string, drift: boolean): Promise<StackPlan> {
+  const {
+    status,
+    stdout,
+    output,
+    eventLog = "",
+  } = await engine.operate(
+    [
+      ...["preview", "--diff", "--suppress-progress"],
+      ...policyFlags(engine, policyPack),
+      ...(drift ? ["--refresh", "--expect-no-changes"] : []),
+    ],
+    { eventLog: true },
+  );
+  const mask = masker();
+  const events = parseEventLog(eventLog);
+  const summary = summarize(events.map((event) => mask.event(event)));
+  const explained = summary.errors.length > 0 || summary.refusals.length > 0;
+  const reasons = explained ? [] : reasonsIn(output);
+  if (reasons.length > 0 || (status !== 0 && !explained && summary.changes === 0)) {
+    summary.errors.push(...(reasons.length > 0 ? reasons : [`the engine ended with ${status}`]));
+    summary.statements = summary.statements.filter(({ severity }) => severity !== "none");
   }
+  const commit = process.env.GITHUB_SHA ?? "";
+  return mask.plan({ stack: engine.stack, commit, summary, diff: readableDiff(mask.text(stdout)) });
 }
 
 /** Whether a plan must not be deployed. */

@@ -15,6 +15,8 @@ export interface DevCluster extends ClusterContext {
   node: string;
   /** The cluster's DNS domain. */
   domain: string;
+  /** Version of its API server. */
+  version: string;
   /** Whether the node's file system is this machine's. */
   onThisMachine: boolean;
   /** Set where this is the local cluster. */
@@ -93,6 +95,22 @@ async function domainOf(cluster: ClusterContext, node: NodeObject): Promise<stri
   return config?.kubeletconfig?.clusterDomain || "cluster.local";
 }
 
+/** The server's version, as a sign of life. */
+function versionOf(cluster: ClusterContext): Promise<string> {
+  return kubectl(cluster, ["version", "-o", "json"]).then(
+    (text) => (JSON.parse(text) as { serverVersion: { gitVersion: string } }).serverVersion.gitVersion,
+  );
+}
+
+/** What a deployment is told about a cluster. */
+async function described(
+  cluster: ClusterContext,
+  node: NodeObject,
+): Promise<Pick<DevCluster, "node" | "domain" | "version">> {
+  const [domain, version] = await Promise.all([domainOf(cluster, node), versionOf(cluster)]);
+  return { node: configured(node), domain, version };
+}
+
 async function namedCluster(context: string, wanted: string | undefined): Promise<DevCluster> {
   const cluster = { context };
   const nodes = await nodesOf(cluster).catch((error: unknown) => {
@@ -103,7 +121,7 @@ async function namedCluster(context: string, wanted: string | undefined): Promis
       : error;
   });
   const node = chooseNode(nodes, wanted, `cluster ${context}`);
-  return { ...cluster, node: configured(node), domain: await domainOf(cluster, node), onThisMachine: false };
+  return { ...cluster, ...(await described(cluster, node)), onThisMachine: false };
 }
 
 async function k3sHere(wanted: string | undefined): Promise<DevCluster | undefined> {
@@ -121,7 +139,7 @@ async function k3sHere(wanted: string | undefined): Promise<DevCluster | undefin
   const node = chooseNode(nodes, wanted, "K3s on this machine", (one) => isThisMachine(one, machine));
   // Its only node is where K3s runs, whatever it is called and whatever its addresses are.
   const onThisMachine = nodes.length === 1 || isThisMachine(node, machine);
-  return { ...cluster, node: configured(node), domain: await domainOf(cluster, node), onThisMachine };
+  return { ...cluster, ...(await described(cluster, node)), onThisMachine };
 }
 
 async function localCluster(name: string, wanted: string | undefined): Promise<DevCluster> {
@@ -138,8 +156,7 @@ async function localCluster(name: string, wanted: string | undefined): Promise<D
   return {
     kubeconfig,
     context,
-    node: configured(node),
-    domain: await domainOf({ kubeconfig, context }, node),
+    ...(await described({ kubeconfig, context }, node)),
     onThisMachine: true,
     local: { name, postgresImage: cluster.postgresImage, dbmateImage: cluster.dbmateImage },
   };
@@ -149,11 +166,4 @@ async function localCluster(name: string, wanted: string | undefined): Promise<D
 export async function ensureCluster(choice: ClusterChoice): Promise<DevCluster> {
   if (choice.context !== undefined) return namedCluster(choice.context, choice.node);
   return (await k3sHere(choice.node)) ?? (await localCluster(choice.localCluster, choice.node));
-}
-
-/** The server's version, as a sign of life. */
-export function serverVersion(cluster: ClusterContext): Promise<string> {
-  return kubectl(cluster, ["version", "-o", "json"]).then(
-    (text) => (JSON.parse(text) as { serverVersion: { gitVersion: string } }).serverVersion.gitVersion,
-  );
 }

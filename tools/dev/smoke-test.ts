@@ -27,11 +27,16 @@ const USUAL: Login = {
   database: table.database.name.default ?? "",
 };
 
-/** The owner and the database as the deployment's Secret has them. */
-export async function deployedLogin(cluster: ClusterContext): Promise<Login> {
+/** What the deployment's Secret says under a key; nothing where there is no Secret. */
+async function deployedSecret(cluster: ClusterContext): Promise<(key: string) => string> {
   const path = `/api/v1/namespaces/${APPLICATION}/secrets/postgres-secret`;
   const { data = {} } = (await read<{ data?: Record<string, string> }>(cluster, path)) ?? {};
-  const value = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
+  return (key) => Buffer.from(data[key] ?? "", "base64").toString();
+}
+
+/** The owner and the database as the deployment's Secret has them. */
+export async function deployedLogin(cluster: ClusterContext): Promise<Login> {
+  const value = await deployedSecret(cluster);
   return { owner: value("POSTGRES_USER") || USUAL.owner, database: value("POSTGRES_DB") || USUAL.database };
 }
 
@@ -70,12 +75,12 @@ const PATIENCE = 60_000;
 export async function smokeTest(cluster: ClusterContext): Promise<string> {
   const sql = readFileSync(projectFile("tools/dev/smoke-test.sql"), "utf8");
   const deadline = Date.now() + PATIENCE;
-  const refused = await refusedConfiguration(cluster, APPLICATION);
+  const [refused, first] = await Promise.all([
+    refusedConfiguration(cluster, APPLICATION),
+    deployedSecret(cluster),
+  ]);
   if (refused !== undefined) throw new Error(sayRefused(refused));
-  for (;;) {
-    const path = `/api/v1/namespaces/${APPLICATION}/secrets/postgres-secret`;
-    const { data = {} } = (await read<{ data?: Record<string, string> }>(cluster, path)) ?? {};
-    const value = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
+  for (let value = first; ; value = await deployedSecret(cluster)) {
     const [command = "", ...args] = inServer(
       cluster,
       ["-i"],

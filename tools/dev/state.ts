@@ -14,8 +14,9 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { parse, stringify } from "yaml";
 import { projectFile } from "../cli.ts";
+import { withEncryptionSalt, withFields } from "../stack-file/editing.ts";
+import { readDocument } from "../stack-file/stack-file.ts";
 
 /** How the stack was deployed, for `down` and `psql`. */
 export interface Deployment {
@@ -83,23 +84,12 @@ export class DevState {
    * encryption salt that an earlier copy was given.
    */
   writeConfig(overrides: Record<string, Record<string, unknown>>): void {
-    const committed = parse(readFileSync(projectFile("Pulumi.dev.yaml"), "utf8")) as {
-      config?: Record<string, Record<string, unknown>>;
-      [other: string]: unknown;
-    };
-    const earlier = existsSync(this.configFile)
-      ? (parse(readFileSync(this.configFile, "utf8")) as Record<string, unknown>)
-      : {};
-    const config = { ...committed.config };
-    for (const [section, values] of Object.entries(overrides)) {
-      const key = `transcript-pipeline:${section}`;
-      config[key] = { ...config[key], ...values };
-    }
-    const salt = earlier.encryptionsalt;
+    const committed = readFileSync(projectFile("Pulumi.dev.yaml"), "utf8");
+    const salt = existsSync(this.configFile) ? readDocument(this.configFile).encryptionSalt : undefined;
     writeWhole(
       this.configFile,
-      `# Made by \`npm run up\` from Pulumi.dev.yaml at every run.\n` +
-        stringify({ ...committed, ...(salt !== undefined && { encryptionsalt: salt }), config }),
+      "# Made by `npm run up` from Pulumi.dev.yaml at every run.\n" +
+        withEncryptionSalt(withFields(committed, overrides), salt),
     );
   }
 }

@@ -1,7 +1,8 @@
 /** Writing the digests of a stack's images behind their tags. */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { type Document, parseDocument } from "yaml";
 import { table } from "../../config.ts";
+import { withFields } from "../stack-file/editing.ts";
+import { plainSection, readDocument } from "../stack-file/stack-file.ts";
 import { parseImage, resolveDigest } from "./images.ts";
 
 /** The configuration's images, with what stands in for those that are not written. */
@@ -11,11 +12,11 @@ const IMAGES = [
 ] as const;
 
 /** The images of a stack's file. */
-function imagesOf(file: Document): { path: string[]; image: string }[] {
+function imagesOf(path: string): { section: string; image: string }[] {
+  const file = readDocument(path);
   return IMAGES.map(({ section, usual }) => {
-    const path = ["config", `transcript-pipeline:${section}`, "image"];
-    const written: unknown = file.getIn(path);
-    return { path, image: typeof written === "string" ? written : (usual ?? "") };
+    const { image } = plainSection(file, section);
+    return { section, image: typeof image === "string" ? image : (usual ?? "") };
   });
 }
 
@@ -27,20 +28,19 @@ function imagesOf(file: Document): { path: string[]; image: string }[] {
  * @throws Error with one line
  */
 export async function writeDigests(path: string, { refresh }: { refresh: boolean }): Promise<string[]> {
-  const file = parseDocument(readFileSync(path, "utf8"));
   const resolved = await Promise.all(
-    imagesOf(file).map(async ({ path: field, image }) => {
+    imagesOf(path).map(async ({ section, image }) => {
       const name = parseImage(image);
       // What is pinned stays: a tag that has moved since is for a person to look at.
-      if (name.digest !== undefined && !refresh) return { field, image, pinned: image };
-      return { field, image, pinned: `${name.tagged}@${await resolveDigest(name)}` };
+      if (name.digest !== undefined && !refresh) return { section, image, pinned: image };
+      return { section, image, pinned: `${name.tagged}@${await resolveDigest(name)}` };
     }),
   ).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${reason}. Nothing was written`, { cause: error });
   });
-  for (const { field, pinned } of resolved) file.setIn(field, pinned);
-  writeFileSync(`${path}.new`, file.toString({ lineWidth: 0 }));
+  const images = Object.fromEntries(resolved.map(({ section, pinned }) => [section, { image: pinned }]));
+  writeFileSync(`${path}.new`, withFields(readFileSync(path, "utf8"), images));
   renameSync(`${path}.new`, path);
   return resolved.map(({ image, pinned }) =>
     image === pinned ? `unchanged: ${image}` : `written: ${pinned}`,

@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
-import type { EngineResult, StackEngine } from "../ci/engine.ts";
+import { type EngineResult, succeeded } from "./runner.ts";
+import type { StackEngine } from "./stack.ts";
 
 /** Who holds a stack's lock, as the CLI says it. */
 export interface Lock {
@@ -70,6 +71,12 @@ export function objectionTo(lock: Lock, here: Machine): string | undefined {
   return `${holder}, is not of this machine, and may be a person's`;
 }
 
+/** Why a lock may still be somebody's, or undefined. */
+export type Objection = (lock: Lock) => string | undefined;
+
+/** What speaks for the locks that others may hold too. */
+const objectionHere: Objection = (lock) => objectionTo(lock, thisMachine());
+
 const LOCKED = /the stack is currently locked by/;
 /** Pulumi Cloud's answer. A run that died stops renewing its lease there, which then runs out by itself. */
 const LEASED = /\[409\][^\n]*Another update is currently in progress/;
@@ -79,12 +86,13 @@ const LEASE_WAIT_MS = 30_000;
 /**
  * Runs a command that needs the stack's lock, and takes the lock from a run that is dead.
  *
+ * @param objection whether a lock's holder may be alive. @default what is known of this machine and its processes
  * @throws when somebody who may be alive holds it
  */
 export async function withLockOfDeadRun(
   engine: StackEngine,
   operation: () => Promise<EngineResult>,
-  here: Machine = thisMachine(),
+  objection: Objection = objectionHere,
   leaseWait: number = LEASE_WAIT_MS,
 ): Promise<EngineResult> {
   let result = await operation();
@@ -100,7 +108,7 @@ export async function withLockOfDeadRun(
   }
   if (result.status === 0 || !LOCKED.test(result.output)) return result;
   const locks = locksIn(result.output);
-  const objections = locks.flatMap((lock) => objectionTo(lock, here) ?? []);
+  const objections = locks.flatMap((lock) => objection(lock) ?? []);
   if (locks.length === 0 || objections.length > 0) {
     throw new Error(
       `stack ${engine.stack} is locked: ${objections.join("; ") || "the engine does not say by whom"}. ` +
@@ -186,27 +194,61 @@ export function withPendingCreated(state: ExportedState): ExportedState {
 /**
  * Reads the state. Never shown: it holds everything.
  *
- * @throws when the stack cannot be read, as when it was never made
+ * @returns undefined for a stack that was never made
+ * @throws when it cannot be read
  */
-export async function exportState(engine: StackEngine): Promise<ExportedState> {
+async function exportState(engine: StackEngine): Promise<ExportedState | undefined> {
   const { status, stdout, output } = await engine.manage(["stack", "export"]);
-  if (status !== 0) {
-    const hint = /no stack named/.test(output)
-      ? `. A person makes it, once: pulumi stack init ${engine.stack}`
-      : "";
-    throw new Error(output.trim() + hint);
-  }
-  return JSON.parse(stdout) as ExportedState;
+  if (status === 0) return JSON.parse(stdout) as ExportedState;
+  if (/no stack named/.test(output)) return undefined;
+  throw new Error(output.trim());
 }
 
-/** Takes up what a killed run had begun, and looks at what became of it. Without a prompt. */
-export async function recover(engine: StackEngine): Promise<void> {
+/** How a stack is taken up. */
+export interface Recovery {
+  /** Whether a lock's holder may be alive. @default what is known of this machine and its processes */
+  objection?: Objection;
+  /**
+   * What becomes of a stack that was never made: it is an error that says so, it is made, or there is nothing to do.
+   * @default "refuse"
+   */
+  missing?: "refuse" | "create" | "leave";
+}
+
+/**
+ * Runs an operation on a stack, its output shown. Where the last run was killed, takes up first what that one had begun,
+ * without a prompt.
+ *
+ * @param args the operation, `up` and its options
+ * @throws when the stack is not there, cannot be read or taken up, or is locked by somebody who may be alive
+ */
+export async function operateRecovered(
+  engine: StackEngine,
+  args: readonly string[],
+  { objection = objectionHere, missing = "refuse" }: Recovery = {},
+): Promise<EngineResult> {
   const state = await exportState(engine);
+  if (state !== undefined) await takeUp(engine, state, objection);
+  else if (missing === "create") succeeded("pulumi stack init", await engine.manage(["stack", "init"]));
+  else if (missing === "leave") {
+    const output = `the backend has no stack ${engine.stack}: there is nothing to ${args[0]}\n`;
+    process.stdout.write(output);
+    return { status: 0, stdout: "", output };
+  } else {
+    throw new Error(
+      `no stack named '${engine.stack}' found. A person makes it, once: pulumi stack init ${engine.stack}`,
+    );
+  }
+  return withLockOfDeadRun(engine, () => engine.operate(args, { show: true }), objection);
+}
+
+/** Takes up what a killed run had begun, and looks at what became of it. */
+async function takeUp(engine: StackEngine, state: ExportedState, objection: Objection): Promise<void> {
   const begun = unfinished(state);
   if (begun.length === 0) return;
   console.log(`an earlier run was killed while ${begun.join(", ")}; looking at what became of it`);
   const text = JSON.stringify(withPendingCreated(state));
-  const imported = await withLockOfDeadRun(engine, () => engine.manage(["stack", "import"], text));
+  const imported = await withLockOfDeadRun(engine, () => engine.manage(["stack", "import"], text), objection);
   if (imported.status !== 0)
     throw new Error(`stack ${engine.stack} could not be taken up:\n${imported.output}`);
   const refreshed = await engine.operate(["refresh", "--yes", "--skip-preview", "--suppress-outputs"], {

@@ -1,5 +1,5 @@
 /** From the engine's steps to changes: one for each resource, whatever the number of its steps. */
-import type { EventStep } from "./events.ts";
+import type { EventStep } from "../engine/events.ts";
 import { list, quoted } from "./statements.ts";
 
 /** What the plan does to one resource. */

@@ -4,12 +4,10 @@
  * capability: what a change of its resources means, each says in sentences/.
  */
 import { type Change, changesOf, isGroup, nameOf } from "./changes.ts";
-import type { EngineEvent, EventStep } from "./events.ts";
+import type { EngineEvent, EventStep } from "../engine/events.ts";
 import { capabilities } from "./sentences/index.ts";
 import type { Sentences } from "./sentences/sentences.ts";
 import { list, quoted, type Say, severities, type Severity, type Statement } from "./statements.ts";
-
-export { type EngineEvent, type EventState, type EventStep, parseEventLog } from "./events.ts";
 
 /** What a preview says, in plain words. */
 export interface PlanSummary {

@@ -9,6 +9,9 @@ import { type Decoded, Decoder, Mapping } from "./decoding.ts";
 import { type JsonValue, jsonText } from "./json-text.ts";
 import { floatText, meaningOf, type ScalarValue, Time } from "./scalars.ts";
 
+/** The project's name in Pulumi.yaml, the namespace of its configuration. */
+export const PROJECT = "transcript-pipeline";
+
 /** A file that the engine refuses, or reads one time so and another time so. */
 export class StackFileError extends Error {}
 
@@ -102,8 +105,14 @@ function configValue(value: Decoded): ConfigValue {
   return typeof secure === "string" ? new Secure(secure) : map;
 }
 
-/** A key's full form, `<namespace>:<name>`. */
-function fullKey(key: string): string {
+/**
+ * A key's full form, `<namespace>:<name>`.
+ *
+ * @param project the namespace of a key that has none
+ * @throws StackFileError
+ */
+export function fullKey(key: string, project: string): string {
+  if (!key.includes(":")) return `${project}:${key}`;
   const parts = key.split(":");
   if (parts.length === 2) return key;
   const [namespace = "", module, name = ""] = parts;
@@ -129,7 +138,7 @@ function configOf(file: Mapping, project: string): Map<string, ConfigValue> {
   for (const [key, value] of written.entries) {
     if (typeof key !== "string")
       throw new StackFileError(`config has a key that is not a text: ${keyText(key)}. Put it in quotes`);
-    const full = fullKey(key.includes(":") ? key : `${project}:${key}`);
+    const full = fullKey(key, project);
     // Which of the two the engine takes is left to chance.
     if (config.has(full))
       throw new StackFileError(`config has ${full} twice: with and without its namespace`);

@@ -6,6 +6,7 @@ import { plainSecretProblem } from "../../config/stack-keys.ts";
 import {
   configText,
   type ConfigValue,
+  PROJECT,
   readStackDocument,
   Secure,
   type StackDocument,
@@ -70,8 +71,6 @@ function decryption(salt: string | undefined): Decrypt | undefined {
   return (ciphertext) => decryptWith(key, ciphertext);
 }
 
-const PROJECT = "transcript-pipeline";
-
 /** Reads a stack's file as it is, with its secure values encrypted. */
 export function readDocument(path: string): StackDocument {
   if (!existsSync(path))
@@ -90,6 +89,15 @@ export function plainSection(document: StackDocument, section: string): Record<s
   if (!(value instanceof Map)) return {};
   const plain = [...(value as ReadonlyMap<string, ConfigValue>)].filter(([, entry]) => !holdsSecure(entry));
   return JSON.parse(configText(new Map(plain))) as Record<string, unknown>;
+}
+
+/** The plain fields of every section of the project's own. */
+export function plainSections(document: StackDocument): Record<string, Record<string, unknown>> {
+  const sections = [...document.config.keys()].flatMap((key) => {
+    const [namespace, section = ""] = key.split(":");
+    return namespace === PROJECT ? [section] : [];
+  });
+  return Object.fromEntries(sections.map((section) => [section, plainSection(document, section)]));
 }
 
 function holdsSecure(value: ConfigValue): boolean {

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
-import { delimiter } from "node:path";
 import { projectFile } from "../../../tools/cli.ts";
+import { backendOf } from "../../../tools/dev/deploy-with-engine.ts";
+import { engineEnvironment } from "../../../tools/engine/environment.ts";
 import { execute, type Ran } from "../support.ts";
 import { type Lab, NAMESPACE } from "./lab.ts";
 
@@ -19,12 +20,7 @@ export function pulumi(
     lab.engine.command,
     [...args, "--stack", "dev", "--config-file", configFile, "--non-interactive"],
     {
-      env: {
-        PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
-        PULUMI_BACKEND_URL: `file://${lab.state.backend}`,
-        PULUMI_CONFIG_PASSPHRASE_FILE: lab.state.passphraseFile,
-        PULUMI_SKIP_UPDATE_CHECK: "true",
-      },
+      env: engineEnvironment({ backend: backendOf(lab.state) }),
       ...(input !== undefined && { input }),
     },
   );

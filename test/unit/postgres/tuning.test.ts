@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { parse } from "yaml";
 import { memoryBudget, sharedMemoryFor } from "../../../postgres/memory.ts";
 import { objectionTo } from "../../../postgres/settings.ts";
 import { bytesOfSetting, readableBytes } from "../../../quantities.ts";
@@ -20,6 +19,8 @@ import {
 } from "../../../postgres/tuning-formulas.ts";
 import { leastMemory, tune } from "../../../postgres/tuning.ts";
 import { readSettings } from "../../../config.ts";
+import { projectFile } from "../../../tools/cli.ts";
+import { plainSection, readDocument } from "../../../tools/stack-file/stack-file.ts";
 import { Random } from "../../random.ts";
 import { changed, type Raw } from "../../settings.ts";
 
@@ -360,9 +361,7 @@ describe("docs/memory-tuning.md", () => {
 
   it("speaks of what dev and prod are: dev is tuned, prod has the guide's figures", () => {
     const database = (stack: string) =>
-      (parse(file(`Pulumi.${stack}.yaml`)) as { config: Record<string, Record<string, unknown>> }).config[
-        "transcript-pipeline:database"
-      ];
+      plainSection(readDocument(projectFile(`Pulumi.${stack}.yaml`)), "database");
     assert.deepEqual(
       { ...database("dev"), requests: undefined },
       {
@@ -372,8 +371,8 @@ describe("docs/memory-tuning.md", () => {
         settings: { max_connections: 40 },
       },
     );
-    assert.equal(database("prod")?.tuning, undefined);
-    assert.deepEqual(database("prod")?.settings, {
+    assert.equal(database("prod").tuning, undefined);
+    assert.deepEqual(database("prod").settings, {
       shared_buffers: "32GB",
       effective_cache_size: "96GB",
       work_mem: "512MB",

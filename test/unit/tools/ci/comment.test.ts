@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { codeBlock, codeSpan, sentence } from "../../../../tools/plan/markdown-text.ts";
-import { type EngineEvent, summarize } from "../../../../tools/plan/summary.ts";
+import type { EngineEvent, EventStep } from "../../../../tools/engine/events.ts";
+import { summarize } from "../../../../tools/plan/summary.ts";
 import { plansMarkdown, type StackPlan } from "../../../../tools/plan/markdown.ts";
 import { commentText } from "../../../../tools/ci/comment.ts";
 import { driftText } from "../../../../tools/ci/drift-issue.ts";
@@ -73,7 +74,7 @@ function foreign(markdown: string): string[] {
 /** Every place in which an event carries somebody else's text. */
 function eventsWith(text: string): EngineEvent[] {
   const urn = `urn:pulumi:prod::p::kubernetes:core/v1:Service::${text}`;
-  const step = (type: string, op: string) => ({
+  const step = (type: string, op: EventStep["op"]): { metadata: EventStep } => ({
     metadata: {
       op,
       type,

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../../../tools/cli.ts";
-import { policyFlags, type StackEngine } from "../../../../tools/ci/engine.ts";
+import { policyFlags, type CiStack } from "../../../../tools/ci/stack.ts";
 import { environments } from "../../../../tools/ci/environments.ts";
 
 describe("the environments", () => {
@@ -82,7 +82,7 @@ describe("the environments", () => {
 
   describe("are judged by the policy pack", () => {
     const flagsOf = (stack: string, pack = "policy") =>
-      policyFlags({ stack, directory, hostname: "gen9" } as StackEngine, pack);
+      policyFlags({ stack, directory, hostname: "gen9" } as CiStack, pack);
 
     it("with a configuration of their own, where there is one", () => {
       assert.deepEqual(flagsOf("prod"), [

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { Document, Scalar, stringify } from "yaml";
 import { masked, Masker, secretsOf, weakness } from "../../../../tools/ci/masking.ts";
 import { secretsOfUrl } from "../../../../tools/ci/secret-values.ts";
-import { parseEventLog, summarize } from "../../../../tools/plan/summary.ts";
+import { parseEventLog } from "../../../../tools/engine/events.ts";
+import { summarize } from "../../../../tools/plan/summary.ts";
 import { summaryMarkdown } from "../../../../tools/plan/markdown.ts";
 import { Random } from "../../../random.ts";
 
@@ -218,7 +219,11 @@ describe(`masking, with random secrets of seed ${SEED}`, function () {
       const summary = summarize([new Masker([secret]).event(event)]);
       assert.deepEqual(summary.errors, ["cannot log in with [secret] at https://x"], tell(secret));
     }
-    const step = { op: "update", type: "kubernetes:core/v1:Secret", urn: "urn:pulumi:a::b::c::update" };
+    const step = {
+      op: "update" as const,
+      type: "kubernetes:core/v1:Secret",
+      urn: "urn:pulumi:a::b::c::update",
+    };
     const { resourcePreEvent } = new Masker(["update", "kubernetes"]).event({
       resourcePreEvent: { metadata: { ...step, new: { inputs: { update: "update", n: 1 } } } },
     });

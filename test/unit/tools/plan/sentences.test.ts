@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { restartCause } from "../../../../cluster/change-effects.ts";
 import { capabilities } from "../../../../tools/plan/sentences/index.ts";
 import { objects } from "../../../../tools/plan/sentences/objects.ts";
-import type { EngineEvent, EventStep } from "../../../../tools/plan/events.ts";
+import type { EngineEvent, EventStep } from "../../../../tools/engine/events.ts";
 import { summarize } from "../../../../tools/plan/summary.ts";
 
 interface Step {
-  op: string;
+  op: EventStep["op"];
   type: string;
   name: string;
   /** Property paths that differ. */
@@ -69,7 +69,7 @@ describe("the sentences of a plan", () => {
   });
 
   it("name the access file that differs", () => {
-    const config = { op: "update", type: kubernetes("ConfigMap"), name: "postgres-config" };
+    const config = { op: "update" as const, type: kubernetes("ConfigMap"), name: "postgres-config" };
     assert.deepEqual(said({ ...config, paths: ['data["pg_ident.conf"]'] }), [
       "attention: Changes who may connect, and how they prove who they are (`pg_ident.conf`)",
     ]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { keysOf } from "../../../../tools/plan/changes.ts";
-import { parseEventLog } from "../../../../tools/plan/events.ts";
+import { type EngineEvent, type EventStep, parseEventLog } from "../../../../tools/engine/events.ts";
 import { quoted } from "../../../../tools/plan/statements.ts";
 import { type PlanSummary, summarize } from "../../../../tools/plan/summary.ts";
 import {
@@ -130,7 +130,9 @@ describe("the summary of a plan", () => {
   });
 
   it("says that settings are tried, and the settings themselves once", () => {
-    const step = (op: string, kind: string, name: string, before: object, after: object, path: string) => ({
+    const step = (
+      ...[op, kind, name, before, after, path]: [EventStep["op"], string, string, object, object, string]
+    ): EngineEvent => ({
       resourcePreEvent: {
         metadata: {
           op,
@@ -149,7 +151,7 @@ describe("the summary of a plan", () => {
         { data: { "postgresql.conf": "work_mem = '8MB'\n" } },
         'data["postgresql.conf"]',
       );
-    const job = (op: string) =>
+    const job = (op: EventStep["op"]) =>
       step(op, "batch/v1:Job", "postgres-settings", {}, {}, 'spec.template.metadata.annotations["f"]');
     const { statements } = summarize([
       files("postgres-settings-files"),
