@@ -1,50 +1,49 @@
 /**
- * `npm run test:long`: what takes longer than `npm test` and rots where nobody runs it: one short round of every
- * measurement (`npm run bench:*`), and of the faults. At the end one line with the counts; what this machine cannot run
- * is listed by name and reason. Names on the command line choose: `npm run test:long -- bench:hnsw`.
+ * `npm run test:long`: what `npm test` leaves out, and what rots where nobody runs it: one short round of every
+ * measurement (`npm run bench:*`), and of all faults. Run it before calling work done. Its last lines say what was
+ * skipped and why, what failed, and how much passed.
  */
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { answersHelp, projectFile } from "../tools/cli.ts";
 import { findEngine } from "../tools/engine/engine.ts";
 import { clusterObstacle } from "./cluster/support.ts";
+import { runInProject, runMocha } from "./mocha-run.ts";
+import { filesOf, PARTS } from "./parts.ts";
+import { endOf, type Result, sum } from "./results.ts";
 import { missingRounds, SHORT_ROUNDS } from "./short-rounds.ts";
 
 const { scripts } = JSON.parse(readFileSync(projectFile("package.json"), "utf8")) as {
   scripts: Record<string, string>;
 };
-
-function npmRun(name: string, args: readonly string[]): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn("npm", ["run", "--silent", name, "--", ...args], {
-      cwd: projectFile("."),
-      stdio: ["ignore", "inherit", "inherit"],
-    });
-    child.on("error", reject);
-    child.on("close", (status) => resolve(status ?? 1));
-  });
-}
+const parts = PARTS.filter((part) => filesOf(part, "long").length > 0);
+const names = [...parts.map(({ name }) => name), ...Object.keys(SHORT_ROUNDS)];
 
 const usage = `usage: npm run test:long -- [<name> ...]
-One short round of every measurement and of the faults, or of those named: ${Object.keys(SHORT_ROUNDS).join(", ")}`;
+What npm test leaves out, with everything of which it takes a sample (${parts.map(({ name }) => name).join(", ")}), and one short round
+of every measurement and of all faults. Or what is named: ${names.join(", ")}`;
 if (answersHelp(usage)) process.exit(0);
 
 const chosen = process.argv.slice(2);
-const unknown = chosen.filter((name) => !(name in SHORT_ROUNDS));
+const unknown = chosen.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
-  console.error(`${unknown.join(", ")}: not a name. Allowed: ${Object.keys(SHORT_ROUNDS).join(", ")}`);
+  console.error(`${unknown.join(", ")}: not a name. Allowed: ${names.join(", ")}`);
   process.exit(2);
 }
+const wanted = (name: string) => chosen.length === 0 || chosen.includes(name);
+
+const nothing: Result = { passed: 0, failed: [], skipped: [] };
+const results: Result[] = missingRounds(Object.keys(scripts)).map((name) => ({
+  ...nothing,
+  failed: [`${name}: has no short round in test/short-rounds.ts`],
+}));
+
+for (const part of parts.filter(({ name }) => wanted(name)))
+  results.push(await runMocha(part, filesOf(part, "long"), { TEST_EVERYTHING: "1" }));
 
 const engine = await findEngine();
 const cluster = clusterObstacle();
-const failed = missingRounds(Object.keys(scripts)).map(
-  (name) => `${name}: has no short round in test/short-rounds.ts`,
-);
-const skipped: string[] = [];
-let passed = 0;
 for (const [name, { args, needs }] of Object.entries(SHORT_ROUNDS)) {
-  if (chosen.length > 0 && !chosen.includes(name)) continue;
+  if (!wanted(name)) continue;
   const obstacle =
     needs.includes("engine") && "reason" in engine
       ? `no Pulumi CLI: ${engine.reason}`
@@ -52,16 +51,16 @@ for (const [name, { args, needs }] of Object.entries(SHORT_ROUNDS)) {
         ? cluster
         : undefined;
   if (obstacle !== undefined) {
-    skipped.push(`${name}: ${obstacle}`);
+    results.push({ ...nothing, skipped: [`${name}: ${obstacle}`] });
     continue;
   }
-  const status = await npmRun(name, args);
+  const status = await runInProject("npm", ["run", "--silent", name, "--", ...args]);
   console.log(`${status === 0 ? "✔" : "✖"} ${name} ${args.join(" ")}`);
-  if (status === 0) passed++;
-  else failed.push(`${name}: ended with ${status}`);
+  results.push(
+    status === 0 ? { ...nothing, passed: 1 } : { ...nothing, failed: [`${name}: ended with ${status}`] },
+  );
 }
 
-for (const line of skipped) console.log(`skipped: ${line}`);
-for (const line of failed) console.log(`failed: ${line}`);
-console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`);
-process.exitCode = failed.length === 0 ? 0 : 1;
+const total = sum(results);
+for (const line of endOf(total)) console.log(line);
+process.exitCode = total.failed.length === 0 ? 0 : 1;

@@ -1,30 +1,30 @@
-// Mocha's own spec reporter, which also writes what was counted for test/run.ts: one line of JSON to the file
-// named by TEST_RESULTS. A skipped test has the reason that its suite, or a suite above it, gives as `skipReason`.
+// Mocha's own spec reporter, which also writes what became of each test for test/run.ts: one line of JSON, a
+// MochaResult of test/results.ts, to the file named by TEST_RESULTS. With `mocha --parallel` it runs in the parent
+// process, and knows of a test what mocha hands from one process to the other: titles, the file, the error.
 "use strict";
 
 const { appendFileSync } = require("node:fs");
+const { relative } = require("node:path");
 const { reporters, Runner } = require("mocha");
+
+const reported = (test) => ({
+  title: test.fullTitle(),
+  ...(test.file && { file: relative(process.cwd(), test.file) }),
+});
 
 module.exports = class extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
-    const skipped = [];
-    runner.on(Runner.constants.EVENT_TEST_PENDING, (test) => {
-      let suite = test.parent;
-      while (suite && !suite.skipReason) suite = suite.parent;
-      skipped.push({
-        name: test.fullTitle(),
-        reason: test.skipReason ?? suite?.skipReason ?? "no reason given",
-      });
+    const pending = [];
+    const failed = [];
+    runner.on(Runner.constants.EVENT_TEST_PENDING, (test) => pending.push(reported(test)));
+    runner.on(Runner.constants.EVENT_TEST_FAIL, (test, error) => {
+      failed.push({ ...reported(test), message: String(error?.message ?? error) });
     });
     runner.on(Runner.constants.EVENT_RUN_END, () => {
-      const { passes, failures } = runner.stats;
-      if (process.env.TEST_RESULTS) {
-        appendFileSync(
-          process.env.TEST_RESULTS,
-          `${JSON.stringify({ passed: passes, failed: failures, skipped })}\n`,
-        );
-      }
+      if (!process.env.TEST_RESULTS) return;
+      const result = { passed: runner.stats.passes, failed, pending };
+      appendFileSync(process.env.TEST_RESULTS, `${JSON.stringify(result)}\n`);
     });
   }
 };

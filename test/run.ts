@@ -1,106 +1,85 @@
 /**
- * `npm test`: everything there is to check, fast ones first, and at the end one line with the counts. What this
- * machine cannot run is listed by name and reason.
+ * `npm test`: what protects most, fast ones first. Its last lines say what was skipped and why, what failed, and how
+ * much passed: of long outputs only the end is kept.
  */
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
 import { answersHelp, projectFile } from "../tools/cli.ts";
 import { changesBetween, checkoutState, CheckoutWatch } from "./checkout-state.ts";
+import { runInProject, runMocha } from "./mocha-run.ts";
+import { filesOf, PARTS } from "./parts.ts";
+import { endOf, type Result, sum } from "./results.ts";
 
-const usage = `usage: npm test -- [static] [unit] [postgres] [policy] [workflows] [cluster]
-Everything, or the parts that are named.`;
+const names = ["static", ...PARTS.map(({ name }) => name)];
+const usage = `usage: npm test -- [quick] ${names.map((name) => `[${name}]`).join(" ")}
+  quick   what gives an answer in three minutes: no cluster, no engine, no PostgreSQL
+  ${names[0]}  types, format and lint
+  others  the tests below test/<name>
+Without a name all parts are run, one after the other, in about 25 minutes. Of very long lists a sample is taken, another
+one each day; the rest, and what takes long, is run by npm run test:long.
+At the end each skipped and each failed test is named, and the parts' seconds and the counts are printed.`;
 if (answersHelp(usage)) process.exit(0);
 
-interface Result {
-  passed: number;
-  failed: number;
-  skipped: { name: string; reason: string }[];
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => name !== "quick" && !names.includes(name));
+if (unknown.length > 0) {
+  console.error(`${unknown.join(", ")}: not a part of the tests. Allowed: quick, ${names.join(", ")}`);
+  process.exit(2);
 }
-
-const results = mkdtempSync(join(tmpdir(), "transcript-pipeline-test-"));
-
-function runInProject(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd: projectFile("."),
-      stdio: ["ignore", "inherit", "inherit"],
-      env: {
-        ...process.env,
-        PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}`,
-        ...env,
-      },
-    });
-    child.on("error", reject);
-    child.on("close", (status) => resolve(status ?? 1));
-  });
-}
+const selection = asked.includes("quick") ? "quick" : "usual";
+const only = asked.filter((name) => name !== "quick");
+const wanted = (name: string) => only.length === 0 || only.includes(name);
 
 /** A check that passes or fails as a whole. */
-async function check(name: string, command: string, args: string[]): Promise<Result> {
+async function check(name: string, command: string, args: readonly string[]): Promise<Result> {
   const status = await runInProject(command, args);
   console.log(`${status === 0 ? "✔" : "✖"} ${name}`);
-  return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: [] };
+  return status === 0
+    ? { passed: 1, failed: [], skipped: [] }
+    : {
+        passed: 0,
+        failed: [`static: ${name}: ${command} ${args.join(" ")} ended with ${status}`],
+        skipped: [],
+      };
 }
 
-/** The mocha tests of one folder. */
-async function mocha(folder: string): Promise<Result> {
-  const file = join(results, `${folder}.json`);
-  const hooks = existsSync(projectFile(`test/${folder}/hooks.ts`))
-    ? ["--require", `./test/${folder}/hooks.ts`]
-    : [];
-  const status = await runInProject(
-    "mocha",
-    ["--reporter", "test/reporter.cjs", ...hooks, `test/${folder}/**/*.test.ts`],
-    { TEST_RESULTS: file },
-  );
-  // No results: mocha itself could not run, and its tests must not pass for passed.
-  const result: Result = existsSync(file)
-    ? (JSON.parse(readFileSync(file, "utf8")) as Result)
-    : { passed: 0, failed: 1, skipped: [] };
-  if (status !== 0 && result.failed === 0) result.failed = 1;
-  return result;
+/** Types, format and lint. */
+async function checks(): Promise<Result> {
+  const results = await Promise.all([
+    check("types", "tsc", ["--noEmit"]),
+    check("format", "prettier", ["--check", "--log-level", "warn", "."]),
+    check("lint", "eslint", ["."]),
+  ]);
+  return sum(results);
 }
-
-const only = process.argv.slice(2);
-const wanted = (name: string) => only.length === 0 || only.includes(name);
 
 const before = checkoutState(projectFile("."));
 const watched = new CheckoutWatch(projectFile("."));
-const total: Result = { passed: 0, failed: 0, skipped: [] };
-function count(...parts: Result[]): void {
-  for (const part of parts) {
-    total.passed += part.passed;
-    total.failed += part.failed;
-    total.skipped.push(...part.skipped);
-  }
+const results: Result[] = [];
+const seconds: string[] = [];
+
+async function run(name: string, part: () => Promise<Result>): Promise<void> {
+  if (!wanted(name)) return;
+  const started = Date.now();
+  results.push(await part());
+  seconds.push(`${name} ${Math.round((Date.now() - started) / 1000)}`);
 }
 
-try {
-  if (wanted("static")) {
-    count(
-      ...(await Promise.all([
-        check("types", "tsc", ["--noEmit"]),
-        check("format", "prettier", ["--check", "--log-level", "warn", "."]),
-        check("lint", "eslint", ["."]),
-      ])),
-    );
-  }
-  for (const folder of ["unit", "postgres", "policy", "workflows", "cluster"]) {
-    if (wanted(folder) && existsSync(projectFile(`test/${folder}`))) count(await mocha(folder));
-  }
-} finally {
-  rmSync(results, { recursive: true });
+await run("static", checks);
+for (const part of PARTS) {
+  const files = filesOf(part, selection);
+  if (files.length > 0) await run(part.name, () => runMocha(part, files));
 }
 
 const changes = changesBetween(before, checkoutState(projectFile(".")));
 for (const path of watched.close()) {
   if (!changes.some((change) => change.endsWith(` ${path}`))) changes.push(`wrote ${path} for a while`);
 }
-for (const change of changes) console.log(`✖ a test ${change} in the checkout`);
-count({ passed: changes.length === 0 ? 1 : 0, failed: changes.length, skipped: [] });
+results.push({
+  passed: changes.length === 0 ? 1 : 0,
+  failed: changes.map((change) => `a test ${change} in the checkout`),
+  skipped: [],
+});
 
-for (const { name, reason } of total.skipped) console.log(`skipped: ${name}: ${reason}`);
-console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped`);
-process.exitCode = total.failed === 0 ? 0 : 1;
+const total = sum(results);
+console.log(`seconds: ${seconds.join(", ")}`);
+for (const line of endOf(total)) console.log(line);
+process.exitCode = total.failed.length === 0 ? 0 : 1;

@@ -9,7 +9,7 @@ export const SHORT_ROUNDS: Readonly<
     args: ["--vectors", "2000", "--rounds", "1", "--seconds", "2", "--scale", "1"],
     needs: ["cluster"],
   },
-  "test:faults": { args: ["--seeds", "1"], needs: ["cluster"] },
+  "test:faults": { args: ["--seeds", "2"], needs: ["cluster"] },
 };
 
 /** Measurements among a package's scripts that have no short round: nobody would run them. */

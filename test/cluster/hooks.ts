@@ -1,12 +1,12 @@
 /** Starts the local cluster before the first cluster test, and stops it after the last. */
-import { clusterObstacle, setUp, tearDown } from "./support.ts";
+import { clusterObstacle, setUp, tearDown, vacate } from "./support.ts";
+import { skip } from "../skip.ts";
 
 export const mochaHooks = {
   async beforeAll(this: Mocha.Context): Promise<void> {
     const obstacle = clusterObstacle();
     if (obstacle !== undefined) {
-      (this.test?.parent as { skipReason?: string }).skipReason = obstacle;
-      this.skip();
+      skip(this, obstacle);
     }
     // The first time builds Kubernetes.
     this.timeout(45 * 60_000);
@@ -14,7 +14,8 @@ export const mochaHooks = {
   },
   async afterAll(this: Mocha.Context): Promise<void> {
     if (clusterObstacle() !== undefined) return;
-    this.timeout(120_000);
+    this.timeout(240_000);
+    await vacate();
     await tearDown();
   },
 };

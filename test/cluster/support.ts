@@ -13,6 +13,7 @@ import { engineEnvironment } from "../../tools/engine/environment.ts";
 import { type LocalCluster, leftovers, start, stop } from "../../tools/local-cluster/cluster.ts";
 import { type Change, edited } from "../../tools/stack-file/editing.ts";
 import { endPluginsOf } from "../orphans.ts";
+import { skip } from "../skip.ts";
 
 /** The tests' own local cluster, beside the user's. Two checkouts are tested at once under two names. */
 export const CLUSTER = process.env.TEST_CLUSTER ?? "testing";
@@ -66,8 +67,7 @@ export function clusterObstacle(): string | undefined {
 export function needsEngine(): void {
   before(function () {
     if (engine) return;
-    (this.test?.parent as { skipReason?: string }).skipReason = "no Pulumi CLI can be had on this machine";
-    this.skip();
+    skip(this, "no Pulumi CLI can be had on this machine");
   });
 }
 
@@ -220,8 +220,33 @@ export function npm(script: string, ...args: string[]): Promise<Ran> {
   return execute("npm", ["run", "--silent", script, "--", ...args]);
 }
 
+/** Takes away what is in the room of the stack `dev`, when something is. */
+let leaveRoom: (() => Promise<void>) | undefined;
+
+/** Has whatever took the room of the stack `dev` leave it. */
+export async function vacate(): Promise<void> {
+  const leave = leaveRoom;
+  leaveRoom = undefined;
+  await leave?.();
+}
+
+/**
+ * Makes room for another stack: there is one namespace, for one database. `dev` is destroyed, and keeps its files.
+ *
+ * @param leave removes the other stack; called before the next {@link up}, or by {@link vacate}
+ */
+export async function takeRoom(leave: () => Promise<void>): Promise<void> {
+  await vacate();
+  await restoreCluster();
+  leaveRoom = leave;
+  if (!state().deployment) return;
+  const ran = await pulumi(["destroy", "--yes", "--skip-preview"]);
+  assert.equal(ran.status, 0, ran.output);
+}
+
 /** `npm run up` on the tests' cluster; must succeed. */
 export async function up(): Promise<Ran> {
+  await vacate();
   const ran = await npm("up", "--local-cluster", CLUSTER);
   assert.equal(ran.status, 0, ran.output);
   return ran;
@@ -258,6 +283,27 @@ export function runEngine({
     cwd: args[0] === "stack" ? state().directory : project,
     env: engineEnvironment({ backend: backendOf(state()), variables: env }),
     ...(input !== undefined && { input }),
+  });
+}
+
+/**
+ * `up` of the deployed configuration with fields changed, by kubectl alone.
+ *
+ * @param here whether the cluster's node is this machine
+ */
+export function upWithKubectl(
+  changes: Record<string, unknown>,
+  here: boolean,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ran> {
+  const program = `
+    import { upWithKubectl } from ${JSON.stringify(projectFile("tools/dev/deploy-with-kubectl.ts"))};
+    import { DevState } from ${JSON.stringify(projectFile("tools/dev/state.ts"))};
+    const state = new DevState();
+    Object.defineProperty(state, "configFile", { value: process.env.CONFIG_FILE });
+    await upWithKubectl({ kubeconfig: process.env.CLUSTER_CONFIG }, state, ${here});`;
+  return execute("node", ["--input-type=module", "--eval", program], {
+    env: { ...env, CONFIG_FILE: configured(changes), CLUSTER_CONFIG: theCluster().kubeconfig },
   });
 }
 

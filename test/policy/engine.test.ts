@@ -12,6 +12,8 @@ import { findEngine } from "../../tools/engine/engine.ts";
 import { breaks, brokenBy } from "./breaks.ts";
 import { Deployments, type Outcome } from "./deployment.ts";
 import { add, changed, DAY, drop, type Judged, metadata, type Name, set, stackOf } from "./stacks.ts";
+import { sampled, shareOf } from "../sample.ts";
+import { skip } from "../skip.ts";
 
 const PV = "PersistentVolume/postgres-pv";
 const SERVER = "spec/template/spec/containers/0";
@@ -67,8 +69,7 @@ describe("the pack in the real engine", function () {
   before(async function () {
     const engine = await findEngine();
     if ("reason" in engine) {
-      Object.assign(this.test?.parent ?? {}, { skipReason: "no Pulumi CLI can be had on this machine" });
-      return this.skip();
+      skip(this, "no Pulumi CLI is available on this machine");
     }
     directory = mkdtempSync(join(tmpdir(), "policy-engine-"));
     deployments = new Deployments(engine, directory);
@@ -123,7 +124,8 @@ describe("the pack in the real engine", function () {
 
   it("stops a stack that breaks a mandatory rule, whichever it is", async function () {
     this.timeout(1_800_000);
-    const ways = Object.entries(breaks).map(([rule, [way]]) => ({ rule, way }));
+    const every = Object.entries(breaks).map(([rule, [way]]) => ({ rule, way }));
+    const ways = sampled("rules broken in the engine", every, 8);
     const failures: string[] = [];
     let alone = 0;
     await eachOf(ways, async ({ rule, way }) => {
@@ -143,7 +145,7 @@ describe("the pack in the real engine", function () {
       }
     });
     console.log(
-      `      ${ways.length} mandatory rules broken one by one: ${ways.length - failures.length} stacks stopped, ${alone} of them by that rule alone`,
+      `      mandatory rules broken one by one, ${shareOf(ways, every)}: ${ways.length - failures.length} stacks stopped, ${alone} of them by that rule alone`,
     );
     assert.deepEqual(failures, []);
   });

@@ -1,5 +1,6 @@
 /** The stand-in's programs for the tests of this folder: unpacked once, and the reason where they are not there. */
 import { postgresPrograms, type Programs } from "../../tools/postgres-programs.ts";
+import { skip } from "../skip.ts";
 
 let programs: Programs | undefined;
 
@@ -11,8 +12,7 @@ export function withPrograms(use: (ready: Programs) => Promise<void> | void): vo
       programs ??= await postgresPrograms(undefined, () => undefined);
     } catch (error) {
       const reason = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
-      (this.test?.parent as { skipReason?: string }).skipReason = `PostgreSQL's programs: ${reason}`;
-      this.skip();
+      skip(this, `PostgreSQL's programs: ${reason}`);
     }
     await use(programs);
   });

@@ -16,6 +16,7 @@ import { findEngine } from "../../tools/engine/engine.ts";
 import { engineEnvironment } from "../../tools/engine/environment.ts";
 import { attempt } from "../../tools/processes.ts";
 import { endPluginsOf } from "../orphans.ts";
+import { skip } from "../skip.ts";
 import { ed25519HostKey } from "../ssh-keys.ts";
 import { obstacleToSshd, Sshd } from "../sshd.ts";
 
@@ -40,8 +41,7 @@ describe("the engine's SSH client and a real server", function () {
     const obstacle =
       obstacleToSshd() ?? ("reason" in found ? "no Pulumi CLI can be had on this machine" : undefined);
     if (obstacle !== undefined || "reason" in found) {
-      (this.test?.parent as { skipReason?: string }).skipReason = obstacle ?? "";
-      this.skip();
+      skip(this, obstacle ?? "");
     }
     engine = found.command;
     sshd = new Sshd();

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { projectFile } from "../../tools/cli.ts";
 import { type Workflow, workflow, workflowTexts } from "./workflow-files.ts";
+import { skip } from "../skip.ts";
 
 /** Every action that is used, by the commit that its tag names; each was looked up in its own repository. */
 const ACTIONS: Readonly<Record<string, string>> = {
@@ -34,8 +35,7 @@ describe("the workflows", () => {
     before(function () {
       const obstacle = goObstacle();
       if (obstacle === undefined) return;
-      (this.test?.parent as { skipReason?: string }).skipReason = obstacle;
-      this.skip();
+      skip(this, obstacle);
     });
     it("have no finding", function () {
       this.timeout(300_000);

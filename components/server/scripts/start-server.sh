@@ -80,4 +80,6 @@ mkdir -p -m 0700 "$VOLUME/socket"
 ulimit -v "$ADDRESS_SPACE"
 
 choose_configuration
-exec postgres -D "$PGDATA" "${configuration[@]}"
+# Process 1 loses a signal that comes before it has a handler, and the pod would stand until its grace period ends.
+# Blocked, the signal waits: the postmaster takes it up when its handlers are there (PostmasterMain, UnBlockSig).
+exec env --block-signal=INT --block-signal=TERM postgres -D "$PGDATA" "${configuration[@]}"

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { CLUSTER, npm, state, theCluster, theEngine, up } from "../support.ts";
-import { faults } from "./faults.ts";
+import { KINDS } from "./faults.ts";
 import { figures } from "./figures.ts";
 import { Lab } from "./lab.ts";
 import { lineOf, type Outcome, runFault } from "./runner.ts";
+import { chosen, SAMPLE_SEED } from "../../sample.ts";
+import { skip } from "../../skip.ts";
 
-/** The seed of this run: the same again with `FAULTS_SEED=<seed> npm test cluster`. */
-const SEED = Number(process.env.FAULTS_SEED ?? 1);
+/** The seed of this run: the same again with `FAULTS_SEED=<seed> SAMPLE_SEED=<seed> npm test cluster`. */
+const SEED = Number(process.env.FAULTS_SEED ?? SAMPLE_SEED);
 
 describe("every acknowledged commit outlives", function () {
   this.timeout(480_000);
@@ -35,11 +37,12 @@ describe("every acknowledged commit outlives", function () {
     await lab.openDoor();
   });
 
-  for (const fault of faults) {
+  // All of them, with more seeds: npm run test:faults, which is a part of npm run test:long.
+  const taken = KINDS.flatMap(({ name, faults, usual }) => chosen(`faults: ${name}`, faults, usual));
+  for (const fault of taken) {
     it(fault.name, async function () {
       if (fault.needsEngine && !lab.engine) {
-        (this.test as { skipReason?: string }).skipReason = "no Pulumi CLI can be had on this machine";
-        this.skip();
+        skip(this, "no Pulumi CLI can be had on this machine");
       }
       const outcome = await runFault(lab, fault, SEED);
       outcomes.push(outcome);

@@ -17,6 +17,7 @@ import { kubectl, KubectlError, read } from "../../../cluster/kubectl.ts";
 import { kubectlMessage, withoutDumps, withoutSecrets } from "../../../cluster/kubectl-errors.ts";
 import { readSettings } from "../../../config.ts";
 import { changed } from "../../settings.ts";
+import { skip } from "../../skip.ts";
 
 const TOKEN = "SecretOfTheClusterAdmin0123456789";
 
@@ -365,8 +366,7 @@ describe("kubectl", function () {
     let port: number;
     before(async function () {
       if (spawnSync("kubectl", ["version", "--client"]).status !== 0) {
-        (this.test?.parent as { skipReason?: string }).skipReason = "kubectl is not on PATH";
-        this.skip();
+        skip(this, "kubectl is not on PATH");
       }
       server = createServer((_, response) =>
         response.writeHead(200, { "content-type": "text/html" }).end("<!DOCTYPE html><p>Log in"),

@@ -10,6 +10,7 @@ import { readSettings } from "../../../config.ts";
 import { changed } from "../../settings.ts";
 import { ed25519HostKey, userKey } from "../../ssh-keys.ts";
 import { obstacleToSshd, Sshd } from "../../sshd.ts";
+import { skip } from "../../skip.ts";
 
 const messageFor = (path: string, value: unknown): string => {
   try {
@@ -81,8 +82,7 @@ describe("a look at the node's SSH server", function () {
   before(async function () {
     const obstacle = obstacleToSshd();
     if (obstacle !== undefined) {
-      (this.test?.parent as { skipReason?: string }).skipReason = obstacle;
-      this.skip();
+      skip(this, obstacle);
     }
     sshd = new Sshd();
     await sshd.start(["ecdsa", "rsa", "ed25519"]);

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { projectFile } from "../../../tools/cli.ts";
 import { allRunbooks, runbooksIn } from "../../cluster/runbook.ts";
+import { filesBelow } from "../../parts.ts";
+
+const FOLDER = "test/cluster/runbooks";
 
 describe("runbooks", () => {
   it("are the marked blocks of a page, those of one name together", () => {
@@ -36,10 +41,25 @@ describe("runbooks", () => {
   });
 
   it("are all followed by the cluster tests", () => {
-    const tests = readFileSync(new URL("../../cluster/60-runbooks.test.ts", import.meta.url), "utf8");
+    const files = [...filesBelow(FOLDER, ".test.ts"), ...filesBelow(FOLDER, ".long.ts")];
+    const tests = new Map(
+      files.map((file) => [
+        `${basename(file).replace(/\.(?:test|long)\.ts$/, "")}.md`,
+        readFileSync(projectFile(file), "utf8"),
+      ]),
+    );
     for (const { page, name } of allRunbooks()) {
-      assert.ok(tests.includes(`follow("${name}"`), `no test follows the runbook ${name} of docs/${page}`);
+      assert.ok(
+        tests.get(page)?.includes(`follow("${name}"`),
+        `no test in ${FOLDER} named after docs/${page} follows its runbook ${name}`,
+      );
     }
+    const pages = new Set(allRunbooks().map(({ page }) => page));
+    assert.deepEqual(
+      [...tests.keys()].filter((page) => !pages.has(page)),
+      [],
+    );
+    assert.equal(tests.size, files.length);
   });
 
   it("have a name of their own each", () => {

@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../../../tools/cli.ts";
+import { skip } from "../../../skip.ts";
 
 // The script in a pod whose names are given by a file and a `getent` of the test's own.
 describe("the migrations in a cluster of another domain", function () {
@@ -11,8 +12,7 @@ describe("the migrations in a cluster of another domain", function () {
   let folder: string;
   before(function () {
     if (spawnSync("unshare", ["--mount", "--propagation", "private", "true"]).status !== 0) {
-      (this.test?.parent as { skipReason?: string }).skipReason = "this machine allows no mount namespaces";
-      this.skip();
+      skip(this, "this machine allows no mount namespaces");
     }
     folder = mkdtempSync(join(tmpdir(), "migrate-"));
   });

@@ -21,6 +21,7 @@ import { pgHba, pgIdent } from "../../../../components/server/client-authenticat
 import { postgresqlConf } from "../../../../postgres/settings.ts";
 import { projectFile } from "../../../../tools/cli.ts";
 import { postgresLayer } from "../../../../tools/local-cluster/images.ts";
+import { skip } from "../../../skip.ts";
 
 /** The image's user. */
 const SERVER = 999;
@@ -40,8 +41,7 @@ function containerObstacle(): string | undefined {
 export async function containerFor(context: Mocha.Context): Promise<ServerContainer> {
   const obstacle = containerObstacle();
   if (obstacle !== undefined) {
-    (context.test?.parent as { skipReason?: string }).skipReason = obstacle;
-    context.skip();
+    skip(context, obstacle);
   }
   context.timeout(600_000);
   return ServerContainer.make();

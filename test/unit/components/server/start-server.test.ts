@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../../../tools/cli.ts";
+import { skip } from "../../../skip.ts";
 
 const IDENTITY = "transcript-pipeline/prod";
 const SERVER = 999;
@@ -23,8 +24,7 @@ describe("a server on a directory that belongs to somebody else", function () {
   let scripts: string;
   before(function () {
     if (process.getuid?.() === 0) return;
-    (this.test?.parent as { skipReason?: string }).skipReason = "only root can give files to another user";
-    this.skip();
+    skip(this, "only root can give files to another user");
   });
   beforeEach(() => {
     volume = mkdtempSync(join(tmpdir(), "start-server-"));

@@ -3,6 +3,7 @@ import { preparationScript } from "../../../../components/storage/node-storage.t
 import { objectionToDirectory, SYSTEM_DIRECTORIES } from "../../../../config/system-directories.ts";
 import { allRunbooks } from "../../../cluster/runbook.ts";
 import { type Flavour, flavours, NodeRoot, obstacleTo } from "./node-root.ts";
+import { skip } from "../../../skip.ts";
 
 const IDENTITY = "transcript-pipeline/prod";
 const PATH = "/mnt/raid/pgdata";
@@ -387,8 +388,7 @@ for (const flavour of Object.keys(flavours) as Flavour[]) {
     before(function () {
       const obstacle = obstacleTo(flavour);
       if (obstacle !== undefined) {
-        (this.test?.parent as { skipReason?: string }).skipReason = obstacle;
-        this.skip();
+        skip(this, obstacle);
       }
       node = new NodeRoot(flavour);
     });

@@ -10,6 +10,7 @@ import { parseEventLog } from "../../../../tools/engine/events.ts";
 import { summarize } from "../../../../tools/plan/summary.ts";
 import { summaryMarkdown } from "../../../../tools/plan/markdown.ts";
 import { Random } from "../../../random.ts";
+import { skip } from "../../../skip.ts";
 
 const SEED = Number(process.env.MASKING_SEED ?? Date.now() % 100_000);
 
@@ -161,7 +162,7 @@ describe(`masking, with random secrets of seed ${SEED}`, function () {
   }
 
   it("finds it as bash writes it with printf %q", function () {
-    if (spawnSync("bash", ["-c", ":"]).status !== 0) return this.skip();
+    if (spawnSync("bash", ["-c", ":"]).status !== 0) skip(this, "bash is not on PATH");
     const random = new Random("printf", SEED);
     for (let round = 0; round < 25; round++) {
       const secret = randomSecret(random);
