@@ -4,6 +4,7 @@
  */
 
 import { ANNOTATIONS, type DatabaseNames } from "../components/kubernetes/names.ts";
+import type { Problem } from "../problem.ts";
 
 /** What is looked at of an object that may have the annotations. */
 export interface AnnotatedObject {
@@ -38,10 +39,7 @@ export function deployedNames(
 }
 
 /** Why the wanted names cannot be deployed over those that are there: a key and a sentence for each. */
-export function objectionsToNames(
-  deployed: Partial<DatabaseNames>,
-  wanted: DatabaseNames,
-): { key: string; message: string }[] {
+export function objectionsToNames(deployed: Partial<DatabaseNames>, wanted: DatabaseNames): Problem[] {
   const what = {
     database: {
       key: "database.name",

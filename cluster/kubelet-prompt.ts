@@ -1,3 +1,4 @@
+/** Makes a change of a Secret or a ConfigMap reach the running pod at once. */
 import { type ClusterContext, kubectl, KubectlError } from "./kubectl.ts";
 import { ANNOTATIONS, SERVER_POD } from "../components/kubernetes/names.ts";
 

@@ -1,3 +1,4 @@
+/** Makes room for a Job that is to be created. */
 import { type ClusterContext, kubectl } from "./kubectl.ts";
 
 /**

@@ -1,6 +1,7 @@
 /** Whether a node can take the server's pod, as far as its object says: one line for each reason against it. */
 import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../quantities.ts";
 import { HOSTNAME_LABEL } from "../components/kubernetes/names.ts";
+import type { Problem } from "../problem.ts";
 
 /** A taint of a node. */
 export interface Taint {
@@ -42,11 +43,7 @@ export interface PodNeeds {
 }
 
 /** A reason against a node. */
-export interface Unfitness {
-  /** The configuration that it concerns. */
-  key: string;
-  /** What is wrong, and the command to run. */
-  message: string;
+export interface Unfitness extends Problem {
   /**
    * What becomes of a new pod: `never` starts, `waiting` until somebody changes the node, or `doubtful`: it starts, or
    * may do so by itself in a while.

@@ -1,3 +1,4 @@
+/** Reports why pods do not run, during a deployment. */
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterContext } from "./kubectl.ts";
 import { type PodObject, readPods, troublesOf } from "./pod-troubles.ts";

@@ -7,6 +7,7 @@ import { execFile } from "node:child_process";
 import { lookup } from "node:dns/promises";
 import { connect, isIP } from "node:net";
 import { fingerprint, type HostKey, hostKeyOf } from "../config/ssh-host-key.ts";
+import type { Problem } from "../problem.ts";
 
 /** Milliseconds for each step of the look. */
 const PATIENCE = 3000;
@@ -35,9 +36,7 @@ export interface SshAlias {
 }
 
 /** Something that stands in the way of the connection. */
-export interface SshFinding {
-  key: string;
-  message: string;
+export interface SshFinding extends Problem {
   /** Whether it would be the same from another machine, at another time. */
   certain: boolean;
 }

@@ -1,3 +1,4 @@
+/** The volume and the claim in the cluster, and what binds them. */
 import { type ClusterContext, kubectl, read } from "./kubectl.ts";
 import { CLAIM_NAME, VOLUME_NAME } from "../components/kubernetes/names.ts";
 

@@ -1,3 +1,4 @@
+/** The component of a whole database: its logins, its volume and its server. */
 import * as pulumi from "@pulumi/pulumi";
 import { Credentials, type CredentialsArgs } from "./credentials/credentials.ts";
 import type { Placement } from "./kubernetes/pods.ts";

@@ -1,3 +1,4 @@
+/** The component of the namespace. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "./kubernetes/labels.ts";

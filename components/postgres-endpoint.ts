@@ -1,3 +1,4 @@
+/** The interface between the database and everything that uses it. */
 import type * as pulumi from "@pulumi/pulumi";
 
 /**

@@ -1,3 +1,4 @@
+/** Reads sections of the configuration by the kinds of their fields. */
 import type { Field, Presence } from "./fields.ts";
 import { nearest } from "../nearest.ts";
 import type { Problem } from "../problem.ts";

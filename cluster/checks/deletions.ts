@@ -1,3 +1,4 @@
+/** Preflight: a volume or a claim that somebody has deleted. */
 import { CLAIM_NAME, SERVER_POD, VOLUME_NAME } from "../../components/kubernetes/names.ts";
 import type { Check } from "../cluster-state.ts";
 

@@ -1,3 +1,4 @@
+/** Preflight: the image that runs, and the one that is wanted. */
 import { compareImages } from "../../postgres/image-version.ts";
 import { runningImage } from "../cluster-state.ts";
 import type { Check } from "../cluster-state.ts";

@@ -1,3 +1,4 @@
+/** Preflight: the names of the database and its owner. */
 import { ANNOTATIONS } from "../../components/kubernetes/names.ts";
 import { type AnnotatedObject, deployedNames, objectionsToNames } from "../deployed-names.ts";
 import type { Check } from "../cluster-state.ts";

@@ -1,3 +1,4 @@
+/** Preflight: the node. */
 import { isPlaced } from "../cluster-state.ts";
 import { findNode, unfitness } from "../node-fitness.ts";
 import type { Check } from "../cluster-state.ts";

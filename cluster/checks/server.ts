@@ -1,3 +1,4 @@
+/** Preflight: whose server is in the cluster. */
 import { ANNOTATIONS, SERVER_NAME } from "../../components/kubernetes/names.ts";
 import type { Check } from "../cluster-state.ts";
 

@@ -1,3 +1,4 @@
+/** Preflight: whose volume is in the cluster, and where. */
 import { ANNOTATIONS, VOLUME_NAME } from "../../components/kubernetes/names.ts";
 import type { Check } from "../cluster-state.ts";
 import { nodeOf, strangeness } from "../volume-binding.ts";

@@ -1,3 +1,4 @@
+/** The component with the database's logins and their Secrets. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";

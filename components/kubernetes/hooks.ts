@@ -1,3 +1,4 @@
+/** Resource options for hooks that may be missing. */
 import type * as pulumi from "@pulumi/pulumi";
 
 /**

@@ -1,3 +1,4 @@
+/** A Job that runs once for each reason. */
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { hooked } from "./hooks.ts";

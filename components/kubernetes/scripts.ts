@@ -1,3 +1,4 @@
+/** Scripts of containers: their texts, their place, and the commands that run them. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 

@@ -1,3 +1,4 @@
+/** The component of the init Job: bootstrap and migrations. */
 import * as pulumi from "@pulumi/pulumi";
 import { databaseJob, filesForJob, superuserContainer } from "./database-job.ts";
 import type { Placement } from "../kubernetes/pods.ts";

@@ -1,3 +1,4 @@
+/** The component of the Job that tries an image and settings before the server gets them. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../kubernetes/labels.ts";

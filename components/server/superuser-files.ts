@@ -1,3 +1,4 @@
+/** The scripts of containers that work as the superuser. */
 import { scriptFiles } from "../kubernetes/scripts.ts";
 
 /** The scripts of every container that works as the superuser. */

@@ -1,3 +1,4 @@
+/** The component that prepares the data directory on its node. */
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { bytesOfQuantity } from "../../quantities.ts";

@@ -1,3 +1,4 @@
+/** The component of the volume and the claim on it. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { hooked } from "../kubernetes/hooks.ts";
