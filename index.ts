@@ -1,12 +1,19 @@
 /** The entry: settings in, the cluster looked at, the program run, connection details out. */
 import * as pulumi from "@pulumi/pulumi";
 import { lookLive } from "./cluster/live.ts";
+import { identityOf } from "./components/kubernetes/names.ts";
 import { readStackSettings } from "./config.ts";
-import { identityOf, program } from "./program.ts";
 
 const { settings, warnings } = readStackSettings();
 for (const warning of warnings) void pulumi.log.warn(warning);
 
-const live = await lookLive(settings, identityOf(pulumi.getProject(), settings.stack));
+const looking = lookLive(settings, identityOf(pulumi.getProject(), settings.stack));
+// What it throws is thrown below, and is not unheard until then.
+looking.catch(() => undefined);
+// kubectl looks at the cluster while Node loads the components, which takes as long.
+const { program } = await import("./program.ts");
 
-export const { host, port, databaseName, user, password, url, psql, portForward } = program(settings, live);
+export const { host, port, databaseName, user, password, url, psql, portForward } = program(
+  settings,
+  await looking,
+);

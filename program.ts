@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { contextFlags } from "./cluster/kubectl.ts";
 import { Database } from "./components/database.ts";
 import { APPLICATION } from "./components/kubernetes/labels.ts";
-import { SERVER_NAME, SERVER_POD } from "./components/kubernetes/names.ts";
+import { identityOf, SERVER_NAME, SERVER_POD } from "./components/kubernetes/names.ts";
 import { Migration } from "./components/migration/migration.ts";
 import { Upgrade } from "./components/migration/upgrade.ts";
 import { Namespace } from "./components/namespace.ts";
@@ -49,11 +49,6 @@ export interface Outputs {
   psql: pulumi.Output<string>;
   /** Brings the database's port to this machine. */
   portForward: pulumi.Output<string>;
-}
-
-/** Whose data it is: written into the data's directory once, and compared at every start. */
-export function identityOf(project: string, stack: string): string {
-  return `${project}/${stack}`;
 }
 
 /**

@@ -38,6 +38,11 @@ export function commonJs(file: string, text: string): string {
     ) {
       replace(node.moduleSpecifier, JSON.stringify(node.moduleSpecifier.text.replace(/\.ts$/, "")));
     }
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [specifier] = node.arguments;
+      if (specifier && ts.isStringLiteral(specifier))
+        replace(specifier, JSON.stringify(specifier.text.replace(/\.ts$/, "")));
+    }
     ts.forEachChild(node, visit);
   };
   visit(source);

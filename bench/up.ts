@@ -6,7 +6,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { preparationScript } from "../components/storage/node-storage.ts";
 import { projectFile, runTool } from "../tools/cli.ts";
 import { findEngine } from "../tools/engine/engine.ts";
 import { engineEnvironment } from "../tools/engine/environment.ts";
@@ -18,6 +17,7 @@ import { withFields } from "../tools/stack-file/editing.ts";
 import { renderStack, writeRendering } from "../tools/evaluation/rendering.ts";
 import { median, ratioLine } from "./figures.ts";
 import { roundsWanted } from "./rounds.ts";
+import { preparationScript } from "../components/storage/preparation.ts";
 
 const CLUSTER = "bench-up";
 

@@ -1,7 +1,6 @@
 /** The live cluster, as the program needs it: looked at before a deployment, and reached into while it goes on. */
 import * as pulumi from "@pulumi/pulumi";
 import { APPLICATION } from "../components/kubernetes/labels.ts";
-import { commandsFromCheckout } from "../components/storage/node-storage.ts";
 import type { Settings } from "../config.ts";
 import { CONFIG_FILE_VARIABLE } from "../config/file-variable.ts";
 import { problemLine } from "../problem.ts";
@@ -16,6 +15,7 @@ import { preflight, reasonOf } from "./preflight.ts";
 import { refusedConfiguration, sayRefused } from "./refused-configuration.ts";
 import { lookAtSsh, sshFindings } from "./ssh-reach.ts";
 import { claimedSize, releaseDeadClaim } from "./volume-binding.ts";
+import { commandsFromCheckout } from "../components/storage/preparation.ts";
 
 /**
  * Looks at the cluster that the settings describe, and stops the deployment when it is not that cluster.

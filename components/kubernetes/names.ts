@@ -71,3 +71,8 @@ export interface DatabaseNames {
 export function nameAnnotations({ database, owner }: DatabaseNames): Record<string, string> {
   return { [ANNOTATIONS.database]: database, [ANNOTATIONS.owner]: owner };
 }
+
+/** Whose data it is: written into the data's directory once, and compared at every start. */
+export function identityOf(project: string, stack: string): string {
+  return `${project}/${stack}`;
+}

@@ -1,8 +1,7 @@
 /** The component that prepares the data directory on its node. */
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { bytesOfQuantity } from "../../quantities.ts";
-import { scriptFile } from "../kubernetes/scripts.ts";
+import { preparationScript } from "./preparation.ts";
 
 /** How a node's file system is reached. */
 export type NodeConnection =
@@ -19,69 +18,6 @@ export type NodeConnection =
       /** Socket of the SSH agent, for where there is no private key. */
       agentSocket?: string | undefined;
     };
-
-/** What the preparation is told of the directory. */
-export interface DirectoryFacts {
-  path: string;
-  mount?: string | undefined;
-  /** Kubernetes quantity. */
-  capacity: string;
-  identity: string;
-}
-
-function shellQuoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-/** The script that prepares and checks the directory, with the facts at its top. For /bin/sh on the node. */
-export function preparationScript(facts: DirectoryFacts): string {
-  const assignments = {
-    path: facts.path,
-    mount: facts.mount ?? "",
-    capacity: String(Math.ceil(bytesOfQuantity(facts.capacity) ?? NaN)),
-    identity: facts.identity,
-  };
-  return [
-    ...Object.entries(assignments).map(([name, value]) => `${name}=${shellQuoted(value)}`),
-    scriptFile(import.meta.url, PREPARATION_FILE),
-  ].join("\n");
-}
-
-/** The name under which `render` writes the script next to the objects. */
-export const PREPARATION_FILE = "prepare-storage.sh";
-
-/** A word of a command, quoted where it has to be. */
-const word = (text: string) => (/^[\w./@%+-]+$/.test(text) ? text : shellQuoted(text));
-
-/**
- * What to type where no connection to the node is configured. It is the script that a connection would run, with the
- * same checks: commands of their own would overwrite another deployment's marker, or take a directory of the system.
- *
- * @param file the script as `render` wrote it, on the machine where the commands are typed
- */
-export function commandsForNode(hostname: string, file: string): string[] {
-  return [
-    `scp ${word(file)} ${hostname}:${PREPARATION_FILE}`,
-    `ssh -t ${hostname} sudo sh ${PREPARATION_FILE}`,
-  ];
-}
-
-/**
- * The same where nothing was rendered yet.
- *
- * @param configFile the stack's file, where it is not the one of the checkout
- */
-export function commandsFromCheckout(
-  stack: string,
-  hostname: string,
-  configFile: string | undefined,
-): string[] {
-  const other = configFile === undefined ? "" : ` --config-file ${word(configFile)}`;
-  return [
-    `npm run render -- --stack ${stack}${other}`,
-    ...commandsForNode(hostname, `rendered/${stack}/${PREPARATION_FILE}`),
-  ];
-}
 
 /** Arguments of {@link NodeStorage}. */
 export interface NodeStorageArgs {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { preparationScript } from "../../components/storage/node-storage.ts";
 import { partsOfScript, scriptsOf } from "../../policy/programs.ts";
+import { preparationScript } from "../../components/storage/preparation.ts";
 
 /** The line that declares a script. */
 function lineOf(create: string, more: Record<string, unknown> = {}): string | undefined {

@@ -1,9 +1,4 @@
 import { join } from "node:path";
-import {
-  commandsForNode,
-  PREPARATION_FILE,
-  preparationScript,
-} from "../../components/storage/node-storage.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { evaluateMarked, type Generated } from "./generated.ts";
@@ -19,6 +14,11 @@ import {
 import { ownText, realDirectory, replaceFiles } from "./rendered-directory.ts";
 import { readStackFile, refusePlainSecrets, type StackFile } from "../stack-file/stack-file.ts";
 import { ANNOTATIONS, HOSTNAME_LABEL } from "../../components/kubernetes/names.ts";
+import {
+  commandsForNode,
+  PREPARATION_FILE,
+  preparationScript,
+} from "../../components/storage/preparation.ts";
 
 /** A stack's objects. */
 export interface Rendering {

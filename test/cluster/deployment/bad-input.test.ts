@@ -107,7 +107,7 @@ describe("bad input, with the engine", function () {
     mkdirSync(path);
     writeFileSync(join(path, "volume.identity"), "transcript-pipeline/prod\n");
     const facts = { path, capacity: "1Mi", identity: "transcript-pipeline/dev" };
-    const { preparationScript } = await import("../../../components/storage/node-storage.ts");
+    const { preparationScript } = await import("../../../components/storage/preparation.ts");
     const ran = await execute("/bin/sh", ["-c", preparationScript(facts)]);
     assert.equal(ran.status, 1);
     assert.match(

@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { preparationScript } from "../../../components/storage/node-storage.ts";
 import { succeed, until } from "../support.ts";
 import { type Lab, NAMESPACE } from "./lab.ts";
 import { isAlive, signal } from "./node-processes.ts";
 import type { Random } from "../../random.ts";
 import type { Fault } from "./runner.ts";
 import { type PodSpec, serverTemplate } from "./second-server.ts";
+import { preparationScript } from "../../../components/storage/preparation.ts";
 
 // Interrupted initialisation of the schema.
 

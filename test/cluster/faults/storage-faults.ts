@@ -14,11 +14,11 @@ import {
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { type DirectoryFacts, preparationScript } from "../../../components/storage/node-storage.ts";
 import { execute, succeed, until } from "../support.ts";
 import { type Lab, NAMESPACE, POD } from "./lab.ts";
 import { isAlive, signal } from "./node-processes.ts";
 import type { Fault, Strike } from "./runner.ts";
+import { type DirectoryFacts, preparationScript } from "../../../components/storage/preparation.ts";
 
 /** Ends the server, whose next start finds what has been done to its directory. */
 async function endServer(lab: Lab): Promise<void> {

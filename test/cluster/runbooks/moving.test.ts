@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { preparationScript } from "../../../components/storage/node-storage.ts";
 import { start, stop } from "../../../tools/local-cluster/cluster.ts";
 import { itLong } from "../../sample.ts";
 import { STACK } from "../checkout.ts";
 import { CLUSTER, execute, restoreCluster, theCluster } from "../support.ts";
 import { NAMESPACE, findEveryRow, follow, get, logIn, onProd, password, prod } from "./prod.ts";
+import { preparationScript } from "../../../components/storage/preparation.ts";
 
 describe("docs/moving.md", function () {
   this.timeout(300_000);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { preparationScript } from "../../../../components/storage/node-storage.ts";
 import { objectionToDirectory, SYSTEM_DIRECTORIES } from "../../../../config/system-directories.ts";
 import { allRunbooks } from "../../../cluster/runbook.ts";
 import { type Flavour, flavours, NodeRoot, obstacleTo } from "./node-root.ts";
 import { skip } from "../../../skip.ts";
+import { preparationScript } from "../../../../components/storage/preparation.ts";
 
 const IDENTITY = "transcript-pipeline/prod";
 const PATH = "/mnt/raid/pgdata";

@@ -15,7 +15,6 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { commandsFromCheckout, preparationScript } from "../../../../components/storage/node-storage.ts";
 import { projectFile } from "../../../../tools/cli.ts";
 import { manifestsOf } from "../../../../tools/evaluation/manifests.ts";
 import {
@@ -27,6 +26,7 @@ import {
   writeRendering,
 } from "../../../../tools/evaluation/rendering.ts";
 import { skip } from "../../../skip.ts";
+import { commandsFromCheckout, preparationScript } from "../../../../components/storage/preparation.ts";
 
 describe("render", () => {
   let directory: string;
