@@ -22,6 +22,9 @@ interface GuideCommand {
 const inPod =
   "kubectl exec -n transcript-pipeline postgres-0 -- \\\n  psql -U transcript_user -d transcripts_db -c";
 
+/** The migrations' log: what was applied, or nothing but kubectl's own word on the container. */
+const MIGRATED = /Appl|^(Defaulted container "migrate"[^\n]*\n)?$/;
+
 const commands: Record<string, GuideCommand[]> = {
   "Manual Deployment 4, Apply Manifests": [
     { line: "kubectl apply -k manifests/k3s/", shows: /statefulset\.apps\/postgres (configured|unchanged)/ },
@@ -40,7 +43,7 @@ const commands: Record<string, GuideCommand[]> = {
       line: "kubectl wait --for=condition=complete job/postgres-init -n transcript-pipeline --timeout=180s",
       shows: /condition met/,
     },
-    { line: "kubectl logs -n transcript-pipeline job/postgres-init", shows: /Appl|^$/ },
+    { line: "kubectl logs -n transcript-pipeline job/postgres-init", shows: MIGRATED },
   ],
   "Manual Deployment 7, Verify Deployment": [
     { line: `${inPod} '\\dx'`, shows: /pg_trgm[^]*uuid-ossp[^]*vector/ },
@@ -51,7 +54,7 @@ const commands: Record<string, GuideCommand[]> = {
       shows: /ready to accept connections/,
       follows: 3,
     },
-    { line: "kubectl logs -n transcript-pipeline job/postgres-init", shows: /Appl|^$/ },
+    { line: "kubectl logs -n transcript-pipeline job/postgres-init", shows: MIGRATED },
     {
       line: "kubectl logs -n transcript-pipeline --all-containers=true -l app=postgres",
       shows: /ready to accept connections|reconcile/,
