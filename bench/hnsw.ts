@@ -169,8 +169,8 @@ function page(measured: Record<"defaults" | "tuned", Measured>, ratios: readonly
   return [
     "# Tuned and untuned",
     "",
-    "Two servers of one image with dev's limits: one with the image's default settings, one with what `database.tuning:",
-    "auto` chooses for dev. In turns, on the local cluster. Measured by `npm run bench:hnsw`.",
+    "Two servers of one image with dev's limits ran in turns on the local cluster: one with the image's default settings,",
+    "one with the settings that `database.tuning: auto` chooses for dev. Measured by `npm run bench:hnsw`.",
     "",
     machineLine(),
     "",
@@ -220,7 +220,7 @@ async function main(): Promise<void> {
       "Tuned against the image's defaults, median of the rounds' ratios:",
       "",
       `- HNSW build of ${options.vectors} vectors: ${build.toFixed(2)} times as fast (aim: 3 or more)`,
-      `- recall@10: ${median(tuned.recall)} against ${median(defaults.recall)} (aim: no lower, within 0.02: so far do two builds differ)`,
+      `- recall@10: ${median(tuned.recall)} against ${median(defaults.recall)} (aim: no lower, within 0.02, by which two builds differ)`,
       `- pgbench: ${transactions.toFixed(2)} times the transactions (aim: 1 or more)`,
     ];
     console.log(`\n${ratios.join("\n")}`);

@@ -6,14 +6,14 @@ import { commandToSet, type Section, type ValuesOf } from "./reader.ts";
 export const cluster = {
   context: text(/^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$/u, "the name of a context, on one line", {
     description:
-      "Context of the kubeconfig. Without one `dev` takes the current context; other stacks refuse",
+      "Context in the kubeconfig. Without it, `dev` uses the current context; other stacks are refused",
   }),
   kubeconfig: kubeconfigPath({
-    description: "Path of the kubeconfig, where it is not the one kubectl would take",
+    description: "Path of the kubeconfig, if it is not the one that kubectl uses",
   }),
   domain: defaulted(
     "cluster.local",
-    dnsName({ description: "The cluster's DNS domain: what follows `svc.` in /etc/resolv.conf of a pod" }),
+    dnsName({ description: "The cluster's DNS domain: the part after `svc.` in a pod's /etc/resolv.conf" }),
   ),
 } as const satisfies Section;
 

@@ -26,16 +26,13 @@ const resources = (what: string) => ({
 
 const sessions = (whose: string, times: { statement: number; lock: number; idle: number }, share: string) => {
   const seconds = (usual: number, what: string) =>
-    defaulted(
-      usual,
-      integer(0, 604800, "seconds", { description: `${what} ${whose} may take. 0: no limit` }),
-    );
+    defaulted(usual, integer(0, 604800, "seconds", { description: `${what} ${whose}. 0: no limit` }));
   return {
-    statementTimeout: seconds(times.statement, "Time that a statement of"),
-    lockTimeout: seconds(times.lock, "Time that waiting for a lock in a session of"),
-    idleInTransactionTimeout: seconds(times.idle, "Time that doing nothing in a transaction of"),
+    statementTimeout: seconds(times.statement, "Longest time of a statement of"),
+    lockTimeout: seconds(times.lock, "Longest wait for a lock in a session of"),
+    idleInTransactionTimeout: seconds(times.idle, "Longest idle time in a transaction of"),
     connections: integer(1, 262143, "connections", {
-      description: `Connections at once of ${whose}. Default: ${share} of max_connections`,
+      description: `Simultaneous connections of ${whose}. Default: ${share} of max_connections`,
     }),
   };
 };
@@ -47,16 +44,16 @@ export const database = {
   ),
   upgradeTo: image({
     description:
-      "The same image as `image`, when it brings another pgvector or distribution: the existing database is brought along",
+      "The value of `image`, if it has another pgvector or distribution: confirms upgrading the existing database",
   }),
   upgradeTimeout: defaulted(
     21600,
-    integer(60, 604800, "seconds", { description: "Time that Job has: it may build indexes again" }),
+    integer(60, 604800, "seconds", { description: "Time for the upgrade Job, which may rebuild indexes" }),
   ),
-  name: defaulted("transcripts_db", databaseName("database", { description: "The database" })),
+  name: defaulted("transcripts_db", databaseName("database", { description: "Name of the database" })),
   owner: defaulted(
     "transcript_user",
-    databaseName("owner", { description: "Its owner, who is not a superuser" }),
+    databaseName("owner", { description: "Name of its owner, which is not a superuser" }),
   ),
   // A date without quotes is a time to the engine, and comes with one: 2026-01-01 00:00:00 +0000 UTC.
   rotation: text(
@@ -70,25 +67,25 @@ export const database = {
     {},
     logins({
       description:
-        "Logins beside the owner, by name: `readwrite`, `readonly` or `monitoring`. Each has a Secret of its own",
+        "Logins in addition to the owner, by name: `readwrite`, `readonly` or `monitoring`. Each has its own Secret",
     }),
   ),
   sessions: sessions("each login", { statement: 300, lock: 30, idle: 300 }, "half"),
   ownerSessions: sessions("the owner", { statement: 3600, lock: 60, idle: 600 }, "three quarters"),
-  requests: resources("set aside for the server"),
+  requests: resources("reserved for the server"),
   limits: resources("the server cannot exceed"),
   sharedMemory: size({
     description:
-      "/dev/shm. Counts against the memory limit. Default: maintenance_work_mem and a quarter, 64Mi or more",
+      "Size of /dev/shm, part of the memory limit. Default: 5/4 of maintenance_work_mem, at least 64Mi",
   }),
   terminationGracePeriod: defaulted(
     300,
-    integer(30, 3600, "seconds", { description: "Time a shutdown has for its last checkpoint" }),
+    integer(30, 3600, "seconds", { description: "Time for a shutdown's last checkpoint" }),
   ),
   recoveryTime: defaulted(
     3600,
     integer(60, 86400, "seconds", {
-      description: "Time a start has, crash recovery included, before it is started over",
+      description: "Time for a start, including crash recovery, before it is restarted",
     }),
   ),
   settings: defaulted(
@@ -101,13 +98,13 @@ export const database = {
     "none",
     oneOf(["none", "auto"], {
       description:
-        "`auto`: settings that fit the limits are chosen, and those named in `settings` win. `none`: these alone",
+        "`auto`: settings that fit the limits are chosen, and `settings` overrides them. `none`: `settings` alone",
     }),
   ),
   storageKind: defaulted(
     "ssd",
     oneOf(["ssd", "hdd", "san"], {
-      description: "What the data lies on, for `tuning`. `san`: an array of many disks",
+      description: "Kind of disk, for `tuning`. `san`: an array of many disks",
     }),
   ),
 } as const satisfies Section;

@@ -33,16 +33,18 @@ export const node = {
     "none",
     oneOf(["none", "local", "ssh"], {
       description:
-        "How the node's storage is prepared and checked: over SSH, on this machine, or by hand as `up` prints it",
+        "How the node's storage is prepared and checked: over SSH, on this machine, or by hand with the commands that `up` prints",
     }),
   ),
-  sshHost: host({ description: "Where `connection: ssh` connects to" }),
-  sshPort: defaulted(22, integer(1, 65535, "port", { description: "Its port" })),
+  sshHost: host({ description: "Host that `connection: ssh` connects to" }),
+  sshPort: defaulted(22, integer(1, 65535, "port", { description: "SSH port" })),
   sshUser: defaulted(
     "root",
-    text(/^[a-z_][a-z0-9_-]*$/, "a user name", { description: "Its user: root, or one who may `sudo -n`" }),
+    text(/^[a-z_][a-z0-9_-]*$/, "a user name", {
+      description: "SSH user: root, or a user who may run `sudo -n`",
+    }),
   ),
-  sshHostKey: hostKey({ description: "Its public host key. SSH is refused without one" }),
+  sshHostKey: hostKey({ description: "Public host key of `sshHost`. SSH is refused without it" }),
 } as const satisfies Section;
 
 /** What a connection over SSH needs. */

@@ -8,16 +8,19 @@ export const storage = {
   path: required(
     absolutePath({
       description:
-        "Directory on the node that holds the data: the database's alone, not the system's, reached by no link",
+        "Directory on the node for the data: the database's alone, not a system directory, not reached through a link",
     }),
   ),
   mount: absolutePath({
-    description: "Mount point that must be mounted for `path` to be the real one. Above `path`",
+    description: "Mount point above `path`, which must be mounted",
   }),
-  capacity: defaulted("100Gi", size({ description: "Size of the volume, and the space that must be there" })),
+  capacity: defaulted(
+    "100Gi",
+    size({ description: "Size of the volume, and the space that must be available" }),
+  ),
   protect: flag({
     description:
-      "Whether volume, claim and passwords are protected from deletion. Default: yes, but for `dev`; else no is refused",
+      "Whether volume, claim and passwords are protected from deletion. Default: true, except in `dev`; false is refused elsewhere",
   }),
 } as const satisfies Section;
 
