@@ -6,7 +6,7 @@ import { field, hasUnknown, shown, UNKNOWN } from "../values.ts";
 
 export const claimOfStack = stackRule({
   name: "claim-of-stack",
-  asks: "the server's claim, and the volume behind it, are the stack's own and each other's                                                                                                |",
+  asks: "the server's claim and the volume behind it belong to the stack and to each other",
   description:
     "Who has the server mount a claim that the stack does not have writes the rows where nothing protects them",
   level: "mandatory",

@@ -22,7 +22,7 @@ function claimsOf(object: KubernetesObject): { path: string; spec: unknown }[] {
 
 export const claimOnRetainedVolume = objectRule<Config>({
   name: "claim-on-retained-volume",
-  asks: "claims on a named volume, or on a class that is known to retain                                                                                                                   | `retainedClasses`",
+  asks: "claims on a named volume, or on a class that is known to retain",
   description:
     "Who claims storage of a class that deletes loses the data with the claim; K3s's default class is one",
   level: "mandatory",

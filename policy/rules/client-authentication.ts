@@ -42,7 +42,7 @@ function objectionsTo(entry: AccessLine): Objection[] {
 
 export const clientAuthentication = objectRule<Declared>({
   name: NAME,
-  asks: "scram-sha-256 or a certificate; peer on the socket; no other files, expressions or options                                                                                        | `declared`",
+  asks: "scram-sha-256 or a certificate; peer on the socket; no other files, expressions or options",
   description: "Who lets clients in without proof has opened the database to every pod of the cluster",
   level: "mandatory",
   schema: declaredSchema("Lines of pg_hba.conf, with single spaces"),

@@ -5,7 +5,7 @@ import { field, hasUnknown, listAt, shown, textAt } from "../values.ts";
 
 export const dataDirectoryOnClaim = podRule({
   name: "data-directory-on-claim",
-  asks: "the data directory on a claimed volume                                                                                                                                            |",
+  asks: "the data directory on a claimed volume",
   description: "Who keeps the data directory off a claimed volume loses every row when the pod goes",
   level: "mandatory",
   check: (pod) =>

@@ -7,7 +7,7 @@ interface Config {
 
 export const dataProtected = resourceRule<Config>({
   name: "data-protected",
-  asks: "volume, claim and password protected from deletion; `storage.protect: false` is refused in prod                                                                                   | `kinds`",
+  asks: "volume, claim and password protected from deletion; `storage.protect: false` is refused in prod",
   description:
     "Who deploys volume, claim or password without protection loses them to one wrong `pulumi destroy`",
   level: "mandatory",

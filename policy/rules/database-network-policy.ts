@@ -29,7 +29,7 @@ function letsEverybodyIn(policy: KubernetesObject): boolean {
 
 export const databaseNetworkPolicy = stackRule({
   name: "database-network-policy",
-  asks: "once there is a NetworkPolicy, one for the database that does not let every address in                                                                                            |",
+  asks: "if there is a NetworkPolicy, one for the database that does not let every address in",
   description:
     "Who writes network policies and leaves the database out has it reachable from every pod of the cluster",
   level: "mandatory",

@@ -7,7 +7,7 @@ const NAME = "declared-commands";
 
 export const declaredCommands = resourceRule<Declared>({
   name: NAME,
-  asks: "`node.connection` is `local` or `ssh`, and the pack's configuration is a file of your own (`policy/config.<stack>.json`)                    | `npm run policy -- --declare`",
+  asks: "Commands: only as declared, by logical name and hash of the script",
   description:
     "Who has a Command run a script that nobody declared runs, as root, what no rule can read: kubectl delete pv, for one",
   level: "mandatory",

@@ -105,7 +105,7 @@ function findingsIn(pod: Pod, container: Container, config: Declared): Finding[]
 
 export const declaredEnvironment = podRule<Declared>({
   name: NAME,
-  asks: "variables of the database's containers, values from Secrets, and variables that steer a program: only as declared                                                                 | `declared`",
+  asks: "variables of the database's containers, values from Secrets, and variables that steer a program: only as declared",
   description:
     "Who sets a variable that nobody declared has the database, or what reads its Secrets, do something else",
   level: "mandatory",

@@ -39,7 +39,7 @@ function judgedIn(resource: Resource): Judged[] {
 
 export const declaredFields = resourceRule<Declared>({
   name: NAME,
-  asks: "fields of objects, annotations, and files of ConfigMaps: only as declared                                                                                                         | `declared`",
+  asks: "fields of objects, annotations, and files of ConfigMaps: only as declared",
   description:
     "Who uses a field that nobody declared changes how the object works in a way that no rule was written for",
   level: "mandatory",

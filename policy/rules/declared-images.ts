@@ -13,7 +13,7 @@ const HUB = /^(index\.)?docker\.io\/(library\/)?/;
 
 export const declaredImages = podRule<Declared>({
   name: NAME,
-  asks: "`database.image`, `database.upgradeTo` or `migrations.image` is from another repository than pgvector's and dbmate's own: a mirror, for one | the printed line for each container",
+  asks: "repositories of the images that run next to the data or read its Secrets: only as declared",
   description:
     "Who runs the database from another repository runs a stranger's program on the data, whatever its tag and digest say",
   level: "mandatory",

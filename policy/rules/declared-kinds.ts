@@ -23,7 +23,7 @@ function disguised({ type, inputs }: Resource): string | undefined {
 
 export const declaredKinds = resourceRule<Declared>({
   name: NAME,
-  asks: "you added resources, fields or arguments to the program                                                                                     | the printed line, or one in the pack's own files",
+  asks: "kinds of resource: only as declared",
   description:
     "Who adds a kind of resource that nobody declared deploys what no rule was written for: rights, charts, webhooks",
   level: "mandatory",

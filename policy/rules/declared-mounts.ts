@@ -114,7 +114,7 @@ function coveredBy(path: string): string | undefined {
 
 export const declaredMounts = podRule<Declared>({
   name: NAME,
-  asks: "what is mounted where: only as declared                                                                                                                                           | `declared`",
+  asks: "what is mounted where: only as declared",
   description:
     "Who mounts what nobody declared puts other files under the server, its data elsewhere, or Secrets before whoever asks",
   level: "mandatory",

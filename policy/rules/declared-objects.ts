@@ -20,7 +20,7 @@ function lineOf({ kind, subject, body }: KubernetesObject): string | undefined {
 
 export const declaredObjects = objectRule<Declared>({
   name: NAME,
-  asks: "objects of the kinds that the pack has: only as declared, by name and namespace                                                                                                   | `declared`",
+  asks: "objects of the kinds that the pack has: only as declared, by name and namespace",
   description:
     "Who adds an object that nobody declared adds what the rules for the declared ones never looked at: a second volume on the data, a Job, a copy of a Secret",
   level: "mandatory",

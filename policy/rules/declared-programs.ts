@@ -38,7 +38,7 @@ function missingIn({ object: { subject, patch }, containers, spec }: Pod): Findi
 
 export const declaredPrograms = podRule<Declared>({
   name: NAME,
-  asks: "commands, arguments, probes' commands and lifecycle hooks: only as declared                                                                                                       | `declared`",
+  asks: "commands, arguments, probes' commands and lifecycle hooks: only as declared",
   description:
     "Who has a container run another program than the declared one runs what nobody looked at, next to the data",
   level: "mandatory",

@@ -19,7 +19,7 @@ const CONSEQUENCES: Readonly<Record<string, string>> = {
 
 export const declaredProviders = resourceRule<Declared>({
   name: NAME,
-  asks: "a `PULUMI_K8S_…` variable is set where `pulumi` runs: the provider takes its arguments from there too                                       | unset it; [moving.md](moving.md) needs one for a refresh alone",
+  asks: "providers and their arguments: only as declared",
   description:
     "Who gives a provider an argument that nobody declared changes what becomes of every object, on its way or later",
   level: "mandatory",

@@ -44,7 +44,7 @@ function rightsOf(rule: unknown): string[] {
 
 export const declaredRights = objectRule<Declared>({
   name: NAME,
-  asks: "rights that a Role grants, and whom a binding gives them: only as declared                                                                                                        | `declared`",
+  asks: "rights that a Role grants, and whom a binding gives them: only as declared",
   description:
     "Who grants a right that nobody declared lets a pod read the passwords, enter the server or take the cluster",
   level: "mandatory",

@@ -25,7 +25,7 @@ function missingIn({ subject, body }: KubernetesObject): Finding[] {
 
 export const declaredScripts = objectRule<Declared>({
   name: NAME,
-  asks: "scripts in ConfigMaps, and SQL but for the migrations: only as declared, by file and hash                                                                                         | `declared`",
+  asks: "scripts in ConfigMaps, and SQL except the migrations: only as declared, by file and hash",
   description:
     "Who changes a script that runs beside the data, or SQL that runs as superuser, has it run what nobody looked at",
   level: "mandatory",

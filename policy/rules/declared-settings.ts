@@ -70,7 +70,7 @@ function objectionTo({ line, name, value = "", ofSessions = false }: Written): s
 
 export const declaredSettings = objectRule<Declared>({
   name: NAME,
-  asks: "`database.settings` has a setting of [the list below](#settings-that-are-declared) with another value than the harmless ones                | the printed line, once somebody has agreed to it",
+  asks: "PostgreSQL settings that run a program, name a place, weaken durability, log secrets, open access or have a harmful amount, unknown settings and `include`: only as declared",
   description:
     "Who sets what runs a program, names a place, weakens durability or logs secrets has undone what the rest of the stack keeps",
   level: "mandatory",

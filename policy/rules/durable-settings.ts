@@ -13,7 +13,7 @@ const PROMISES: Readonly<Record<string, { broken: RegExp; keep: string }>> = {
 
 export const durableSettings = objectRule({
   name: "durable-settings",
-  asks: "fsync, full_page_writes and synchronous_commit on                                                                                                                                 |",
+  asks: "fsync, full_page_writes and synchronous_commit on",
   description: "Who turns durability off loses committed rows, or the whole database, in a power cut",
   level: "mandatory",
   check: (object) => {

@@ -9,7 +9,7 @@ interface Config {
 
 export const expectedResources = stackRule<Config>({
   name: "expected-resources",
-  asks: "the kinds that the rules exist for are there                                                                                                                                      | `kinds`",
+  asks: "every kind that the rules exist for",
   description:
     "Who deploys a stack without the database in it has one that keeps to every rule because there is nothing to judge",
   level: "mandatory",

@@ -22,7 +22,7 @@ function isOn(value: unknown): boolean {
 
 export const explicitProvider = resourceRule<Config>({
   name: "explicit-provider",
-  asks: "a provider with a context, an identifier and mutable Secrets                                                                                                                      | `context`",
+  asks: "a provider with a context, an identifier and mutable Secrets",
   description:
     "Who leaves the cluster to chance deploys production to whatever context happens to be current, or replaces it all",
   level: "mandatory",

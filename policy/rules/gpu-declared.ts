@@ -8,7 +8,7 @@ interface Config {
 
 export const gpuDeclared = podRule<Config>({
   name: "gpu-declared",
-  asks: "GPUs only where declared                                                                                                                                                          | `workloads`, `gpuResources`",
+  asks: "GPUs only where declared",
   description: "Who takes the GPU undeclared takes it from the workload that it was bought for; there is one",
   level: "mandatory",
   schema: {

@@ -8,7 +8,7 @@ interface Config {
 
 export const gracePeriod = podRule<Config>({
   name: "grace-period",
-  asks: "time for the server's last checkpoint                                                                                                                                             | `seconds`",
+  asks: "time for the server's last checkpoint",
   description:
     "Who gives the server too little time to stop has it killed in its last checkpoint, and a crash recovery at the next start",
   level: "mandatory",

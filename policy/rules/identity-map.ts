@@ -22,7 +22,7 @@ function objectionTo(entry: AccessLine): string | undefined {
 
 export const identityMap = objectRule<Declared>({
   name: NAME,
-  asks: "pg_ident.conf maps the server's own user to single names                                                                                                                          | `declared`",
+  asks: "pg_ident.conf maps the server's own user to single names",
   description: "Who maps a user of the system to any name of the database lets it in as everybody",
   level: "mandatory",
   schema: declaredSchema("Lines of pg_ident.conf, with single spaces"),

@@ -7,7 +7,7 @@ interface Config {
 
 export const imageDigest = podRule<Config>({
   name: "image-digest",
-  asks: "a digest behind the tag                                                                                                                                                           | `required`",
+  asks: "a digest after the tag",
   description:
     "Who deploys an image without its digest runs whatever its publisher, or a thief of their login, puts under the tag",
   level: "mandatory",

@@ -8,7 +8,7 @@ function tagOf(image: string): string | undefined {
 
 export const imageTag = podRule({
   name: "image-tag",
-  asks: "a tag that is not latest                                                                                                                                                          |",
+  asks: "a tag that is not latest",
   description:
     "Who runs whatever `latest` is gets another server version, and with it another sort order, at the next restart",
   level: "mandatory",

@@ -7,7 +7,7 @@ import { field, listAt, textAt } from "../values.ts";
 
 export const initJobAfterServer = stackRule({
   name: "init-job-after-server",
-  asks: "the init Job depends on the server                                                                                                                                                |",
+  asks: "the init Job depends on the server",
   description:
     "Who runs the init Job before its server is up has a Job that spends its attempts waiting, and fails",
   level: "mandatory",

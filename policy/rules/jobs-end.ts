@@ -3,7 +3,7 @@ import { field, shown } from "../values.ts";
 
 export const jobsEnd = objectRule({
   name: "jobs-end",
-  asks: "a deadline on every Job                                                                                                                                                           |",
+  asks: "a deadline on every Job",
   description:
     "Who lets a Job run without an end waits for it for ever, or has it made anew by every refresh",
   level: "mandatory",

@@ -38,7 +38,7 @@ const LIMITS = ["statement_timeout", "lock_timeout", "idle_in_transaction_sessio
 
 export const keptSettings = objectRule({
   name: "kept-settings",
-  asks: "the files of the server's configuration, the settings that the program always writes, and the limits of each kind of role are there                                               |",
+  asks: "the files of the server's configuration, the settings that the program always writes, and the limits of each kind of role",
   description: "Who leaves out what the program relies on has it done by defaults that keep less",
   level: "mandatory",
   check: ({ kind, name, body, subject, patch }) => {

@@ -6,7 +6,7 @@ const PREFIX = "pod-security.kubernetes.io/";
 
 export const namespaceLabels = objectRule({
   name: "namespace-labels",
-  asks: "namespaces that enforce the restricted standard, of v1.25 or later, and into which nothing injects containers                                                                     |",
+  asks: "namespaces that enforce the restricted standard, of v1.25 or later, and into which nothing injects containers",
   description: "Who leaves a namespace unlabelled has an API server that lets privileged pods in",
   level: "mandatory",
   check: ({ kind, patch, body, subject }) => {

@@ -3,7 +3,7 @@ import { shown } from "../values.ts";
 
 export const noServiceLinks = podRule({
   name: "no-service-links",
-  asks: "no service links                                                                                                                                                                  |",
+  asks: "no service links",
   description:
     "Who leaves service links on gives containers POSTGRES_PORT=tcp://…, which images read as their own setting",
   level: "mandatory",

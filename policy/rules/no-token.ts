@@ -8,7 +8,7 @@ interface Config {
 
 export const noToken = objectRule<Config>({
   name: "no-token",
-  asks: "no login to the API in a pod unless declared                                                                                                                                      | `workloads`",
+  asks: "no login to the API in a pod unless declared",
   description: "Who mounts a token gives whoever breaks into the pod a login to the cluster's API",
   level: "mandatory",
   schema: {

@@ -51,7 +51,7 @@ function ownPods(stack: readonly Resource[]): Pod[] {
 
 export const nodeCapacity = stackRule<Config>({
   name: "node-capacity",
-  asks: "memory limits and memory volumes within the node's memory; CPUs too                                                                                                               | `memory`, `cpus` (required)",
+  asks: "memory limits and memory volumes within the node's memory; CPUs too",
   description:
     "Who hands out more memory than the node has leaves it to the kernel which process dies, and the largest is the database",
   level: "mandatory",

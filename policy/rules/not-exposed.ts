@@ -46,7 +46,7 @@ function leadsToDatabase({ body }: KubernetesObject): boolean {
 
 export const notExposed = objectRule<Config>({
   name: "not-exposed",
-  asks: "no NodePort, LoadBalancer, Ingress, route, hostPort or hostNetwork                                                                                                                | `exposed`",
+  asks: "no NodePort, LoadBalancer, Ingress, route, hostPort or hostNetwork",
   description: "Who opens a port to outside the cluster has the database's login page on the network",
   level: "mandatory",
   schema: {

@@ -7,7 +7,7 @@ const UNSEEN: Readonly<Record<string, string>> = {
 
 export const nothingUnseen = resourceRule({
   name: "nothing-unseen",
-  asks: "nothing that installs objects past the engine                                                                                                                                     |",
+  asks: "nothing that installs objects past the engine",
   description: "Who lets something else make the objects deploys what no rule has looked at",
   level: "mandatory",
   check: ({ type, name }) => {

@@ -42,7 +42,7 @@ function portsOf(pod: Pod): unknown[] {
 
 export const oneBackend = stackRule<Declared>({
   name: NAME,
-  asks: "the server's Services lead to its port and to its pods alone; no other Service leads to it                                                                                        | `declared`",
+  asks: "the server's Services lead to its port and to its pods alone; no other Service leads to it",
   description:
     "Who gives another pod the server's labels has its Service send clients there, passwords and all",
   level: "mandatory",

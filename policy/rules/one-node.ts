@@ -6,7 +6,7 @@ import { field, UNKNOWN } from "../values.ts";
 
 export const oneNode = stackRule({
   name: "one-node",
-  asks: "volumes and pods on the same node                                                                                                                                                 |",
+  asks: "volumes and pods on the same node",
   description: "Who pins the volume to one node and its pod to another has a pod that is never scheduled",
   level: "mandatory",
   check: (stack) => {

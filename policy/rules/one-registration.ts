@@ -4,7 +4,7 @@ import { field, textAt, UNKNOWN } from "../values.ts";
 
 export const oneRegistration = stackRule({
   name: "one-registration",
-  asks: "no object registered twice                                                                                                                                                        |",
+  asks: "no object registered twice",
   description:
     "Who registers an object twice has the second take the first one's place, and deletes it when one of them goes",
   level: "mandatory",

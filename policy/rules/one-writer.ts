@@ -5,7 +5,7 @@ import { field, listAt, shown, UNKNOWN } from "../values.ts";
 
 export const oneWriter = podRule({
   name: "one-writer",
-  asks: "one server on a data directory                                                                                                                                                    |",
+  asks: "one server on a data directory",
   description: "Who lets two servers open one data directory has a corrupt database",
   level: "mandatory",
   check: (pod) => {

@@ -6,7 +6,7 @@ const SHARED = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
 export const ownNamespace = objectRule({
   name: "own-namespace",
-  asks: "nothing in `default`                                                                                                                                                              |",
+  asks: "nothing in `default`",
   description:
     "Who deploys into `default` has pods that no Pod Security label checks, beside everybody else's",
   level: "mandatory",

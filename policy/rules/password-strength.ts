@@ -10,7 +10,7 @@ const BITS = 128;
 
 export const passwordStrength = resourceRule<Config>({
   name: "password-strength",
-  asks: "generated passwords long enough                                                                                                                                                   | `length`",
+  asks: "generated passwords long enough",
   description: "Who generates a short password lets a stolen backup of the roles be guessed",
   level: "mandatory",
   schema: {

@@ -9,7 +9,7 @@ interface Config {
 
 export const placement = podRule<Config>({
   name: "placement",
-  asks: "everything that keeps state on the configured node                                                                                                                                | `node` (required)",
+  asks: "everything that keeps state on the configured node",
   description:
     "Who lets what keeps state run on another node has a pod that waits for its volume for ever, or starts without it",
   level: "mandatory",

@@ -5,7 +5,7 @@ import { textAt } from "../values.ts";
 
 export const postgresDoubtful = stackRule({
   name: "postgres-doubtful",
-  asks: "the settings' peak within the limit, the request above shared_buffers, /dev/shm above maintenance_work_mem                                                                        |",
+  asks: "the settings' peak within the limit, the request above shared_buffers, /dev/shm above maintenance_work_mem",
   description:
     "Who lets PostgreSQL's settings ask for more than its limit is told with the numbers; on a busy day the kernel kills the server",
   level: "advisory",

@@ -18,7 +18,7 @@ function unboundedProcess({ body }: Container, limit: number): string | undefine
 
 export const postgresFits = stackRule({
   name: "postgres-fits",
-  asks: "shared_buffers + /dev/shm + WAL buffers + tables of connections, locks and statements below the limit                                                                             |",
+  asks: "shared_buffers + /dev/shm + WAL buffers + tables of connections, locks and statements below the limit",
   description:
     "Who gives PostgreSQL more shared memory than its container may use has a server that is killed at every start",
   level: "mandatory",

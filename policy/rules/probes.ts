@@ -86,7 +86,7 @@ function misdirected(name: string, probe: unknown): string | undefined {
 
 export const probes = podRule({
   name: "probes",
-  asks: "you changed the server's probes, access files, claim, labels, groups or arguments in the program, or added network policies                 | what the violation says",
+  asks: "readiness and liveness probes on what runs long; on the server also a startup probe, a readiness probe that waits until it accepts clients, and a liveness probe that crash recovery outlives",
   description:
     "Who runs a container without probes has clients sent to a server that does not answer, and one that hangs for ever",
   level: "mandatory",

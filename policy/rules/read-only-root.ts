@@ -3,7 +3,7 @@ import { field, shown } from "../values.ts";
 
 export const readOnlyRoot = podRule({
   name: "read-only-root",
-  asks: "a root file system that cannot be written                                                                                                                                         |",
+  asks: "a read-only root file system",
   description: "Who lets a container write its own files lets whoever breaks in change the program it runs",
   level: "mandatory",
   check: (pod) =>

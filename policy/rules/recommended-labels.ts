@@ -15,7 +15,7 @@ const VALUE = /^[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?$/;
 
 export const recommendedLabels = objectRule<Config>({
   name: "recommended-labels",
-  asks: "Kubernetes' recommended labels                                                                                                                                                    | `partOf`",
+  asks: "Kubernetes' recommended labels",
   description: "Who leaves an object unlabelled has one that no dashboard, policy or clean-up by label finds",
   level: "mandatory",
   schema: {

@@ -9,7 +9,7 @@ function amount(quantity: string): number | undefined {
 
 export const requestsWithinLimits = podRule({
   name: "requests-within-limits",
-  asks: "requests at or below limits                                                                                                                                                       |",
+  asks: "requests at or below limits",
   description:
     "Who requests more than the limit has a pod that the API server refuses, in the middle of the deployment",
   level: "mandatory",

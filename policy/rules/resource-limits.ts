@@ -10,7 +10,7 @@ const AMOUNTS = [
 
 export const resourceLimits = objectRule({
   name: "resource-limits",
-  asks: "CPU and memory, requested and limited, for every container of every kind                                                                                                          |",
+  asks: "CPU and memory, requested and limited, for every container of every kind",
   description:
     "Who leaves a container without requests and limits lets it take the node's memory, and the kernel kills the database for it",
   level: "mandatory",

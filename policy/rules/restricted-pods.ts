@@ -145,7 +145,7 @@ function containerProblems(pod: Pod, { body }: Container): Problem[] {
 
 export const restrictedPods = podRule({
   name: "restricted-pods",
-  asks: "the whole restricted Pod Security Standard, and no group of root                                                                                                                  |",
+  asks: "the whole restricted Pod Security Standard, and no group of root",
   description:
     "Who asks for more than the restricted Pod Security Standard has a pod that the namespace refuses, or that can take the node",
   level: "mandatory",

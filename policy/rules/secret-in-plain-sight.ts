@@ -7,7 +7,7 @@ const LONG_ENOUGH = 12;
 
 export const secretInPlainSight = stackRule({
   name: "secret-in-plain-sight",
-  asks: "no Secret's value a second time elsewhere                                                                                                                                         |",
+  asks: "no Secret's value repeated elsewhere",
   description:
     "Who writes a Secret's value a second time, outside of Secrets, has shown it to everybody who may read that",
   level: "mandatory",

@@ -36,7 +36,7 @@ function plainRandom({ type, name }: Resource): Finding[] {
 
 export const secretInputs = resourceRule({
   name: "secret-inputs",
-  asks: "Secrets encrypted in the state, and no placeholder in them                                                                                                                        |",
+  asks: "Secrets encrypted in the state, and no placeholder in them",
   description:
     "Who makes a Secret from plain values has its password readable in the stack's state, in every backup of it",
   level: "mandatory",

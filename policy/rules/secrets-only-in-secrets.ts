@@ -101,7 +101,7 @@ function findingsIn(
 
 export const secretsOnlyInSecrets = resourceRule({
   name: "secrets-only-in-secrets",
-  asks: "no value that looks secret outside of Secrets                                                                                                                                     |",
+  asks: "no value that looks secret outside of Secrets",
   description:
     "Who writes a secret anywhere but in a Secret shows it to everybody who may look at pods or read the state",
   level: "mandatory",

@@ -7,7 +7,7 @@ const KEY = /^(ssh-|ecdsa-|sk-)\S+ [A-Za-z0-9+/=]+/;
 
 export const sshHostKey = resourceRule({
   name: "ssh-host-key",
-  asks: "SSH connections with a host key                                                                                                                                                   |",
+  asks: "SSH connections with a host key",
   description: "Who connects without a host key sends root's commands, and the key, to whoever answers",
   level: "mandatory",
   check: (resource) => {

@@ -7,7 +7,7 @@ interface Config {
 
 export const stackKind = resourceRule<Config>({
   name: "stack-kind",
-  asks: "dev's configuration for dev alone                                                                                                                                                 | `kind` (required)",
+  asks: "dev's configuration for dev only",
   description: "Who judges another stack by dev's configuration deploys production without its protection",
   level: "mandatory",
   schema: {

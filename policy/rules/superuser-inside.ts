@@ -102,7 +102,7 @@ function findingsIn(file: string, text: string, subject: string): Finding[] {
 
 export const superuserInside = objectRule({
   name: "superuser-inside",
-  asks: "the superuser comes in over the network from the pod alone, whatever the method; lines in order, as PostgreSQL reads them                                                         |",
+  asks: "the superuser connects over the network from the pod alone, whatever the method; lines in order, as PostgreSQL reads them",
   description:
     "Who lets the superuser in over the network has given the whole server to whoever learns one password",
   level: "mandatory",

@@ -8,7 +8,7 @@ interface Config {
 
 export const volumePinned = objectRule<Config>({
   name: "volume-pinned",
-  asks: "volumes pinned to the node by required node affinity                                                                                                                              | `node` (required)",
+  asks: "volumes pinned to the node by required node affinity",
   description:
     "Who leaves a volume unpinned gets an empty directory on another node, and a database without its rows",
   level: "mandatory",

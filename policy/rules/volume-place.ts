@@ -28,7 +28,7 @@ function isUnfit(written: string): boolean {
 
 export const volumePlace = objectRule({
   name: "volume-place",
-  asks: "`storage.path` is below `/tmp`, `/run`, `/dev`, `/etc` or another place of the system                                                       | [move the data](moving.md)",
+  asks: "volumes in a place that outlives a reboot and is not the node's own",
   description:
     "Who puts a volume where a reboot empties it, or among the node's own files, loses one or the other",
   level: "mandatory",

@@ -5,7 +5,7 @@ const ONE_NODE = ["ReadWriteOnce", "ReadWriteOncePod"];
 
 export const volumeReserved = objectRule({
   name: "volume-reserved",
-  asks: "volumes reserved for one claim, written by one node                                                                                                                               |",
+  asks: "volumes reserved for one claim, written by one node",
   description:
     "Who leaves a volume open to any claim may find somebody else's pod writing into the database's directory",
   level: "mandatory",

@@ -8,7 +8,7 @@ const FIELD: Readonly<Record<string, string[]>> = {
 
 export const volumeRetained = objectRule({
   name: "volume-retained",
-  asks: "reclaim policy Retain on every PersistentVolume and StorageClass                                                                                                                  |",
+  asks: "reclaim policy Retain on every PersistentVolume and StorageClass",
   description: "Who deletes a claim whose volume is not retained has deleted the database",
   level: "mandatory",
   check: ({ kind, patch, body, subject }) => {

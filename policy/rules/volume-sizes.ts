@@ -5,7 +5,7 @@ import { field, listAt, shown, textAt } from "../values.ts";
 
 export const volumeSizes = podRule({
   name: "volume-sizes",
-  asks: "a size on every emptyDir; those in memory below the container's limit                                                                                                             |",
+  asks: "a size on every emptyDir; those in memory below the container's limit",
   description:
     "Who leaves an emptyDir without a size lets one pod fill the node's disk or memory, and with it the database's",
   level: "mandatory",

@@ -28,8 +28,9 @@ describe("the rules", function () {
 
   it("have a name of their own, and say what happens to whoever breaks them", () => {
     assert.equal(new Set(rules.map(({ name }) => name)).size, rules.length);
-    for (const { name, description } of rules) {
+    for (const { name, asks, description } of rules) {
       assert.match(name, /^[a-z]+(-[a-z]+)*$/);
+      assert.match(asks, /^[^|]{10,}[^|.\s]$/, name);
       assert.match(description, /^[A-Z].{30,}[^.]$/, name);
     }
   });
