@@ -4,7 +4,7 @@ import { field, shown } from "../values.ts";
 export const readOnlyRoot = podRule({
   name: "read-only-root",
   asks: "a read-only root file system",
-  description: "Who lets a container write its own files lets whoever breaks in change the program it runs",
+  description: "A container that can write its own files lets an intruder change the program it runs",
   level: "mandatory",
   check: (pod) =>
     pod.containers.flatMap((container) => {
