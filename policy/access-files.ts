@@ -17,7 +17,7 @@ export interface AccessLine {
 const isBlank = (character: string | undefined) =>
   character === " " || character === "\t" || character === "\r";
 
-/** Fields of one line. A comma joins a word to the next only when it stands right behind the first. */
+/** Fields of one line. A comma joins a word to the next only when it directly follows the first. */
 function fieldsOf(line: string): Word[][] {
   const fields: Word[][] = [];
   let at = 0;
@@ -39,7 +39,7 @@ function fieldsOf(line: string): Word[][] {
         break;
       }
       if (character !== '"') text += character;
-      // Two quotes inside of quotes are one.
+      // Two quotes inside quotes are one.
       else if (afterQuote) text += character;
       if (character === '"') {
         afterQuote = inQuotes && !afterQuote;
@@ -73,7 +73,7 @@ export function takesFromFile({ fields }: AccessLine): boolean {
   );
 }
 
-/** Whether a word stands for more than the one name it is. */
+/** Whether a word stands for more than one name. */
 export function isPattern({ text, quoted }: Word): boolean {
   return text.startsWith("/") || (!quoted && text.startsWith("+"));
 }
@@ -83,14 +83,14 @@ export interface AccessRule {
   type: string;
   databases: Word[];
   users: Word[];
-  /** Of the network alone. */
+  /** Only of the network. */
   address?: Word | undefined;
   mask?: string | undefined;
   method: string;
   options: string[];
 }
 
-/** Reads a line of pg_hba.conf, undefined when its type is none of PostgreSQL's. */
+/** Reads a line of pg_hba.conf, undefined when PostgreSQL has no such type. */
 export function accessRuleOf({ fields }: AccessLine): AccessRule | undefined {
   const [type = "", ...rest] = fields.map((field) => field.map(({ text }) => text).join(","));
   if (!/^(local|host|hostssl|hostnossl|hostgssenc|hostnogssenc)$/.test(type)) return undefined;

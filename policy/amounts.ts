@@ -1,4 +1,4 @@
-/** Numbers of PostgreSQL's settings, read as its guc.c reads them. Shares no code with the program's. */
+/** Numbers of PostgreSQL's settings, read as its guc.c reads them. Shares no code with the program. */
 
 /** What a bare number of a setting counts. */
 export type Unit = "" | "B" | "kB" | "8kB" | "MB" | "us" | "ms" | "s" | "min";
@@ -22,12 +22,12 @@ const TIMES: Readonly<Record<string, number>> = {
 };
 
 /**
- * A written number in a setting's own unit: `1h` of a setting that counts seconds is 3600.
+ * A written number in a setting's own unit: `1h` is 3600 for a setting in seconds.
  *
- * @returns undefined when it is not a number, or has a unit that the setting cannot have
+ * @returns undefined when it is not a number, or has a unit that does not fit the setting
  */
 export function amountOf(written: string, unit: Unit): number | undefined {
-  // Hexadecimal and octal as in C. A letter behind the number begins the unit, an e with digits an exponent.
+  // Hexadecimal and octal as in C. A letter after the number begins the unit, an e with digits an exponent.
   const match =
     /^\s*([+-]?)(?:(0x[0-9a-f]+)|(0[0-7]+(?![\d.e]))|(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?))\s*([A-Za-z]*)\s*$/i.exec(
       written,
@@ -47,7 +47,7 @@ export interface Range {
   unit: Unit;
   least: number;
   most: number;
-  /** Numbers outside of it that mean something else: 0, -1. */
+  /** Numbers outside it with another meaning: 0, -1. */
   also: readonly number[];
 }
 
@@ -63,7 +63,7 @@ export function isInRange(written: string, { unit, least, most, also }: Range): 
   return amount !== undefined && ((amount >= least && amount <= most) || also.includes(amount));
 }
 
-/** A range for people. */
+/** A range, for messages. */
 export function rangeText({ unit, least, most, also }: Range): string {
   const behind = unit === "" ? "" : ` x ${unit}`;
   return `${least} to ${most}${behind}${also.map((amount) => `, or ${amount}`).join("")}`;

@@ -8,7 +8,7 @@ import { type Waiver, WAIVERS_SCHEMA } from "./waivers.ts";
 /** Configuration of all rules, by name, as --policy-pack-config takes it. */
 export type PackConfig = Record<string, Record<string, unknown>>;
 
-/** What is wrong with the pack or its configuration. It stops a deployment: nothing has been judged. */
+/** A fault of the pack or its configuration. It stops a deployment: nothing has been judged. */
 export class PackError extends Error {}
 
 /** A rule's schema with the field that every rule has. */
@@ -39,20 +39,20 @@ function objectionOf(rule: string, error: ErrorObject): string {
       return `${path}.${String(params.missingProperty)} is missing`;
     case "additionalProperties": {
       const { properties = {} } = parentSchema as { properties?: object };
-      return `${path}.${String(params.additionalProperty)} is unknown; there are ${Object.keys(properties).join(", ")}`;
+      return `${path}.${String(params.additionalProperty)} is unknown; known fields: ${Object.keys(properties).join(", ")}`;
     }
     case "type":
       return `${path} is ${value}, not ${[params.type].flat().join(" or ")}`;
     case "enum":
       return `${path} is ${value}, not one of ${(params.allowedValues as unknown[]).map(String).join(", ")}`;
     case "minLength":
-      return data === "" ? `${path} is empty` : `${path} is ${value}, and ${error.message}`;
+      return data === "" ? `${path} is empty` : `${path} is ${value}; it ${error.message}`;
     default:
-      return `${path} is ${value}, and ${error.message}`;
+      return `${path} is ${value}; it ${error.message}`;
   }
 }
 
-/** The same schema, closed: a field that a map with fields does not name is a misspelt one. */
+/** The same schema, closed: a field that it does not name is misspelt. */
 function closed(schema: PolicyConfigJSONSchema): object {
   const { properties, items } = schema;
   return {
@@ -67,7 +67,7 @@ function closed(schema: PolicyConfigJSONSchema): object {
   };
 }
 
-// `strict`: a keyword that the validator does not know is a mistake in a rule, and not a field that passes unchecked.
+// `strict`: an unknown keyword is a mistake in a rule, not a field that passes unchecked.
 const validator = new Ajv({
   allErrors: true,
   strict: true,
@@ -100,7 +100,7 @@ export function readConfig(rule: Rule, raw: Record<string, unknown>): { config: 
     : (validate.errors ?? []).map((error) => objectionOf(rule.name, error));
   if (problems.length > 0) {
     throw new PackError(
-      `the configuration of the policy pack cannot be used: ${problems.join("; ")}. Set it in the file given with --policy-pack-config`,
+      `the policy pack's configuration is invalid: ${problems.join("; ")}. Set it in the file given with --policy-pack-config`,
     );
   }
   const defaults = Object.entries(schema.properties).flatMap(([name, property]) =>
@@ -114,14 +114,14 @@ export function readConfig(rule: Rule, raw: Record<string, unknown>): { config: 
 }
 
 /**
- * Checks what no single rule sees: names of rules that do not exist, and rules that are switched off or turned
- * down. A waiver is the way to let one resource pass; it ends.
+ * Checks what no single rule sees: names of rules that do not exist, and rules that are switched off or
+ * lowered. A waiver is the way to let one resource pass; it ends.
  *
  * @throws PackError
  */
 export function checkPackConfig(rules: readonly Rule[], config: unknown): asserts config is PackConfig {
   if (!isMap(config))
-    throw new PackError("the configuration of the policy pack is not a map from rules to their fields");
+    throw new PackError("the policy pack's configuration is not a map from rules to their fields");
   const problems = Object.entries(config).flatMap(([name, entry]) => {
     const rule = rules.find((candidate) => candidate.name === name);
     if (!rule) return [`there is no rule ${name}`];
@@ -132,5 +132,5 @@ export function checkPackConfig(rules: readonly Rule[], config: unknown): assert
       : [`${name}.enforcementLevel is ${JSON.stringify(level)}; write a waiver instead`];
   });
   if (problems.length > 0)
-    throw new PackError(`the configuration of the policy pack: ${problems.join("; ")}`);
+    throw new PackError(`the policy pack's configuration is invalid: ${problems.join("; ")}`);
 }

@@ -1,6 +1,6 @@
 /**
- * What the program's own objects are declared to have. One table for each rule; a change of the program that the pack
- * refuses is either a mistake or a line here. `*` stands for what has neither slash nor space, `**` for anything.
+ * What the program's own objects are declared to have, a table for each rule. A change of the program that the pack
+ * refuses is a mistake or needs a line here. `*` matches anything without slash or space, `**` anything.
  */
 
 const NAMESPACE = "transcript-pipeline";
@@ -57,7 +57,7 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   "ConfigMap/postgres-upgrade-sql": ['data["*.sql"]'],
   // The StatefulSet's readiness is the server's: there is nothing else to wait for.
   "Service/postgres": ['metadata.annotations["pulumi.com/skipAwait"]: true'],
-  // A starting server is looked at by name.
+  // Names reach a starting server.
   "Service/postgres-headless": ["spec.publishNotReadyAddresses: true"],
   "StatefulSet/postgres": [
     'spec.template.metadata.annotations["kubectl.kubernetes.io/default-container"]: postgres',
@@ -78,7 +78,7 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
 const SERVER = "StatefulSet/postgres";
 /** The Job that tries what the server is about to get: settings-tried, init-job-after-server. */
 export const SETTINGS_JOB = "Job/postgres-settings";
-/** Its container that looks at the image, and the one that starts a server with the settings. */
+/** Its containers: one checks the image, one starts a server with the settings. */
 const [IMAGE_CHECK, TRIAL] = [`${SETTINGS_JOB} image`, `${SETTINGS_JOB} settings`];
 const SCRIPTS = "/usr/local/lib/transcript-pipeline";
 /** The containers of the Jobs that run SQL, each with its ConfigMaps. */
@@ -127,7 +127,7 @@ export const MOUNTS: readonly string[] = [
     `${at} /sql configMap ${sql}`,
     `${at} ${SCRIPTS} configMap ${scripts}`,
     `${at} /tmp emptyDir tmp`,
-    // The superuser's SQL over the server's own socket, which lies on the volume: its password is nowhere in a Job.
+    // The superuser's SQL uses the server's own socket, on the volume: no Job has its password.
     superuser
       ? `${at} /var/lib/postgresql/data read-only persistentVolumeClaim postgres-pvc`
       : `${at} /etc/credentials secret postgres-secret`,
@@ -139,9 +139,9 @@ export const ENVIRONMENT: readonly string[] = [
   `${SERVER} postgres VOLUME=/var/lib/postgresql/data`,
   `${SERVER} postgres PGDATA=/var/lib/postgresql/data/pgdata`,
   `${SERVER} postgres IDENTITY=transcript-pipeline/*`,
-  // How large it may be, postgres-fits asks.
+  // postgres-fits checks its size.
   `${SERVER} postgres ADDRESS_SPACE=*`,
-  // The server's own, settings-tried asks.
+  // settings-tried: the server's value.
   `${TRIAL} ADDRESS_SPACE=*`,
   ...SQL_CONTAINERS.flatMap(({ at, superuser }) => [
     `${at} WAIT=*`,
@@ -162,12 +162,12 @@ interface Program {
   words: readonly string[];
 }
 
-/** Answers while the server starts, recovers or stops, which no kill would shorten. */
+/** Passes while the server starts, recovers or stops, which no kill would shorten. */
 const ALIVE = ["bash", "-c", "pg_isready -q -h 127.0.0.1 -t 3; [ $? -le 1 ]"];
 
 /**
- * Answers clients, and the reconciler has done its work; but a server that had it done once does not wait for a
- * reconciler that cannot.
+ * Accepts clients, and the reconciler has done its work; but after its first start a server does not wait for a
+ * failing reconciler.
  */
 const READY = [
   "bash",
@@ -176,7 +176,7 @@ const READY = [
     '[ -n "$(find /var/run/postgresql/.s.PGSQL.5432.lock -mmin +1)" ]; }; }',
 ];
 
-/** What is run: `<workload> <container> <where>`, with its words: declared-programs. */
+/** What runs: `<workload> <container> <where>`, with its words: declared-programs. */
 export const PROGRAMS: readonly Program[] = [
   { at: `${SERVER} postgres command`, words: ["bash", `${SCRIPTS}/start-server.sh`] },
   { at: `${SERVER} postgres startupProbe`, words: ALIVE },
@@ -220,12 +220,12 @@ export const PROVIDER_ARGUMENTS: readonly string[] = [
     "enableServerSideApply=true",
     "upsertExistingObjects=true",
     "enablePatchForce=true",
-    // Whether they are on, explicit-provider asks.
+    // explicit-provider checks that they are on.
     "enableSecretMutable",
     "enableConfigMapMutable",
     "version",
   ].map((argument) => `kubernetes cluster ${argument}`),
-  // Made by the engine, one for each version.
+  // Created by the engine, one for each version.
   "random default_* version",
   "random default version",
   "command default_* version",

@@ -1,7 +1,6 @@
 /**
- * Declarations: lines, each of which says of one thing that it may be there. The pack has its own in
- * `declarations.ts`; the configuration of a rule adds to them. What no line names is refused, and the refusal prints
- * the line.
+ * Declarations: lines that each allow one thing. The pack has its own in `declarations.ts`; the configuration of a rule
+ * adds to them. What no line names is refused, and the refusal prints the line.
  */
 import type { ConfigSchema } from "./rule.ts";
 
@@ -18,7 +17,7 @@ export function declaredSchema(what: string): ConfigSchema {
         type: "array",
         items: { type: "string", minLength: 1 },
         default: [],
-        description: `${what}, each as the violation prints its line. No wildcards`,
+        description: `${what}, each as the violation prints it; no wildcards`,
       },
     },
   };
@@ -26,7 +25,7 @@ export function declaredSchema(what: string): ConfigSchema {
 
 const compiled = new Map<string, RegExp>();
 
-/** Whether a text fits a pattern of the pack: `*` stands for what has neither slash nor space, `**` for anything. */
+/** Whether a text fits a pattern of the pack: `*` matches anything without slash or space, `**` anything. */
 export function fits(pattern: string, text: string): boolean {
   if (!pattern.includes("*")) return pattern === text;
   let expression = compiled.get(pattern);
@@ -41,15 +40,15 @@ export function fits(pattern: string, text: string): boolean {
   return expression.test(text);
 }
 
-/** Whether the pack or the configuration declares a line. The configuration's lines mean what they say, to the letter. */
+/** Whether the pack or the configuration declares a line. The configuration's lines are literal. */
 export function isDeclared(line: string, own: readonly string[], { declared }: Declared): boolean {
   return declared.includes(line) || own.some((pattern) => fits(pattern, line));
 }
 
 /**
- * What is said of a script that no line declares.
+ * The finding about a script that no line declares.
  *
- * @param line `<where> sha256:<hash>`, by which it would be declared
+ * @param line `<where> sha256:<hash>`, which would declare it
  * @param lines every line that declares scripts
  */
 export function undeclaredScript(
@@ -60,12 +59,12 @@ export function undeclaredScript(
   const where = line.replace(/sha256:\S*$/, "");
   const known = lines.some((other) => other.startsWith(where));
   return {
-    why: known ? "other than the one that is declared" : "that is not declared",
-    remedy: `${declarationOf(rule, line)}. For a script of this project that has changed: npm run policy -- --declare`,
+    why: known ? "other than the declared one" : "that is not declared",
+    remedy: `${declarationOf(rule, line)}. If a script of this project changed: npm run policy -- --declare`,
   };
 }
 
-/** What to write, when something is meant to be there. */
+/** What to write when something is meant to be there. */
 export function declarationOf(rule: string, line: string): string {
   return `remove it or, when it is meant, declare it in policy/config.<stack>.json: "${rule}": { "declared": [${JSON.stringify(line)}] }`;
 }

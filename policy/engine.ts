@@ -12,8 +12,8 @@ import type { Rule } from "./rule.ts";
 import { UNKNOWN } from "./values.ts";
 
 /**
- * Inputs with {@link UNKNOWN} where the SDK would throw: thrown through, it would turn every finding about the
- * resource into advice, and hide a violation behind one unknown value.
+ * Inputs with {@link UNKNOWN} where the SDK would throw: the error would turn every finding about the resource into
+ * advice, so one unknown value would hide a violation.
  */
 function withUnknowns(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;

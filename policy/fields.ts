@@ -8,7 +8,7 @@ export interface Leaf {
   value: unknown;
 }
 
-/** Every field of a value that has nothing below it: a text, a number, an empty map. */
+/** Every field of a value with nothing below it: a text, a number, an empty map. */
 export function* leavesOf(value: unknown, path: readonly string[] = []): Generator<Leaf> {
   if (value === undefined || value === null) return;
   const entries: [string, unknown][] =
@@ -55,7 +55,7 @@ function patternOf(text: string): Pattern {
 /**
  * Whether a pattern allows a field.
  *
- * @param literal whether the pattern is somebody's configuration, in which `*` is a star
+ * @param literal whether the pattern is from the configuration, where `*` is a star
  */
 export function allows(text: string, { path, value }: Leaf, { literal = false } = {}): boolean {
   const pattern = patternOf(text);
@@ -64,7 +64,7 @@ export function allows(text: string, { path, value }: Leaf, { literal = false } 
     const [wanted = "", part = ""] = [pattern.path[index], path[index]];
     if (literal ? wanted !== part : !fits(wanted, part)) return false;
   }
-  // An empty map, or one that is not known yet, on the way to what may be there.
+  // An empty or unknown map on the path to an allowed field.
   if (path.length < pattern.path.length) return typeof value !== "string" && typeof value !== "number";
   return pattern.values === undefined || value === UNKNOWN || pattern.values.includes(String(value));
 }

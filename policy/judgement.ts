@@ -10,8 +10,7 @@ export function today(): string {
 }
 
 /**
- * What a rule has to say to a resource. To the stack itself, which is the first resource of all, it says what is
- * wrong with its waivers.
+ * A rule's findings about a resource. The stack itself, the first resource, also gets those about the rule's waivers.
  *
  * @throws PackError when the rule's configuration cannot be used
  */
@@ -28,7 +27,7 @@ export function judgeResource(
 }
 
 /**
- * What a rule has to say to a whole stack.
+ * A rule's findings about a whole stack.
  *
  * @throws PackError when the rule's configuration cannot be used
  */
@@ -46,12 +45,12 @@ export function judgeStack(
   ];
 }
 
-/** A finding with the rule it is about. */
+/** A finding with the rule it breaks. */
 export interface Violation extends Finding {
   rule: Rule;
 }
 
-/** What all rules have to say to one resource. */
+/** All rules' findings about one resource. */
 export function judgeOne(
   rules: readonly Rule[],
   resource: Resource,
@@ -65,7 +64,7 @@ export function judgeOne(
     );
 }
 
-/** What the rules about a whole stack have to say to one. */
+/** The stack rules' findings about one stack. */
 export function judgeWhole(
   rules: readonly Rule[],
   stack: readonly Resource[],

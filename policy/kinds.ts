@@ -1,18 +1,18 @@
 /**
- * The kinds of resource that the pack knows, by type token, each with the fields that may be used. A kind of which it
- * knows no field can be declared all the same: its fields then are too, one by one.
+ * The kinds of resource that the pack knows, by type token, each with its allowed fields. A kind without known fields
+ * can be declared too, along with each of its fields.
  *
- * A field stands for everything below it. `*` is any name without a slash; behind a colon stand the only values that
- * need no declaration. The fields of single objects are in `declarations.ts`.
+ * A field covers everything below it. `*` is any name without a slash; after a colon come the only values that need
+ * no declaration. The fields of single objects are in `declarations.ts`.
  */
 
-/** Kinds that stacks have: what the program registers. Another one is one line here, or one of configuration. */
+/** Kinds that the program registers. Another one takes a line here, or one in the configuration. */
 export const DECLARED_KINDS: readonly string[] = [
   "pulumi:pulumi:Stack",
   "pulumi:providers:kubernetes",
   "pulumi:providers:random",
   "pulumi:providers:command",
-  // Components of this project. They hold other resources and are nothing themselves.
+  // Components of this project. They only hold other resources.
   "transcript-pipeline:index:*",
   "random:index/randomPassword:RandomPassword",
   // By name and script: declared-commands.
@@ -28,17 +28,17 @@ export const DECLARED_KINDS: readonly string[] = [
   "kubernetes:batch/v1:Job",
 ];
 
-/** What kinds do that whoever declares them should know. */
+/** What kinds do, for whoever declares them. */
 export const CONSEQUENCES: readonly { kind: RegExp; does: string }[] = [
   { kind: /^ClusterRole(Binding)?$/, does: "gives rights in the whole cluster" },
-  { kind: /^Role(Binding)?$/, does: "gives rights over the namespace's objects, its Secrets among them" },
+  { kind: /^Role(Binding)?$/, does: "gives rights over the namespace's objects, including its Secrets" },
   {
     kind: /^(HelmChart|HelmChartConfig|HelmRelease|Addon)$/,
-    does: "has a controller install whatever chart it names",
+    does: "makes a controller install whatever chart it names",
   },
   {
     kind: /^(Application|ApplicationSet|AppProject|Kustomization|GitRepository)$/,
-    does: "has a controller deploy whatever a repository holds",
+    does: "makes a controller deploy whatever a repository holds",
   },
   {
     kind: /^MutatingWebhookConfiguration$|^MutatingAdmissionPolicy/,
@@ -48,25 +48,25 @@ export const CONSEQUENCES: readonly { kind: RegExp; does: string }[] = [
     kind: /^ValidatingWebhookConfiguration$|^ValidatingAdmissionPolicy/,
     does: "can refuse every change in the cluster",
   },
-  { kind: /^PriorityClass$/, does: "decides whose pods are evicted for whose" },
+  { kind: /^PriorityClass$/, does: "decides which pods are evicted for others" },
   { kind: /^(Endpoints|EndpointSlice)$/, does: "sends a Service's clients to any address" },
   { kind: /^(Pod|ReplicaSet|ReplicationController|DaemonSet|Deployment|CronJob)$/, does: "runs containers" },
-  { kind: /^StackReference$/, does: "reads another stack's outputs, its secrets too" },
-  { kind: /^(CustomResourceDefinition|APIService)$/, does: "changes what the cluster's API is" },
+  { kind: /^StackReference$/, does: "reads another stack's outputs, including secrets" },
+  { kind: /^(CustomResourceDefinition|APIService)$/, does: "changes the cluster's API" },
 ];
 
 const METADATA = [
   "name",
   "namespace",
-  // A label without a prefix can only be selected by.
+  // A label without a prefix only serves selectors.
   'labels["*"]',
   'labels["app.kubernetes.io/*"]',
-  // This project's own. Annotations of others are told to tools that act on them.
+  // This project's own. Tools act on annotations of others.
   'annotations["transcript-pipeline/*"]',
 ].map((field) => `metadata.${field}`);
 const OBJECT = ["apiVersion", "kind", ...METADATA];
 
-/** Terms by which nodes are chosen. */
+/** Terms that choose nodes. */
 const NODE_TERMS = [
   "matchExpressions[].key",
   "matchExpressions[].operator",
@@ -126,7 +126,7 @@ const CONTAINER = [
     PROBE.map((field) => `${probe}.${field}`),
   ),
 ];
-/** By which a scheduler knows pods: their labels. */
+/** How a scheduler selects pods. */
 const SELECTOR = [
   'matchLabels["**"]',
   "matchExpressions[].key",
@@ -174,7 +174,7 @@ const POD = [
 
 /** Fields of a template of pods under a path. */
 function template(path: string): string[] {
-  // Hashes of what a pod reads, so that it starts anew when that changes. No tool acts on them.
+  // Hashes of what a pod reads: it restarts when they change. No tool acts on them.
   return [...METADATA, 'metadata.annotations["checksum/*"]', ...POD.map((field) => `spec.${field}`)].map(
     (field) => `${path}.${field}`,
   );
@@ -208,7 +208,7 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
   "kubernetes:core/v1:ConfigMap": OBJECT,
   "kubernetes:core/v1:Secret": [
     ...OBJECT,
-    // Of the other types some are logins: a service account's token, a registry's, a bootstrap token.
+    // Some other types are logins: a service account's token, a registry's, a bootstrap token.
     "type: Opaque | kubernetes.io/tls",
     'data["*"]',
     'stringData["*"]',
@@ -268,7 +268,7 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
     ...template("spec.template"),
   ],
   "kubernetes:batch/v1:Job": [...OBJECT, ...prefixed("spec", JOB), ...template("spec.template")],
-  // Known, and not declared: one line of configuration is enough for each.
+  // Known but not declared: each needs one line of configuration.
   "kubernetes:apps/v1:Deployment": [
     ...OBJECT,
     "spec.replicas",
@@ -277,7 +277,7 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
     "spec.revisionHistoryLimit",
     "spec.minReadySeconds",
     "spec.progressDeadlineSeconds",
-    // Not `paused`: nothing that is deployed then gets to the pods.
+    // Not `paused`: changes would not reach the pods.
     ...[...SPREAD, "imagePullSecrets[].name"].map((field) => `spec.template.spec.${field}`),
     ...template("spec.template"),
   ],

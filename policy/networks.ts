@@ -12,7 +12,7 @@ export interface Network {
 
 const SIZE = { 4: 32, 6: 128 } as const;
 
-/** The bits of an address, undefined when it is none. */
+/** The bits of an address, undefined when it is not one. */
 function bitsOf(address: string): { family: 4 | 6; bits: bigint } | undefined {
   const family = isIP(address);
   if (family === 4) {
@@ -41,7 +41,7 @@ function lengthOfMask(mask: { family: 4 | 6; bits: bigint }): number | undefined
   return /^1*0*$/.test(text) ? text.replaceAll("0", "").length : undefined;
 }
 
-/** Every address there is. */
+/** Every address. */
 export const EVERYWHERE: readonly Network[] = [
   { family: 4, bits: 0n, length: 0 },
   { family: 6, bits: 0n, length: 0 },
@@ -80,7 +80,7 @@ const LOOPBACK: readonly Network[] = [
   { family: 6, bits: 1n, length: 128 },
 ];
 
-/** Whether nobody but the pod itself has an address of a network. */
+/** Whether only the pod itself has addresses in a network. */
 export function isLoopback(network: Network): boolean {
   return LOOPBACK.some((loopback) => isWithin(network, loopback));
 }

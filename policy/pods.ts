@@ -14,7 +14,7 @@ export interface Container {
 export interface Pod {
   object: KubernetesObject;
   spec: Record<string, unknown>;
-  /** Of the pod; of a template, the template's. Not known before the deployment, or missing, as may be. */
+  /** The pod's or the template's; may be unknown or missing. */
   metadata: unknown;
   containers: Container[];
   /** Whether it is meant to run until somebody stops it. */
@@ -24,7 +24,7 @@ export interface Pod {
 }
 
 const TEMPLATE = ["spec", "template", "spec"];
-/** Where each kind that runs containers writes its pod. */
+/** Where each kind that runs containers has its pod. */
 const POD_SPEC: Readonly<Record<string, readonly string[]>> = {
   Pod: ["spec"],
   PodTemplate: ["template", "spec"],
@@ -70,7 +70,7 @@ interface Template {
   around: unknown;
 }
 
-/** Every pod's spec in a value: of a kind that is not known here there is no saying where it writes them. */
+/** Every pod's spec in a value: a kind that is unknown here may have them anywhere. */
 function* templatesIn(value: unknown, around: unknown): Generator<Template> {
   if (Array.isArray(value)) for (const entry of value) yield* templatesIn(entry, value);
   if (!isMap(value)) return;
@@ -104,7 +104,7 @@ function copiesOf({ kind, body }: KubernetesObject): number {
       return number(field(body, "spec", "parallelism"), 1);
     case "CronJob": {
       const parallelism = number(field(body, "spec", "jobTemplate", "spec", "parallelism"), 1);
-      // Runs that may overlap have no number; two is what shows at once that they do.
+      // Overlapping runs have no upper number; two are enough to see it.
       return field(body, "spec", "concurrencyPolicy") === "Forbid" ||
         field(body, "spec", "concurrencyPolicy") === "Replace"
         ? parallelism
@@ -168,7 +168,7 @@ export function nodesText(names: readonly unknown[], pinning: unknown): string {
   return hasUnknown(pinning) ? shown(UNKNOWN) : "every node";
 }
 
-/** The label that every node carries its own name under. */
+/** The label that holds a node's own name. */
 export const HOSTNAME = "kubernetes.io/hostname";
 
 /**

@@ -1,4 +1,4 @@
-/** Knowing a PostgreSQL server when one is written down, and reading its settings. Shares no code with the program's. */
+/** Recognizes a PostgreSQL server and reads its settings. Shares no code with the program. */
 import { posix } from "node:path";
 import { amountOf } from "./amounts.ts";
 import { bytesOfQuantity, bytesOfSetting } from "../quantities.ts";
@@ -23,7 +23,7 @@ export function isDatabaseImage(image: string | undefined): boolean {
 }
 
 function environment(container: Container, name: string): unknown {
-  // Of two the last one counts.
+  // The last of two counts.
   return field(
     listAt(container.body, "env").findLast((entry) => field(entry, "name") === name),
     "value",
@@ -74,7 +74,7 @@ export function dataDirectory(server: Container): string {
   return posix.normalize(typeof chosen === "string" && chosen !== "" ? chosen : USUAL_DATA_DIRECTORY);
 }
 
-/** The mount that a path of a container lies in: the longest of those above it. */
+/** The mount that holds a path of a container: the longest one above it. */
 export function mountOver(container: Container, path: string): Record<string, unknown> | undefined {
   const length = (mount: unknown) => (textAt(mount, "mountPath") ?? "").length;
   return listAt(container.body, "volumeMounts")
@@ -83,7 +83,7 @@ export function mountOver(container: Container, path: string): Record<string, un
     .sort((a, b) => length(b) - length(a))[0];
 }
 
-/** One line of a configuration file: a setting, by its name in small letters; `include` ones too, or what cannot be read. */
+/** One line of a configuration file: a setting, by its lower-case name, `include` too, or what cannot be read. */
 export type SettingLine = { line: string } & (
   { name: string; value: string } | { name?: undefined; value?: undefined }
 );
@@ -128,7 +128,7 @@ export function sessionLines(text: string): SessionLine[] {
   });
 }
 
-/** Settings as a postgresql.conf has them; of repeated ones the last is in force. */
+/** Settings of a postgresql.conf; the last of repeated ones counts. */
 export function parseSettings(text: string): Record<string, string> {
   return Object.fromEntries(
     settingLines(text).flatMap(({ name, value }) => (name === undefined ? [] : [[name, value]])),
@@ -156,7 +156,7 @@ export function configurationFiles(body: unknown): Record<string, string> {
   );
 }
 
-/** The names that the server's configuration has, wherever it is. */
+/** The server's ConfigMap, and files of settings in others. */
 export const SERVER_CONFIG = "postgres-config";
 const SETTINGS_FILE = /(^|[-_.])(postgres|postgresql|pgsql|sessions)([-_.]|$)/;
 
@@ -197,7 +197,7 @@ export function serversIn(stack: readonly Resource[]): ServerFacts[] {
   return podsIn(stack).flatMap((pod) => {
     const names = volumesOf(pod).map((volume) => field(volume, "configMap", "name"));
     const mounted = configMaps.filter(({ name }) => names.includes(name));
-    // A name that is not known yet, or a projected volume: any configuration of PostgreSQL in the stack may be meant.
+    // A name that is not known yet, or a projected volume: it may be any configuration of PostgreSQL in the stack.
     const files = (mounted.length > 0 ? mounted : configMaps).flatMap(({ body }) =>
       Object.entries(configurationFiles(body)).filter(([name]) => !/hba|ident/.test(name)),
     );
@@ -250,7 +250,7 @@ function tablesOf(settings: Readonly<Record<string, string>>): number {
   return processes * (1800 + 270 * locks + activity) + numberOf("pg_stat_statements.max", 5000) * 512;
 }
 
-/** Bytes that a server takes at its start, whatever happens then. */
+/** Bytes that a server takes at its start. */
 export function memoryAtStart({ settings, sharedMemory }: ServerFacts): {
   sharedBuffers: number;
   walBuffers: number;

@@ -1,4 +1,4 @@
-/** Programs that a stack has run: their words, and the hash by which a declaration names them. */
+/** Programs that a stack runs: their words, and the hash that declares them. */
 import { createHash } from "node:crypto";
 import type { Pod } from "./pods.ts";
 import type { KubernetesObject, Resource } from "./resources.ts";
@@ -14,19 +14,19 @@ export function hashOf(program: unknown): string {
 export interface PodProgram {
   /** `<container> <where>`. */
   at: string;
-  /** Words of the command, or of an action that is none, as JSON has it. */
+  /** Words of the command; another action as JSON. */
   words: unknown;
 }
 
 const PROBES = ["startupProbe", "livenessProbe", "readinessProbe"];
 const HOOKS = ["postStart", "preStop"];
 
-/** Stands for the words of a container that runs what its image says. */
+/** Stands for the words of a container that runs its image's own program. */
 export const IMAGES_OWN = "the image's own program";
 
 /**
- * Every program that a pod's spec writes down, but for those that are not known before the deployment. A container
- * without a command runs its image's own.
+ * Every program in a pod's spec, except those not known before the deployment. A container without a command runs its
+ * image's own.
  */
 export function programsOf(pod: Pod): PodProgram[] {
   return pod.containers.flatMap(({ name, body }) => {
@@ -35,7 +35,7 @@ export function programsOf(pod: Pod): PodProgram[] {
       { at: "command", words: field(body, "command") ?? IMAGES_OWN },
       { at: "args", words: body.args },
       ...PROBES.map((probe) => ({ at: probe, words: field(body, probe, "exec", "command") })),
-      // Any action: a hook that waits, or asks an address, holds up or ends the server as well as a command does.
+      // Any action: a hook that waits, or asks an address, can delay or end the server just like a command.
       ...HOOKS.map((hook) => ({
         at: hook,
         words: field(body, "lifecycle", hook, "exec", "command") ?? field(body, "lifecycle", hook),
@@ -48,12 +48,12 @@ export function programsOf(pod: Pod): PodProgram[] {
   });
 }
 
-/** `name='value'`: a constant of /bin/sh. The name is in small letters: PATH or IFS would change what follows. */
+/** `name='value'`: a constant of /bin/sh. The name is in lower case: PATH or IFS would change what follows. */
 const CONSTANT = /^([a-z][a-z0-9_]*)='(?:[^']|'\\'')*'\n/;
 
 /**
  * Takes a script apart: the names of the constants at its top, which hold the stack's own values, and the body, which
- * says what is done with them.
+ * uses them.
  */
 export function partsOfScript(script: string): { constants: string[]; body: string } {
   const constants: string[] = [];
@@ -70,7 +70,7 @@ export interface CommandScript {
   /** Field of the Command: `create`, `update`, `delete`. */
   at: string;
   script: unknown;
-  /** `<logical name> <field> <hash>`, by which it is declared; undefined where the script is not known yet. */
+  /** `<logical name> <field> <hash>`, which declares it; undefined where the script is not known yet. */
   line?: string;
 }
 
@@ -89,7 +89,7 @@ export function scriptsOf({ type, name, inputs }: Resource): CommandScript[] {
     if (script === undefined) return [];
     const text = textAt(inputs, at);
     if (text === undefined || hasUnknown(interpreter)) return [{ at, script }];
-    // What runs a script on another machine is its login shell; here it is /bin/sh.
+    // On another machine its login shell runs a script; here it is /bin/sh.
     const usual = interpreter.length === 0 || JSON.stringify(interpreter) === '["/bin/sh","-c"]';
     return [{ at, script, line: `${name} ${at} ${hashOfScript(text, usual ? [] : interpreter)}` }];
   });
@@ -98,15 +98,15 @@ export function scriptsOf({ type, name, inputs }: Resource): CommandScript[] {
 /** A file of a ConfigMap that is a program. */
 export interface ScriptFile {
   file: string;
-  /** `<kind>/<name> <file> <hash>`, by which it is declared. */
+  /** `<kind>/<name> <file> <hash>`, which declares it. */
   line: string;
 }
 
-/** The owner's SQL: it can do nothing to the server, and there is more of it with every release. */
+/** The owner's SQL: it can do nothing to the server, and grows with every release. */
 const MIGRATIONS = "postgres-init-migrations";
 const SCRIPT_NAME = /\.(sh|bash|sql|py|pl|rb|js|mjs|cjs|lua|awk)$/i;
 
-/** The scripts and SQL in a ConfigMap, by name or first line, but for those that are not known before the deployment. */
+/** The scripts and SQL in a ConfigMap, by name or first line, except those not known before the deployment. */
 export function scriptFilesOf({ kind, name, subject, body }: KubernetesObject): ScriptFile[] {
   if (kind !== "ConfigMap" || name === MIGRATIONS) return [];
   return ["data", "binaryData"].flatMap((part) =>

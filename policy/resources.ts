@@ -23,10 +23,10 @@ export interface KubernetesObject {
   apiVersion: string;
   /** Kind, without the `Patch` of Pulumi's patch resources. */
   kind: string;
-  /** Whether it is laid over an object that is somebody else's. */
+  /** Whether it patches somebody else's object. */
   patch: boolean;
   name: string;
-  /** `<kind>/<name>`, as waivers and messages say it. */
+  /** `<kind>/<name>`, as in waivers and messages. */
   subject: string;
   body: Record<string, unknown>;
 }
@@ -55,7 +55,7 @@ function objectOf(
   const list = LIST.exec(kind);
   if (list) {
     const items = field(body, "items");
-    // What cannot be seen stands for an object of which nothing is known, so that no rule takes it for good.
+    // An unseen item is an object of which nothing is known, so that no rule takes it for good.
     const unseen = { metadata: UNKNOWN, spec: UNKNOWN, data: UNKNOWN };
     return (
       items === UNKNOWN ? [unseen] : listAt(body, "items").map((item) => (item === UNKNOWN ? unseen : item))
@@ -96,7 +96,7 @@ export function objectsOf(resource: Resource): KubernetesObject[] {
   return objectOf(resource, apiVersion, kind, resource.inputs);
 }
 
-/** Type token of an object, as the resource of its own that it could be: `kubernetes:core/v1:Secret`. */
+/** Type token of an object as a resource of its own: `kubernetes:core/v1:Secret`. */
 export function tokenOf({
   apiVersion,
   kind,
@@ -120,7 +120,7 @@ export function labelsOf(body: unknown): Record<string, unknown> {
 }
 
 /**
- * Whether labels fulfil a selector, as far as both are known before the deployment; an empty selector selects
+ * Whether labels match a selector, as far as both are known before the deployment; an empty selector selects
  * everything.
  */
 export function maySelect(selector: unknown, labels: unknown): boolean {
@@ -157,7 +157,7 @@ export function mayShareNamespace(one: KubernetesObject, other: KubernetesObject
 const CLUSTER_WIDE =
   /^(Namespace|Node|PersistentVolume|StorageClass|CSIDriver|CSINode|VolumeSnapshotClass|VolumeSnapshotContent|PriorityClass|RuntimeClass|IngressClass|GatewayClass|ClusterRole|ClusterRoleBinding|CustomResourceDefinition|APIService|(Mutating|Validating)(WebhookConfiguration|AdmissionPolicy|AdmissionPolicyBinding)|DeviceClass|ResourceSlice|FlowSchema|PriorityLevelConfiguration|CertificateSigningRequest|Cluster[A-Z].*)$/;
 
-/** Whether a kind lives outside namespaces. */
+/** Whether a kind is outside namespaces. */
 export function isClusterWide(kind: string): boolean {
   return CLUSTER_WIDE.test(kind);
 }

@@ -5,7 +5,7 @@ import { type KubernetesObject, objectsOf, type Resource } from "./resources.ts"
 
 /** One thing that breaks a rule. */
 export interface Finding {
-  /** `<kind>/<name>` of what breaks it, by which a waiver names it; `stack` for the whole. */
+  /** `<kind>/<name>` of what breaks it, as waivers name it; `stack` for the whole. */
   subject: string;
   /** What is wrong, with the field and its value, and what that leads to. */
   why: string;
@@ -21,13 +21,13 @@ export interface ConfigSchema {
 }
 
 interface RuleFacts {
-  /** Name, by which configuration and waivers speak of it. */
+  /** Name in the configuration and in waivers. */
   name: string;
-  /** What it asks, in a few words: the table of docs/policies.md. */
+  /** What it asks, in a few words: the table in docs/policies.md. */
   asks: string;
-  /** What happens to somebody who breaks it. */
+  /** What breaking it leads to. */
   description: string;
-  /** `mandatory`: nothing is deployed. `advisory`: it is said, and deployed. */
+  /** `mandatory`: nothing is deployed. `advisory`: it is reported and deployed. */
   level: "mandatory" | "advisory";
   schema?: ConfigSchema;
 }
@@ -71,7 +71,7 @@ export function objectRule<Config>(rule: Defined<Config, "check", KubernetesObje
   };
 }
 
-/** A rule about pods, in whatever kind they are written. */
+/** A rule about pods of any kind of object. */
 export function podRule<Config>(rule: Defined<Config, "check", Pod>): ResourceRule {
   const { check, ...facts } = rule;
   return objectRule<Config>({
@@ -90,7 +90,7 @@ function located(findings: Finding[], { urn }: Resource): Finding[] {
   return findings.map((finding) => ({ ...finding, urn }));
 }
 
-/** A container as messages say it. */
+/** A container, for messages. */
 export function containerText(container: Container): string {
   return `${container.sort === "main" ? "" : `${container.sort} `}container ${container.name}`;
 }

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL 16's settings as the pack knows them: those that may be set, and those that may only be set to some
- * values without a declaration. What stands here nowhere is refused.
+ * PostgreSQL 16's settings that the pack knows: those that may have any value, and those that need a declaration
+ * except for some values. A setting that is not here is refused.
  */
 
 import { isInRange, type Range, range } from "./amounts.ts";
@@ -24,19 +24,19 @@ export type Danger =
   | "answers"
   | "sight";
 
-/** What follows from a setting of each sort. */
+/** What a setting of each sort does. */
 export const DANGERS: Readonly<Record<Danger, string>> = {
-  program: "has the server run a program, or load a library",
-  place: "has the server read or write at a place of its own choice",
-  durability: "weakens what keeps committed rows",
-  log: "writes statements to the log, passwords in them",
+  program: "makes the server run a program or load a library",
+  place: "makes the server read or write in another place",
+  durability: "weakens the protection of committed rows",
+  log: "writes statements to the log, including passwords",
   access: "opens what the server keeps closed",
-  upkeep: "keeps vacuum from its work, until tables are bloated or the server takes no more writes",
+  upkeep: "keeps vacuum from its work until tables bloat or the server accepts no more writes",
   disk: "lets the server fill its volume, or recover for hours",
-  memory: "takes memory at the start, or lets one statement take it, whatever the limit is",
+  memory: "takes memory at the start, or lets one statement take it, regardless of the limit",
   start: "can keep the server from starting",
-  clients: "ends what clients do, or keeps them out",
-  answers: "changes what queries answer",
+  clients: "interrupts clients, or keeps them out",
+  answers: "changes the results of queries",
   sight: "hides what the server does",
 };
 
@@ -141,7 +141,7 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     ignore_system_indexes: OFF,
     allow_in_place_tablespaces: OFF,
     autovacuum: ON,
-    // Without the counts autovacuum knows of nothing to do.
+    // Without the counts autovacuum finds nothing to do.
     track_counts: ON,
     old_snapshot_threshold: /^-1$/,
     hot_standby_feedback: OFF,
@@ -175,7 +175,7 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     log_statement_stats: OFF,
     "auto_explain.log_min_duration": /^-1$/,
     "auto_explain.log_parameter_max_length": /^0$/,
-    // Its view keeps the text of ALTER ROLE as it came.
+    // Its view keeps the text of ALTER ROLE.
     "pg_stat_statements.track_utility": OFF,
   }),
   ...watched("access", {
@@ -193,7 +193,7 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     lo_compat_privileges: OFF,
     row_security: ON,
     role: /^none$/,
-    // What the program writes; anything before pg_catalog can stand in for its functions.
+    // What the program writes; anything before pg_catalog can shadow its functions.
     search_path:
       /^(pg_catalog|"?\$user"?|"?public"?|"?extensions"?)(\s*,\s*("?\$user"?|"?public"?|"?extensions"?))*$/,
     check_function_bodies: ON,
@@ -213,7 +213,7 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     autovacuum_max_workers: range("", "1", "64"),
     autovacuum_vacuum_threshold: range("", "0", "100000"),
     autovacuum_vacuum_scale_factor: range("", "0", "0.5"),
-    // -1 is never.
+    // -1 disables it.
     autovacuum_vacuum_insert_threshold: range("", "0", "1000000"),
     autovacuum_vacuum_insert_scale_factor: range("", "0", "0.5"),
     autovacuum_analyze_threshold: range("", "0", "100000"),
@@ -241,7 +241,7 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     max_wal_size: range("MB", "32MB", "64GB"),
     min_wal_size: range("MB", "32MB", "16GB"),
     wal_keep_size: range("MB", "0", "16GB"),
-    // -1 is no limit: a slot that nobody reads keeps all of the WAL.
+    // -1 means no limit: a slot that nobody reads keeps all of the WAL.
     max_slot_wal_keep_size: range("MB", "0", "64GB"),
     temp_file_limit: range("kB", "0", "1TB"),
     max_replication_slots: range("", "0", "100"),
@@ -263,11 +263,11 @@ export const WATCHED: ReadonlyMap<string, Watched> = new Map([
     autovacuum_work_mem: range("kB", "1MB", "64GB", -1),
     logical_decoding_work_mem: range("kB", "64kB", "4GB"),
     "hnsw.scan_mem_multiplier": range("", "1", "8"),
-    // Above the stack that the system gives a process it crashes.
+    // Above the system's limit a process crashes.
     max_stack_depth: range("kB", "100kB", "7MB"),
   }),
   ...watched("start", {
-    // The pod requests no huge pages, and /dev/shm is what it has of shared memory.
+    // The pod requests no huge pages, and its shared memory is /dev/shm.
     huge_pages: OFF,
     huge_page_size: range("kB", "0", "0"),
     shared_memory_type: /^mmap$/,

@@ -1,9 +1,9 @@
-/** Reading resource inputs, of which nothing is certain: a field may be missing, of any type, or not known yet. */
+/** Reads resource inputs, where a field may be missing, of any type, or not known yet. */
 
-/** Stands where a value is not known before the deployment, as an output of a resource that does not exist. */
+/** Stands for a value not known before the deployment, such as an output of a new resource. */
 export const UNKNOWN = Symbol("not known before the deployment");
 
-/** What stands under a path, undefined when nothing does, {@link UNKNOWN} when a part of the path is not known. */
+/** The value at a path, undefined when there is none, {@link UNKNOWN} when a part of the path is not known. */
 export function field(value: unknown, ...path: (string | number)[]): unknown {
   let current = value;
   for (const name of path) {
@@ -19,19 +19,19 @@ export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The map under a path, empty when there is none. */
+/** The map at a path, empty when there is none. */
 export function mapAt(value: unknown, ...path: (string | number)[]): Record<string, unknown> {
   const found = field(value, ...path);
   return isMap(found) ? found : {};
 }
 
-/** The list under a path, empty when there is none. */
+/** The list at a path, empty when there is none. */
 export function listAt(value: unknown, ...path: (string | number)[]): unknown[] {
   const found = field(value, ...path);
   return Array.isArray(found) ? found : [];
 }
 
-/** The text under a path; numbers as text, because YAML writes `cpu: 4`. */
+/** The text at a path; numbers as text, because YAML writes `cpu: 4`. */
 export function textAt(value: unknown, ...path: (string | number)[]): string | undefined {
   const found = field(value, ...path);
   return typeof found === "string" ? found : typeof found === "number" ? String(found) : undefined;

@@ -1,4 +1,4 @@
-/** Waivers: one resource, let off one rule, for a reason, until a day. */
+/** Waivers: one resource may break one rule, for a reason, until a day. */
 import type { PolicyConfigJSONSchema } from "@pulumi/policy/schema.js";
 import type { Finding } from "./rule.ts";
 
@@ -35,7 +35,7 @@ function isDay(text: string): boolean {
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
 
-/** What is wrong with a rule's waivers themselves. */
+/** Findings about a rule's waivers themselves. */
 export function waiverFindings(rule: string, waivers: readonly Waiver[], today: string): Finding[] {
   return waivers.flatMap((waiver) => {
     const finding = (why: string, remedy: string): Finding[] => [{ subject: waiver.resource, why, remedy }];
@@ -47,14 +47,14 @@ export function waiverFindings(rule: string, waivers: readonly Waiver[], today: 
     }
     if (!isDay(waiver.until)) {
       return finding(
-        `the waiver's end, ${waiver.until}, is no day of the calendar`,
-        "write a day as 2026-12-31",
+        `the waiver's end, ${waiver.until}, is not a day of the calendar`,
+        "write a day such as 2026-12-31",
       );
     }
     if (waiver.until < today) {
       return finding(
         `its waiver ended on ${waiver.until} (${waiver.reason})`,
-        "keep to the rule and remove the waiver, or decide anew and give it another end date",
+        "follow the rule and remove the waiver, or decide again and give it another end date",
       );
     }
     return [];

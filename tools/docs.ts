@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { table } from "../config.ts";
 import { isField, type Section } from "../config/reader.ts";
+import type { Rule } from "../policy/rule.ts";
 import { rules } from "../policy/rules/index.ts";
 import { answersHelp, projectFile } from "./cli.ts";
 
@@ -43,13 +44,20 @@ function fieldRows(path: string, section: Section): string[] {
   });
 }
 
+/** The fields of a rule's configuration, without the waivers that every rule has. */
+function configurationText({ schema }: Rule): string {
+  return Object.keys(schema?.properties ?? {})
+    .map((name) => `\`${name}\`${schema?.required?.includes(name) ? " (required)" : ""}`)
+    .join(", ");
+}
+
 function ruleRows(): string[] {
   return rules.map((rule) => {
     const marks = [
       ...("checkStack" in rule ? ["stack"] : []),
       ...(rule.level === "advisory" ? ["advisory"] : []),
     ].join(", ");
-    return row(`\`${rule.name}\`${marks === "" ? "" : ` (${marks})`}`, rule.asks);
+    return row(`\`${rule.name}\`${marks === "" ? "" : ` (${marks})`}`, rule.asks, configurationText(rule));
   });
 }
 
@@ -67,7 +75,7 @@ export const pages: readonly Page[] = [
   },
   {
     file: "docs/policies.md",
-    withTable: (page) => between(page, "rules", ["rule", "what it asks"], ruleRows()),
+    withTable: (page) => between(page, "rules", ["rule", "what it asks", "configuration"], ruleRows()),
   },
 ];
 

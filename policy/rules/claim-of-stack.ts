@@ -6,9 +6,8 @@ import { field, hasUnknown, shown, UNKNOWN } from "../values.ts";
 
 export const claimOfStack = stackRule({
   name: "claim-of-stack",
-  asks: "the server's claim, and the volume behind it, are the stack's own and each other's                                                                                                |",
-  description:
-    "Who has the server mount a claim that the stack does not have writes the rows where nothing protects them",
+  asks: "the server's claim and the volume behind it belong to the stack and to each other",
+  description: "Mounting a claim that is not in the stack writes the rows where nothing protects them",
   level: "mandatory",
   check: (stack) => {
     const objects = objectsIn(stack).filter(({ patch }) => !patch);
@@ -34,7 +33,7 @@ export const claimOfStack = stackRule({
             return [
               {
                 ...found,
-                why: `its data is on the claim ${shown(claimName)}, which is none of the stack's in its namespace: ${claims.map(({ name }) => name).join(", ")}`,
+                why: `its data is on the claim ${shown(claimName)}, which is not one of the stack's in its namespace: ${claims.map(({ name }) => name).join(", ")}`,
                 remedy: "the stack's own claim, whose volume is retained and protected",
               },
             ];
@@ -46,13 +45,13 @@ export const claimOfStack = stackRule({
               field(backing.body, "spec", "claimRef", part),
             );
             const own = ["namespace", "name"].map((part) => field(claim.body, "metadata", part));
-            // What is missing of it, volume-reserved says.
+            // volume-reserved reports missing parts.
             const isOwn = keptFor.every((part, index) => part === undefined || part === own[index]);
             if (isOwn || hasUnknown([keptFor, own])) return [];
             return [
               {
                 ...found,
-                why: `${backing.subject} is kept for the claim ${keptFor.map(String).join("/")}, and the server's is ${own.map(String).join("/")}`,
+                why: `${backing.subject} is reserved for the claim ${keptFor.map(String).join("/")}, but the server mounts ${own.map(String).join("/")}`,
                 remedy: "spec.claimRef: the claim that the server mounts",
               },
             ];
@@ -60,7 +59,7 @@ export const claimOfStack = stackRule({
           return [
             {
               ...found,
-              why: `its claim ${claim.subject} is for the volume ${shown(bound)}, which is none of the stack's`,
+              why: `its claim ${claim.subject} is for the volume ${shown(bound)}, which is not in the stack`,
               remedy: "volumeName: the stack's own PersistentVolume",
             },
           ];

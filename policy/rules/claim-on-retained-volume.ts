@@ -7,7 +7,7 @@ interface Config {
   retainedClasses: string[];
 }
 
-/** The claims that an object writes down, with the path to each one's spec. */
+/** The claims in an object, with the path to each spec. */
 function claimsOf(object: KubernetesObject): { path: string; spec: unknown }[] {
   const { kind, body, patch } = object;
   const claims: { path: string; spec: unknown }[] = [];
@@ -22,9 +22,9 @@ function claimsOf(object: KubernetesObject): { path: string; spec: unknown }[] {
 
 export const claimOnRetainedVolume = objectRule<Config>({
   name: "claim-on-retained-volume",
-  asks: "claims on a named volume, or on a class that is known to retain                                                                                                                   | `retainedClasses`",
+  asks: "claims on a named volume, or on a class that is known to retain",
   description:
-    "Who claims storage of a class that deletes loses the data with the claim; K3s's default class is one",
+    "A claim on a class that deletes its volumes loses the data when the claim goes; K3s's default class is one",
   level: "mandatory",
   schema: {
     properties: {
@@ -49,7 +49,7 @@ export const claimOnRetainedVolume = objectRule<Config>({
           why:
             storageClass === ""
               ? `${path}.volumeName is ${shown(volume)}; it may be bound to any volume`
-              : `${path}.storageClassName is ${shown(storageClass)}; the class makes a volume of its own, and may delete it`,
+              : `${path}.storageClassName is ${shown(storageClass)}; the class creates a volume of its own and may delete it`,
           remedy: `storageClassName: "" and volumeName: the retained PersistentVolume's name, or a class listed in claim-on-retained-volume.retainedClasses`,
         },
       ];
@@ -61,7 +61,7 @@ export const claimOnRetainedVolume = objectRule<Config>({
           subject: object.subject,
           why: `volume ${textAt(volume, "name")} is an ephemeral claim; it is deleted with the pod`,
           remedy:
-            "persistentVolumeClaim: { claimName } of a claim of its own, or an emptyDir for what may be lost",
+            "persistentVolumeClaim: { claimName } with a claim of its own, or an emptyDir for what may be lost",
         });
       }
     }

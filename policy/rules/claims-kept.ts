@@ -3,8 +3,8 @@ import { field, shown } from "../values.ts";
 
 export const claimsKept = objectRule({
   name: "claims-kept",
-  asks: "a StatefulSet keeps its claims                                                                                                                                                    |",
-  description: "Who lets a StatefulSet delete its claims loses the data when it is scaled down or deleted",
+  asks: "a StatefulSet keeps its claims",
+  description: "Letting a StatefulSet delete its claims loses the data when it is scaled down or deleted",
   level: "mandatory",
   check: ({ kind, body, subject }) => {
     if (kind !== "StatefulSet") return [];

@@ -5,13 +5,13 @@ import { type Finding, objectRule } from "../rule.ts";
 
 const NAME = "client-authentication";
 
-/** Methods by which a client proves who it is without its password crossing the network. */
+/** Methods that authenticate a client without sending its password. */
 const PROVEN = ["scram-sha-256", "cert", "gss", "reject"];
 
 /** Options that make a method stricter, or no weaker. */
 const OPTIONS = /^clientcert=verify-(full|ca)$|^clientname=(CN|DN)$/;
 
-/** What is wrong with a line, and what to write instead where that is not a declaration. */
+/** What is wrong with a line, and what to write instead if not a declaration. */
 interface Objection {
   why: string;
   remedy?: string;
@@ -35,15 +35,15 @@ function objectionsTo(entry: AccessLine): Objection[] {
     objections.push({ why: `whose option ${option} is not declared` });
   }
   if (method !== "reject" && [...databases, ...users].some(isPattern)) {
-    objections.push({ why: "whose database or user stands for any number of names" });
+    objections.push({ why: "whose database or user matches any number of names" });
   }
   return objections;
 }
 
 export const clientAuthentication = objectRule<Declared>({
   name: NAME,
-  asks: "scram-sha-256 or a certificate; peer on the socket; no other files, expressions or options                                                                                        | `declared`",
-  description: "Who lets clients in without proof has opened the database to every pod of the cluster",
+  asks: "scram-sha-256 or a certificate; peer on the socket; no other files, expressions or options",
+  description: "Accepting clients without authentication opens the database to every pod in the cluster",
   level: "mandatory",
   schema: declaredSchema("Lines of pg_hba.conf, with single spaces"),
   check: ({ kind, body, subject }, { declared }) => {

@@ -5,8 +5,8 @@ import { field, hasUnknown, listAt, shown, textAt } from "../values.ts";
 
 export const dataDirectoryOnClaim = podRule({
   name: "data-directory-on-claim",
-  asks: "the data directory on a claimed volume                                                                                                                                            |",
-  description: "Who keeps the data directory off a claimed volume loses every row when the pod goes",
+  asks: "the data directory on a claimed volume",
+  description: "Keeping the data directory off a claimed volume loses every row when the pod goes",
   level: "mandatory",
   check: (pod) =>
     serversOf(pod).flatMap((server) => {
@@ -25,7 +25,7 @@ export const dataDirectoryOnClaim = podRule({
           why: `${containerText(server)} has its data directory ${directory} ${
             mount === undefined
               ? hasUnknown(server.body.volumeMounts)
-                ? "where its volumeMounts say, which are not known before the deployment"
+                ? "in volumeMounts that are not known before the deployment"
                 : "in no volume at all"
               : `in volume ${textAt(mount, "name") ?? shown(name)}, ${
                   source

@@ -7,9 +7,9 @@ interface Config {
 
 export const dataProtected = resourceRule<Config>({
   name: "data-protected",
-  asks: "volume, claim and password protected from deletion; `storage.protect: false` is refused in prod                                                                                   | `kinds`",
+  asks: "volume, claim and password protected from deletion; `storage.protect: false` is refused in prod",
   description:
-    "Who deploys volume, claim or password without protection loses them to one wrong `pulumi destroy`",
+    "Deploying a volume, claim or password without protection loses it to one wrong `pulumi destroy`",
   level: "mandatory",
   schema: {
     properties: {
@@ -17,7 +17,7 @@ export const dataProtected = resourceRule<Config>({
         type: "array",
         items: { type: "string" },
         default: ["PersistentVolume", "PersistentVolumeClaim", "RandomPassword"],
-        description: "Kinds whose resources must be protected; none where data may be lost",
+        description: "Kinds whose resources must be protected; empty where data may be lost",
       },
     },
   },
@@ -35,8 +35,7 @@ export const dataProtected = resourceRule<Config>({
       {
         subject: subjectOf(resource),
         why: "the option protect is not set; a destroy, or a rename in the program, deletes it",
-        remedy:
-          "{ protect: true } in its options or its parent's; in this project storage.protect decides it",
+        remedy: "{ protect: true } in its options or its parent's; in this project storage.protect sets it",
       },
     ];
   },

@@ -13,7 +13,7 @@ function covers(policy: KubernetesObject, pod: Pod): boolean {
   );
 }
 
-/** Every address there is. */
+/** Every address. */
 const ANYWHERE = /^(0\.0\.0\.0|::)\/0$/;
 
 /** Whether a policy lets in everybody: an ingress rule without `from`, or from every address. */
@@ -29,9 +29,8 @@ function letsEverybodyIn(policy: KubernetesObject): boolean {
 
 export const databaseNetworkPolicy = stackRule({
   name: "database-network-policy",
-  asks: "once there is a NetworkPolicy, one for the database that does not let every address in                                                                                            |",
-  description:
-    "Who writes network policies and leaves the database out has it reachable from every pod of the cluster",
+  asks: "if there is a NetworkPolicy, one for the database that does not let every address in",
+  description: "Network policies that leave the database out keep it reachable from every pod in the cluster",
   level: "mandatory",
   check: (stack) => {
     const policies = objectsIn(stack).filter(({ kind, patch }) => kind === "NetworkPolicy" && !patch);
@@ -47,7 +46,7 @@ export const databaseNetworkPolicy = stackRule({
             subject: pod.object.subject,
             urn: pod.object.resource.urn,
             why: open
-              ? `${open.subject} lets everybody in: an ingress rule has no from, or is from every address`
+              ? `${open.subject} lets everybody in: an ingress rule has no from, or allows every address`
               : `none of ${policies.map(({ subject }) => subject).join(", ")} selects its pods for Ingress`,
             remedy:
               "a NetworkPolicy in its namespace with podSelector on its pods' labels, policyTypes [Ingress] and the clients in ingress.from",

@@ -7,14 +7,14 @@ const NAME = "declared-commands";
 
 export const declaredCommands = resourceRule<Declared>({
   name: NAME,
-  asks: "`node.connection` is `local` or `ssh`, and the pack's configuration is a file of your own (`policy/config.<stack>.json`)                    | `npm run policy -- --declare`",
+  asks: "Commands: only as declared, by logical name and hash of the script",
   description:
-    "Who has a Command run a script that nobody declared runs, as root, what no rule can read: kubectl delete pv, for one",
+    "An undeclared script in a Command runs, as root, what no rule can read: kubectl delete pv, for example",
   level: "mandatory",
   schema: declaredSchema("Scripts of Commands, `<logical name> <field> sha256:<hash>`"),
   check: (resource, config) =>
     scriptsOf(resource).flatMap(({ at, line }) => {
-      // Not known yet: judged again, with its text, before it is run.
+      // Not known yet: judged again, with its text, before it runs.
       if (line === undefined || isDeclared(line, [], config)) return [];
       const { why, remedy } = undeclaredScript(NAME, line, config.declared);
       return [{ subject: subjectOf(resource), why: `${at} runs a script ${why}`, remedy }];

@@ -7,7 +7,7 @@ import { field, hasUnknown, isMap, listAt, textAt, UNKNOWN } from "../values.ts"
 
 const NAME = "declared-environment";
 
-/** Variables by which loaders, shells, runtimes and PostgreSQL's programs do something else than what is written. */
+/** Variables that make loaders, shells, runtimes and PostgreSQL's programs do something else than written. */
 const STEERING = [
   // ld.so(8), ld.so of others, and what the C library reads: malloc, locales, resolvers, temporary files.
   /^(LD_.*|DYLD_.*|LIBPATH|SHLIB_PATH|GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|LOCPATH|NLSPATH|MALLOC_.*|MALLOC|MEMUSAGE.*)$/,
@@ -30,13 +30,13 @@ const STEERING = [
   /^(GOFLAGS|GODEBUG|GOENV|GOPROXY|GOPATH|GOROOT|GOTOOLCHAIN|GOCOVERDIR|CARGO_.*|RUSTFLAGS|RUSTC.*)$/,
 ];
 
-/** Where a client finds its server, and what it calls itself: a setting of any program, which steers nothing. */
+/** Where a client finds its server, and its own name: any program has these, and they steer nothing. */
 const PLAIN = /^(PGHOST|PGPORT|PGDATABASE|PGUSER|PGAPPNAME|PGCONNECT_TIMEOUT|NODE_ENV|DOTNET_ENVIRONMENT)$/;
 
 /** Whether a variable steers a program. */
 const isSteering = (name: string) => !PLAIN.test(name) && STEERING.some((pattern) => pattern.test(name));
 
-/** Where a variable has its value from, as declarations say it; undefined when it is written out. */
+/** The source of a variable's value, as declarations write it; undefined for a literal value. */
 function originOf(entry: Record<string, unknown>): string | undefined {
   const from = entry.valueFrom;
   if (!isMap(from)) return undefined;
@@ -46,7 +46,7 @@ function originOf(entry: Record<string, unknown>): string | undefined {
   return `from ${kind.replace(/(Key)?Ref$/, "")} ${name ?? "(nothing)"}`;
 }
 
-/** Whether every variable of a container must be declared: it runs beside the data, or as the database. */
+/** Whether every variable of a container must be declared: it runs next to the data, or as the database. */
 function isWatched(pod: Pod, container: Container): boolean {
   const at = `${pod.object.subject} `;
   return (
@@ -76,7 +76,7 @@ function findingsIn(pod: Pod, container: Container, config: Declared): Finding[]
       findings.push({
         subject,
         why: `${containerText(container)} has ${name} twice in env; the last one counts`,
-        remedy: `one ${name}`,
+        remedy: `only one ${name}`,
       });
     }
     seen.add(name);
@@ -90,7 +90,7 @@ function findingsIn(pod: Pod, container: Container, config: Declared): Finding[]
     if (isDeclared(own, ENVIRONMENT, { declared: [] }) || config.declared.includes(line)) continue;
     if (origin !== undefined) refuse(`has ${name} ${origin}, which is not declared`, line);
     else if (isWatched(pod, container))
-      refuse(`has the variable ${name}, or a value of it, that is not declared`, line);
+      refuse(`has the variable ${name}, which is not declared, or not with this value`, line);
     else if (isSteering(name)) refuse(`has ${name}, which steers what its program does`, line);
   }
   for (const source of listAt(container.body, "envFrom")) {
@@ -98,19 +98,18 @@ function findingsIn(pod: Pod, container: Container, config: Declared): Finding[]
     const kind = ["secretRef", "configMapRef"].find((key) => source[key] !== undefined) ?? "nothing";
     const line = `${at} all from ${kind.replace(/Ref$/, "")} ${textAt(field(source, kind), "name") ?? ""}`;
     if (!isDeclared(line, ENVIRONMENT, config))
-      refuse(`takes its environment from envFrom, whatever is in there`, line);
+      refuse(`takes its environment from envFrom, whatever that holds`, line);
   }
   return findings;
 }
 
 export const declaredEnvironment = podRule<Declared>({
   name: NAME,
-  asks: "variables of the database's containers, values from Secrets, and variables that steer a program: only as declared                                                                 | `declared`",
-  description:
-    "Who sets a variable that nobody declared has the database, or what reads its Secrets, do something else",
+  asks: "variables of the database's containers, values from Secrets, and variables that steer a program: only as declared",
+  description: "An undeclared variable can make the database, or what reads its Secrets, do something else",
   level: "mandatory",
   schema: declaredSchema(
-    "Variables, `<kind>/<name> <container> <NAME>`, with ` from secret <name>` behind it where it is read from one",
+    "Variables, `<kind>/<name> <container> <NAME>`, followed by ` from secret <name>` if it is read from one",
   ),
   check: (pod, config) => pod.containers.flatMap((container) => findingsIn(pod, container, config)),
 });

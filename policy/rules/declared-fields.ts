@@ -8,17 +8,17 @@ import { field, shown, UNKNOWN } from "../values.ts";
 
 const NAME = "declared-fields";
 
-/** What is judged of a resource: each of its objects, or the inputs of one that is no Kubernetes object. */
+/** What is judged of a resource: each of its objects, or its inputs if it is not a Kubernetes object. */
 interface Judged {
   subject: string;
   token: string;
   body: Record<string, unknown>;
 }
 
-/** How much of a path is said of a kind of which no field is known. */
+/** How much of a path is shown for a kind without known fields. */
 const DEPTH = 2;
 
-/** Whether a path begins in what Secrets hold. ConfigMaps have the same name for it. */
+/** Whether a path begins in a Secret's values. ConfigMaps use the same name. */
 const isOfSecrets = (path: string) => /^(data|stringData)\b/.test(path);
 
 /** Whether a field is a key that one of the program's own Secrets does not have. */
@@ -39,9 +39,8 @@ function judgedIn(resource: Resource): Judged[] {
 
 export const declaredFields = resourceRule<Declared>({
   name: NAME,
-  asks: "fields of objects, annotations, and files of ConfigMaps: only as declared                                                                                                         | `declared`",
-  description:
-    "Who uses a field that nobody declared changes how the object works in a way that no rule was written for",
+  asks: "fields of objects, annotations, and files of ConfigMaps: only as declared",
+  description: "Using an undeclared field changes how the object works in a way that no rule was written for",
   level: "mandatory",
   schema: declaredSchema("Fields beyond those of the pack, `<kind>/<name> <field>`"),
   check: (resource, { declared }) =>
@@ -64,9 +63,9 @@ export const declaredFields = resourceRule<Declared>({
       return [...refused].map(([path, { value }]) => ({
         subject,
         why:
-          // A Secret's values are nobody's to read in a log.
-          `${path} is ${known === undefined || isOfSecrets(path) ? "a field" : `${shown(value)}, a field or a value`} ` +
-          `that nobody declared for ${subject}${unnamed ? ", whose name is not known before the deployment" : ""}`,
+          // A Secret's values stay out of logs.
+          `${path} is ${known === undefined || isOfSecrets(path) ? "a field" : `${shown(value)}, a field or value`} ` +
+          `that is not declared for ${subject}${unnamed ? ", whose name is not known before the deployment" : ""}`,
         remedy: declarationOf(NAME, `${subject} ${path}`),
       }));
     }),

@@ -5,7 +5,7 @@ import { containerText, podRule } from "../rule.ts";
 import { textAt, UNKNOWN } from "../values.ts";
 
 const NAME = "declared-images";
-/** The workloads that have declared images: they run beside the data or read its Secrets. */
+/** The workloads that have declared images: they run next to the data or read its Secrets. */
 const OWN = new Set(IMAGES.map((line) => line.split(" ")[0]));
 
 /** What names of Docker Hub may leave out. */
@@ -13,9 +13,9 @@ const HUB = /^(index\.)?docker\.io\/(library\/)?/;
 
 export const declaredImages = podRule<Declared>({
   name: NAME,
-  asks: "`database.image`, `database.upgradeTo` or `migrations.image` is from another repository than pgvector's and dbmate's own: a mirror, for one | the printed line for each container",
+  asks: "repositories of the images that run next to the data or read its Secrets: only as declared",
   description:
-    "Who runs the database from another repository runs a stranger's program on the data, whatever its tag and digest say",
+    "Running the database from another repository runs a stranger's program on the data, whatever its tag and digest",
   level: "mandatory",
   schema: declaredSchema("Repositories of images, `<kind>/<name> <container> <repository>`"),
   check: (pod, config) =>

@@ -9,23 +9,23 @@ const NAME = "declared-kinds";
 /** A resource registered as one kind whose object says another: the cluster gets what the object says. */
 function disguised({ type, inputs }: Resource): string | undefined {
   const [provider, group, kind] = type.split(":");
-  // A Patch's and a List's own kind is written in their type alone, or differs from it by that word.
+  // A Patch's and a List's kind is in their type alone, or differs from it by that word.
   if (provider !== "kubernetes" || kind === undefined) return undefined;
   const [apiVersion, written] = [textAt(inputs, "apiVersion"), textAt(inputs, "kind")];
   if (written !== undefined && written !== kind && `${written}Patch` !== kind) {
-    return `it is registered as ${type}, and its kind is ${shown(written)}`;
+    return `it is registered as ${type}, but its kind is ${shown(written)}`;
   }
   if (apiVersion !== undefined && apiVersion !== group?.replace(/^core\//, "")) {
-    return `it is registered as ${type}, and its apiVersion is ${shown(apiVersion)}`;
+    return `it is registered as ${type}, but its apiVersion is ${shown(apiVersion)}`;
   }
   return undefined;
 }
 
 export const declaredKinds = resourceRule<Declared>({
   name: NAME,
-  asks: "you added resources, fields or arguments to the program                                                                                     | the printed line, or one in the pack's own files",
+  asks: "kinds of resource: only as declared",
   description:
-    "Who adds a kind of resource that nobody declared deploys what no rule was written for: rights, charts, webhooks",
+    "Adding an undeclared kind of resource deploys what no rule was written for: rights, charts, webhooks",
   level: "mandatory",
   schema: declaredSchema("Kinds beyond those of the pack, by type token"),
   check: (resource, config) => {
@@ -33,7 +33,7 @@ export const declaredKinds = resourceRule<Declared>({
     const subject = subjectOf(resource);
     const disguise = disguised(resource);
     if (disguise !== undefined) {
-      findings.push({ subject, why: disguise, remedy: "the class of the SDK for the kind that is meant" });
+      findings.push({ subject, why: disguise, remedy: "the SDK's class for the intended kind" });
     }
     const tokens = new Map([[resource.type, subject]]);
     // The items of a List are objects like others.

@@ -7,7 +7,7 @@ import { field, hasUnknown, isMap, listAt, textAt, UNKNOWN } from "../values.ts"
 
 const NAME = "declared-mounts";
 
-/** Types of volumes that are nothing by themselves: unless mounted they do nothing. */
+/** Types of volumes that do nothing unless mounted. */
 const PLAIN = ["configMap", "secret", "emptyDir", "persistentVolumeClaim", "downwardAPI", "projected"];
 
 /** The parts of a source that do not say what is in it. */
@@ -20,7 +20,7 @@ function itemsText(items: unknown): string {
     .join(",");
 }
 
-/** What a volume holds, as declarations say it. */
+/** A volume's source, as declarations write it. */
 function sourceText(volume: Record<string, unknown>): string {
   const type = Object.keys(volume).find((key) => key !== "name") ?? "nothing";
   const source = volume[type];
@@ -43,7 +43,7 @@ function sourceText(volume: Record<string, unknown>): string {
     .join(" ");
 }
 
-/** A mount's own words beyond where it is: which part of the volume, and how it spreads. */
+/** What a mount says besides its path: which part of the volume, and how it propagates. */
 function mountText(mount: Record<string, unknown>): string {
   return Object.entries(mount)
     .filter(([key]) => !["name", "mountPath", "readOnly"].includes(key))
@@ -93,14 +93,14 @@ function findingsIn(pod: Pod, config: Declared): Finding[] {
     if (PLAIN.includes(type) || judged.has(volume.name) || hasUnknown(volume)) continue;
     findings.push({
       subject,
-      why: `volume ${textAt(volume, "name")} is of type ${type}, which nobody declared: ${sourceText(volume)}`,
+      why: `volume ${textAt(volume, "name")} is of type ${type}, which is not declared: ${sourceText(volume)}`,
       remedy: "a configMap, secret, emptyDir or persistentVolumeClaim, or a mount that is declared",
     });
   }
   return findings;
 }
 
-/** What of the server a mount would hide, when it is on a directory above it or on it. */
+/** The server's directory that a mount at or above it would hide. */
 function coveredBy(path: string): string | undefined {
   const normal = posix.normalize(`${path}/`);
   return [
@@ -114,9 +114,9 @@ function coveredBy(path: string): string | undefined {
 
 export const declaredMounts = podRule<Declared>({
   name: NAME,
-  asks: "what is mounted where: only as declared                                                                                                                                           | `declared`",
+  asks: "what is mounted where: only as declared",
   description:
-    "Who mounts what nobody declared puts other files under the server, its data elsewhere, or Secrets before whoever asks",
+    "An undeclared mount can put other files under the server, move its data, or show Secrets to another container",
   level: "mandatory",
   schema: declaredSchema("Mounts, `<kind>/<name> <container> <path> <source>`"),
   check: findingsIn,

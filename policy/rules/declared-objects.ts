@@ -20,15 +20,15 @@ function lineOf({ kind, subject, body }: KubernetesObject): string | undefined {
 
 export const declaredObjects = objectRule<Declared>({
   name: NAME,
-  asks: "objects of the kinds that the pack has: only as declared, by name and namespace                                                                                                   | `declared`",
+  asks: "objects of the kinds that the pack has: only as declared, by name and namespace",
   description:
-    "Who adds an object that nobody declared adds what the rules for the declared ones never looked at: a second volume on the data, a Job, a copy of a Secret",
+    "Adding an undeclared object adds what the rules for the declared ones never check: a second volume on the data, a Job, a copy of a Secret",
   level: "mandatory",
   schema: declaredSchema(
     "Objects of the kinds that the pack has, `<kind>/<name> in <namespace>`; without a namespace where the kind has none",
   ),
   check: (object, config) => {
-    // Of a kind that the configuration declares, every object is.
+    // Declaring a kind declares each of its objects.
     if (!DECLARED_KINDS.includes(tokenOf(object))) return [];
     const line = lineOf(object);
     // Judged again, with its names, before it is deployed.

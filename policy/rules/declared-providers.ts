@@ -6,22 +6,21 @@ import { textAt, UNKNOWN } from "../values.ts";
 const NAME = "declared-providers";
 const PREFIX = "pulumi:providers:";
 
-/** What arguments do that nobody should set without knowing it. */
+/** What arguments do, for whoever declares them. */
 const CONSEQUENCES: Readonly<Record<string, string>> = {
   renderYamlToDirectory: "writes every object into files, Secrets in plain text, and deploys nothing",
-  deleteUnreachable: "takes every object out of the state while the cluster cannot be reached",
-  skipUpdateUnreachable: "passes over updates while the cluster cannot be reached",
-  kubeClientSettings: "changes how the cluster is asked",
+  deleteUnreachable: "removes every object from the state while the cluster is unreachable",
+  skipUpdateUnreachable: "skips updates while the cluster is unreachable",
+  kubeClientSettings: "changes how the cluster is contacted",
   helmReleaseSettings: "is for Helm releases, which no rule sees",
-  suppressDeprecationWarnings: "hides what the next Kubernetes refuses",
-  suppressHelmHookWarnings: "hides what of a chart is not run",
+  suppressDeprecationWarnings: "hides what the next Kubernetes version refuses",
+  suppressHelmHookWarnings: "hides which hooks of a chart do not run",
 };
 
 export const declaredProviders = resourceRule<Declared>({
   name: NAME,
-  asks: "a `PULUMI_K8S_…` variable is set where `pulumi` runs: the provider takes its arguments from there too                                       | unset it; [moving.md](moving.md) needs one for a refresh alone",
-  description:
-    "Who gives a provider an argument that nobody declared changes what becomes of every object, on its way or later",
+  asks: "providers and their arguments: only as declared",
+  description: "Giving a provider an undeclared argument changes what happens to every object, now or later",
   level: "mandatory",
   schema: declaredSchema("Arguments of providers, `<package> <name> <argument>`"),
   check: ({ type, name, inputs }, config) => {
@@ -47,7 +46,7 @@ export const declaredProviders = resourceRule<Declared>({
     if (/[\n{]|apiVersion:/.test(textAt(inputs, "kubeconfig") ?? "")) {
       findings.push({
         subject,
-        why: "kubeconfig holds a kubeconfig itself, its credentials in it, rather than the path of one",
+        why: "kubeconfig holds a kubeconfig itself, with its credentials, instead of a path",
         remedy: "kubeconfig: the path of the file; in this project cluster.kubeconfig",
       });
     }

@@ -4,7 +4,7 @@ import { field, hasUnknown, listAt, shown, textAt } from "../values.ts";
 
 const NAME = "declared-rights";
 
-/** Rights that need no declaration: to look at what holds no secret and runs nothing. */
+/** Rights that need no declaration: reading what holds no secret. */
 const HARMLESS: readonly string[] = ["get", "list", "watch"].flatMap((verb) =>
   [
     "pods",
@@ -20,17 +20,17 @@ const HARMLESS: readonly string[] = ["get", "list", "watch"].flatMap((verb) =>
 
 /** What rights amount to. */
 const CONSEQUENCES: readonly { right: RegExp; does: string }[] = [
-  { right: /\*/, does: "is every right there is, or will be" },
+  { right: /\*/, does: "is every right that exists, or will exist" },
   { right: /^(bind|escalate|impersonate) /, does: "lets its holder take any other right" },
   { right: / secrets(\/|$)/, does: "reads or replaces the database's passwords" },
   {
     right: / pods\/(exec|attach|portforward|ephemeralcontainers)$/,
     does: "is a shell in the server's container",
   },
-  { right: / (serviceaccounts\/token|certificatesigningrequests.*)$/, does: "makes logins to the cluster" },
+  { right: / (serviceaccounts\/token|certificatesigningrequests.*)$/, does: "creates logins to the cluster" },
   {
     right: /^(create|update|patch) /,
-    does: "can have a pod run with any Secret mounted, or another object changed",
+    does: "can run a pod with any Secret mounted, or change another object",
   },
   { right: /^delete/, does: "deletes what the stack deployed" },
 ];
@@ -44,9 +44,9 @@ function rightsOf(rule: unknown): string[] {
 
 export const declaredRights = objectRule<Declared>({
   name: NAME,
-  asks: "rights that a Role grants, and whom a binding gives them: only as declared                                                                                                        | `declared`",
+  asks: "rights that a Role grants, and whom a binding gives them: only as declared",
   description:
-    "Who grants a right that nobody declared lets a pod read the passwords, enter the server or take the cluster",
+    "Granting an undeclared right lets a pod read the passwords, enter the server or take over the cluster",
   level: "mandatory",
   schema: declaredSchema(
     "Rights, `<kind>/<name> <verb> <resource>`, and bindings as the violation prints them",
@@ -67,7 +67,7 @@ export const declaredRights = objectRule<Declared>({
         findings.push({
           subject,
           why: `rules is ${shown(body.rules)}: what it grants is not known before the deployment`,
-          remedy: "rules written out",
+          remedy: "rules as plain values",
         });
       }
       for (const rule of listAt(body, "rules")) {

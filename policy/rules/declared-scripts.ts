@@ -7,7 +7,7 @@ import OWN from "../scripts.json" with { type: "json" };
 
 const NAME = "declared-scripts";
 
-/** What a ConfigMap of the program is without: SQL that is not there grants too much, or takes nothing away. */
+/** Files that a ConfigMap of the program lacks: missing SQL grants too much, or revokes nothing. */
 function missingIn({ subject, body }: KubernetesObject): Finding[] {
   if (hasUnknown([body.data, body.metadata])) return [];
   return OWN.filter((line) => line.startsWith(`${subject} `)).flatMap((line) => {
@@ -16,8 +16,8 @@ function missingIn({ subject, body }: KubernetesObject): Finding[] {
     return [
       {
         subject,
-        why: `data["${file}"] is missing, which the program puts there`,
-        remedy: `data["${file}"] as it is; for a file that the project no longer has: npm run policy -- --declare`,
+        why: `data["${file}"] is missing; the program puts it there`,
+        remedy: `data["${file}"] as the program writes it; if the project no longer has the file: npm run policy -- --declare`,
       },
     ];
   });
@@ -25,9 +25,9 @@ function missingIn({ subject, body }: KubernetesObject): Finding[] {
 
 export const declaredScripts = objectRule<Declared>({
   name: NAME,
-  asks: "scripts in ConfigMaps, and SQL but for the migrations: only as declared, by file and hash                                                                                         | `declared`",
+  asks: "scripts in ConfigMaps, and SQL except the migrations: only as declared, by file and hash",
   description:
-    "Who changes a script that runs beside the data, or SQL that runs as superuser, has it run what nobody looked at",
+    "Changing a script that runs next to the data, or SQL that runs as superuser, runs something unreviewed",
   level: "mandatory",
   schema: declaredSchema("Scripts in ConfigMaps, `ConfigMap/<name> <file> sha256:<hash>`"),
   check: (object, config) => [

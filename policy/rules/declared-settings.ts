@@ -15,7 +15,7 @@ import { DANGERS, FREE, isSafe, WATCHED } from "../settings.ts";
 
 const NAME = "declared-settings";
 
-/** What a session of a role may be held to, and what it may be held to without a declaration. */
+/** Limits of a role's sessions, with the values that need no declaration. */
 const SESSION_LIMITS: Readonly<Record<string, RegExp>> = {
   statement_timeout: /^\d+s$/,
   lock_timeout: /^\d+s$/,
@@ -23,7 +23,7 @@ const SESSION_LIMITS: Readonly<Record<string, RegExp>> = {
   connections: /^[1-9]\d*$/,
 };
 
-/** A setting, with where it stands, and whether it is one of a role's sessions. */
+/** A setting, with its place, and whether it is one of a role's sessions. */
 type Written = SettingLine & { where: string; ofSessions?: boolean };
 
 function writtenIn(object: KubernetesObject): Written[] {
@@ -46,12 +46,12 @@ function writtenIn(object: KubernetesObject): Written[] {
   ];
 }
 
-/** Why a setting is refused, or undefined when it may be there. */
+/** Why a setting is refused, or undefined when it is allowed. */
 function objectionTo({ line, name, value = "", ofSessions = false }: Written): string | undefined {
   if (name === undefined) return `has the line "${line}", which cannot be read`;
   if (ofSessions) {
     if (SESSION_LIMITS[name]?.test(value)) return undefined;
-    return `has the line "${line}", which is no limit of a role's sessions: ${Object.keys(SESSION_LIMITS).join(", ")}`;
+    return `has the line "${line}", which is not a limit of a role's sessions: ${Object.keys(SESSION_LIMITS).join(", ")}`;
   }
   if (/^include(_dir|_if_exists)?$/.test(name)) {
     return `has the line "${line}", which takes settings from a file that no rule sees`;
@@ -70,9 +70,9 @@ function objectionTo({ line, name, value = "", ofSessions = false }: Written): s
 
 export const declaredSettings = objectRule<Declared>({
   name: NAME,
-  asks: "`database.settings` has a setting of [the list below](#settings-that-are-declared) with another value than the harmless ones                | the printed line, once somebody has agreed to it",
+  asks: "PostgreSQL settings that run a program, name a place, weaken durability, log secrets, open access or have a harmful amount, unknown settings and `include`: only as declared",
   description:
-    "Who sets what runs a program, names a place, weakens durability or logs secrets has undone what the rest of the stack keeps",
+    "A setting that runs a program, names a place, weakens durability or logs secrets undoes what the rest of the stack protects",
   level: "mandatory",
   schema: declaredSchema(
     "Settings of PostgreSQL, `<name> = <value>`; those of sessions, `<whose> <name> <value>`",

@@ -2,7 +2,7 @@ import { podsOf } from "../pods.ts";
 import { configurationFiles, parseSettings, settingsOnCommandLine } from "../postgres.ts";
 import { objectRule } from "../rule.ts";
 
-/** Settings by which PostgreSQL keeps what it has said to be committed, and the values that break the promise. */
+/** Settings by which PostgreSQL keeps committed rows, and the values that break that promise. */
 const PROMISES: Readonly<Record<string, { broken: RegExp; keep: string }>> = {
   fsync: { broken: /^(off|false|no|0|of|f|n|fa.*)$/i, keep: "on" },
   full_page_writes: { broken: /^(off|false|no|0|of|f|n|fa.*)$/i, keep: "on" },
@@ -13,8 +13,8 @@ const PROMISES: Readonly<Record<string, { broken: RegExp; keep: string }>> = {
 
 export const durableSettings = objectRule({
   name: "durable-settings",
-  asks: "fsync, full_page_writes and synchronous_commit on                                                                                                                                 |",
-  description: "Who turns durability off loses committed rows, or the whole database, in a power cut",
+  asks: "fsync, full_page_writes and synchronous_commit on",
+  description: "Turning durability off loses committed rows, or the whole database, in a power cut",
   level: "mandatory",
   check: (object) => {
     const sources = [

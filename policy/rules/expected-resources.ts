@@ -9,9 +9,8 @@ interface Config {
 
 export const expectedResources = stackRule<Config>({
   name: "expected-resources",
-  asks: "the kinds that the rules exist for are there                                                                                                                                      | `kinds`",
-  description:
-    "Who deploys a stack without the database in it has one that keeps to every rule because there is nothing to judge",
+  asks: "every kind that the rules exist for",
+  description: "A stack without the database passes every rule, because there is nothing to judge",
   level: "mandatory",
   schema: {
     properties: {
@@ -28,7 +27,7 @@ export const expectedResources = stackRule<Config>({
           "StatefulSet",
           "Job",
         ],
-        description: "Kinds that the rules exist for; each must be in the stack",
+        description: "Kinds that the rules exist for; the stack must have each",
       },
     },
   },
@@ -45,7 +44,7 @@ export const expectedResources = stackRule<Config>({
     return missing.map((kind) => ({
       subject: "stack",
       why: `there is no ${kind} in it`,
-      remedy: `the ${kind}; or, where a stack is meant to do without, expected-resources.kinds without it`,
+      remedy: `add the ${kind}, or remove it from expected-resources.kinds if the stack does without it`,
     }));
   },
 });

@@ -9,7 +9,7 @@ interface Config {
 const NEEDED: Readonly<Record<string, { fits: (value: unknown) => boolean; write: string }>> = {
   clusterIdentifier: {
     fits: (value) => typeof value === "string" && value !== "",
-    write: "clusterIdentifier: a name that stays, as <project>/<stack>",
+    write: "clusterIdentifier: a fixed name, such as <project>/<stack>",
   },
   enableSecretMutable: { fits: isOn, write: "enableSecretMutable: true" },
   enableConfigMapMutable: { fits: isOn, write: "enableConfigMapMutable: true" },
@@ -22,9 +22,9 @@ function isOn(value: unknown): boolean {
 
 export const explicitProvider = resourceRule<Config>({
   name: "explicit-provider",
-  asks: "a provider with a context, an identifier and mutable Secrets                                                                                                                      | `context`",
+  asks: "a provider with a context, an identifier and mutable Secrets",
   description:
-    "Who leaves the cluster to chance deploys production to whatever context happens to be current, or replaces it all",
+    "Leaving the cluster to chance deploys production to whichever context is current, or replaces all of it",
   level: "mandatory",
   schema: {
     properties: {
@@ -38,7 +38,7 @@ export const explicitProvider = resourceRule<Config>({
       return [
         {
           subject,
-          why: "it is the default provider, made for a resource without one of its own",
+          why: "it is the default provider, created for a resource without one of its own",
           remedy: "{ provider } in the options of that resource, or of its parent",
         },
       ];
@@ -49,7 +49,7 @@ export const explicitProvider = resourceRule<Config>({
     if (context && (typeof inputs.context !== "string" || inputs.context === "")) {
       findings.push({
         subject,
-        why: `context is ${shown(inputs.context)}, so that the current one is taken`,
+        why: `context is ${shown(inputs.context)}, so the current one is used`,
         remedy: "context: the name of the cluster's context; in this project cluster.context",
       });
     }

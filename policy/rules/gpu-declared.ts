@@ -8,8 +8,9 @@ interface Config {
 
 export const gpuDeclared = podRule<Config>({
   name: "gpu-declared",
-  asks: "GPUs only where declared                                                                                                                                                          | `workloads`, `gpuResources`",
-  description: "Who takes the GPU undeclared takes it from the workload that it was bought for; there is one",
+  asks: "GPUs only where declared",
+  description:
+    "Using the GPU undeclared takes it from the workload that it was bought for; there is only one",
   level: "mandatory",
   schema: {
     properties: {
@@ -17,13 +18,13 @@ export const gpuDeclared = podRule<Config>({
         type: "array",
         items: { type: "string" },
         default: ["nvidia.com/", "amd.com/gpu", "gpu.intel.com/"],
-        description: "Resources that are GPUs, by name or by the beginning of it",
+        description: "Resources that are GPUs, by name or prefix",
       },
       workloads: {
         type: "array",
         items: { type: "string" },
         default: [],
-        description: "Workloads that may use a GPU, as Deployment/transcriber",
+        description: "Workloads that may use a GPU, such as Deployment/transcriber",
       },
     },
   },
@@ -50,7 +51,7 @@ export const gpuDeclared = podRule<Config>({
         )
         .map(() => ({
           subject,
-          why: `${containerText(container)} sets NVIDIA_VISIBLE_DEVICES, which opens the GPU past the scheduler`,
+          why: `${containerText(container)} sets NVIDIA_VISIBLE_DEVICES, which opens the GPU without the scheduler`,
           remedy,
         })),
     ]);
@@ -61,7 +62,7 @@ export const gpuDeclared = podRule<Config>({
     if (typeof runtime === "string" && /nvidia|gpu/.test(runtime)) {
       asked.push({
         subject,
-        why: `runtimeClassName is ${runtime}, which opens the GPU past the scheduler`,
+        why: `runtimeClassName is ${runtime}, which opens the GPU without the scheduler`,
         remedy,
       });
     }

@@ -8,9 +8,9 @@ interface Config {
 
 export const gracePeriod = podRule<Config>({
   name: "grace-period",
-  asks: "time for the server's last checkpoint                                                                                                                                             | `seconds`",
+  asks: "time for the server's last checkpoint",
   description:
-    "Who gives the server too little time to stop has it killed in its last checkpoint, and a crash recovery at the next start",
+    "Giving the server too little time to stop kills it in its last checkpoint, and its next start needs crash recovery",
   level: "mandatory",
   schema: {
     properties: {
@@ -18,7 +18,7 @@ export const gracePeriod = podRule<Config>({
         type: "integer",
         minimum: 31,
         default: 120,
-        description: "Least terminationGracePeriodSeconds of a database",
+        description: "Minimum terminationGracePeriodSeconds of a database",
       },
     },
   },

@@ -14,7 +14,7 @@ function objectionTo(entry: AccessLine): string | undefined {
   if (!map || !system || !role || more.length > 0) return "which cannot be read";
   const words = [...system, ...role];
   if (words.some(isPattern) || role.some(({ text }) => text.includes("\\") || text === "all"))
-    return "which lets one user be any number of others";
+    return "which lets one user connect under any number of names";
   if (map[0]?.text !== "server_pod" || system[0]?.text !== SYSTEM_USER || words.length !== 2)
     return "whose map or system user is not declared";
   return undefined;
@@ -22,8 +22,8 @@ function objectionTo(entry: AccessLine): string | undefined {
 
 export const identityMap = objectRule<Declared>({
   name: NAME,
-  asks: "pg_ident.conf maps the server's own user to single names                                                                                                                          | `declared`",
-  description: "Who maps a user of the system to any name of the database lets it in as everybody",
+  asks: "pg_ident.conf maps the server's own user to single names",
+  description: "Mapping a system user to any name in the database lets it in as everybody",
   level: "mandatory",
   schema: declaredSchema("Lines of pg_ident.conf, with single spaces"),
   check: ({ kind, body, subject }, { declared }) => {

@@ -7,13 +7,13 @@ interface Config {
 
 export const imageDigest = podRule<Config>({
   name: "image-digest",
-  asks: "a digest behind the tag                                                                                                                                                           | `required`",
+  asks: "a digest after the tag",
   description:
-    "Who deploys an image without its digest runs whatever its publisher, or a thief of their login, puts under the tag",
+    "Deploying an image without its digest runs whatever its publisher, or a thief of their login, puts under the tag",
   level: "mandatory",
   schema: {
     properties: {
-      required: { type: "boolean", default: true, description: "Whether every image must have its digest" },
+      required: { type: "boolean", default: true, description: "Whether every image must have a digest" },
     },
   },
   check: (pod, { required }) =>
@@ -22,7 +22,7 @@ export const imageDigest = podRule<Config>({
       if (image === UNKNOWN) return [];
       const text = typeof image === "string" ? image : "";
       const pinned = /@sha256:[0-9a-f]{64}$/.test(text);
-      // A digest that is none is refused by the node; where digests are not asked for, too.
+      // A malformed digest is refused by the node, even where digests are optional.
       if (pinned || (!required && !text.includes("@"))) return [];
       return [
         {

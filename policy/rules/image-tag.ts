@@ -8,9 +8,9 @@ function tagOf(image: string): string | undefined {
 
 export const imageTag = podRule({
   name: "image-tag",
-  asks: "a tag that is not latest                                                                                                                                                          |",
+  asks: "a tag that is not latest",
   description:
-    "Who runs whatever `latest` is gets another server version, and with it another sort order, at the next restart",
+    "Running whatever `latest` is brings another server version, and with it another sort order, at the next restart",
   level: "mandatory",
   check: (pod) =>
     pod.containers.flatMap((container) => {
@@ -23,7 +23,7 @@ export const imageTag = podRule({
         {
           subject: pod.object.subject,
           why: `${containerText(container)} has the image ${shown(image)}, ${tag === undefined ? "without a tag" : "whose tag moves"}`,
-          remedy: "<repository>:<version>, as pgvector/pgvector:0.8.6-pg16-bookworm",
+          remedy: "<repository>:<version>, such as pgvector/pgvector:0.8.6-pg16-bookworm",
         },
       ];
     }),

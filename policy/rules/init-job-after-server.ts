@@ -7,9 +7,8 @@ import { field, listAt, textAt } from "../values.ts";
 
 export const initJobAfterServer = stackRule({
   name: "init-job-after-server",
-  asks: "the init Job depends on the server                                                                                                                                                |",
-  description:
-    "Who runs the init Job before its server is up has a Job that spends its attempts waiting, and fails",
+  asks: "the init Job depends on the server",
+  description: "An init Job that runs before its server is up spends its attempts waiting, and fails",
   level: "mandatory",
   check: (stack) => {
     const pods = podsIn(stack);
@@ -18,7 +17,7 @@ export const initJobAfterServer = stackRule({
     return pods
       .filter(({ object, containers }) => {
         if (object.kind !== "Job" || object.patch) return false;
-        // It is the server that comes after this one: settings-tried.
+        // The server comes after this one: settings-tried.
         if (object.subject === SETTINGS_JOB) return false;
         return containers.some(
           ({ body }) =>
@@ -34,7 +33,7 @@ export const initJobAfterServer = stackRule({
           {
             subject: object.subject,
             urn: object.resource.urn,
-            why: `it depends on none of ${servers.map((server) => server.object.subject).join(", ")}`,
+            why: `it does not depend on ${servers.map((server) => server.object.subject).join(" or ")}`,
             remedy: "{ dependsOn: [the server's component] } in its options",
           },
         ];

@@ -3,9 +3,8 @@ import { field, shown } from "../values.ts";
 
 export const jobsEnd = objectRule({
   name: "jobs-end",
-  asks: "a deadline on every Job                                                                                                                                                           |",
-  description:
-    "Who lets a Job run without an end waits for it for ever, or has it made anew by every refresh",
+  asks: "a deadline on every Job",
+  description: "A Job without an end is waited for forever, or is created again by every refresh",
   level: "mandatory",
   check: ({ kind, patch, body, subject }) => {
     const path = kind === "Job" ? ["spec"] : kind === "CronJob" ? ["spec", "jobTemplate", "spec"] : undefined;
@@ -18,7 +17,7 @@ export const jobsEnd = objectRule({
             {
               subject,
               why: `${path.join(".")}.activeDeadlineSeconds is ${shown(deadline)}`,
-              remedy: `${path.join(".")}.activeDeadlineSeconds: the seconds it may take, waiting included`,
+              remedy: `${path.join(".")}.activeDeadlineSeconds: the seconds it may take, including waiting`,
             },
           ];
     const kept = field(body, "spec", "ttlSecondsAfterFinished");
@@ -26,7 +25,7 @@ export const jobsEnd = objectRule({
       findings.push({
         subject,
         why: `spec.ttlSecondsAfterFinished is ${shown(kept)}: the finished Job is deleted, and the next refresh runs it again`,
-        remedy: "no ttlSecondsAfterFinished",
+        remedy: "remove ttlSecondsAfterFinished",
       });
     }
     return findings;

@@ -5,32 +5,32 @@ import { field, hasUnknown, UNKNOWN } from "../values.ts";
 
 /** What the program always writes, and what happens without it. */
 const KEPT: Readonly<Record<string, string>> = {
-  listen_addresses: "nobody reaches the server from another pod",
-  port: "it is wherever PostgreSQL's default is",
+  listen_addresses: "other pods cannot reach the server",
+  port: "a default decides where the server listens",
   unix_socket_directories: "the reconciler and the Jobs do not find the server",
-  hba_file: "the data directory's pg_hba.conf says who gets in",
-  ident_file: "the data directory's pg_ident.conf says who is who",
-  password_encryption: "how passwords are kept is up to a default",
+  hba_file: "the data directory's pg_hba.conf decides who may connect",
+  ident_file: "the data directory's pg_ident.conf maps the users",
+  password_encryption: "a default decides how passwords are stored",
   authentication_timeout: "clients that do not log in hold connections for a minute",
   shared_preload_libraries: "nothing counts statements, and monitoring fails",
-  "pg_stat_statements.track": "which statements are counted is up to a default",
+  "pg_stat_statements.track": "a default decides which statements are counted",
   "pg_stat_statements.track_utility": "passwords in ALTER ROLE are shown in its view",
-  log_min_error_statement: "statements that fail are written to the log, passwords in them",
-  log_destination: "where the log goes is up to a default",
-  logging_collector: "whether the log reaches the pod's is up to a default",
+  log_min_error_statement: "failed statements are written to the log, including passwords",
+  log_destination: "a default decides where the log goes",
+  logging_collector: "a default decides whether the log reaches the pod's",
   search_path: "queries do not find pgvector's types and functions",
   temp_file_limit: "one query can fill the volume",
   max_wal_size: "bulk loads force checkpoint after checkpoint",
-  max_locks_per_transaction: "a full lock table lets nobody in",
-  huge_pages: "the server ends with SIGBUS where the node has huge pages",
-  dynamic_shared_memory_type: "where shared memory is, is up to a default",
+  max_locks_per_transaction: "a full lock table keeps everybody out",
+  huge_pages: "the server dies of SIGBUS on a node with huge pages",
+  dynamic_shared_memory_type: "a default decides where shared memory is",
 };
 
 const FILES: Readonly<Record<string, { lines: (text: string) => unknown[]; without: string }>> = {
   "postgresql.conf": { lines: settingLines, without: "the server has PostgreSQL's defaults" },
-  "pg_hba.conf": { lines: accessLines, without: "the server does not say who gets in" },
-  "pg_ident.conf": { lines: accessLines, without: "nobody comes in over the socket" },
-  "sessions.conf": { lines: sessionLines, without: "no session is held to anything" },
+  "pg_hba.conf": { lines: accessLines, without: "nothing decides who may connect" },
+  "pg_ident.conf": { lines: accessLines, without: "nobody can connect over the socket" },
+  "sessions.conf": { lines: sessionLines, without: "sessions have no limits" },
 };
 
 const WHOSE = ["owner", "readwrite", "readonly", "monitoring"];
@@ -38,8 +38,8 @@ const LIMITS = ["statement_timeout", "lock_timeout", "idle_in_transaction_sessio
 
 export const keptSettings = objectRule({
   name: "kept-settings",
-  asks: "the files of the server's configuration, the settings that the program always writes, and the limits of each kind of role are there                                               |",
-  description: "Who leaves out what the program relies on has it done by defaults that keep less",
+  asks: "the files of the server's configuration, the settings that the program always writes, and the limits of each kind of role",
+  description: "Leaving out a setting that the program relies on falls back to a default that protects less",
   level: "mandatory",
   check: ({ kind, name, body, subject, patch }) => {
     // A Patch leaves alone what it does not name.

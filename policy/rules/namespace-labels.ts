@@ -6,8 +6,8 @@ const PREFIX = "pod-security.kubernetes.io/";
 
 export const namespaceLabels = objectRule({
   name: "namespace-labels",
-  asks: "namespaces that enforce the restricted standard, of v1.25 or later, and into which nothing injects containers                                                                     |",
-  description: "Who leaves a namespace unlabelled has an API server that lets privileged pods in",
+  asks: "namespaces that enforce the restricted standard, of v1.25 or later, and into which nothing injects containers",
+  description: "Leaving a namespace without Pod Security labels lets the API server accept privileged pods",
   level: "mandatory",
   check: ({ kind, patch, body, subject }) => {
     if (kind !== "Namespace") return [];
@@ -24,17 +24,17 @@ export const namespaceLabels = objectRule({
       return value === "restricted" ? [] : [wrong(mode, value, "restricted")];
     });
     const version = label("enforce-version");
-    // Of older versions some know less than half of the standard.
+    // Some older versions know less than half of the standard.
     if (!/^(latest|v1\.(2[5-9]|[3-9]\d))$/.test(String(version)))
       findings.push(wrong("enforce-version", version, "latest"));
     for (const part of ["labels", "annotations"]) {
       for (const name of Object.keys(mapAt(body, "metadata", part))) {
-        // Service meshes are told so, without a prefix, to put containers of theirs into each pod.
+        // Service meshes inject containers where such a label, without a prefix, asks for it.
         if (!/inject/i.test(name)) continue;
         findings.push({
           subject,
-          why: `metadata.${part}["${name}"] has something else put containers into its pods, which no rule sees`,
-          remedy: "no such label: what is to run in a pod is written there",
+          why: `metadata.${part}["${name}"] makes something else put containers into its pods, which no rule sees`,
+          remedy: "remove it: write what a pod runs into the pod itself",
         });
       }
     }

@@ -3,9 +3,9 @@ import { shown } from "../values.ts";
 
 export const noServiceLinks = podRule({
   name: "no-service-links",
-  asks: "no service links                                                                                                                                                                  |",
+  asks: "no service links",
   description:
-    "Who leaves service links on gives containers POSTGRES_PORT=tcp://…, which images read as their own setting",
+    "Leaving service links on gives containers POSTGRES_PORT=tcp://…, which images read as their own setting",
   level: "mandatory",
   check: (pod) =>
     pod.spec.enableServiceLinks === false

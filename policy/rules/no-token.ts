@@ -8,8 +8,8 @@ interface Config {
 
 export const noToken = objectRule<Config>({
   name: "no-token",
-  asks: "no login to the API in a pod unless declared                                                                                                                                      | `workloads`",
-  description: "Who mounts a token gives whoever breaks into the pod a login to the cluster's API",
+  asks: "no login to the API in a pod unless declared",
+  description: "Mounting a token gives anyone who breaks into the pod a login to the cluster's API",
   level: "mandatory",
   schema: {
     properties: {
@@ -17,7 +17,7 @@ export const noToken = objectRule<Config>({
         type: "array",
         items: { type: "string" },
         default: [],
-        description: "Workloads and ServiceAccounts that speak to the API, as Deployment/operator",
+        description: "Workloads and ServiceAccounts that use the API, such as Deployment/operator",
       },
     },
   },

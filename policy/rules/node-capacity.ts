@@ -12,7 +12,7 @@ interface Config {
 type Amount = (container: Container) => number;
 
 /**
- * The most that a pod's containers take at once: those that stay, and beside them either the others or one init
+ * The most that a pod's containers take at once: those that stay, plus either the others or one init
  * container at a time (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/).
  */
 function peakOf(pod: Pod, amount: Amount): number {
@@ -44,16 +44,16 @@ function memoryVolumes(pod: Pod): number {
     .reduce((sum, volume) => sum + (bytesOfQuantity(textAt(volume, "emptyDir", "sizeLimit") ?? "") ?? 0), 0);
 }
 
-/** Pods of a stack, less those that a Patch merely adds to. */
+/** Pods of a stack, except those that a Patch adds to. */
 function ownPods(stack: readonly Resource[]): Pod[] {
   return podsIn(stack).filter(({ object }) => !object.patch && object.kind !== "PodTemplate");
 }
 
 export const nodeCapacity = stackRule<Config>({
   name: "node-capacity",
-  asks: "memory limits and memory volumes within the node's memory; CPUs too                                                                                                               | `memory`, `cpus` (required)",
+  asks: "memory limits and memory volumes within the node's memory; CPUs too",
   description:
-    "Who hands out more memory than the node has leaves it to the kernel which process dies, and the largest is the database",
+    "Allotting more memory than the node has leaves it to the kernel which process dies, and the largest is the database",
   level: "mandatory",
   schema: {
     properties: {
@@ -78,18 +78,18 @@ export const nodeCapacity = stackRule<Config>({
       findings.push({
         subject: "stack",
         why: `memory limits and memory volumes come to ${readableBytes(sum)}, and the node has ${memory}: ${parts.map(({ text }) => text).join(" + ")}`,
-        remedy: "lower limits, or node-capacity.memory when the node has more",
+        remedy: "lower the limits, or raise node-capacity.memory if the node has more",
       });
     }
     const requested = pods.reduce((total, pod) => total + pod.copies * peakOf(pod, cpuRequest), 0);
     if (requested > cpus) {
       findings.push({
         subject: "stack",
-        why: `CPU requests come to ${requested}, and the node has ${cpus}; some pod would never be scheduled`,
-        remedy: "lower requests, or node-capacity.cpus when the node has more",
+        why: `CPU requests come to ${requested}, and the node has ${cpus}; one pod would never be scheduled`,
+        remedy: "lower the requests, or raise node-capacity.cpus if the node has more",
       });
     }
-    // Those of a Patch too: what it is laid over is not here to be added up.
+    // A Patch's too: what it patches is not here to be added up.
     for (const pod of podsIn(stack)) {
       for (const container of pod.containers) {
         if (pod.object.patch && memoryLimit(container) > (bytesOfQuantity(memory) ?? 0)) {

@@ -46,8 +46,8 @@ function leadsToDatabase({ body }: KubernetesObject): boolean {
 
 export const notExposed = objectRule<Config>({
   name: "not-exposed",
-  asks: "no NodePort, LoadBalancer, Ingress, route, hostPort or hostNetwork                                                                                                                | `exposed`",
-  description: "Who opens a port to outside the cluster has the database's login page on the network",
+  asks: "no NodePort, LoadBalancer, Ingress, route, hostPort or hostNetwork",
+  description: "Opening a port to outside the cluster puts the database's login on the network",
   level: "mandatory",
   schema: {
     properties: {
@@ -55,7 +55,8 @@ export const notExposed = objectRule<Config>({
         type: "array",
         items: { type: "string" },
         default: [],
-        description: "What may be reached from outside, as Service/api. Never what leads to the database",
+        description:
+          "What may be reached from outside, such as Service/api; never what leads to the database",
       },
     },
   },

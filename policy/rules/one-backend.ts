@@ -8,7 +8,7 @@ import { field, hasUnknown, isMap, listAt, shown } from "../values.ts";
 
 const NAME = "one-backend";
 
-/** Whether a Service sends its clients to pods with these labels. What is not known yet is no reason to say so. */
+/** Whether a Service sends its clients to pods with these labels. Unknown labels do not count. */
 function selects(service: KubernetesObject, pod: Pod): boolean {
   const selector = field(service.body, "spec", "selector");
   const labels = labelsOf({ metadata: pod.metadata });
@@ -42,9 +42,9 @@ function portsOf(pod: Pod): unknown[] {
 
 export const oneBackend = stackRule<Declared>({
   name: NAME,
-  asks: "the server's Services lead to its port and to its pods alone; no other Service leads to it                                                                                        | `declared`",
+  asks: "the server's Services lead to its port and to its pods alone; no other Service leads to it",
   description:
-    "Who gives another pod the server's labels has its Service send clients there, passwords and all",
+    "Giving another pod the server's labels makes the server's Service send clients there, passwords included",
   level: "mandatory",
   schema: declaredSchema("Services that may lead to the server, `Service/<name>`, and pods behind them"),
   check: (stack, config) => {
@@ -64,7 +64,7 @@ export const oneBackend = stackRule<Declared>({
           {
             subject: service.subject,
             urn: service.resource.urn,
-            why: "it selects none of the stack's servers, so that its clients are sent to whatever else has these labels or addresses",
+            why: "it selects none of the stack's servers, so its clients are sent to whatever else has these labels or addresses",
             remedy: "spec.selector: the labels of the server's pods",
           },
         ];
@@ -76,7 +76,7 @@ export const oneBackend = stackRule<Declared>({
         findings.push({
           subject: service.subject,
           urn: service.resource.urn,
-          why: "it leads to the database, or has its port, and is not one of the Services that are declared to",
+          why: "it leads to the database, or has its port, but is not declared to",
           remedy: declarationOf(NAME, service.subject),
         });
       }
@@ -97,8 +97,8 @@ export const oneBackend = stackRule<Declared>({
         findings.push({
           subject: pod.object.subject,
           urn: pod.object.resource.urn,
-          why: `its pods have the labels that ${service.subject} selects, so that the server's clients are sent to them`,
-          remedy: `other labels: ${JSON.stringify(field(service.body, "spec", "selector"))} is the server's; or ${declarationOf(NAME, line)}`,
+          why: `its pods have the labels that ${service.subject} selects, so the server's clients are sent to them`,
+          remedy: `other labels: ${JSON.stringify(field(service.body, "spec", "selector"))} selects the server; or ${declarationOf(NAME, line)}`,
         });
       }
       return findings;

@@ -6,8 +6,8 @@ import { field, UNKNOWN } from "../values.ts";
 
 export const oneNode = stackRule({
   name: "one-node",
-  asks: "volumes and pods on the same node                                                                                                                                                 |",
-  description: "Who pins the volume to one node and its pod to another has a pod that is never scheduled",
+  asks: "volumes and pods on the same node",
+  description: "Pinning the volume to one node and its pod to another leaves a pod that is never scheduled",
   level: "mandatory",
   check: (stack) => {
     const pinned = [
@@ -21,7 +21,7 @@ export const oneNode = stackRule({
         .filter((pod) => statefulness(pod) !== undefined)
         .map((pod) => ({ subject: pod.object.subject, nodes: nodesOf(pod.spec) })),
     ]
-      // A name that is not known yet is no other name; where one is missing, other rules say so.
+      // An unknown name is not another name; other rules report a missing one.
       .map(({ subject, nodes }) => ({ subject, nodes: nodes.filter((name) => name !== UNKNOWN) }))
       .filter(({ nodes }) => nodes.length > 0);
     if (new Set(pinned.flatMap(({ nodes }) => nodes)).size <= 1) return [];

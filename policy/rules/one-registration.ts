@@ -4,16 +4,16 @@ import { field, textAt, UNKNOWN } from "../values.ts";
 
 export const oneRegistration = stackRule({
   name: "one-registration",
-  asks: "no object registered twice                                                                                                                                                        |",
+  asks: "no object registered twice",
   description:
-    "Who registers an object twice has the second take the first one's place, and deletes it when one of them goes",
+    "Registering an object twice lets the second replace the first, and deletes it when one of them goes",
   level: "mandatory",
   check: (stack) => {
     const first = new Map<string, string>();
     return objectsIn(stack).flatMap((object) => {
       const { patch, body, subject, resource } = object;
       const [namespace, name] = ["namespace", "name"].map((part) => textAt(body, "metadata", part));
-      // Laid over another on purpose, or named by the provider; or not known yet.
+      // A Patch, or named by the provider, or not known yet.
       if (patch || name === undefined || field(body, "metadata", "namespace") === UNKNOWN) return [];
       const key = `${tokenOf(object)} ${namespace}/${name}`;
       const other = first.get(key);
@@ -24,7 +24,7 @@ export const oneRegistration = stackRule({
           subject,
           urn: resource.urn,
           why: `${subject} is registered twice, as ${other} and as ${resource.name}`,
-          remedy: "one resource of the program for one object of the cluster",
+          remedy: "one resource in the program for each object in the cluster",
         },
       ];
     });

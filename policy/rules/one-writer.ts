@@ -5,8 +5,8 @@ import { field, listAt, shown, UNKNOWN } from "../values.ts";
 
 export const oneWriter = podRule({
   name: "one-writer",
-  asks: "one server on a data directory                                                                                                                                                    |",
-  description: "Who lets two servers open one data directory has a corrupt database",
+  asks: "one server on a data directory",
+  description: "Two servers on one data directory corrupt the database",
   level: "mandatory",
   check: (pod) => {
     if (serversOf(pod).length === 0) return [];

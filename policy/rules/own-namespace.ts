@@ -6,9 +6,9 @@ const SHARED = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
 export const ownNamespace = objectRule({
   name: "own-namespace",
-  asks: "nothing in `default`                                                                                                                                                              |",
+  asks: "nothing in `default`",
   description:
-    "Who deploys into `default` has pods that no Pod Security label checks, beside everybody else's",
+    "Deploying into `default` runs pods next to everybody else's, where no Pod Security label checks them",
   level: "mandatory",
   check: ({ kind, body, subject }) => {
     if (kind === "Namespace" || isClusterWide(kind)) return [];

@@ -10,8 +10,8 @@ const BITS = 128;
 
 export const passwordStrength = resourceRule<Config>({
   name: "password-strength",
-  asks: "generated passwords long enough                                                                                                                                                   | `length`",
-  description: "Who generates a short password lets a stolen backup of the roles be guessed",
+  asks: "generated passwords long enough",
+  description: "A short generated password can be guessed from a stolen backup of the roles",
   level: "mandatory",
   schema: {
     properties: {
@@ -19,7 +19,7 @@ export const passwordStrength = resourceRule<Config>({
         type: "integer",
         minimum: 16,
         default: 32,
-        description: "Least length of a generated password",
+        description: "Minimum length of a generated password",
       },
     },
   },
@@ -43,7 +43,7 @@ export const passwordStrength = resourceRule<Config>({
       {
         subject,
         why: `${own} characters out of ${alphabet} hold ${bits} bits`,
-        remedy: `lower, upper and numeric left on, so that it holds ${BITS} bits`,
+        remedy: `leave lower, upper and numeric on, so that it holds ${BITS} bits`,
       },
     ];
   },

@@ -9,16 +9,15 @@ interface Config {
 
 export const placement = podRule<Config>({
   name: "placement",
-  asks: "everything that keeps state on the configured node                                                                                                                                | `node` (required)",
-  description:
-    "Who lets what keeps state run on another node has a pod that waits for its volume for ever, or starts without it",
+  asks: "everything that keeps state on the configured node",
+  description: "A pod that keeps state waits forever for its volume on another node, or starts without it",
   level: "mandatory",
   schema: {
     properties: {
       node: {
         type: "string",
         minLength: 1,
-        description: "Name of the node with the GPU and the storage; `*` for one node, whichever",
+        description: "Name of the node with the GPU and the storage; `*` for any one node",
       },
     },
     required: ["node"],
@@ -35,7 +34,7 @@ export const placement = podRule<Config>({
         why:
           bound === undefined
             ? `it ${reason}, and may run on ${nodesText(names, [pod.spec.nodeSelector, pod.spec.affinity])}`
-            : `spec.nodeName is ${shown(bound)}, which goes past the scheduler and its checks of storage and memory`,
+            : `spec.nodeName is ${shown(bound)}, which bypasses the scheduler and its checks of storage and memory`,
         remedy: `nodeSelector: { "${HOSTNAME}": "${node === "*" ? "<the node>" : node}" }${bound === undefined ? "" : " and no nodeName"}`,
       },
     ];

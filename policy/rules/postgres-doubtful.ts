@@ -5,9 +5,9 @@ import { textAt } from "../values.ts";
 
 export const postgresDoubtful = stackRule({
   name: "postgres-doubtful",
-  asks: "the settings' peak within the limit, the request above shared_buffers, /dev/shm above maintenance_work_mem                                                                        |",
+  asks: "the settings' peak within the limit, the request above shared_buffers, /dev/shm above maintenance_work_mem",
   description:
-    "Who lets PostgreSQL's settings ask for more than its limit is told with the numbers; on a busy day the kernel kills the server",
+    "Settings that can ask for more memory than the limit get the server killed by the kernel on a busy day; the warning has the numbers",
   level: "advisory",
   check: (stack) =>
     serversIn(stack).flatMap((server): Finding[] => {
@@ -25,12 +25,12 @@ export const postgresDoubtful = stackRule({
       const peak = total + connections * workMemory + workers * workerMemory;
       const at = { subject: pod.object.subject, urn: pod.object.resource.urn };
       const findings: Finding[] = [];
-      // Above the limit from the start is the other rule's.
+      // Above it from the start: postgres-fits.
       if (total < limit && peak > limit) {
         findings.push({
           ...at,
           why:
-            `at its start it takes ${readableBytes(total)}; with ${connections} connections x work_mem ${readableBytes(workMemory)} and ` +
+            `it takes ${readableBytes(total)} at its start; with ${connections} connections x work_mem ${readableBytes(workMemory)} and ` +
             `${workers} autovacuum workers x ${readableBytes(workerMemory)} it can ask for ${readableBytes(peak)}, above its limit of ${readableBytes(limit)}`,
           remedy: "a smaller work_mem or max_connections, or a higher memory limit",
         });

@@ -7,20 +7,20 @@ import { listAt, textAt } from "../values.ts";
 /** What a process has mapped besides memory that it may use: its program and libraries, with room. */
 const PROGRAMS = 2 ** 30;
 
-/** Why the bound of one process's memory bounds nothing, or undefined. Kilobytes, for `ulimit -v`. */
+/** Why the limit on one process's memory has no effect, or undefined. Kilobytes, for `ulimit -v`. */
 function unboundedProcess({ body }: Container, limit: number): string | undefined {
   const written = listAt(body, "env").findLast((entry) => textAt(entry, "name") === "ADDRESS_SPACE");
   const kilobytes = textAt(written, "value");
   if (kilobytes === undefined) return undefined;
   if (/^[1-9][0-9]*$/.test(kilobytes) && Number(kilobytes) * 1024 <= limit + PROGRAMS) return undefined;
-  return `ADDRESS_SPACE is ${kilobytes}, so that one statement can take all of the memory, and the server is killed`;
+  return `ADDRESS_SPACE is ${kilobytes}, so one statement can take all of the memory, and the server is killed`;
 }
 
 export const postgresFits = stackRule({
   name: "postgres-fits",
-  asks: "shared_buffers + /dev/shm + WAL buffers + tables of connections, locks and statements below the limit                                                                             |",
+  asks: "shared_buffers + /dev/shm + WAL buffers + tables of connections, locks and statements below the limit",
   description:
-    "Who gives PostgreSQL more shared memory than its container may use has a server that is killed at every start",
+    "Giving PostgreSQL more shared memory than its container may use gets the server killed at every start",
   level: "mandatory",
   check: (stack) =>
     serversIn(stack).flatMap((server) => {
@@ -41,8 +41,8 @@ export const postgresFits = stackRule({
           ...findings,
           {
             ...at,
-            why: `shared_buffers (${server.settings.shared_buffers ?? "default"}) or wal_buffers (${server.settings.wal_buffers ?? "default"}) is no size`,
-            remedy: "a size with PostgreSQL's unit, as 32GB",
+            why: `shared_buffers (${server.settings.shared_buffers ?? "default"}) or wal_buffers (${server.settings.wal_buffers ?? "default"}) is not a size`,
+            remedy: "a size with PostgreSQL's unit, such as 32GB",
           },
         ];
       }

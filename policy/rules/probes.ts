@@ -6,8 +6,8 @@ import { field, hasUnknown, isMap, listAt, shown, UNKNOWN } from "../values.ts";
 const ACTIONS = ["exec", "httpGet", "tcpSocket", "grpc"];
 
 /**
- * Whether a probe asks anything: an action, with the part that Kubernetes does not fill in. What is not known before
- * the deployment is there.
+ * Whether a probe asks anything: an action, with the part that Kubernetes does not fill in. An unknown one
+ * counts as there.
  */
 function asks(probe: unknown): boolean {
   const command = field(probe, "exec", "command");
@@ -19,31 +19,31 @@ function asks(probe: unknown): boolean {
 }
 
 /**
- * What runs next to a server needs no probes. One that says when clients are sent, or whether the pod has started,
- * takes a server away that answers.
+ * What runs next to a server needs no probes. A failing readiness or startup probe there takes clients away from a
+ * server that answers.
  */
-function beside(subject: string, container: Container): Finding[] {
+function nextToServer(subject: string, container: Container): Finding[] {
   return ["readinessProbe", "startupProbe"]
     .filter((name) => container.body[name] !== undefined)
     .map((name) => ({
       subject,
-      why: `${containerText(container)} has a ${name}: when it fails, no client is sent to the server next to it, which answers`,
-      remedy: `no ${name} there; what it looks at can be a file that the server's own readinessProbe asks for`,
+      why: `${containerText(container)} has a ${name}: when it fails, no client is sent to the server next to it, which still answers`,
+      remedy: `no ${name} there; the server's own readinessProbe can check for a file that this container writes`,
     }));
 }
 
-/** Seconds that a server may not answer, between two checkpoints or under load, before it is killed. */
+/** Seconds without an answer, between two checkpoints or under load, before a server is killed. */
 const PATIENCE = 30;
 
 const HOUR = 3600;
 
-/** Why a server's liveness probe kills what only needs time, or never what hangs; undefined when it does neither. */
+/** Why a liveness probe kills a server that only needs time, or never one that hangs; undefined when neither. */
 function impatience(probe: unknown): { why: string; remedy: string } | undefined {
   if (!isMap(probe) || hasUnknown(probe)) return undefined;
   const asked = listAt(probe, "exec", "command").join(" ");
   if (/\bpg_isready\b/.test(asked) && !/\$\? (-le 1|-lt 2|-ne 2)\b/.test(asked)) {
     return {
-      why: "takes pg_isready's 1 for a failure, which a server in crash recovery answers: it is killed until it gives up",
+      why: "takes pg_isready's 1, a server's answer in crash recovery, for a failure: the server is killed until it gives up",
       remedy: `exec.command: ["bash", "-c", "pg_isready -q -h 127.0.0.1 -t 3; [ $? -le 1 ]"], or tcpSocket`,
     };
   }
@@ -51,13 +51,13 @@ function impatience(probe: unknown): { why: string; remedy: string } | undefined
   const period = Number(probe.periodSeconds ?? 10);
   if (!(failures * period >= PATIENCE) || failures < 3) {
     return {
-      why: `kills the server after ${failures} failures, ${failures * period} s; a busy disk alone lasts longer, and the recovery after it`,
+      why: `kills the server after ${failures} failures, ${failures * period} s; a busy disk alone takes longer, and so does the recovery after it`,
       remedy: `livenessProbe.failureThreshold of 3 or more, and with periodSeconds ${PATIENCE} s or more`,
     };
   }
   if (!(failures * period <= HOUR)) {
     return {
-      why: `leaves a server that hangs for ${failures * period} s`,
+      why: `leaves a hanging server alone for ${failures * period} s`,
       remedy: `livenessProbe.failureThreshold x periodSeconds of ${HOUR} s or less`,
     };
   }
@@ -71,12 +71,12 @@ function impatience(probe: unknown): { why: string; remedy: string } | undefined
   return undefined;
 }
 
-/** Why an action asks something else than the server, or undefined when it asks it. */
+/** Why an action does not ask the server, or undefined when it does. */
 function misdirected(name: string, probe: unknown): string | undefined {
   if (!isMap(probe) || hasUnknown(probe)) return undefined;
   const port = field(probe, "tcpSocket", "port");
   if (port !== undefined && name === "readinessProbe")
-    return "asks the port alone, which is open before the server takes anybody in";
+    return "asks only the port, which is open before the server accepts clients";
   if (port !== undefined && port !== POSTGRES_PORT && port !== "postgresql")
     return `asks port ${shown(port)}, which is not the server's`;
   if (probe.httpGet !== undefined || probe.grpc !== undefined)
@@ -86,9 +86,9 @@ function misdirected(name: string, probe: unknown): string | undefined {
 
 export const probes = podRule({
   name: "probes",
-  asks: "you changed the server's probes, access files, claim, labels, groups or arguments in the program, or added network policies                 | what the violation says",
+  asks: "readiness and liveness probes on what runs long; on the server also a startup probe, a readiness probe that waits until it accepts clients, and a liveness probe that crash recovery outlives",
   description:
-    "Who runs a container without probes has clients sent to a server that does not answer, and one that hangs for ever",
+    "Without probes clients are sent to a server that does not answer, and one that hangs is never restarted",
   level: "mandatory",
   check: (pod) => {
     if (!pod.longRunning) return [];
@@ -97,7 +97,7 @@ export const probes = podRule({
     return pod.containers.flatMap((container): Finding[] => {
       if (container.sort === "init" || container.sort === "ephemeral") return [];
       const server = isServer(container);
-      if (withServer && !server) return beside(subject, container);
+      if (withServer && !server) return nextToServer(subject, container);
       const wanted = ["readinessProbe", "livenessProbe", ...(server ? ["startupProbe"] : [])];
       const findings: Finding[] = wanted.flatMap((name) => {
         const probe = container.body[name];
@@ -137,7 +137,7 @@ export const probes = podRule({
       ) {
         findings.push({
           subject,
-          why: `${containerText(container)} asks pg_isready over the socket, where the temporary server of the first start answers too`,
+          why: `${containerText(container)} runs pg_isready over the socket, where the temporary server of the first start answers too`,
           remedy: "pg_isready -h 127.0.0.1",
         });
       }
@@ -148,7 +148,7 @@ export const probes = podRule({
       if (server && isMap(startup) && !(budget >= 60)) {
         findings.push({
           subject,
-          why: `${containerText(container)} is started over when it has not answered after ${budget} s, crash recovery included`,
+          why: `${containerText(container)} is restarted when it has not answered after ${budget} s, crash recovery included`,
           remedy: "startupProbe.failureThreshold x periodSeconds of 60 or more; 3600 for a large database",
         });
       }

@@ -3,8 +3,8 @@ import { field, shown } from "../values.ts";
 
 export const readOnlyRoot = podRule({
   name: "read-only-root",
-  asks: "a root file system that cannot be written                                                                                                                                         |",
-  description: "Who lets a container write its own files lets whoever breaks in change the program it runs",
+  asks: "a read-only root file system",
+  description: "A container that can write its own files lets an intruder change the program it runs",
   level: "mandatory",
   check: (pod) =>
     pod.containers.flatMap((container) => {

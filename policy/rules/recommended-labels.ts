@@ -15,12 +15,16 @@ const VALUE = /^[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?$/;
 
 export const recommendedLabels = objectRule<Config>({
   name: "recommended-labels",
-  asks: "Kubernetes' recommended labels                                                                                                                                                    | `partOf`",
-  description: "Who leaves an object unlabelled has one that no dashboard, policy or clean-up by label finds",
+  asks: "Kubernetes' recommended labels",
+  description: "Leaving an object without labels hides it from dashboards, policies and clean-ups by label",
   level: "mandatory",
   schema: {
     properties: {
-      partOf: { type: "string", default: "transcript-pipeline", description: `What ${PREFIX}part-of says` },
+      partOf: {
+        type: "string",
+        default: "transcript-pipeline",
+        description: `Value of the label ${PREFIX}part-of`,
+      },
     },
   },
   check: (object: KubernetesObject, { partOf }) => {

@@ -2,16 +2,16 @@ import { bytesOfQuantity, cpusOfQuantity } from "../../quantities.ts";
 import { containerText, podRule } from "../rule.ts";
 import { mapAt, textAt } from "../values.ts";
 
-/** Any amount as a number: extended resources are counted without a unit, as CPUs are. */
+/** Any amount as a number: extended resources are counted without a unit, like CPUs. */
 function amount(quantity: string): number | undefined {
   return cpusOfQuantity(quantity) ?? bytesOfQuantity(quantity);
 }
 
 export const requestsWithinLimits = podRule({
   name: "requests-within-limits",
-  asks: "requests at or below limits                                                                                                                                                       |",
+  asks: "requests at or below limits",
   description:
-    "Who requests more than the limit has a pod that the API server refuses, in the middle of the deployment",
+    "Requesting more than the limit makes the API server refuse the pod in the middle of the deployment",
   level: "mandatory",
   check: (pod) =>
     pod.containers.flatMap((container) => {

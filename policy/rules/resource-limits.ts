@@ -10,9 +10,9 @@ const AMOUNTS = [
 
 export const resourceLimits = objectRule({
   name: "resource-limits",
-  asks: "CPU and memory, requested and limited, for every container of every kind                                                                                                          |",
+  asks: "CPU and memory, requested and limited, for every container of every kind",
   description:
-    "Who leaves a container without requests and limits lets it take the node's memory, and the kernel kills the database for it",
+    "A container without requests and limits can take the node's memory, and the kernel kills the database for it",
   level: "mandatory",
   check: (object) => {
     const hidden = hiddenPod(object);
@@ -20,7 +20,7 @@ export const resourceLimits = objectRule({
       return [
         {
           subject: object.subject,
-          why: `${hidden}, so that its containers' requests and limits cannot be seen`,
+          why: `${hidden}, so its containers' requests and limits cannot be seen`,
           remedy: "containers as plain values, each with resources.requests and resources.limits",
         },
       ];
@@ -38,7 +38,7 @@ export const resourceLimits = objectRule({
                 {
                   subject: object.subject,
                   why: `${containerText(container)} has resources.${side}.${resource} ${shown(field(container.body, "resources", side, resource))}`,
-                  remedy: `resources.${side}.${resource}: a plain amount above zero with its unit, as "${example}"`,
+                  remedy: `resources.${side}.${resource}: a plain amount above zero with its unit, such as "${example}"`,
                 },
               ];
             }),

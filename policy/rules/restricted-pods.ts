@@ -60,7 +60,7 @@ function podProblems(pod: Pod): Problem[] {
   return problems;
 }
 
-/** What a security context must not say, a pod's and a container's alike. */
+/** What neither a pod's nor a container's security context may say. */
 function contextProblems(context: Record<string, unknown>): Problem[] {
   const problems: Problem[] = [];
   const objection = (path: string, value: unknown, remedy: string) =>
@@ -83,7 +83,7 @@ function contextProblems(context: Record<string, unknown>): Problem[] {
   for (const name of ["user", "role"]) {
     if ((selinux[name] ?? "") !== "") objection(`seLinuxOptions.${name}`, selinux[name], `no ${name}`);
   }
-  // Beyond the standard: root's group may read what belongs to it on the node.
+  // Beyond the standard: root's group may read its files on the node.
   for (const name of ["runAsGroup", "fsGroup"]) {
     if (context[name] === 0) objection(name, 0, "a group above 0; 999 is the image's postgres");
   }
@@ -105,10 +105,10 @@ function containerProblems(pod: Pod, { body }: Container): Problem[] {
     own("capabilities.drop", said("capabilities", "drop"), `capabilities: { drop: ["ALL"] }`);
   }
   const added = listAt(context, "capabilities", "add").filter((name) => name !== "NET_BIND_SERVICE");
-  if (added.length > 0) own("capabilities.add", added, "no capability but NET_BIND_SERVICE");
+  if (added.length > 0) own("capabilities.add", added, "no capability except NET_BIND_SERVICE");
   if (!["Default", ""].includes(textAt(context, "procMount") ?? (context.procMount === undefined ? "" : "?")))
     own("procMount", context.procMount, "no procMount");
-  // The container's own word counts; else the pod's.
+  // The container's value counts, else the pod's.
   const nonRoot = said("runAsNonRoot") ?? field(pod.spec, "securityContext", "runAsNonRoot");
   if (nonRoot !== true)
     own("runAsNonRoot", nonRoot, "runAsNonRoot: true, here or in the pod's securityContext");
@@ -145,9 +145,9 @@ function containerProblems(pod: Pod, { body }: Container): Problem[] {
 
 export const restrictedPods = podRule({
   name: "restricted-pods",
-  asks: "the whole restricted Pod Security Standard, and no group of root                                                                                                                  |",
+  asks: "the whole restricted Pod Security Standard, and no group of root",
   description:
-    "Who asks for more than the restricted Pod Security Standard has a pod that the namespace refuses, or that can take the node",
+    "A pod that asks for more than the restricted Pod Security Standard is refused by the namespace, or can take over the node",
   level: "mandatory",
   check: (pod) => {
     const { subject } = pod.object;

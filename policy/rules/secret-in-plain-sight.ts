@@ -2,14 +2,13 @@ import { objectsIn, STACK_TYPE, subjectOf } from "../resources.ts";
 import { stackRule } from "../rule.ts";
 import { mapAt, textsIn } from "../values.ts";
 
-/** Shorter values, as a port or a user's name, turn up by chance. */
+/** Shorter values, such as a port or a user name, match by chance. */
 const LONG_ENOUGH = 12;
 
 export const secretInPlainSight = stackRule({
   name: "secret-in-plain-sight",
-  asks: "no Secret's value a second time elsewhere                                                                                                                                         |",
-  description:
-    "Who writes a Secret's value a second time, outside of Secrets, has shown it to everybody who may read that",
+  asks: "no Secret's value repeated elsewhere",
+  description: "Repeating a Secret's value outside of Secrets shows it to everybody who may read that place",
   level: "mandatory",
   check: (stack) => {
     const values = objectsIn(stack)

@@ -21,14 +21,14 @@ function looksSecret(path: string): boolean {
   return /passw|secret|token|key|passphrase/i.test(path.split(".").slice(1).join("."));
 }
 
-/** A random value that the state keeps in plain text, named as a secret is. */
+/** A random value that the state keeps in plain text, named like a secret. */
 function plainRandom({ type, name }: Resource): Finding[] {
   if (!/^random:index\/random(String|Pet|Id|Integer|Uuid|Shuffle):/.test(type)) return [];
   if (!/passw|secret|token|key|credential/i.test(name)) return [];
   return [
     {
       subject: `${type.split(":").at(-1)}/${name}`,
-      why: "its result is no secret: the state and every preview show it",
+      why: "its result is not a secret: the state and every preview show it",
       remedy: "random.RandomPassword",
     },
   ];
@@ -36,9 +36,9 @@ function plainRandom({ type, name }: Resource): Finding[] {
 
 export const secretInputs = resourceRule({
   name: "secret-inputs",
-  asks: "Secrets encrypted in the state, and no placeholder in them                                                                                                                        |",
+  asks: "Secrets encrypted in the state, and no placeholder in them",
   description:
-    "Who makes a Secret from plain values has its password readable in the stack's state, in every backup of it",
+    "Making a Secret from plain values leaves its password readable in the stack's state and in every backup of it",
   level: "mandatory",
   check: (resource) => {
     const secrets = objectsOf(resource).filter(({ kind }) => kind === "Secret");
@@ -65,7 +65,7 @@ export const secretInputs = resourceRule({
         if (!looksSecret(path) || (text.length >= 12 && !PLACEHOLDER.test(text))) continue;
         findings.push({
           subject,
-          why: `${path} is ${text === "" ? "empty" : text.length < 12 ? `of ${text.length} characters` : "a placeholder"}, which nobody chose as a secret`,
+          why: `${path} is ${text === "" ? "empty" : text.length < 12 ? `only ${text.length} characters long` : "a placeholder"}, not a secret that somebody chose`,
           remedy: "the result of a random.RandomPassword, or a value set with `pulumi config set --secret`",
         });
       }

@@ -26,9 +26,9 @@ function modesOf(volume: Record<string, unknown>): { path: string; mode: unknown
 
 export const secretVolumeModes = podRule({
   name: "secret-volume-modes",
-  asks: "Secrets' files not readable by everybody                                                                                                                                          |",
+  asks: "Secrets' files not readable by everybody",
   description:
-    "Who mounts a Secret for everybody to read shows the password to every process in the container",
+    "Mounting a Secret that everybody can read shows the password to every process in the container",
   level: "mandatory",
   check: (pod) =>
     volumesOf(pod).flatMap((volume) =>

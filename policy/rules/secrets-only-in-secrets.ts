@@ -46,7 +46,7 @@ function* literalVariables(
     yield* literalVariables(entry, path === "" ? key : `${path}.${key}`);
 }
 
-/** An option that is named as a secret is, with its value in the same word or in the next. */
+/** An option named like a secret, with its value in the same word or the next. */
 function* literalOptions(value: unknown, path = ""): Generator<{ path: string; name: string }> {
   if (!isMap(value) && !Array.isArray(value)) return;
   for (const [key, entry] of Object.entries(value)) {
@@ -86,7 +86,7 @@ function findingsIn(
       ...Object.keys(field(body, "data") ?? {}),
       ...Object.keys(field(body, "binaryData") ?? {}),
     ]) {
-      if (secretName(name)) findings.push(finding(`data["${name}"] is named as a secret is`));
+      if (secretName(name)) findings.push(finding(`data["${name}"] is named like a secret`));
     }
   }
   for (const part of ["metadata", "spec", "data", "template"]) {
@@ -101,9 +101,9 @@ function findingsIn(
 
 export const secretsOnlyInSecrets = resourceRule({
   name: "secrets-only-in-secrets",
-  asks: "no value that looks secret outside of Secrets                                                                                                                                     |",
+  asks: "no value that looks secret outside of Secrets",
   description:
-    "Who writes a secret anywhere but in a Secret shows it to everybody who may look at pods or read the state",
+    "Writing a secret anywhere but in a Secret shows it to everybody who may look at pods or read the state",
   level: "mandatory",
   check: (resource) => {
     const objects = objectsOf(resource);

@@ -9,7 +9,7 @@ import { field, hasUnknown, listAt, shown, textAt } from "../values.ts";
 /** Where the configuration is, in the server's container and in the Job's. */
 const CONFIG_PATH = "/etc/postgresql";
 
-/** The ConfigMap that a container finds its configuration in. */
+/** The ConfigMap with a container's configuration. */
 function configOf(pod: Pod, container: Record<string, unknown>): string | undefined {
   const mount = listAt(container, "volumeMounts").find((entry) => field(entry, "mountPath") === CONFIG_PATH);
   // A part of it, or another file in its place, is not the configuration.
@@ -19,7 +19,7 @@ function configOf(pod: Pod, container: Record<string, unknown>): string | undefi
   return textAt(volume, "configMap", "name");
 }
 
-/** The value of a container's variable. Of two the last one counts. */
+/** The value of a container's variable. The last of two counts. */
 function environmentOf(container: Record<string, unknown>, name: string): unknown {
   return field(
     listAt(container, "env").findLast((entry) => field(entry, "name") === name),
@@ -31,7 +31,7 @@ function nameUnknown({ metadata }: Record<string, unknown>): boolean {
   return hasUnknown([metadata, field(metadata, "name")]);
 }
 
-/** Fields by which a Job succeeds, or is taken for one that has, though its pod never did its work. */
+/** Fields that let a Job succeed, or look as if it had, without its pod's work. */
 function waysAround({ body }: KubernetesObject): string[] {
   const ways: string[] = [];
   const unless = (path: string[], allowed: readonly unknown[]) => {
@@ -54,7 +54,7 @@ export const settingsTried = stackRule({
   name: "settings-tried",
   asks: "settings and image tried by the Job before the server gets them",
   description:
-    "Settings or an image that nothing has tried fail at the server's next start, which may be months away and in the night",
+    "Settings or an image that nothing has tried fail at the server's next start, which may be months away and at night",
   level: "mandatory",
   check: (stack) => {
     const pods = podsIn(stack).filter(({ object }) => !object.patch);
@@ -62,7 +62,7 @@ export const settingsTried = stackRule({
     if (servers.length === 0) return [];
     const jobs = objectsIn(stack).filter(({ subject, patch }) => subject === SETTINGS_JOB && !patch);
     const trial = pods.find(({ object }) => object.subject === SETTINGS_JOB);
-    // What is in it cannot be seen yet: nothing-unseen.
+    // Its containers cannot be seen yet: resource-limits.
     if (jobs.some((job) => hiddenPod(job) !== undefined)) return [];
     if (!trial) {
       // It may be one whose name is not known yet.
@@ -105,7 +105,7 @@ function findingsOfServer(server: Pod, trial: Pod, stack: readonly Resource[]): 
       if (hasUnknown([image, tried]) || image === tried) continue;
       refuse(
         server.object,
-        `its image is ${shown(image)}, and container ${name} of ${SETTINGS_JOB} tries ${shown(tried)}`,
+        `its image is ${shown(image)}, but container ${name} of ${SETTINGS_JOB} tries ${shown(tried)}`,
         "the same image in both",
       );
     }
@@ -115,7 +115,7 @@ function findingsOfServer(server: Pod, trial: Pod, stack: readonly Resource[]): 
     if (!hasUnknown([container.body.env, trial.spec]) && bound !== triedBound) {
       refuse(
         trial.object,
-        `ADDRESS_SPACE is ${shown(triedBound)}, and the server's ${shown(bound)}: a start that the server could not make succeeds here`,
+        `ADDRESS_SPACE is ${shown(triedBound)}, and the server's is ${shown(bound)}: a start that fails on the server succeeds here`,
         "the same ADDRESS_SPACE in both",
       );
     }
@@ -140,7 +140,7 @@ function findingsOfServer(server: Pod, trial: Pod, stack: readonly Resource[]): 
   ) {
     refuse(
       candidate,
-      `its files are not those of ConfigMap/${SERVER_CONFIG}: what is tried is not what the server gets`,
+      `its files differ from ConfigMap/${SERVER_CONFIG}: what is tried is not what the server gets`,
       "the same data in both",
     );
   }
@@ -150,7 +150,7 @@ function findingsOfServer(server: Pod, trial: Pod, stack: readonly Resource[]): 
     if (waitsFor(object.resource, stack).has(trialUrn)) continue;
     refuse(
       object,
-      `it does not depend on ${SETTINGS_JOB}, and changes although the Job fails`,
+      `it does not depend on ${SETTINGS_JOB}, and changes even if the Job fails`,
       "{ dependsOn: [the SettingsCheck] } in its options",
     );
   }

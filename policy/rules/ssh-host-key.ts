@@ -7,8 +7,8 @@ const KEY = /^(ssh-|ecdsa-|sk-)\S+ [A-Za-z0-9+/=]+/;
 
 export const sshHostKey = resourceRule({
   name: "ssh-host-key",
-  asks: "SSH connections with a host key                                                                                                                                                   |",
-  description: "Who connects without a host key sends root's commands, and the key, to whoever answers",
+  asks: "SSH connections with a host key",
+  description: "Connecting without a host key sends root's commands, and the key, to whichever host answers",
   level: "mandatory",
   check: (resource) => {
     if (!resource.type.startsWith("command:")) return [];
@@ -29,7 +29,7 @@ export const sshHostKey = resourceRule({
         findings.push({
           subject,
           why: `${path}.hostKey is ${shown(key)}`,
-          remedy: `${path}.hostKey: what ssh-keyscan -t ed25519 <host> prints behind the name; in this project node.sshHostKey`,
+          remedy: `${path}.hostKey: what ssh-keyscan -t ed25519 <host> prints after the name; in this project node.sshHostKey`,
         });
       }
     }
@@ -37,7 +37,7 @@ export const sshHostKey = resourceRule({
       if (!CARELESS.test(text)) continue;
       findings.push({
         subject,
-        why: `${path} tells ssh to believe any host`,
+        why: `${path} tells ssh to accept any host`,
         remedy: "a known_hosts file with the host's key",
       });
     }

@@ -7,8 +7,8 @@ interface Config {
 
 export const stackKind = resourceRule<Config>({
   name: "stack-kind",
-  asks: "dev's configuration for dev alone                                                                                                                                                 | `kind` (required)",
-  description: "Who judges another stack by dev's configuration deploys production without its protection",
+  asks: "dev's configuration for dev only",
+  description: "Judging another stack by dev's configuration deploys production without its protection",
   level: "mandatory",
   schema: {
     properties: {
@@ -26,7 +26,7 @@ export const stackKind = resourceRule<Config>({
     return [
       {
         subject: "stack",
-        why: `the configuration is for ${kind === "dev" ? "the stack dev" : "stacks other than dev"}, and this is ${stack}`,
+        why: `the configuration is for ${kind === "dev" ? "the stack dev" : "stacks other than dev"}, but this is ${stack}`,
         remedy: `--policy-pack-config policy/config.${stack === "dev" ? "dev" : "prod"}.json, or a copy of it for this stack`,
       },
     ];

@@ -5,7 +5,7 @@ import { type Finding, objectRule } from "../rule.ts";
 
 const SUPERUSER = "postgres";
 
-/** How a client can come over the network, and the types of line that speak of it. */
+/** How a client connects over the network, by type of line. */
 const TRANSPORTS: Readonly<Record<string, readonly string[]>> = {
   host: ["plain", "ssl", "gss"],
   hostssl: ["ssl"],
@@ -14,10 +14,10 @@ const TRANSPORTS: Readonly<Record<string, readonly string[]>> = {
   hostnogssenc: ["plain", "ssl"],
 };
 
-/** Some connections: one way to come, one database, one network. */
+/** Some connections: one transport, one database, one network. */
 interface Connections {
   transport: string;
-  /** `replication` without quotes is no database: a physical copy of all of them. `all` is not that. */
+  /** Unquoted `replication` is a physical copy of all databases, which `all` does not include. */
   database: Word;
   /** Undefined: addresses that only the server knows. */
   network: Network | undefined;
@@ -29,7 +29,7 @@ const keyword = ({ text, quoted }: Word, ...words: string[]) => !quoted && words
 function isForSuperuser(users: readonly Word[]): "surely" | "perhaps" | "no" {
   if (users.some((user) => user.text === SUPERUSER || keyword(user, "all"))) return "surely";
   const perhaps = users.some(({ text, quoted }) => {
-    // Of these expressions PostgreSQL and JavaScript have the same opinion.
+    // PostgreSQL and JavaScript read these expressions alike.
     if (/^\/\^\w+(\.\*)?\$?$/.test(text)) return new RegExp(text.slice(1)).test(SUPERUSER);
     return text.startsWith("/") || (!quoted && /^[+@]/.test(text));
   });
@@ -43,7 +43,7 @@ function connectionsOf({ type, databases, address, mask }: AccessRule): Connecti
   );
 }
 
-/** Whether a refusal of some connections is one of others. */
+/** Whether refusing some connections refuses others. */
 function covers(refused: Connections, asked: Connections): boolean {
   const { database } = refused;
   const same = database.text === asked.database.text && database.quoted === asked.database.quoted;
@@ -91,7 +91,7 @@ function findingsIn(file: string, text: string, subject: string): Finding[] {
     const copy = open.every(({ database }) => keyword(database, "replication"));
     findings.push({
       subject,
-      why: `${said}by which the superuser ${SUPERUSER} gets in over the network${copy ? ", for a copy of everything" : ""}: no line before it rejects that`,
+      why: `${said}which lets the superuser ${SUPERUSER} in over the network${copy ? ", for a copy of everything" : ""}: no line before it rejects that`,
       remedy:
         `the line "host ${copy ? "replication" : "all"} ${SUPERUSER} all reject" before it, other users in it, or ` +
         "127.0.0.1/32 or ::1/128 as its address",
@@ -102,9 +102,9 @@ function findingsIn(file: string, text: string, subject: string): Finding[] {
 
 export const superuserInside = objectRule({
   name: "superuser-inside",
-  asks: "the superuser comes in over the network from the pod alone, whatever the method; lines in order, as PostgreSQL reads them                                                         |",
+  asks: "the superuser connects over the network from the pod alone, whatever the method; lines in order, as PostgreSQL reads them",
   description:
-    "Who lets the superuser in over the network has given the whole server to whoever learns one password",
+    "Accepting the superuser over the network gives the whole server to anyone who learns one password",
   level: "mandatory",
   check: ({ kind, body, subject }) =>
     kind === "ConfigMap"

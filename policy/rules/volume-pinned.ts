@@ -8,16 +8,16 @@ interface Config {
 
 export const volumePinned = objectRule<Config>({
   name: "volume-pinned",
-  asks: "volumes pinned to the node by required node affinity                                                                                                                              | `node` (required)",
+  asks: "volumes pinned to the node by required node affinity",
   description:
-    "Who leaves a volume unpinned gets an empty directory on another node, and a database without its rows",
+    "An unpinned volume is an empty directory on another node, and the database starts without its rows",
   level: "mandatory",
   schema: {
     properties: {
       node: {
         type: "string",
         minLength: 1,
-        description: "Name of the node that has the storage; `*` for one node, whichever",
+        description: "Name of the node that has the storage; `*` for any one node",
       },
     },
     required: ["node"],
@@ -31,7 +31,7 @@ export const volumePinned = objectRule<Config>({
     return [
       {
         subject,
-        why: `spec.nodeAffinity.required leaves ${nodesText(names, required)}, not ${node === "*" ? "one node" : `${node} alone`}`,
+        why: `spec.nodeAffinity.required allows ${nodesText(names, required)}, not only ${node === "*" ? "one node" : node}`,
         remedy: `spec.nodeAffinity.required.nodeSelectorTerms: [{ matchExpressions: [{ key: "${HOSTNAME}", operator: "In", values: ["${wanted}"] }] }]`,
       },
     ];

@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { objectRule } from "../rule.ts";
 import { field, shown } from "../values.ts";
 
-/** Directories that are the node's own, with everything below them, or that are emptied. */
+/** The node's own directories and those that get emptied, with everything below them. */
 const SYSTEMS = (
   "bin boot dev etc lib lib32 lib64 libx32 lost+found nix opt/cni opt/containerd proc run sbin snap sys tmp usr " +
   "var/cache var/lock var/log var/mail var/run var/spool var/tmp"
@@ -13,12 +13,12 @@ const STATES = (
   "kube-router kubelet pam polkit-1 rancher rpm snapd sudo systemd"
 ).split(" ");
 const OWN = [...SYSTEMS, ...STATES.map((name) => `var/lib/${name}`)];
-/** Directories that others have theirs in, the root among them: one below them may be a volume's. */
+/** Shared directories, including the root: a volume may be below them. */
 const SHARED = ["", ..."home media mnt opt root srv var var/backups var/lib var/local var/opt".split(" ")];
-/** What a login of the node keeps its keys in. */
+/** Where a login of the node keeps its keys. */
 const KEYS = /\/\.(ssh|kube|gnupg|pulumi|aws|docker|config)(\/|$)/;
 
-/** Whether a volume may not be at a path; one that does not begin at the root is nobody's to know. */
+/** Whether a volume may not be at a path; a relative one may be anywhere. */
 function isUnfit(written: string): boolean {
   const path = posix.normalize(written).replace(/(?<=.)\/$/, "");
   const below = (directory: string) => path === `/${directory}` || path.startsWith(`/${directory}/`);
@@ -28,9 +28,9 @@ function isUnfit(written: string): boolean {
 
 export const volumePlace = objectRule({
   name: "volume-place",
-  asks: "`storage.path` is below `/tmp`, `/run`, `/dev`, `/etc` or another place of the system                                                       | [move the data](moving.md)",
+  asks: "volumes in a place that outlives a reboot and is not the node's own",
   description:
-    "Who puts a volume where a reboot empties it, or among the node's own files, loses one or the other",
+    "A volume where a reboot empties it loses the data; one among the node's own files damages the node",
   level: "mandatory",
   check: ({ kind, body, subject }) => {
     if (kind !== "PersistentVolume") return [];

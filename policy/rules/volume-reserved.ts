@@ -5,9 +5,8 @@ const ONE_NODE = ["ReadWriteOnce", "ReadWriteOncePod"];
 
 export const volumeReserved = objectRule({
   name: "volume-reserved",
-  asks: "volumes reserved for one claim, written by one node                                                                                                                               |",
-  description:
-    "Who leaves a volume open to any claim may find somebody else's pod writing into the database's directory",
+  asks: "volumes reserved for one claim, written by one node",
+  description: "Leaving a volume open to any claim lets another pod write into the database's directory",
   level: "mandatory",
   check: ({ kind, patch, body, subject }) => {
     if (
@@ -22,7 +21,7 @@ export const volumeReserved = objectRule({
         : [
             {
               subject,
-              why: `spec.accessModes is ${shown(field(body, "spec", "accessModes"))}; pods of several nodes could write at once`,
+              why: `spec.accessModes is ${shown(field(body, "spec", "accessModes"))}; pods on several nodes could write at once`,
               remedy: `spec.accessModes: ["ReadWriteOnce"]`,
             },
           ];

@@ -8,8 +8,8 @@ const FIELD: Readonly<Record<string, string[]>> = {
 
 export const volumeRetained = objectRule({
   name: "volume-retained",
-  asks: "reclaim policy Retain on every PersistentVolume and StorageClass                                                                                                                  |",
-  description: "Who deletes a claim whose volume is not retained has deleted the database",
+  asks: "reclaim policy Retain on every PersistentVolume and StorageClass",
+  description: "Deleting a claim whose volume is not retained deletes the database",
   level: "mandatory",
   check: ({ kind, patch, body, subject }) => {
     const path = FIELD[kind];
@@ -21,7 +21,7 @@ export const volumeRetained = objectRule({
     return [
       {
         subject,
-        why: `${path.join(".")} is ${shown(policy)}; its data goes when the claim on it goes`,
+        why: `${path.join(".")} is ${shown(policy)}; its data is deleted with the claim`,
         remedy: `${path.join(".")}: "Retain", as a plain value`,
       },
     ];

@@ -5,9 +5,9 @@ import { field, listAt, shown, textAt } from "../values.ts";
 
 export const volumeSizes = podRule({
   name: "volume-sizes",
-  asks: "a size on every emptyDir; those in memory below the container's limit                                                                                                             |",
+  asks: "a size on every emptyDir; those in memory below the container's limit",
   description:
-    "Who leaves an emptyDir without a size lets one pod fill the node's disk or memory, and with it the database's",
+    "An emptyDir without a size lets one pod fill the node's disk or memory, and the database's with it",
   level: "mandatory",
   check: (pod) => {
     const findings: Finding[] = [];
@@ -19,7 +19,7 @@ export const volumeSizes = podRule({
         findings.push({
           subject: pod.object.subject,
           why: `volume ${textAt(volume, "name")} is an emptyDir with sizeLimit ${shown(field(volume, "emptyDir", "sizeLimit"))}`,
-          remedy: `emptyDir.sizeLimit: what is needed, with its unit, as "64Mi"`,
+          remedy: `emptyDir.sizeLimit: what is needed, with its unit, such as "64Mi"`,
         });
       } else if (field(volume, "emptyDir", "medium") === "Memory") {
         sizes.set(textAt(volume, "name") ?? "", size);

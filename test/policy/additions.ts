@@ -1,4 +1,4 @@
-/** Additions of things that nobody declared, in every place of the real resources. Nothing is random. */
+/** Additions of undeclared things, in every place of the real resources. Nothing is random. */
 import * as k8s from "@pulumi/kubernetes";
 import { podsOf } from "../../policy/pods.ts";
 import { objectsOf, type Resource } from "../../policy/resources.ts";
@@ -8,7 +8,7 @@ import { copyOf, metadata, setAt } from "./stacks.ts";
 
 type Inputs = Record<string, unknown>;
 
-/** Maps whose names are free: selectors, amounts, values of a Secret. A name there is no field. */
+/** Maps whose names are free: selectors, amounts, values of a Secret. A name there is not a field. */
 const FREE_NAMES =
   /(^|\/)(labels|annotations|matchLabels|selector|nodeSelector|stringData|data|requests|limits|capacity)$/;
 /** What rules about programs, mounts and variables look at, each with additions of its own. */
@@ -106,7 +106,7 @@ const VOLUME_SOURCES: Readonly<Record<string, unknown>> = {
   secret: { secretName: "postgres-superuser", defaultMode: 0o400 },
   unknownType: {},
 };
-/** Where volumes are mounted: over the server's own places, and beside them. */
+/** Where volumes are mounted: over the server's own places, and next to them. */
 const PLACES = [
   "/",
   "/tmp/pgdata",
@@ -317,7 +317,7 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Repositories that look like the declared ones, and others, each with a tag and a digest as is asked for. */
+/** Repositories that look like the declared ones, and others, each with the required tag and digest. */
 const STRANGE_IMAGES = [
   "example.com/pgvector/pgvector",
   "pgvector.example.com/pgvector",
@@ -479,7 +479,7 @@ export function* additions(stack: readonly Resource[]): Generator<Mutant> {
         yield added(name, (inputs) => setAt(inputs, `data/${name}`, "x"));
       }
       for (const file of Object.keys((resource.inputs.data as Inputs | undefined) ?? {})) {
-        // What the owner's migrations do is the owner's matter.
+        // The owner's migrations are not judged.
         if (!/\.(sh|sql)$/.test(file) || object.name === "postgres-init-migrations") continue;
         yield added(`${file}: one more line`, ({ data }) => {
           const files = data as Record<string, string>;

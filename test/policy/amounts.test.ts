@@ -41,7 +41,7 @@ describe("amounts of PostgreSQL's settings", () => {
     for (const [written, unit] of wrong) assert.equal(amountOf(written, unit), undefined, written);
   });
 
-  it("are in a range with its ends, and with what it has besides", () => {
+  it("are in a range up to its ends, and with its extra values", () => {
     const hour = range("s", "30s", "1h", -1);
     for (const inside of ["30", "1h", "60min", "-1"]) assert.ok(isInRange(inside, hour), inside);
     for (const outside of ["29", "3601", "1d", "-2", "soon", "1MB"])

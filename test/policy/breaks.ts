@@ -1,4 +1,4 @@
-/** Each way to break each rule, with what is said to whoever does. */
+/** Each way to break each rule, with the violation's message. */
 import { accessBreaks } from "./breaks/access.ts";
 import type { Break } from "./breaks/break.ts";
 import { dataBreaks } from "./breaks/data.ts";
@@ -19,7 +19,7 @@ export const breaks: Readonly<Record<string, readonly Break[]>> = {
   ...declaredBreaks,
 };
 
-/** A stack that is broken in one way, and nothing else. */
+/** A stack that is broken in one way only. */
 export function brokenBy({ change, config = {}, alsoFirst = [] }: Break, stack: Judged): Judged {
   return { ...changed(stack, ...alsoFirst, change), config: { ...stack.config, ...config } };
 }

@@ -19,7 +19,7 @@ describe("the hash of a Command's script", () => {
   const facts = { path: "/mnt/a", mount: "/mnt", capacity: "1Gi", identity: "a/prod" };
   const usual = lineOf(preparationScript(facts));
 
-  it("is the same for every stack, whatever its values are", () => {
+  it("is the same for every stack, whatever its values", () => {
     assert.match(usual ?? "", /^c create sha256:[0-9a-f]{64}$/);
     for (const other of [
       { ...facts, path: "/mnt/it's here" },

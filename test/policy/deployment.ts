@@ -14,7 +14,7 @@ import type { Judged, Name } from "./stacks.ts";
 export interface Outcome {
   succeeded: boolean;
   output: string;
-  /** Number of objects that reached the cluster's place. */
+  /** Number of objects that were deployed. */
   deployed: number;
 }
 

@@ -18,7 +18,7 @@ import { skip } from "../skip.ts";
 const PV = "PersistentVolume/postgres-pv";
 const SERVER = "spec/template/spec/containers/0";
 const UP = ["up", "--yes", "--skip-preview"];
-/** Enough to fill two cores, whose time is what a run takes. */
+/** Enough to keep two cores busy. */
 const AT_ONCE = 3;
 
 /** The configuration with waivers that hold on the day of the test: the engine's clock cannot be set. */
@@ -47,7 +47,7 @@ async function eachOf<Entry, Result>(
 
 /**
  * The part of a broken stack that a rule about single resources objects to, with the provider it needs: nothing
- * else can then be what stops it.
+ * else can then stop it.
  */
 function essence(rule: Rule, broken: Judged): Judged {
   if (!("checkResource" in rule)) return broken;
@@ -180,7 +180,7 @@ describe("the pack in the real engine", function () {
     assert.doesNotMatch(outcome.output, /can't run policy/);
   });
 
-  it("takes a reclaim policy or a limit that is itself unknown for broken", async () => {
+  it("treats an unknown reclaim policy or limit as broken", async () => {
     const broken = changed(
       prod,
       set(PV, "spec/persistentVolumeReclaimPolicy", UNKNOWN),
@@ -196,7 +196,7 @@ describe("the pack in the real engine", function () {
     );
   });
 
-  it("lets a preview pass in which nothing is unknown that data, limits or privileges hang on", async () => {
+  it("lets a preview pass when no unknown value affects data, limits or privileges", async () => {
     const harmless = changed(
       prod,
       set("StatefulSet/postgres", "metadata/namespace", UNKNOWN),
@@ -238,7 +238,7 @@ describe("the pack in the real engine", function () {
     const config = { ...prod.config, placement: { node: "gen8", nodes: ["gen9"] } };
     isStopped(
       await deployments.run(UP, { ...prod, config }),
-      /placement\.nodes is unknown; there are node, waivers/,
+      /placement\.nodes is unknown; known fields: node, waivers/,
     );
   });
 
@@ -262,7 +262,7 @@ describe("the pack in the real engine", function () {
     );
   });
 
-  it("stops when it finds none of the resources that it is for", async () => {
+  it("stops when it finds none of the expected resources", async () => {
     const resources = prod.resources.filter(({ type }) => !type.startsWith("kubernetes:"));
     isStopped(
       await deployments.run(["up", "--yes"], { ...prod, resources }),

@@ -1,17 +1,17 @@
-/** Fields of the real resources of which no rule says anything when they are left out, by why none has to. */
+/** Fields of the real resources that may be left out without a violation, with the reason. */
 export const HARMLESS: readonly { pattern: RegExp; why: string }[] = [
   { pattern: / (apiVersion|kind|metadata\/name|name)$/, why: "the API server refuses the object without it" },
-  { pattern: /^kubernetes /, why: "how the provider writes; what it must have, explicit-provider asks" },
+  { pattern: /^kubernetes /, why: "how the provider writes; explicit-provider asks for what it must have" },
   { pattern: /^RandomPassword special$/, why: "more characters make a stronger password" },
   {
     pattern: / (metadata|spec\/template\/metadata)\/annotations(\/|$)/,
-    why: "told to tools; the server compares its identity itself",
+    why: "for tools; the server compares its identity itself",
   },
   {
     pattern: /^ConfigMap data(\/|$)/,
-    why: "a script, a setting or a migration that is not there fails at once",
+    why: "a missing script, setting or migration fails at once",
   },
-  { pattern: /^Secret (stringData(\/|$)|type$)/, why: "a login that is not there fails at once" },
+  { pattern: /^Secret (stringData(\/|$)|type$)/, why: "a missing login fails at once" },
   { pattern: /^Service spec(\/|$)/, why: "a Service that leads nowhere opens nothing" },
   {
     pattern:
@@ -40,7 +40,7 @@ export const HARMLESS: readonly { pattern: RegExp; why: string }[] = [
     pattern: /Probe\/(exec\/command\/\d+|failureThreshold|periodSeconds|timeoutSeconds|initialDelaySeconds)$/,
     why: "asked at another pace, or a probe that fails",
   },
-  { pattern: /securityContext\/runAsNonRoot$/, why: "said twice: by the pod and by the container" },
+  { pattern: /securityContext\/runAsNonRoot$/, why: "set twice: by the pod and by the container" },
   {
     pattern: /template\/spec\/securityContext\/(fsGroup|fsGroupChangePolicy|runAsGroup|runAsUser)$/,
     why: "runAsNonRoot refuses root; files that cannot be read fail at once",

@@ -23,7 +23,7 @@ const keyOf = (violation: Violation) => `${violation.rule.name} ${messageOf(viol
 /** The stack that the last mutant was made from; the next is often made from the same. */
 let last: { before: readonly Resource[]; known: Set<string> } | undefined;
 
-/** What a mutant is told that the stack it was made from is not. */
+/** Violations of a mutant that the stack it was made from does not have. */
 function newViolations(stack: Judged, { before, after }: Pick<Mutant, "before" | "after">): Violation[] {
   const { config } = stack;
   if (last?.before !== before) {
@@ -78,7 +78,7 @@ describe("weakening mutants", () => {
   }
 
   for (const name of ["dev", "prod"] as const) {
-    it(`add to ${name} what nobody declared, in every place: all are caught, each with a way out`, async function () {
+    it(`add something undeclared to ${name} in every place: all are caught, each with a way out`, async function () {
       this.timeout(180_000);
       const stack = await stackOf(name);
       const survivors: string[] = [];
@@ -137,7 +137,7 @@ describe("what is not known before the deployment", () => {
     const seen = new Set<string>();
     for (const { resources, config } of stacks) {
       for (const resource of resources) {
-        // What a variation leaves as it was has been looked at.
+        // What a variation leaves unchanged has been checked.
         const text = `${resource.urn} ${JSON.stringify(resource.inputs)}`;
         if (seen.has(text)) continue;
         seen.add(text);
@@ -173,7 +173,7 @@ describe("valid variations", () => {
       const alone = VARIATIONS.map((variation) => [variation]);
       for (const variations of [...alone, ...together]) {
         const stackVaried = varied(stack, variations);
-        // Two that add an object of one name are no stack: the engine takes no URN twice.
+        // Two that add one object are not a stack: the engine takes no URN twice.
         if (new Set(stackVaried.resources.map(({ urn }) => urn)).size < stackVaried.resources.length)
           continue;
         count++;

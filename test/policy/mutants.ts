@@ -23,14 +23,14 @@ export function* pointersIn(value: unknown, path = ""): Generator<{ pointer: str
   }
 }
 
-/** A field that matters, and what weakens it beside leaving it out and misspelling it. */
+/** A field that matters, and what weakens it besides leaving it out or misspelling it. */
 interface Weakness {
   at: RegExp;
   /** `<kind>` of the objects it is looked for in. */
   kinds?: RegExp;
   /** Values that are weaker, made from the real one. */
   to?: (value: unknown) => unknown[];
-  /** Whether leaving it out is no weakening. */
+  /** Whether leaving it out weakens nothing. */
   optional?: boolean;
 }
 
@@ -44,7 +44,7 @@ const zero = (value: unknown) => String(value).replace(/^\d+(\.\d+)?/, "0");
 /** The line that keeps the superuser inside. */
 const REJECT = /^host +all +postgres +all +reject\n/m;
 
-/** Files of clients by which the superuser gets in over the network. */
+/** Files that let the superuser in over the network. */
 function weakerForSuperuser(hba: string): string[] {
   const instead = [
     "",
@@ -329,7 +329,7 @@ export function* mutantsInPlace(
       const other = extra(resource, as);
       const before = [...stack, other];
       for (const { how, apply } of weakenings(resource.inputs, kind)) {
-        // A Patch leaves alone what it does not name; a second ConfigMap is no server's configuration.
+        // A Patch leaves alone what it does not name; a second ConfigMap is not the server's.
         if (as === "Patch" && /^(drop |rename )?(metadata|data)/.test(how)) continue;
         if (/shared_buffers/.test(how)) continue;
         const added = copyOf(other);
@@ -411,7 +411,7 @@ export function* mutantsElsewhere(stack: readonly Resource[]): Generator<Mutant>
   const template = stack.find(({ type }) => type.endsWith(":StatefulSet"))?.inputs;
   const pod = copyOf((template?.spec as Record<string, Record<string, unknown>>).template);
   // The second container, and without the first, so that the server's own rules do not speak for it; with probes, which
-  // next to a server it has none of.
+  // it does not have next to a server.
   const probe = { exec: { command: ["true"] } };
   const sidecar = {
     ...((pod?.spec as Record<string, unknown>).containers as Record<string, unknown>[])[1],

@@ -26,11 +26,12 @@ describe("the rules", function () {
     });
   }
 
-  it("have a name of their own, and say what happens to whoever breaks them", () => {
+  it("have a name of their own, and say what they ask and what breaking them leads to", () => {
     assert.equal(new Set(rules.map(({ name }) => name)).size, rules.length);
-    for (const { name, description } of rules) {
+    for (const { name, asks, description } of rules) {
       assert.match(name, /^[a-z]+(-[a-z]+)*$/);
-      assert.match(description, /^[A-Z].{30,}[^.]$/, name);
+      assert.match(asks, /^[^|]{10,}[^|.\s]$/, name);
+      assert.match(description, /^(?!Who)[A-Z].{30,}[^.]$/, name);
     }
   });
 
@@ -51,7 +52,7 @@ describe("the rules", function () {
           const texts = violations.map(messageOf);
           assert.ok(
             texts.some((text) => message.test(text)),
-            `${String(message)} is not said in: ${texts.join(" | ")}`,
+            `${String(message)} is not in: ${texts.join(" | ")}`,
           );
           for (const text of texts) assert.match(text, /\nInstead: .{4,}\.$/s);
         });
@@ -89,7 +90,7 @@ describe("a declaration", function () {
     assert.ok(count >= taken.length / 8, `${count} lines`);
   });
 
-  it("is meant to the letter: a star in the configuration stands for nothing else", async () => {
+  it("is literal: a star in the configuration matches nothing else", async () => {
     const way = breaks["declared-settings"]?.find(({ by }) => by === "log_statement = all");
     assert.ok(way);
     const said = (line: string) =>
@@ -141,7 +142,7 @@ describe("the shapes that the program can have", function () {
 
 describe("postgres-doubtful", function () {
   this.timeout(60_000);
-  it("says the numbers, and stops nothing", async () => {
+  it("reports the numbers, and stops nothing", async () => {
     const said = allViolationsOf(await stackOf("prod"));
     assert.deepEqual([...new Set(said.map(({ rule }) => rule.name))], ["postgres-doubtful"]);
     assert.match(

@@ -70,7 +70,7 @@ export function violationsOf(stack: Pick<Judged, "resources" | "config">): Viola
   return allViolationsOf(stack).filter(({ rule }) => rule.level === "mandatory");
 }
 
-/** The parts of a pointer, `spec/ports/0`; `~1` stands for a slash in a name. */
+/** The parts of a pointer, `spec/ports/0`; `~1` is a slash in a name. */
 function partsOf(pointer: string): string[] {
   return pointer.split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
@@ -82,7 +82,7 @@ export function copyOf<Value>(value: Value): Value {
   return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, copyOf(entry)])) as Value;
 }
 
-/** Sets what stands at a pointer, making the maps above it; undefined removes it. */
+/** Sets the value at a pointer, creating the maps above it; undefined removes it. */
 export function setAt(target: Record<string, unknown>, pointer: string, value: unknown): void {
   const parts = partsOf(pointer);
   const last = parts.pop() ?? "";
@@ -153,8 +153,8 @@ export function changed(stack: Judged, ...changes: Change[]): Judged {
 
 /**
  * Has the Job postgres-settings try what the server gets after the changes before it, as the program would: the same files,
- * image and bound. Without it every change of the server's configuration would break settings-tried, and nothing else of
- * it would count.
+ * image and bound. Otherwise every change of the server's configuration would break settings-tried, and nothing else would
+ * count.
  */
 export const triedAlike: Change = (resources) => {
   const find = (subject: string) => resources.find((resource) => is(resource, subject))?.inputs;

@@ -51,7 +51,7 @@ describe("npm run policy", function () {
     assert.equal(status, 1);
     assert.match(
       output,
-      /✖ volume-pinned \(mandatory\): PersistentVolume\/postgres-pv\n {2}Who .*\n {2}Why: .*rack2.*\n {2}Instead: .*gen8/,
+      /✖ volume-pinned \(mandatory\): PersistentVolume\/postgres-pv\n {2}An unpinned volume .*\n {2}Why: .*rack2.*\n {2}Instead: .*gen8/,
     );
   });
 
@@ -89,7 +89,7 @@ describe("npm run policy", function () {
     }
     assert.deepEqual(await renewCommands(folder), [], "run: npm run policy -- --declare");
     const committed = hashes("config.prod.json");
-    // A hash that is another script's, and a file that declares none, as one of the version before.
+    // A hash that is another script's, and a file that declares none, as in the version before.
     writeFileSync(
       join(folder, "config.prod.json"),
       committed.replace(/sha256:[0-9a-f]{8}/, "sha256:00000000"),

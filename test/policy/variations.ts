@@ -15,11 +15,11 @@ import {
   setAt,
 } from "./stacks.ts";
 
-/** A change that nobody must be stopped for. */
+/** A change that must not be stopped. */
 export interface Variation {
   name: string;
   change: Change;
-  /** What it takes in the pack's configuration. */
+  /** What the pack's configuration needs for it. */
   config?: Record<string, Record<string, unknown>>;
   /** Lines that declare what it adds, by the rule that asks for them. */
   declared?: Record<string, string[]>;

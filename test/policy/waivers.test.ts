@@ -29,7 +29,7 @@ describe("waivers", function () {
       .filter(({ rule }) => rule.name === "no-token")
       .map(messageOf);
 
-  it("let one resource off one rule, up to their last day", () => {
+  it("let one resource break one rule, up to their last day", () => {
     assert.equal(said([]).length, 1);
     assert.deepEqual(said([waiver]), []);
     assert.deepEqual(said([waiver], "2026-12-31"), []);
@@ -63,7 +63,7 @@ describe("waivers", function () {
   });
 
   it("end on a day of the calendar", () => {
-    assert.match(said([{ ...waiver, until: "2026-13-40" }]).join(), /is no day of the calendar/);
+    assert.match(said([{ ...waiver, until: "2026-13-40" }]).join(), /is not a day of the calendar/);
   });
 
   for (const field of ["rule", "resource", "reason", "until"] as const) {
@@ -75,12 +75,12 @@ describe("waivers", function () {
     });
   }
 
-  it("are refused for everything at once, or without a reason worth the name", () => {
+  it("are refused for everything at once, or without a real reason", () => {
     assert.throws(() => said([{ ...waiver, resource: "*" }]), PackError);
     assert.throws(() => said([{ ...waiver, reason: "later" }]), PackError);
   });
 
-  it("are the last of the four things that a new workload takes, as docs/policies.md has them", async () => {
+  it("are the last of the four things that a new workload takes, in the order of docs/policies.md", async () => {
     const prod = await stackOf("prod");
     const body = decentDeployment("api");
     const container = "spec/template/spec/containers/0";
@@ -196,7 +196,7 @@ describe("the pack's configuration", function () {
   it("is refused with a field that no rule has, or of another type", () => {
     assert.throws(
       () => readConfig(imageDigest, { require: true }),
-      /image-digest\.require is unknown; there are required, waivers/,
+      /image-digest\.require is unknown; known fields: required, waivers/,
     );
     assert.throws(
       () => readConfig(imageDigest, { required: "no" }),
@@ -204,7 +204,7 @@ describe("the pack's configuration", function () {
     );
   });
 
-  it("is refused with a rule that is not there, switched off or turned down", () => {
+  it("is refused with a rule that does not exist, is switched off or lowered", () => {
     assert.throws(() => checkPackConfig(rules, { "image-digests": {} }), /there is no rule image-digests/);
     assert.throws(() => checkPackConfig(rules, { all: "disabled" }), PackError);
     assert.throws(
@@ -213,7 +213,7 @@ describe("the pack's configuration", function () {
     );
   });
 
-  it("is refused without what a rule cannot do without", async () => {
+  it("is refused without a required field", async () => {
     const prod = await stackOf("prod");
     assert.throws(() => judge(rules, prod.resources, {}, DAY), /volume-pinned\.node is missing/);
     assert.throws(() => judge(rules, [], prod.config, DAY), /there are no resources to judge/);

@@ -72,8 +72,8 @@ export const accessBreaks: Readonly<Record<string, readonly Break[]>> = {
         ["include /tmp/hba", /takes clients from a file that no rule sees[^]*"client-authentication"/],
         ["include_if_exists /tmp/hba", /from a file that no rule sees/],
         ["host all @/tmp/users all scram-sha-256", /from a file that no rule sees/],
-        ["host all /^.*$ all scram-sha-256", /stands for any number of names/],
-        ["host all +everybody all scram-sha-256", /stands for any number of names/],
+        ["host all /^.*$ all scram-sha-256", /matches any number of names/],
+        ["host all +everybody all scram-sha-256", /matches any number of names/],
         ["host all all samehost trust", /whose method is trust/],
         ["host all all all ldap ldapserver=203.0.113.1", /whose method is ldap/],
         ["local all all peer map=other", /whose option map=other is not declared/],
@@ -107,12 +107,12 @@ export const accessBreaks: Readonly<Record<string, readonly Break[]>> = {
       by,
       change: conf("pg_hba.conf", (text) => text.replace(/^host +all +postgres .*\n/m, line)),
       message:
-        /the line "host all all all scram-sha-256", by which the superuser postgres gets in over the network: no line[^]*Instead: the line "host all postgres all reject" before it/,
+        /the line "host all all all scram-sha-256", which lets the superuser postgres in over the network: no line[^]*Instead: the line "host all postgres all reject" before it/,
     })),
     {
       by: "the line that rejects it in the second place",
       change: conf("pg_hba.conf", (text) => text.replace(/^(host +all +postgres .*\n)(host .*\n)/m, "$2$1")),
-      message: /"host all all all scram-sha-256", by which the superuser postgres gets in/,
+      message: /"host all all all scram-sha-256", which lets the superuser postgres in/,
     },
     ...[
       "host all postgres all scram-sha-256",
@@ -127,7 +127,7 @@ export const accessBreaks: Readonly<Record<string, readonly Break[]>> = {
     ].map((line) => ({
       by: `the line ${line} before it`,
       change: conf("pg_hba.conf", (text) => `${line}\n${text}`),
-      message: /by which the superuser postgres gets in over the network: no line/,
+      message: /which lets the superuser postgres in over the network: no line/,
     })),
     {
       by: "replication, which `all` does not reject",
@@ -168,7 +168,7 @@ export const accessBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /is "baseline"/,
     },
     {
-      by: "a standard of long ago",
+      by: "an old version of the standard",
       change: set(
         "Namespace/transcript-pipeline",
         "metadata/labels/pod-security.kubernetes.io~1enforce-version",
@@ -179,7 +179,7 @@ export const accessBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "a mesh that puts containers into pods",
       change: set("Namespace/transcript-pipeline", "metadata/labels/istio-injection", "enabled"),
-      message: /has something else put containers into its pods/,
+      message: /makes something else put containers into its pods/,
     },
     {
       by: "a NamespacePatch",

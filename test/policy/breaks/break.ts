@@ -1,4 +1,4 @@
-/** What the ways to break a rule are told in. */
+/** The terms for ways to break a rule. */
 import { add, decentDeployment, edit, metadata, type Change, type Name } from "../stacks.ts";
 
 export const PV = "PersistentVolume/postgres-pv";
@@ -17,7 +17,7 @@ export interface Break {
   /** What somebody did. */
   by: string;
   change: Change;
-  /** What is said to them. */
+  /** What the violation says. */
   message: RegExp;
   stack?: Name;
   config?: Record<string, Record<string, unknown>>;

@@ -8,7 +8,7 @@ export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "writing Delete",
       change: set(PV, "spec/persistentVolumeReclaimPolicy", "Delete"),
-      message: /is "Delete"; its data goes[^]*Instead: spec.persistentVolumeReclaimPolicy: "Retain"/,
+      message: /is "Delete"; its data is deleted[^]*Instead: spec.persistentVolumeReclaimPolicy: "Retain"/,
     },
     { by: "leaving it out", change: drop(PV, "spec/persistentVolumeReclaimPolicy"), message: /is missing/ },
     {
@@ -57,7 +57,7 @@ export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "K3s's default class",
       change: drop(PVC, "spec/storageClassName"),
-      message: /storageClassName is missing; the class makes a volume of its own/,
+      message: /storageClassName is missing; the class creates a volume of its own/,
     },
     { by: "another class", change: set(PVC, "spec/storageClassName", "local-path"), message: /local-path/ },
     { by: "naming no volume", change: drop(PVC, "spec/volumeName"), message: /volumeName is missing/ },
@@ -78,7 +78,7 @@ export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "dropping the affinity",
       change: drop(PV, "spec/nodeAffinity"),
-      message: /leaves every node, not gen8 alone/,
+      message: /allows every node, not only gen8/,
     },
     {
       by: "merely preferring the node",
@@ -86,12 +86,12 @@ export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
         const spec = inputs.spec as Record<string, Record<string, unknown>>;
         spec.nodeAffinity = { preferred: spec.nodeAffinity?.required };
       }),
-      message: /leaves every node/,
+      message: /allows every node/,
     },
     {
       by: "another node",
       change: set(PV, "spec/nodeAffinity/required/nodeSelectorTerms/0/matchExpressions/0/values", ["rack2"]),
-      message: /leaves "rack2"[^]*"gen8"/,
+      message: /allows "rack2"[^]*"gen8"/,
     },
     {
       by: "two nodes",
@@ -104,20 +104,20 @@ export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "NotIn",
       change: set(PV, "spec/nodeAffinity/required/nodeSelectorTerms/0/matchExpressions/0/operator", "NotIn"),
-      message: /leaves every node/,
+      message: /allows every node/,
     },
     {
       by: "an alternative term",
       change: set(PV, "spec/nodeAffinity/required/nodeSelectorTerms/1", {
         matchExpressions: [{ key: "gpu", operator: "Exists" }],
       }),
-      message: /leaves every node/,
+      message: /allows every node/,
     },
     {
       by: "no node in dev either",
       stack: "dev",
       change: drop(PV, "spec/nodeAffinity"),
-      message: /not one node/,
+      message: /not only one node/,
     },
   ],
   "volume-reserved": [
@@ -139,7 +139,7 @@ export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "many writers on the claim",
       change: set(PVC, "spec/accessModes", ["ReadWriteOnce", "ReadWriteMany"]),
-      message: /pods of several nodes could write/,
+      message: /pods on several nodes could write/,
     },
   ],
   "data-protected": [
@@ -183,17 +183,17 @@ export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
     },
     { by: "no mount", change: drop(SET, `${SERVER}/volumeMounts/0`), message: /in no volume at all/ },
     {
-      by: "PGDATA a second time, beside the mount",
+      by: "PGDATA a second time, outside the mount",
       change: set(SET, `${SERVER}/env/3`, { name: "PGDATA", value: "/pgdata" }),
       message: /\/pgdata in no volume/,
     },
     {
-      by: "PGDATA beside the mount, by way of it",
+      by: "PGDATA outside the mount, by way of it",
       change: set(SET, `${SERVER}/env/1/value`, "/var/lib/postgresql/data/../../../../pgdata"),
       message: /\/pgdata in no volume/,
     },
     {
-      by: "PGDATA beside the mount",
+      by: "PGDATA outside the mount",
       change: set(SET, `${SERVER}/env/1/value`, "/pgdata"),
       message: /\/pgdata in no volume/,
     },
@@ -259,8 +259,8 @@ export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
     ]),
     ...(
       [
-        ["hba_file", /does not set hba_file: the data directory's pg_hba\.conf says who gets in/],
-        ["log_min_error_statement", /statements that fail are written to the log, passwords in them/],
+        ["hba_file", /does not set hba_file: the data directory's pg_hba\.conf decides who may connect/],
+        ["log_min_error_statement", /failed statements are written to the log, including passwords/],
         ["temp_file_limit", /one query can fill the volume/],
         ["pg_stat_statements.track_utility", /passwords in ALTER ROLE are shown in its view/],
         ["search_path", /queries do not find pgvector's types and functions/],

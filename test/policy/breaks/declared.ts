@@ -1,4 +1,4 @@
-/** Ways to have what nobody declared. */
+/** Ways to have something undeclared. */
 import {
   type Break,
   CONF,
@@ -69,11 +69,11 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
     },
     ...(
       [
-        ["helm.cattle.io/v1:HelmChart", /has a controller install whatever chart it names/],
-        ["argoproj.io/v1alpha1:Application", /has a controller deploy whatever a repository holds/],
+        ["helm.cattle.io/v1:HelmChart", /makes a controller install whatever chart it names/],
+        ["argoproj.io/v1alpha1:Application", /makes a controller deploy whatever a repository holds/],
         ["admissionregistration.k8s.io/v1:MutatingWebhookConfiguration", /rewrites objects/],
         ["admissionregistration.k8s.io/v1:ValidatingWebhookConfiguration", /can refuse every change/],
-        ["scheduling.k8s.io/v1:PriorityClass", /whose pods are evicted for whose/],
+        ["scheduling.k8s.io/v1:PriorityClass", /which pods are evicted for others/],
         ["discovery.k8s.io/v1:EndpointSlice", /sends a Service's clients to any address/],
         ["core/v1:Endpoints", /sends a Service's clients to any address/],
         ["core/v1:Pod", /a Pod runs containers/],
@@ -81,7 +81,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
         ["apps/v1:StatefulSetPatch", /apps\/v1:StatefulSetPatch is not a kind/],
         ["core/v1:SecretList", /core\/v1:SecretList is not a kind/],
         ["example.com/v1:Secret", /example.com\/v1:Secret is not a kind/],
-        ["apiextensions.k8s.io/v1:CustomResourceDefinition", /changes what the cluster's API is/],
+        ["apiextensions.k8s.io/v1:CustomResourceDefinition", /changes the cluster's API/],
       ] as const
     ).map(([type, message]) => ({ by: `a ${type}`, change: object(type), message })),
     {
@@ -98,7 +98,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
         apiVersion: "rbac.authorization.k8s.io/v1",
         metadata: metadata("added"),
       }),
-      message: /registered as kubernetes:core\/v1:ConfigMap, and its apiVersion is "rbac/,
+      message: /registered as kubernetes:core\/v1:ConfigMap, but its apiVersion is "rbac/,
     },
     ...(
       [
@@ -113,7 +113,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "the superuser's password in the owner's Secret",
       change: set("Secret/postgres-secret", "stringData/SUPERUSER_PASSWORD", "hunter2hunter2hunter2"),
-      message: /stringData\.SUPERUSER_PASSWORD is a field that nobody declared for Secret\/postgres-secret/,
+      message: /stringData\.SUPERUSER_PASSWORD is a field that is not declared for Secret\/postgres-secret/,
     },
     {
       by: "a preStop hook",
@@ -139,7 +139,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
     ).map(([name, value]) => ({
       by: `the pod's ${name}`,
       change: set(SET, `${POD}/${name}`, value),
-      message: new RegExp(`spec\\.template\\.spec\\.${name}.* nobody declared for StatefulSet/postgres`),
+      message: new RegExp(`spec\\.template\\.spec\\.${name}.* not declared for StatefulSet/postgres`),
     })),
     {
       by: "a probe that kills without a shutdown",
@@ -170,7 +170,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /spec\.updateStrategy\.type is "OnDelete"/,
     },
     {
-      by: "a file of its own choice",
+      by: "another file",
       change: set(CONF, "data/postgresql.auto.conf", "port = 5432\n"),
       message: /data\["postgresql\.auto\.conf"\]/,
     },
@@ -213,7 +213,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "a kind of which no field is known",
       config: { "declared-kinds": { declared: ["kubernetes:example.com/v1:Thing"] } },
       change: object("example.com/v1:Thing", { spec: { a: { b: 1 } } }),
-      message: /spec\.a is a field that nobody declared for Thing\/added/,
+      message: /spec\.a is a field that is not declared for Thing\/added/,
     },
   ],
   "declared-providers": [
@@ -221,7 +221,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "deleteUnreachable",
       change: set("kubernetes/cluster", "deleteUnreachable", "true"),
       message:
-        /deleteUnreachable, or its value, is not declared; it takes every object out of the state[^]*"kubernetes cluster deleteUnreachable"/,
+        /deleteUnreachable, or its value, is not declared; it removes every object from the state[^]*"kubernetes cluster deleteUnreachable"/,
     },
     {
       by: "renderYamlToDirectory",
@@ -264,10 +264,10 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "a declared name with another script",
       config: { "declared-commands": { declared: [`cleanup create sha256:${"0".repeat(64)}`] } },
       change: add("command:local:Command", { create: "rm -rf /" }, { name: "cleanup" }),
-      message: /a script other than the one that is declared[^]*npm run policy -- --declare/,
+      message: /a script other than the declared one[^]*npm run policy -- --declare/,
     },
     {
-      by: "what is run at the end",
+      by: "a script that runs at the end",
       change: add("command:local:Command", { delete: "rm -rf /mnt/raid10" }, { name: "cleanup" }),
       message: /delete runs a script that is not declared/,
     },
@@ -282,7 +282,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
         create: "ssh -o UserKnownHostsFile=known_hosts h true",
         interpreter: ["/tmp/sh", "-c"],
       }),
-      message: /a script other than the one that is declared/,
+      message: /a script other than the declared one/,
     },
     {
       by: "a Command on the node",
@@ -367,7 +367,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "a start without the checks",
       change: set("ConfigMap/postgres-scripts", "data/start-server.sh", "exec postgres -c fsync=off\n"),
       message:
-        /data\["start-server.sh"\] is a script other than the one that is declared[^]*ConfigMap\/postgres-scripts start-server.sh sha256:[0-9a-f]{64}[^]*npm run policy -- --declare/,
+        /data\["start-server.sh"\] is a script other than the declared one[^]*ConfigMap\/postgres-scripts start-server.sh sha256:[0-9a-f]{64}[^]*npm run policy -- --declare/,
     },
     {
       by: "SQL of the superuser's",
@@ -384,14 +384,14 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /data\["sessions.conf"\] is a script that is not declared/,
     },
     {
-      by: "a script of no text",
+      by: "a script in binaryData",
       change: set("ConfigMap/postgres-scripts", "binaryData", { "more.sh": "cmVib290Cg==" }),
       message: /data\["more.sh"\] is a script that is not declared/,
     },
     {
       by: "privileges that are not taken away",
       change: drop("ConfigMap/postgres-init-bootstrap", "data/03-privileges.sql"),
-      message: /data\["03-privileges.sql"\] is missing, which the program puts there/,
+      message: /data\["03-privileges.sql"\] is missing; the program puts it there/,
     },
   ],
   "declared-programs": [
@@ -409,12 +409,12 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "a preStop that kills the server",
       change: set(SET, `${SERVER}/lifecycle`, { preStop: { exec: { command: ["kill", "-9", "1"] } } }),
       message:
-        /container postgres: its preStop is not declared; it is run before the container is told to stop[^]*"declared-programs": \{ "declared": \["StatefulSet\/postgres postgres preStop sha256:/,
+        /container postgres: preStop is not declared; it runs before the container is told to stop[^]*"declared-programs": \{ "declared": \["StatefulSet\/postgres postgres preStop sha256:/,
     },
     {
       by: "a preStop that waits out the grace period",
       change: set(SET, `${SERVER}/lifecycle`, { preStop: { sleep: { seconds: 3600 } } }),
-      message: /its preStop is not declared/,
+      message: /container postgres: preStop is not declared/,
     },
     {
       by: "a password in args",
@@ -423,10 +423,10 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
         setAt(body, `${POD}/containers/0/args`, ["serve", "hunter2hunter2"]),
       ),
       message:
-        /Deployment\/added: container api: its args is not declared; whoever may look at pods can read them/,
+        /Deployment\/added: container api: args is not declared; anyone who may look at pods can read it/,
     },
     {
-      by: "one more container beside the server",
+      by: "one more container next to the server",
       change: edit(SET, ({ inputs }) =>
         setAt(inputs, `${POD}/containers/2`, { ...decentContainer(), name: "spy" }),
       ),
@@ -440,24 +440,24 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "settings on the command line",
       change: set(SET, `${SERVER}/args`, ["-c", "fsync=off", "-F"]),
-      message: /container postgres: its args is not declared/,
+      message: /container postgres: args is not declared/,
     },
     {
       by: "a probe that stops the server",
       change: set(SET, `${SERVER}/readinessProbe/exec/command`, ["pg_ctl", "stop", "-m", "immediate"]),
-      message: /its readinessProbe is not declared; it decides when clients/,
+      message: /: readinessProbe is not declared; it decides when clients/,
     },
     {
       by: "another script",
       change: set(JOB, `${INIT}/command`, ["bash", "-c", "psql -c 'drop database transcripts_db'"]),
-      message: /Job\/postgres-init: container bootstrap: its command is not declared/,
+      message: /Job\/postgres-init: container bootstrap: command is not declared/,
     },
   ],
   "declared-environment": [
     {
       by: "another project's data",
       change: set(SET, `${SERVER}/env/2/value`, "other/prod"),
-      message: /has the variable IDENTITY, or a value of it, that is not declared/,
+      message: /has the variable IDENTITY, which is not declared, or not with this value/,
     },
     {
       by: "PGDATA a second time",
@@ -468,7 +468,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "another directory",
       change: set(SET, `${SERVER}/env/1/value`, "/var/lib/postgresql/data/other"),
       message:
-        /the variable PGDATA, or a value of it, that is not declared[^]*"StatefulSet\/postgres postgres PGDATA"/,
+        /the variable PGDATA, which is not declared, or not with this value[^]*"StatefulSet\/postgres postgres PGDATA"/,
     },
     {
       by: "PGOPTIONS",
@@ -542,7 +542,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "an image volume that nothing mounts yet",
       change: set(SET, `${POD}/volumes/10`, { name: "more", image: { reference: "example.com/x:1" } }),
-      message: /volume more is of type image, which nobody declared/,
+      message: /volume more is of type image, which is not declared/,
     },
     {
       by: "a volume over the configuration",
@@ -606,14 +606,17 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
         ["INCLUDE_DIR '/tmp'", /takes settings from a file that no rule sees/],
         [
           "data_directory = '/tmp/pg'",
-          /sets data_directory to '\/tmp\/pg', which has the server read or write/,
+          /sets data_directory to '\/tmp\/pg', which makes the server read or write/,
         ],
         ["hba_file = '/tmp/hba'", /sets hba_file to '\/tmp\/hba'/],
         ["autovacuum = off", /sets autovacuum to 'off', which weakens/],
         ["Autovacuum off", /sets autovacuum to 'off'/],
-        ["log_statement = all", /sets log_statement to 'all', which writes statements to the log, passwords/],
+        [
+          "log_statement = all",
+          /sets log_statement to 'all', which writes statements to the log, including passwords/,
+        ],
         ["log_min_duration_statement = 0", /writes statements to the log/],
-        ["archive_command = 'cp %p /tmp'", /has the server run a program/],
+        ["archive_command = 'cp %p /tmp'", /makes the server run a program/],
         ["session_preload_libraries = 'x'", /load a library/],
         ["fsync = 'o\\146f'", /sets fsync to 'off'/],
         ["full_page_writes 'no'", /sets full_page_writes to 'no'/],
@@ -640,8 +643,8 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
         ["max_connections = 100000", /takes memory at the start/],
         ["max_connections = ten", /sets max_connections to 'ten'/],
         ["dynamic_shared_memory_type = mmap", /can keep the server from starting/],
-        ["statement_timeout = 1", /ends what clients do/],
-        ["hnsw.ef_search = 1", /changes what queries answer/],
+        ["statement_timeout = 1", /interrupts clients/],
+        ["hnsw.ef_search = 1", /changes the results of queries/],
         ["track_activities = off", /hides what the server does/],
         ["made_up = 1", /which the pack does not know as a setting of PostgreSQL 16/],
         ["made.up = 1", /which the pack does not know/],
@@ -656,7 +659,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
     ].map((text) => ({
       by: `of sessions: ${text}`,
       change: line("sessions.conf", text),
-      message: new RegExp(`the line "${text}", which is no limit of a role's sessions[^]*"${text}"`),
+      message: new RegExp(`the line "${text}", which is not a limit of a role's sessions[^]*"${text}"`),
     })),
     {
       by: "of sessions: half a line",
@@ -687,7 +690,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "every right",
       config: RBAC,
       change: rbac("ClusterRole", { rules: [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }] }),
-      message: /that is every right there is/,
+      message: /that is every right that exists/,
     },
     {
       by: "rights of other roles",
@@ -699,7 +702,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "making pods",
       config: RBAC,
       change: rbac("Role", { rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["create"] }] }),
-      message: /can have a pod run with any Secret mounted/,
+      message: /can run a pod with any Secret mounted/,
     },
     {
       by: "a binding to cluster-admin",
@@ -723,7 +726,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
         })(decentDeployment("proxy")),
       ),
       message:
-        /Deployment\/proxy: its pods have the labels that Service\/postgres selects, so that the server's clients are sent to them/,
+        /Deployment\/proxy: its pods have the labels that Service\/postgres selects, so the server's clients are sent to them/,
     },
     {
       by: "a Service that leads elsewhere by the database's port",
@@ -756,27 +759,27 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "another claim than the protected one",
       change: set(SET, `${POD}/volumes/0/persistentVolumeClaim/claimName`, "other"),
       message:
-        /its data is on the claim "other", which is none of the stack's in its namespace: postgres-pvc/,
+        /its data is on the claim "other", which is not one of the stack's in its namespace: postgres-pvc/,
     },
     {
       by: "a server in another namespace",
       change: set(SET, "metadata/namespace", "other"),
-      message: /none of the stack's in its namespace/,
+      message: /not one of the stack's in its namespace/,
     },
     {
       by: "a claim on another volume",
       change: set("PersistentVolumeClaim/postgres-pvc", "spec/volumeName", "other"),
-      message: /is for the volume "other", which is none of the stack's/,
+      message: /is for the volume "other", which is not in the stack/,
     },
     {
-      by: "a volume that is kept for another claim",
+      by: "a volume that is reserved for another claim",
       change: set(PV, "spec/claimRef/name", "other"),
-      message: /PersistentVolume\/postgres-pv is kept for the claim transcript-pipeline\/other/,
+      message: /PersistentVolume\/postgres-pv is reserved for the claim transcript-pipeline\/other/,
     },
     {
-      by: "a volume that is kept for another namespace's claim",
+      by: "a volume that is reserved for another namespace's claim",
       change: set(PV, "spec/claimRef/namespace", "other"),
-      message: /is kept for the claim other\/postgres-pvc/,
+      message: /is reserved for the claim other\/postgres-pvc/,
     },
   ],
   "volume-place": [
@@ -818,9 +821,9 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
   "identity-map": [
     ...(
       [
-        ["server_pod /^(.*)$ \\1", /lets one user be any number of others[^]*"identity-map"/],
-        ["server_pod postgres all", /any number of others/],
-        ["server_pod postgres +everybody", /any number of others/],
+        ["server_pod /^(.*)$ \\1", /lets one user connect under any number of names[^]*"identity-map"/],
+        ["server_pod postgres all", /under any number of names/],
+        ["server_pod postgres +everybody", /under any number of names/],
         ["server_pod root postgres", /whose map or system user is not declared/],
         ["other postgres postgres", /whose map or system user is not declared/],
         ["server_pod @/tmp/names postgres", /from a file that no rule sees/],

@@ -85,7 +85,7 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /bootstrap: securityContext.runAsUser is 0/,
     },
     {
-      by: "non-root unsaid",
+      by: "no runAsNonRoot",
       change: (all) => {
         drop(SET, `${POD}/securityContext/runAsNonRoot`)(all);
         drop(SET, `${SERVER}/securityContext/runAsNonRoot`)(all);
@@ -193,12 +193,12 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
         periodSeconds: 1,
         failureThreshold: 1,
       }),
-      message: /takes pg_isready's 1 for a failure, which a server in crash recovery answers[^]*\$\? -le 1/,
+      message: /takes pg_isready's 1, a server's answer in crash recovery, for a failure[^]*\$\? -le 1/,
     },
     {
       by: "a liveness probe that asks for 0 by hand",
       change: set(SET, `${SERVER}/livenessProbe/exec/command/2`, "pg_isready -q; [ $? -eq 0 ]"),
-      message: /takes pg_isready's 1 for a failure/,
+      message: /takes pg_isready's 1, .* for a failure/,
     },
     {
       by: "a liveness probe that is quick to kill",
@@ -218,7 +218,7 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "a readiness probe on the port alone",
       change: set(SET, `${SERVER}/readinessProbe`, { tcpSocket: { port: 5432 } }),
-      message: /its readinessProbe asks the port alone/,
+      message: /its readinessProbe asks only the port/,
     },
     {
       by: "a startup probe in another protocol",
@@ -231,7 +231,7 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "a liveness probe that is never asked",
       change: set(SET, `${SERVER}/livenessProbe/periodSeconds`, 1_000_000),
-      message: /leaves a server that hangs for 6000000 s/,
+      message: /leaves a hanging server alone for 6000000 s/,
     },
     {
       by: "a liveness probe without the time to run its command",
@@ -306,7 +306,7 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
         /container postgres has the image "pgvector\/pgvector:0.8.6-pg16-bookworm", without a digest[^]*resolve-digests/,
     },
     {
-      by: "a digest that is none",
+      by: "a malformed digest",
       stack: "dev",
       change: set(SET, `${SERVER}/image`, "pgvector/pgvector:0.8.6@sha256:abc"),
       message: /without a digest/,

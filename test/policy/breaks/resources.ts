@@ -204,7 +204,7 @@ export const resourcesBreaks: Readonly<Record<string, readonly Break[]>> = {
     ...["unlimited", "0", "1000000000"].map((kilobytes) => ({
       by: `an address space of ${kilobytes}`,
       change: set(SET, `${SERVER}/env/3/value`, kilobytes),
-      message: new RegExp(`ADDRESS_SPACE is ${kilobytes}, so that one statement can take all of the memory`),
+      message: new RegExp(`ADDRESS_SPACE is ${kilobytes}, so one statement can take all of the memory`),
     })),
     {
       by: "the command line",
@@ -212,9 +212,9 @@ export const resourcesBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /shared_buffers 64 GiB/,
     },
     {
-      by: "a size that is none",
+      by: "a size that is not one",
       change: conf("postgresql.conf", (text) => `${text}shared_buffers = lots\n`),
-      message: /is no size/,
+      message: /is not a size/,
     },
   ],
   placement: [
@@ -229,7 +229,7 @@ export const resourcesBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /may run on "rack2"[^]*gen8/,
     },
     { by: "another label", change: set(SET, `${POD}/nodeSelector`, { gpu: "true" }), message: /every node/ },
-    { by: "nodeName", change: set(SET, `${POD}/nodeName`, "gen8"), message: /goes past the scheduler/ },
+    { by: "nodeName", change: set(SET, `${POD}/nodeName`, "gen8"), message: /bypasses the scheduler/ },
     {
       by: "the init Job elsewhere",
       change: drop(JOB, `${POD}/nodeSelector`),

@@ -12,7 +12,7 @@ export const secretsBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "a ConfigMap",
       change: set(CONF, "data/API_TOKEN", "abc"),
-      message: /data\["API_TOKEN"\] is named as a secret/,
+      message: /data\["API_TOKEN"\] is named like a secret/,
     },
     {
       by: "a URL",
@@ -81,7 +81,7 @@ export const secretsBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "a short one",
       change: set("Secret/postgres-superuser", "stringData/POSTGRES_PASSWORD", "hunter2"),
-      message: /of 7 characters/,
+      message: /only 7 characters long/,
     },
     {
       by: "an encoded one",
@@ -89,12 +89,12 @@ export const secretsBreaks: Readonly<Record<string, readonly Break[]>> = {
         metadata: metadata("s"),
         data: { password: Buffer.from("hunter2").toString("base64") },
       }),
-      message: /data.password is of 7 characters/,
+      message: /data.password is only 7 characters long/,
     },
     {
       by: "a random string",
       change: add("random:index/randomString:RandomString", { length: 40 }, { name: "db-password" }),
-      message: /its result is no secret/,
+      message: /its result is not a secret/,
     },
   ],
   "secret-in-plain-sight": [
@@ -112,7 +112,7 @@ export const secretsBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /connection.hostKey is missing[^]*ssh-keyscan/,
     },
     {
-      by: "a host key that is none",
+      by: "a malformed host key",
       change: remoteCommand({ host: "gen8", hostKey: "" }),
       message: /hostKey is ""/,
     },
@@ -127,9 +127,9 @@ export const secretsBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /CopyToRemote\/copy/,
     },
     {
-      by: "ssh that believes anybody",
+      by: "ssh that accepts any host",
       change: add("command:local:Command", { create: "ssh -o StrictHostKeyChecking=no h" }, { name: "l" }),
-      message: /believe any host/,
+      message: /accept any host/,
     },
   ],
   "password-strength": [

@@ -8,7 +8,7 @@ export const stackBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "dev's configuration for prod",
       config: { "stack-kind": { kind: "dev" } },
       change: () => undefined,
-      message: /is for the stack dev, and this is prod/,
+      message: /is for the stack dev, but this is prod/,
     },
     {
       by: "prod's configuration for dev",
@@ -107,7 +107,7 @@ export const stackBreaks: Readonly<Record<string, readonly Break[]>> = {
       change: edit(JOB, (resource) => {
         resource.dependencies = [];
       }),
-      message: /depends on none of StatefulSet\/postgres[^]*dependsOn/,
+      message: /does not depend on StatefulSet\/postgres[^]*dependsOn/,
     },
   ],
   "settings-tried": [
@@ -138,17 +138,17 @@ export const stackBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "settings that are not those that are tried",
       change: conf("postgresql.conf", (text) => `${text}work_mem = 32kB\n`),
-      message: /ConfigMap\/postgres-settings-files: its files are not those of ConfigMap\/postgres-config/,
+      message: /ConfigMap\/postgres-settings-files: its files differ from ConfigMap\/postgres-config/,
     },
     {
       by: "access files that are not those that are tried",
       change: conf("pg_ident.conf", (text) => `${text}server_pod postgres other\n`),
-      message: /its files are not those/,
+      message: /its files differ/,
     },
     {
       by: "an image that is not the one that is tried",
       change: set(SET, `${SERVER}/image`, "pgvector/pgvector:0.8.7-pg16-bookworm"),
-      message: /its image is "\S+0\.8\.7-pg16-bookworm", and container image of Job\/postgres-settings tries/,
+      message: /its image is "\S+0\.8\.7-pg16-bookworm", but container image of Job\/postgres-settings tries/,
     },
     {
       by: "a trial of another image",
@@ -208,7 +208,7 @@ export const stackBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /the pod template's metadata/,
     },
     {
-      by: "a value that is no label",
+      by: "a value that is not a label",
       change: set(PV, "metadata/labels/app.kubernetes.io~1name", "a b"),
       message: /is "a b"/,
     },
