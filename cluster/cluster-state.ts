@@ -7,14 +7,15 @@ import {
 } from "../components/kubernetes/names.ts";
 import type { Findings } from "../problem.ts";
 import type { InitJobObject } from "./deployed-names.ts";
-import { type ClusterContext, read } from "./kubectl.ts";
+import { withProxy } from "./api-proxy.ts";
+import type { ClusterContext } from "./kubectl.ts";
 import type { NodeObject, PodNeeds } from "./node-fitness.ts";
-import { type PodObject, readPods } from "./pod-troubles.ts";
+import { type PodObject, podsPath } from "./pod-troubles.ts";
 import {
   type ClaimObject,
+  claimPath,
   type OwnVolume,
-  readClaim,
-  readVolume,
+  VOLUME_API_PATH,
   type VolumeObject,
 } from "./volume-binding.ts";
 
@@ -59,15 +60,17 @@ export interface ClusterState {
  * @throws KubectlError when the cluster cannot be reached or does not let us look
  */
 export async function lookAtCluster(cluster: ClusterContext, namespace: string): Promise<ClusterState> {
-  const [nodes, statefulSet, volume, claim, pods, initJob] = await Promise.all([
-    read<{ items: NodeObject[] }>(cluster, "/api/v1/nodes"),
-    read<StatefulSetObject>(cluster, `/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
-    readVolume(cluster),
-    readClaim(cluster, namespace),
-    readPods(cluster, namespace),
-    read<InitJobObject>(cluster, `/apis/batch/v1/namespaces/${namespace}/jobs/${INIT_JOB_NAME}`),
-  ]);
-  return { nodes: nodes?.items ?? [], statefulSet, volume, claim, pods, initJob };
+  const [nodes, statefulSet, volume, claim, pods, initJob] = await withProxy(cluster, (read) =>
+    Promise.all([
+      read<{ items: NodeObject[] }>("/api/v1/nodes"),
+      read<StatefulSetObject>(`/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
+      read<VolumeObject>(VOLUME_API_PATH),
+      read<ClaimObject>(claimPath(namespace)),
+      read<{ items: PodObject[] }>(podsPath(namespace)),
+      read<InitJobObject>(`/apis/batch/v1/namespaces/${namespace}/jobs/${INIT_JOB_NAME}`),
+    ]),
+  );
+  return { nodes: nodes?.items ?? [], statefulSet, volume, claim, pods: pods?.items ?? [], initJob };
 }
 
 /** The image that the server runs on, or undefined where there is none. */

@@ -101,7 +101,7 @@ const KINDS: readonly Kind[] = [
     (reason) => `the cluster's certificate does not fit: ${reason}. ${SHOW_CONFIG}`,
   ],
   [
-    /server gave HTTP response to HTTPS client/,
+    /server gave HTTP response to HTTPS client|first record does not look like a TLS handshake/,
     () => `the address in the kubeconfig answers without TLS, so it is not an API server. ${SHOW_CONFIG}`,
   ],
   [

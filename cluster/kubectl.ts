@@ -34,10 +34,16 @@ export function contextFlags({ context, kubeconfig }: ClusterContext): string[] 
 }
 
 /** Milliseconds after which kubectl is ended: a program by which it logs in may wait for ever. */
-const TIMEOUT = 15_000;
+export const TIMEOUT = 15_000;
 
-/** The environment for kubectl: a `~` in KUBECONFIG is for a shell. */
-function environment(): NodeJS.ProcessEnv {
+/**
+ * The environment for kubectl: a `~` in KUBECONFIG is for a shell.
+ *
+ * @throws KubectlError when the variable cannot be used
+ */
+export function kubectlEnvironment({ kubeconfig: path }: ClusterContext): NodeJS.ProcessEnv {
+  // With an explicit path kubectl does not look at the variable.
+  if (path !== undefined) return process.env;
   try {
     const kubeconfig = kubeconfigVariable();
     return kubeconfig === undefined ? process.env : { ...process.env, [KUBECONFIG_VARIABLE]: kubeconfig };
@@ -59,8 +65,7 @@ export async function kubectl(
   args: readonly string[],
   timeout: number = TIMEOUT,
 ): Promise<string> {
-  // With an explicit path kubectl does not look at the variable.
-  const env = cluster.kubeconfig === undefined ? environment() : process.env;
+  const env = kubectlEnvironment(cluster);
   return new Promise((resolve, reject) => {
     const child = execFile(
       "kubectl",
@@ -97,6 +102,15 @@ export async function read<T>(cluster: ClusterContext, path: string): Promise<T 
     if (error instanceof KubectlError && error.notFound) return undefined;
     throw error;
   }
+  return parsedAnswer<T>(answer);
+}
+
+/**
+ * An answer of the API server.
+ *
+ * @throws KubectlError when it is no API server's
+ */
+export function parsedAnswer<T>(answer: string): T {
   try {
     return JSON.parse(answer) as T;
   } catch {

@@ -27,9 +27,14 @@ export interface PodObject {
 /** A container that waits for one of these is on its way. */
 const ON_THE_WAY = new Set(["ContainerCreating", "PodInitializing"]);
 
+/** API path of the pods of a namespace. */
+export function podsPath(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/pods`;
+}
+
 /** Reads the pods of a namespace. */
 export async function readPods(cluster: ClusterContext, namespace: string): Promise<PodObject[]> {
-  return (await read<{ items: PodObject[] }>(cluster, `/api/v1/namespaces/${namespace}/pods`))?.items ?? [];
+  return (await read<{ items: PodObject[] }>(cluster, podsPath(namespace)))?.items ?? [];
 }
 
 /** The line that matters of a container's last words: the refusal where there is one, else the last. */

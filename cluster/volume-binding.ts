@@ -33,9 +33,9 @@ export function claimedSize(claim: ClaimObject | undefined): string | undefined 
   return claim.spec.resources?.requests?.storage;
 }
 
-/** Reads the claim. */
-export function readClaim(cluster: ClusterContext, namespace: string): Promise<ClaimObject | undefined> {
-  return read<ClaimObject>(cluster, `/api/v1/namespaces/${namespace}/persistentvolumeclaims/${CLAIM_NAME}`);
+/** API path of the claim. */
+export function claimPath(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/persistentvolumeclaims/${CLAIM_NAME}`;
 }
 
 /** Name of the node that has the volume's directory, or undefined when the object does not say it. */
@@ -43,10 +43,8 @@ export function nodeOf(volume: VolumeObject): string | undefined {
   return volume.spec.nodeAffinity?.required?.nodeSelectorTerms?.[0]?.matchExpressions?.[0]?.values?.[0];
 }
 
-/** Reads the volume's object. */
-export function readVolume(cluster: ClusterContext): Promise<VolumeObject | undefined> {
-  return read<VolumeObject>(cluster, `/api/v1/persistentvolumes/${VOLUME_NAME}`);
-}
+/** API path of the volume. */
+export const VOLUME_API_PATH = `/api/v1/persistentvolumes/${VOLUME_NAME}`;
 
 /** Why a volume is not this deployment's, or undefined when it is. */
 export function strangeness(volume: VolumeObject, own: OwnVolume): string | undefined {
@@ -67,7 +65,7 @@ export function strangeness(volume: VolumeObject, own: OwnVolume): string | unde
  * @throws when the volume is not this deployment's own
  */
 export async function releaseDeadClaim(cluster: ClusterContext, own: OwnVolume): Promise<boolean> {
-  const volume = await readVolume(cluster);
+  const volume = await read<VolumeObject>(cluster, VOLUME_API_PATH);
   if (volume?.status?.phase !== "Released" || volume.spec.claimRef?.uid === undefined) return false;
   const strange = strangeness(volume, own);
   if (strange !== undefined) {

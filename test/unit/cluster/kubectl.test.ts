@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -13,7 +13,8 @@ import {
   providerKubeconfig,
   withoutTilde,
 } from "../../../cluster/kubeconfig.ts";
-import { kubectl, KubectlError, read } from "../../../cluster/kubectl.ts";
+import { withProxy } from "../../../cluster/api-proxy.ts";
+import { type ClusterContext, kubectl, KubectlError, read } from "../../../cluster/kubectl.ts";
 import { kubectlMessage, withoutDumps, withoutSecrets } from "../../../cluster/kubectl-errors.ts";
 import { readSettings } from "../../../config.ts";
 import { changed } from "../../settings.ts";
@@ -384,34 +385,79 @@ describe("kubectl", function () {
     const at = (address: string, login?: object) =>
       config("config", whole("rack", { current: "rack", server: address, ...(login && { login }) }));
 
-    it("is understood", async () => {
-      const nodes = (cluster: { kubeconfig: string; context?: string }) =>
-        fails(read(cluster, "/api/v1/nodes"));
-      assert.match(await nodes(at(`http://127.0.0.1:${port}`)), /^the answer is a web page/);
-      assert.match(
-        await nodes(at(`https://127.0.0.1:${port}`)),
-        /^the address in the kubeconfig answers without TLS/,
-      );
-      assert.match(await nodes(at("https://127.0.0.1:1")), /^nothing listens at 127\.0\.0\.1:1\./);
-      assert.match(await nodes(at("https://rack.invalid")), /^rack\.invalid has no address here/);
-      assert.match(await nodes(at("https://127.0.0.1:1", {})), /^the kubeconfig has no credentials/);
-      assert.match(
-        await nodes({ ...at("https://127.0.0.1:1"), context: "gone" }),
-        /^context "gone" is not in the kubeconfig/,
-      );
-      assert.match(await nodes({ kubeconfig: join(folder, "missing") }), /missing does not exist$/);
-      const broken = await nodes(config("broken", `users: [\n token: ${TOKEN}`));
-      assert.match(broken, /^kubeconfig \S+broken cannot be read: yaml/);
-      assert.ok(!broken.includes(TOKEN));
-      const exec = {
-        apiVersion: "client.authentication.k8s.io/v1",
-        command: "no-such-login",
-        interactiveMode: "Never",
+    for (const [way, ask] of [
+      ["by itself", (cluster: ClusterContext) => read(cluster, "/api/v1/nodes")],
+      ["as a proxy", (cluster: ClusterContext) => withProxy(cluster, (through) => through("/api/v1/nodes"))],
+    ] as const)
+      it(`is understood, ${way}`, async () => {
+        const nodes = (cluster: ClusterContext) => fails(ask(cluster));
+        assert.match(await nodes(at(`http://127.0.0.1:${port}`)), /^the answer is a web page/);
+        assert.match(
+          await nodes(at(`https://127.0.0.1:${port}`)),
+          /^the address in the kubeconfig answers without TLS/,
+        );
+        assert.match(await nodes(at("https://127.0.0.1:1")), /^nothing listens at 127\.0\.0\.1:1\./);
+        assert.match(await nodes(at("https://rack.invalid")), /^rack\.invalid has no address here/);
+        assert.match(await nodes(at("https://127.0.0.1:1", {})), /^the kubeconfig has no credentials/);
+        assert.match(
+          await nodes({ ...at("https://127.0.0.1:1"), context: "gone" }),
+          /^context "gone" is not in the kubeconfig/,
+        );
+        assert.match(await nodes({ kubeconfig: join(folder, "missing") }), /missing does not exist$/);
+        const broken = await nodes(config("broken", `users: [\n token: ${TOKEN}`));
+        assert.match(broken, /^kubeconfig \S+broken cannot be read: yaml/);
+        assert.ok(!broken.includes(TOKEN));
+        const exec = {
+          apiVersion: "client.authentication.k8s.io/v1",
+          command: "no-such-login",
+          interactiveMode: "Never",
+        };
+        assert.match(
+          await nodes(at("https://127.0.0.1:1", { exec })),
+          /logs in cannot be run: no-such-login\. Install it/,
+        );
+      });
+
+    it("as a proxy, tells what is not there from what is refused, and takes one way for all looks", async () => {
+      const status = (code: number, reason: string, message: string) => ({
+        ...{ code, body: { kind: "Status", apiVersion: "v1", status: "Failure", reason, message, code } },
+      });
+      const answers: Record<string, { code: number; body: object }> = {
+        "/api/v1/nodes": { code: 200, body: { kind: "NodeList", items: [{ metadata: { name: "gen8" } }] } },
+        "/api/v1/persistentvolumes/gone": status(404, "NotFound", 'persistentvolumes "gone" not found'),
+        "/api/v1/pods": status(403, "Forbidden", 'pods is forbidden: User "ci" cannot list resource "pods"'),
       };
-      assert.match(
-        await nodes(at("https://127.0.0.1:1", { exec })),
-        /logs in cannot be run: no-such-login\. Install it/,
+      const connections = new Set<unknown>();
+      const api = createServer((asked, response) => {
+        connections.add(asked.socket);
+        const { code, body } = answers[asked.url ?? ""] ?? { code: 404, body: {} };
+        response.writeHead(code, { "content-type": "application/json" }).end(JSON.stringify(body));
+      }).listen(0, "127.0.0.1");
+      await once(api, "listening");
+      try {
+        const cluster = at(`http://127.0.0.1:${(api.address() as AddressInfo).port}`);
+        await withProxy(cluster, async (through) => {
+          assert.deepEqual(await through("/api/v1/nodes"), answers["/api/v1/nodes"]?.body);
+          assert.equal(await through("/api/v1/persistentvolumes/gone"), undefined);
+          assert.match(
+            await fails(through("/api/v1/pods")),
+            /^Error from server \(Forbidden\): pods is forbidden/,
+          );
+        });
+        assert.equal(connections.size, 1);
+      } finally {
+        api.close();
+      }
+    });
+
+    it("as a proxy, is ended and leaves nothing behind, whatever becomes of the work", async () => {
+      const left = () => readdirSync(tmpdir()).filter((name) => name.startsWith("kubectl-proxy-"));
+      const before = left();
+      await assert.rejects(
+        withProxy(at("https://127.0.0.1:1"), () => Promise.reject(new Error("the work failed"))),
+        /the work failed/,
       );
+      assert.deepEqual(left(), before);
     });
   });
 });

@@ -1,0 +1,121 @@
+/**
+ * Several looks at the cluster through one kubectl: `kubectl proxy` on a socket that only this user can open. The way to
+ * the API server, and the program by which a kubeconfig logs in, are then taken once and not for each look.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type ClusterContext,
+  contextFlags,
+  KubectlError,
+  kubectlEnvironment,
+  parsedAnswer,
+  TIMEOUT,
+} from "./kubectl.ts";
+import { kubectlMessage } from "./kubectl-errors.ts";
+
+/** Reads one object or list by its API path. Undefined where the cluster has none. */
+export type Read = <T>(path: string) => Promise<T | undefined>;
+
+/** What the API server says instead of an object (k8s.io/apimachinery, metav1.Status). */
+interface Status {
+  kind?: string;
+  reason?: string;
+  message?: string;
+}
+
+/** A refusal as kubectl itself would print it. */
+function refusalOf(body: string): string {
+  try {
+    const { kind, reason, message } = JSON.parse(body) as Status;
+    if (kind === "Status") return `Error from server (${reason || "Unknown"}): ${message}`;
+  } catch {
+    // The proxy's own words: why it has not reached the API server.
+  }
+  return body;
+}
+
+/** One request through the socket. */
+function fetched(socketPath: string, path: string): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      // The proxy answers requests for this machine alone.
+      { socketPath, path, headers: { host: "localhost", accept: "application/json" }, timeout: TIMEOUT },
+      (response) => {
+        const parts: Buffer[] = [];
+        response.on("data", (part: Buffer) => parts.push(part));
+        response.on("error", reject);
+        response.on("end", () =>
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString() }),
+        );
+      },
+    );
+    asked.on("timeout", () => asked.destroy(new Error("i/o timeout")));
+    asked.on("error", reject);
+    asked.end();
+  });
+}
+
+/**
+ * Runs some reads. Each of them fails as one by `kubectl get --raw` would.
+ *
+ * @throws KubectlError when kubectl does not come up, or from a read
+ */
+export async function withProxy<T>(cluster: ClusterContext, work: (read: Read) => Promise<T>): Promise<T> {
+  const env = kubectlEnvironment(cluster);
+  // Nobody else may enter it: whoever opens the socket is this user to the cluster.
+  const folder = mkdtempSync(join(tmpdir(), "kubectl-proxy-"));
+  const socket = join(folder, "socket");
+  const child = spawn("kubectl", [...contextFlags(cluster), "proxy", `--unix-socket=${socket}`], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env,
+  });
+  let said = "";
+  const ended = new Promise<never>((_, reject) => {
+    child.on("error", (error: NodeJS.ErrnoException) =>
+      reject(new KubectlError(error.code === "ENOENT" ? "kubectl is not on PATH" : error.message, false)),
+    );
+    child.on("close", (code) =>
+      reject(new KubectlError(kubectlMessage(said, `kubectl ended with ${code}`), false)),
+    );
+  });
+  ended.catch(() => undefined);
+  const serving = new Promise<void>((resolve) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (text: Buffer) => {
+        said += text.toString();
+        if (said.includes("Starting to serve on")) resolve();
+      });
+    }
+  });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new KubectlError(`kubectl did not start within ${TIMEOUT / 1000} s`, false)),
+      TIMEOUT,
+    );
+  });
+  try {
+    await Promise.race([serving, ended, late]);
+    clearTimeout(timer);
+    return await work(async <Answer>(path: string) => {
+      const { status, body } = await fetched(socket, path).catch((error: unknown) => {
+        throw new KubectlError(kubectlMessage(String(error), "kubectl's proxy does not answer"), false);
+      });
+      if (status === 200) return parsedAnswer<Answer>(body);
+      const refusal = refusalOf(body);
+      if (refusal.startsWith("Error from server (NotFound)")) return undefined;
+      throw new KubectlError(
+        kubectlMessage(refusal, `the API server answered with ${status}`),
+        refusal.startsWith("Error from server"),
+      );
+    });
+  } finally {
+    clearTimeout(timer);
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
