@@ -4,6 +4,10 @@ import { lookLive } from "./cluster/live.ts";
 import { identityOf } from "./components/kubernetes/names.ts";
 import { readStackSettings } from "./config.ts";
 
+// The SDK takes the stack of every promise it makes, and installs source-map-support, which maps each frame in
+// JavaScript: most of what a resource costs. Node strips the types in place, so there is nothing to map.
+Reflect.deleteProperty(Error, "prepareStackTrace");
+
 const { settings, warnings } = readStackSettings();
 for (const warning of warnings) void pulumi.log.warn(warning);
 
