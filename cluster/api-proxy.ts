@@ -23,6 +23,13 @@ const { request } = process.getBuiltinModule("node:http");
 /** Reads one object or list by its API path. Undefined where the cluster has none. */
 export type Read = <T>(path: string) => Promise<T | undefined>;
 
+/**
+ * Runs kubectl, and ends it when the standard input ends without a line: a proxy would outlive a run that is killed. What
+ * watches has no part in the output, which ends with kubectl.
+ */
+const GUARDED =
+  'exec 3<&0; { read -r _ <&3 || kill -9 $$; } >/dev/null 2>&1 & exec kubectl "$@" </dev/null 3<&-';
+
 /** What the API server says instead of an object (k8s.io/apimachinery, metav1.Status). */
 interface Status {
   kind?: string;
@@ -72,17 +79,21 @@ export async function withProxy<T>(cluster: ClusterContext, work: (read: Read) =
   // Nobody else may enter it: whoever opens the socket is this user to the cluster.
   const folder = mkdtempSync(join(tmpdir(), "kubectl-proxy-"));
   const socket = join(folder, "socket");
-  const child = spawn("kubectl", [...contextFlags(cluster), "proxy", `--unix-socket=${socket}`], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env,
-  });
+  const proxy = [...contextFlags(cluster), "proxy", `--unix-socket=${socket}`];
+  const child = spawn("sh", ["-c", GUARDED, "kubectl", ...proxy], { stdio: ["pipe", "pipe", "pipe"], env });
+  child.stdin.on("error", () => undefined);
   let said = "";
   const ended = new Promise<never>((_, reject) => {
     child.on("error", (error: NodeJS.ErrnoException) =>
-      reject(new KubectlError(error.code === "ENOENT" ? "kubectl is not on PATH" : error.message, false)),
+      reject(new KubectlError(error.code === "ENOENT" ? "sh is not on PATH" : error.message, false)),
     );
     child.on("close", (code) =>
-      reject(new KubectlError(kubectlMessage(said, `kubectl ended with ${code}`), false)),
+      reject(
+        new KubectlError(
+          code === 127 ? "kubectl is not on PATH" : kubectlMessage(said, `kubectl ended with ${code}`),
+          false,
+        ),
+      ),
     );
   });
   ended.catch(() => undefined);
@@ -119,6 +130,7 @@ export async function withProxy<T>(cluster: ClusterContext, work: (read: Read) =
   } finally {
     clearTimeout(timer);
     child.kill("SIGKILL");
+    child.stdin.end("\n");
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -24,9 +24,10 @@ import { commandsFromCheckout } from "../components/storage/preparation.ts";
  * @throws RunError with one line for each problem; in an `up` also when the cluster cannot be looked at
  */
 export async function lookLive(settings: Settings, identity: string): Promise<Live> {
+  const kubeconfig = kubeconfigForProvider(settings);
   const state = await checkedCluster(settings, identity);
   return {
-    kubeconfig: kubeconfigForProvider(settings),
+    kubeconfig,
     claimed: claimedSize(state?.claim),
     agentSocket: process.env.SSH_AUTH_SOCK,
     announcements: announcements(),
@@ -54,10 +55,11 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
   for (const warning of warnings) await pulumi.log.warn(warning);
   await checkSsh(settings, state.volume === undefined);
   await watchPods(cluster, APPLICATION, state.pods);
-  // An `up` looks again when it has deployed, and fails.
-  const refused =
-    state.statefulSet && (await refusedConfiguration(cluster, APPLICATION).catch(() => undefined));
-  if (refused !== undefined && pulumi.runtime.isDryRun()) await pulumi.log.warn(sayRefused(refused));
+  // An `up` asks when it has deployed, and fails.
+  if (state.statefulSet && pulumi.runtime.isDryRun()) {
+    const refused = await refusedConfiguration(cluster, APPLICATION).catch(() => undefined);
+    if (refused !== undefined) await pulumi.log.warn(sayRefused(refused));
+  }
   if (!state.volume) await sayFirstStart(settings);
   return state;
 }

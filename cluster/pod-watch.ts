@@ -30,7 +30,7 @@ export async function watchPods(
     setTimeout(() => {
       void readPods(cluster, namespace)
         .then(say)
-        // A look that fails is no news: the deployment itself says what is wrong with the cluster.
+        // The deployment itself reports what is wrong with the cluster.
         .catch(() => undefined)
         .then(look);
     }, INTERVAL).unref();

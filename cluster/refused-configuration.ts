@@ -5,9 +5,6 @@
 import { type ClusterContext, kubectl, KubectlError } from "./kubectl.ts";
 import { SERVER_NAME, SERVER_POD } from "../components/kubernetes/names.ts";
 
-/** Setting of a session in which the server says it; empty, or unknown, where all is as deployed. */
-export const REFUSED_SETTING = "transcript_pipeline.refused_configuration";
-
 /** Where last-started.sh writes it, in the server's container. */
 const FILE = "/run/reconcile/refused-configuration";
 

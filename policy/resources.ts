@@ -106,9 +106,6 @@ export function tokenOf({
   return `kubernetes:${group}:${kind}${patch ? "Patch" : ""}`;
 }
 
-/** A chart that the provider installs by itself, so that nothing sees its objects. */
-export const HELM_RELEASE = "kubernetes:helm.sh/v3:Release";
-
 /** All Kubernetes objects of a stack. */
 export function objectsIn(stack: readonly Resource[]): KubernetesObject[] {
   return stack.flatMap(objectsOf);

@@ -22,7 +22,7 @@ export interface CredentialsArgs {
   superuserPassword?: pulumi.Input<string> | undefined;
   /** Logins beside the owner's, and what each may do. Their passwords are always generated. */
   logins: Readonly<Record<string, LoginKind>>;
-  /** Any text. Another one makes all generated passwords anew. @default empty */
+  /** Any text. Another text generates all passwords again. @default empty */
   rotation?: string | undefined;
   /** Whether what the passwords are generated from is protected from deletion. */
   protect: boolean;

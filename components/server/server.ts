@@ -25,7 +25,7 @@ import {
 export interface Announcements {
   /** Before its settings change. */
   config: pulumi.ResourceHook;
-  /** Before its pod is made anew. */
+  /** Before its pod is replaced. */
   server: pulumi.ResourceHook;
 }
 

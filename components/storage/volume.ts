@@ -40,7 +40,7 @@ export interface VolumeArgs {
 
 /**
  * A directory on one node as a volume that outlives every claim on it. The volume's object stands for the data:
- * while it exists the directory is never prepared anew.
+ * while it exists the directory is never prepared again.
  */
 export class Volume extends pulumi.ComponentResource {
   /** The claim's name, known once it is bound to the prepared directory. */

@@ -1,10 +1,8 @@
 /** The program, evaluated in this process: no CLI, no cluster, and the same objects that the engine would register. */
 import { readConfig } from "../../config.ts";
 import { program } from "../../program.ts";
+import { PROJECT } from "../stack-file/document.ts";
 import { recorded, type Registration } from "./recorder.ts";
-
-/** Name of the project, as in Pulumi.yaml. */
-const PROJECT = "transcript-pipeline";
 
 /** What came of it. */
 export interface Evaluation {

@@ -56,30 +56,14 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
     await sql("insert into recordings (source_uri) values ('without-engine')");
   });
 
+  const ownersSecret = () =>
+    kubectl("get", "secret", "postgres-secret", "-n", "transcript-pipeline", "-o", "jsonpath={.data}");
+
   it("keeps the password, and the finished Job, the second time", async () => {
-    const secret = await kubectl(
-      "get",
-      "secret",
-      "postgres-secret",
-      "-n",
-      "transcript-pipeline",
-      "-o",
-      "jsonpath={.data}",
-    );
+    const secret = await ownersSecret();
     const ran = await run("up", "--local-cluster", CLUSTER);
     assert.equal(ran.status, 0, ran.output);
-    assert.equal(
-      await kubectl(
-        "get",
-        "secret",
-        "postgres-secret",
-        "-n",
-        "transcript-pipeline",
-        "-o",
-        "jsonpath={.data}",
-      ),
-      secret,
-    );
+    assert.equal(await ownersSecret(), secret);
   });
 
   it("makes logins, keeps their passwords, and takes away those that are no longer configured", async () => {

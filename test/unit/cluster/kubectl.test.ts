@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import {
   isKubeconfigText,
   KubeconfigError,
@@ -17,6 +18,7 @@ import { withProxy } from "../../../cluster/api-proxy.ts";
 import { type ClusterContext, kubectl, KubectlError, read } from "../../../cluster/kubectl.ts";
 import { kubectlMessage, withoutDumps, withoutSecrets } from "../../../cluster/kubectl-errors.ts";
 import { readSettings } from "../../../config.ts";
+import { projectFile } from "../../../tools/cli.ts";
 import { changed } from "../../settings.ts";
 import { skip } from "../../skip.ts";
 
@@ -458,6 +460,34 @@ describe("kubectl", function () {
         /the work failed/,
       );
       assert.deepEqual(left(), before);
+    });
+
+    it("as a proxy, ends with a run that is killed", async () => {
+      const { kubeconfig } = at("https://127.0.0.1:1");
+      const program = `
+        import { withProxy } from ${JSON.stringify(projectFile("cluster/api-proxy.ts"))};
+        await withProxy({ kubeconfig: ${JSON.stringify(kubeconfig)} }, async () => {
+          console.log("serves");
+          await new Promise((resolve) => setTimeout(resolve, 20_000));
+        });`;
+      const killed = spawn(process.execPath, ["--input-type=module", "-e", program], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const proxies = () =>
+        spawnSync("pgrep", ["-f", `kubectl.*${kubeconfig} proxy`], { encoding: "utf8" }).stdout;
+      await once(killed.stdout, "data");
+      assert.match(proxies(), /\d/);
+      killed.kill("SIGKILL");
+      for (let tries = 0; tries < 50 && proxies() !== ""; tries++) await setTimeout(100);
+      assert.equal(proxies(), "");
+    });
+
+    it("that is not there is missed by the proxy too", async () => {
+      const sh = join(folder, "only-sh");
+      mkdirSync(sh, { recursive: true });
+      symlinkSync("/bin/sh", join(sh, "sh"));
+      process.env.PATH = sh;
+      assert.match(await fails(withProxy({}, () => Promise.resolve())), /^kubectl is not on PATH/);
     });
   });
 });
