@@ -6,8 +6,8 @@ import { bytesOfQuantity, readableBytes } from "../quantities.ts";
 import type { DatabaseValues } from "./database.ts";
 import { commandToSet } from "./reader.ts";
 
-/** Settings that shared memory grows with. */
-const OF_SHARED_MEMORY = [
+/** Settings that what a start needs grows with. */
+const OF_A_START = [
   "shared_buffers",
   "wal_buffers",
   "max_connections",
@@ -20,16 +20,17 @@ const OF_SHARED_MEMORY = [
   "max_replication_slots",
   "track_activity_query_size",
   "min_dynamic_shared_memory",
+  "wal_decode_buffer_size",
   "pg_stat_statements.max",
 ];
 
-/** The setting without which shared memory would be smallest. */
+/** The setting without which a start would need least. */
 function largestOf(settings: Readonly<Record<string, string>>): string {
   const without = (name: string) => {
     const others = Object.fromEntries(Object.entries(settings).filter(([other]) => other !== name));
     return memoryBudget(others, 0).fixed;
   };
-  const written = OF_SHARED_MEMORY.filter((name) => name in settings);
+  const written = OF_A_START.filter((name) => name in settings);
   return written.sort((a, b) => without(a) - without(b))[0] ?? "shared_buffers";
 }
 

@@ -16,7 +16,10 @@ const LEAST_AUTOVACUUM_WORK_MEM = MiB;
 export interface MemoryBudget {
   sharedBuffers: number;
   sharedMemory: number;
-  /** What is mapped at the start, and always there: shared_buffers, /dev/shm, WAL buffers, locks and processes. */
+  /**
+   * What a start needs in one piece or maps for good: shared_buffers, /dev/shm, WAL buffers, locks and processes, and
+   * the buffer in which the startup process decodes WAL (InitWalRecovery allocates all of it before the first record).
+   */
   fixed: number;
   /** `fixed` in its parts. */
   fixedParts: MemoryPart[];
@@ -85,6 +88,7 @@ export function memoryBudget(settings: ServerSettings, sharedMemory: number): Me
     { what: "/dev/shm", bytes: sharedMemory },
     { what: "WAL buffers", bytes: walBuffersBytes(settings) },
     { what: "locks and processes", bytes: restOfSharedMemory(effectiveSettings(settings)) },
+    { what: "WAL decode buffer", bytes: bytesInForce(settings, "wal_decode_buffer_size") },
   ];
   const connections = numberInForce(settings, "max_connections");
   const autovacuumWorkers = numberInForce(settings, "autovacuum_max_workers");

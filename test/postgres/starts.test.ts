@@ -120,6 +120,7 @@ describe(`configurations that are accepted (SEED=${seed})`, function () {
       "the least memory",
       { shared_buffers: "128kB", wal_buffers: "0", work_mem: "64kB", max_connections: "4" },
     ],
+    ["a gigabyte to decode WAL", { wal_decode_buffer_size: "1073741823" }],
     ["a text with quotes and backslashes", { log_line_prefix: "it's \\d 'x' \\\\ " }],
     ["thousands of CPUs", {}],
   ] as const) {

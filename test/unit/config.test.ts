@@ -43,7 +43,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "shared_buffers above the memory limit",
     "database.settings.shared_buffers",
     "4GB",
-    /shared_buffers: does not fit: shared_buffers \(4 GiB\) \+ \/dev\/shm \(160 MiB\) \+ WAL buffers \(16 MiB\) \+ locks and processes \([\d.]+ MiB\) is 4\.29 GiB, and database\.limits\.memory is 2Gi/,
+    /shared_buffers: does not fit: shared_buffers \(4 GiB\) \+ \/dev\/shm \(160 MiB\) \+ WAL buffers \(16 MiB\) \+ locks and processes \([\d.]+ MiB\) \+ WAL decode buffer \(512 KiB\) is 4\.29 GiB, and database\.limits\.memory is 2Gi/,
   ],
   [
     "a capacity without a unit",
