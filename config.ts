@@ -4,7 +4,7 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { checkSettings } from "./config/checks.ts";
-import { isField, readSection, type Section } from "./config/reader.ts";
+import { fieldsOf, readSection, type Section } from "./config/reader.ts";
 import { type Names, sectionsOf } from "./config/stack-keys.ts";
 import { table, type Written } from "./config/table.ts";
 import type { ServerPlan } from "./postgres/server-plan.ts";
@@ -62,21 +62,13 @@ export function readSettings(stack: string, raw: Record<string, unknown>): Readi
   return { settings: { ...written, server }, warnings };
 }
 
-/** Every field by its path. */
-function fieldsOf(path: string, section: Section): { path: string; secret: boolean }[] {
-  return Object.entries(section).flatMap(([name, entry]) => {
-    const field = `${path}.${name}`;
-    return isField(entry) ? [{ path: field, secret: entry.secret === true }] : fieldsOf(field, entry);
-  });
-}
-
 /** The names that a configuration can have. */
 export function namesOf(sections: Record<string, Section> = table): Names {
   const fields = Object.entries(sections).flatMap(([name, section]) => fieldsOf(name, section));
   return {
     sections: Object.keys(sections),
     fields: fields.map(({ path }) => path),
-    secrets: fields.filter(({ secret }) => secret).map(({ path }) => path),
+    secrets: fields.filter(({ field }) => field.secret === true).map(({ path }) => path),
   };
 }
 

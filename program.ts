@@ -2,15 +2,20 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { contextFlags } from "./cluster/kubectl.ts";
+import { archiving } from "./components/backup/archiving.ts";
+import { Backup } from "./components/backup/backup.ts";
+import type { RepositoryArgs } from "./components/backup/pgbackrest-conf.ts";
 import { Database } from "./components/database.ts";
 import { APPLICATION } from "./components/kubernetes/labels.ts";
 import { identityOf, SERVER_NAME, SERVER_POD } from "./components/kubernetes/names.ts";
 import { Migration } from "./components/migration/migration.ts";
 import { Upgrade } from "./components/migration/upgrade.ts";
 import { Namespace } from "./components/namespace.ts";
+import type { ServerExtension } from "./components/server/extension.ts";
 import type { Announcements } from "./components/server/server.ts";
 import type { NodeConnection } from "./components/storage/node-storage.ts";
 import type { Settings } from "./config.ts";
+import { walQueueBytes } from "./config/backup.ts";
 import { shellWord } from "./shell-words.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
 
@@ -49,6 +54,8 @@ export interface Outputs {
   psql: pulumi.Output<string>;
   /** Brings the database's port to this machine. */
   portForward: pulumi.Output<string>;
+  /** A secret, without which no backup can be read: `pulumi stack output backupPassphrase --show-secrets`. */
+  backupPassphrase?: pulumi.Output<string>;
 }
 
 /**
@@ -62,6 +69,8 @@ export function program(settings: Settings, live: Live = {}): Outputs {
   const identity = identityOf(pulumi.getProject(), settings.stack);
   const placement = { hostname: node.hostname, tolerations: node.tolerations };
   const kubeconfig = cluster.kubeconfig ?? live.kubeconfig;
+
+  const repositories = repositoriesOf(settings);
 
   const provider = new k8s.Provider("cluster", {
     ...(cluster.context !== undefined && { context: cluster.context }),
@@ -119,6 +128,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
         terminationGracePeriod: database.terminationGracePeriod,
         recoveryTime: database.recoveryTime,
         announcements: live.announcements,
+        extensions: repositories.length > 0 ? [archivingFor(settings, repositories)] : [],
       },
     },
     onCluster,
@@ -156,6 +166,41 @@ export function program(settings: Settings, live: Live = {}): Outputs {
     onCluster,
   );
 
+  const backups =
+    repositories.length > 0
+      ? new Backup(
+          "postgres-backup",
+          {
+            namespace: namespaceName,
+            identity,
+            placement,
+            claimName: postgres.claimName,
+            image: settings.backup.image,
+            postgresImage: database.image,
+            repositories,
+            walQueue: walQueueBytes(settings.backup, storage.capacity),
+            passphrase: secrets.backupPassphrase,
+            keys: Object.fromEntries(
+              Object.entries(secrets.repositories).map(([name, { accessKey, secretKey }]) => [
+                name,
+                // Both are there: the configuration's checks ask for them.
+                { accessKey: accessKey ?? "", secretKey: secretKey ?? "" },
+              ]),
+            ),
+            schedules: {
+              full: settings.backup.fullSchedule,
+              incremental: settings.backup.incrementalSchedule,
+              timeZone: settings.backup.timeZone,
+            },
+            timeout: settings.backup.backupTimeout,
+            protect: storage.protect ?? settings.stack !== "dev",
+            after: schema,
+            beforeJob,
+          },
+          onCluster,
+        )
+      : undefined;
+
   if (live.whenDeployed) schema.jobName.apply(live.whenDeployed);
 
   const { host, port, database: databaseName, owner: user, password } = postgres;
@@ -169,7 +214,41 @@ export function program(settings: Settings, live: Live = {}): Outputs {
     url: pulumi.interpolate`postgresql://${user}:${password.apply(encodeURIComponent)}@${host}:${port}/${databaseName}`,
     psql: pulumi.interpolate`${kubectl} exec -it -n ${namespaceName} ${SERVER_POD} -- psql -U ${user} -d ${databaseName}`,
     portForward: pulumi.interpolate`${kubectl} port-forward -n ${namespaceName} svc/${SERVER_NAME} ${port}:${port}`,
+    ...(backups && { backupPassphrase: backups.passphrase }),
   };
+}
+
+/** The repositories, in the order of their names: that of their numbers. */
+function repositoriesOf({ stack, backup }: Settings): RepositoryArgs[] {
+  return Object.entries(backup.repositories)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { kind, keepFull, ...store }]) =>
+      kind === "s3"
+        ? {
+            name,
+            kind,
+            keepFull,
+            ...store,
+            path: store.path ?? `/transcript-pipeline/${stack}`,
+            // Both are there: the configuration's checks ask for them.
+            endpoint: store.endpoint ?? "",
+            bucket: store.bucket ?? "",
+          }
+        : { name, kind, keepFull },
+    );
+}
+
+/** What archiving adds to the server. */
+function archivingFor(
+  { backup, database }: Settings,
+  repositories: readonly RepositoryArgs[],
+): ServerExtension {
+  const from = repositories.findIndex(({ name }) => name === backup.restoreFrom);
+  return archiving({
+    archiveTimeout: backup.archiveTimeout,
+    terminationGracePeriod: database.terminationGracePeriod,
+    restore: from < 0 ? undefined : { repository: from + 1, time: backup.restoreTime },
+  });
 }
 
 /** How the node's file system is reached, or undefined when it is prepared by hand. */

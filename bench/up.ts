@@ -53,6 +53,7 @@ await runTool(usage, async () => {
       storage: { path },
       database: { image: cluster.postgresImage },
       migration: { image: cluster.dbmateImage },
+      backup: { image: cluster.pgbackrestImage },
     });
     writeFileSync(file, configured);
     return { file, path };

@@ -4,6 +4,7 @@ import { planServer, type ServerPlan } from "../postgres/server-plan.ts";
 import { contradictions, explainShortfall } from "../postgres/tuning-explanations.ts";
 import type { Findings } from "../problem.ts";
 import { bytesOfQuantity, cpusOfQuantity } from "../quantities.ts";
+import { backupWarnings } from "./backup.ts";
 import { memoryFindings } from "./memory.ts";
 import { bareSizes, conflictProblems } from "./server-settings.ts";
 import { checks, type Written } from "./table.ts";
@@ -49,6 +50,7 @@ export function checkSettings(written: Written): Findings & { server: ServerPlan
   return {
     problems: [...problems, ...memory.problems],
     warnings: [
+      ...backupWarnings(written),
       ...bareSizes(database.settings),
       ...memory.warnings,
       ...contradictions(server.inForce, server.machine, server.memory.sharedMemory),

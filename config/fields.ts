@@ -251,6 +251,18 @@ export function oneOf<const T extends string>(words: readonly T[], about: About)
   );
 }
 
+/** Certificates in PEM: as in a CA's file. */
+export function certificates(about: About): Field<string> {
+  return {
+    ...text(
+      /^\s*(-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+$/,
+      "certificates in PEM, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----",
+      about,
+    ),
+    type: "PEM",
+  };
+}
+
 /** A password that survives every place a password passes through: a URL, a file of one line, psql's prompt. */
 export function password(about: About): Field<pulumi.Output<string>> {
   const { parse } = text(
@@ -258,6 +270,12 @@ export function password(about: About): Field<pulumi.Output<string>> {
     "16 to 128 printable ASCII characters without spaces",
     about,
   );
+  return { ...secretField(parse, about), isText: true };
+}
+
+/** A key of an object store, or its identifier. */
+export function storeKey(about: About): Field<pulumi.Output<string>> {
+  const { parse } = text(/^[\x21-\x7e]{3,256}$/, "3 to 256 printable ASCII characters without spaces", about);
   return { ...secretField(parse, about), isText: true };
 }
 

@@ -4,10 +4,20 @@ import { nearest } from "../nearest.ts";
 import type { Problem } from "../problem.ts";
 import { shellWord } from "../shell-words.ts";
 
-/** Fields by name; a section may hold sections. */
+/** Fields by name; a section may hold sections, and sections of the same fields under names that people choose. */
 export interface Section {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  readonly [name: string]: Field<any, Presence> | Section;
+  readonly [name: string]: Field<any, Presence> | Section | Entries<any>;
+}
+
+/** Sections of the same fields, each under a name of its own. */
+export interface Entries<S extends Section> {
+  readonly fields: S;
+  /** The form of a name, and that form in words. */
+  readonly name: RegExp;
+  readonly allowed: string;
+  /** How many there may be. */
+  readonly most: number;
 }
 
 /** The values of a section: there is always one where the field is required or has a default. */
@@ -16,7 +26,9 @@ export type ValuesOf<S> = {
     ? P extends "optional"
       ? T | undefined
       : T
-    : ValuesOf<S[Name]>;
+    : S[Name] extends Entries<infer Fields>
+      ? Readonly<Record<string, ValuesOf<Fields>>>
+      : ValuesOf<S[Name]>;
 };
 
 /** Behind a field's key, what one entry of it has: a list or a map is not set as a whole. */
@@ -25,7 +37,30 @@ const ENTRY: Readonly<Record<string, string>> = { list: "[0].<field>", map: ".<n
 /** Tells a field from a section of fields. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export function isField(entry: Section[string]): entry is Field<any, Presence> {
-  return typeof entry.parse === "function";
+  return "parse" in entry && typeof entry.parse === "function";
+}
+
+/** Tells sections under names of their own from one section. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export function isEntries(entry: Section[string]): entry is Entries<any> {
+  return "name" in entry && entry.name instanceof RegExp;
+}
+
+/**
+ * Every field by its path, as people read it: `backup.repositories.<name>.kind`.
+ *
+ * @param path of the section
+ */
+export function fieldsOf(
+  path: string,
+  section: Section,
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+): { path: string; field: Field<any, Presence> }[] {
+  return Object.entries(section).flatMap(([name, entry]) => {
+    const key = `${path}.${name}`;
+    if (isField(entry)) return [{ path: key, field: entry }];
+    return isEntries(entry) ? fieldsOf(`${key}.<name>`, entry.fields as Section) : fieldsOf(key, entry);
+  });
 }
 
 /**
@@ -101,16 +136,55 @@ export function readSection(
   const values: Record<string, unknown> = {};
   for (const [name, entry] of Object.entries(section)) {
     const key = `${path}.${name}`;
-    values[name] = isField(entry)
-      ? readField(key, entry, given[name], problems)
-      : readSection(key, entry, given[name] ?? {}, problems);
+    if (isField(entry)) values[name] = readField(key, entry, given[name], problems);
+    else if (isEntries(entry)) values[name] = readEntries(key, entry as Entries<Section>, given[name] ?? {}, problems);
+    else values[name] = readSection(key, entry, given[name] ?? {}, problems);
   }
   return values;
 }
 
+function readEntries(
+  path: string,
+  entries: Entries<Section>,
+  written: unknown,
+  problems: Problem[],
+): Record<string, unknown> {
+  const secret = isSecretSection(entries.fields);
+  const example = commandToSet(`${path}.<name>.<field>`, secret);
+  if (typeof written !== "object" || written === null || Array.isArray(written)) {
+    problems.push({
+      key: path,
+      message: `is ${secret ? "one value" : shown(written)}, but holds names, each with its fields. Set one of them: ${example}`,
+    });
+    return {};
+  }
+  const names = Object.keys(written);
+  if (names.length > entries.most) {
+    problems.push({
+      key: path,
+      message: `holds ${names.length}: ${names.join(", ")}. Allowed: ${entries.most} at most. To remove one: ${commandToRemove(`${path}.${names.at(-1)}`)}`,
+    });
+  }
+  return Object.fromEntries(
+    Object.entries(written).map(([name, values]) => {
+      if (!entries.name.test(name)) {
+        problems.push({
+          key: `${path}.${name}`,
+          message: `is not a name. Allowed: ${entries.allowed}. To remove it: ${commandToRemove(`${path}.${name}`)}`,
+        });
+      }
+      return [name, readSection(`${path}.${name}`, entries.fields, values ?? {}, problems)];
+    }),
+  );
+}
+
 /** Whether a section holds secrets alone: nothing in it is shown. */
 function isSecretSection(section: Section): boolean {
-  return Object.values(section).every((entry) => isField(entry) && entry.secret === true);
+  return Object.values(section).every((entry) =>
+    isField(entry)
+      ? entry.secret === true
+      : isSecretSection(isEntries(entry) ? (entry.fields as Section) : entry),
+  );
 }
 
 function readField(

@@ -1,9 +1,21 @@
 /** The section `secrets`: values that are encrypted in the stack's file. */
-import { password, privateKey } from "./fields.ts";
-import type { Section } from "./reader.ts";
+import { REPOSITORY_NAME } from "./backup.ts";
+import { password, privateKey, storeKey } from "./fields.ts";
+import type { Entries, Section } from "./reader.ts";
+
+const repository = {
+  accessKey: storeKey({ description: "Identifier of the key of an `s3` repository" }),
+  secretKey: storeKey({ description: "The key of an `s3` repository" }),
+} as const satisfies Section;
+
+const repositories: Entries<typeof repository> = { fields: repository, ...REPOSITORY_NAME };
 
 export const secrets = {
   databasePassword: password({ description: "Password of the owner. Default: generated, 40 characters" }),
   superuserPassword: password({ description: "Password of `postgres`. Default: generated, 40 characters" }),
   sshPrivateKey: privateKey({ description: "Private key of `node.sshUser`. Default: the SSH agent" }),
+  backupPassphrase: password({
+    description: "Passphrase that backups are encrypted with. Default: generated, 40 characters",
+  }),
+  repositories,
 } as const satisfies Section;

@@ -1,5 +1,6 @@
 /** Every section of the configuration, and what checks it. A capability with settings of its own adds a line to each. */
 import type { Problem } from "../problem.ts";
+import { backup, backupProblems } from "./backup.ts";
 import { cluster, clusterProblems } from "./cluster.ts";
 import { database, databaseProblems } from "./database.ts";
 import { migration } from "./migration.ts";
@@ -15,6 +16,7 @@ export const table = {
   storage,
   database,
   migration,
+  backup,
   secrets,
 } as const satisfies Record<string, Section>;
 
@@ -27,4 +29,5 @@ export const checks: readonly ((written: Written) => Problem[])[] = [
   nodeProblems,
   storageProblems,
   databaseProblems,
+  backupProblems,
 ];

@@ -17,7 +17,11 @@ export const OBJECTS: readonly string[] = [
     "Job/postgres-settings",
     "Job/postgres-init",
     "Job/postgres-upgrade",
-    ...["secret", "superuser", "logins", "login-*"].map((name) => `Secret/postgres-${name}`),
+    "StatefulSet/postgres-backup",
+    "CronJob/postgres-backup-full",
+    "CronJob/postgres-backup-incremental",
+    "Job/postgres-backup-first",
+    ...["secret", "superuser", "logins", "login-*", "backup"].map((name) => `Secret/postgres-${name}`),
     ...[
       "config",
       "scripts",
@@ -28,6 +32,9 @@ export const OBJECTS: readonly string[] = [
       "init-scripts",
       "upgrade-scripts",
       "upgrade-sql",
+      "backup-config",
+      "backup-scripts",
+      "backup-archiving",
     ].map((name) => `ConfigMap/postgres-${name}`),
   ].map((subject) => `${subject} in ${NAMESPACE}`),
 ];
@@ -37,6 +44,7 @@ export const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
   "Secret/postgres-secret": ["POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"],
   "Secret/postgres-superuser": ["POSTGRES_USER", "POSTGRES_PASSWORD"],
   "Secret/postgres-logins": ["credentials"],
+  "Secret/postgres-backup": ["secrets.conf"],
 };
 
 /** Files of the server's configuration, as fields of a ConfigMap. */
@@ -44,9 +52,17 @@ const CONFIGURATION_FILES = ["postgresql.conf", "sessions.conf", "pg_hba.conf", 
   (file) => `data["${file}"]`,
 );
 
+/** How Argo CD and Flux are told to replace a Job. */
+const GITOPS_JOB = [
+  'metadata.annotations["argocd.argoproj.io/hook"]: Sync',
+  'metadata.annotations["argocd.argoproj.io/hook-delete-policy"]: BeforeHookCreation',
+  'metadata.annotations["kustomize.toolkit.fluxcd.io/force"]: enabled',
+];
+
 /** Fields of single objects beyond those of their kind, by `<kind>/<name>`: declared-fields. */
 export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
-  "ConfigMap/postgres-config": CONFIGURATION_FILES,
+  // What is run in place of initdb: a restore.
+  "ConfigMap/postgres-config": [...CONFIGURATION_FILES, "data.initialization"],
   "ConfigMap/postgres-settings-files": CONFIGURATION_FILES,
   "ConfigMap/postgres-settings-scripts": ['data["*.sh"]', 'data["*.sql"]'],
   "ConfigMap/postgres-scripts": ['data["*.sh"]', 'data["*.sql"]'],
@@ -55,6 +71,11 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   "ConfigMap/postgres-init-migrations": ['data["*.sql"]'],
   "ConfigMap/postgres-upgrade-scripts": ['data["*.sh"]', 'data["*.sql"]'],
   "ConfigMap/postgres-upgrade-sql": ['data["*.sql"]'],
+  "ConfigMap/postgres-backup-config": ['data["pgbackrest.conf"]', 'data["*.crt"]'],
+  "ConfigMap/postgres-backup-scripts": ['data["*.sh"]', 'data["*.sql"]'],
+  "ConfigMap/postgres-backup-archiving": ['data["*.sh"]'],
+  // Nobody waits for the first backup, and no `up` that comes meanwhile ends it.
+  "Job/postgres-backup-first": ['metadata.annotations["pulumi.com/skipAwait"]: true', ...GITOPS_JOB],
   // The StatefulSet's readiness is the server's: there is nothing else to wait for.
   "Service/postgres": ['metadata.annotations["pulumi.com/skipAwait"]: true'],
   // Names reach a starting server.
@@ -65,12 +86,7 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     ["Job/postgres-settings", "Job/postgres-init", "Job/postgres-upgrade"].map((job) => [
       job,
-      [
-        'metadata.annotations["pulumi.com/replaceUnready"]: true',
-        'metadata.annotations["argocd.argoproj.io/hook"]: Sync',
-        'metadata.annotations["argocd.argoproj.io/hook-delete-policy"]: BeforeHookCreation',
-        'metadata.annotations["kustomize.toolkit.fluxcd.io/force"]: enabled',
-      ],
+      ['metadata.annotations["pulumi.com/replaceUnready"]: true', ...GITOPS_JOB],
     ]),
   ),
 };
@@ -103,6 +119,14 @@ const SQL_CONTAINERS = [
   },
 ];
 
+/** The containers that run pgBackRest, all with the same mounts and environment. */
+const BACKUP_CONTAINERS = [
+  "StatefulSet/postgres-backup",
+  "CronJob/postgres-backup-full",
+  "CronJob/postgres-backup-incremental",
+  "Job/postgres-backup-first",
+].map((workload) => `${workload} pgbackrest`);
+
 /** What is mounted where: `<workload> <container> <path> <source>`: declared-mounts. */
 export const MOUNTS: readonly string[] = [
   `${SERVER} postgres /var/lib/postgresql/data persistentVolumeClaim postgres-pvc`,
@@ -132,6 +156,16 @@ export const MOUNTS: readonly string[] = [
       ? `${at} /var/lib/postgresql/data read-only persistentVolumeClaim postgres-pvc`
       : `${at} /etc/credentials secret postgres-secret`,
   ]),
+  `${SERVER} postgres /usr/local/lib/transcript-pipeline-backup configMap postgres-backup-archiving`,
+  ...BACKUP_CONTAINERS.flatMap((at) => [
+    // Written to: answers to the server, and what is restored.
+    `${at} /var/lib/postgresql/data persistentVolumeClaim postgres-pvc`,
+    `${at} /etc/pgbackrest configMap postgres-backup-config`,
+    `${at} /etc/pgbackrest-secrets secret postgres-backup`,
+    `${at} ${SCRIPTS} configMap postgres-backup-scripts`,
+    `${at} /run/backup emptyDir state`,
+    `${at} /tmp emptyDir tmp`,
+  ]),
 ];
 
 /** Environment: `<workload> <container> <NAME>=<value>`, or `<NAME> from <source>`: declared-environment. */
@@ -153,6 +187,16 @@ export const ENVIRONMENT: readonly string[] = [
           `${at} DATABASE=*`,
         ]
       : [`${at} PGHOST=postgres.transcript-pipeline.svc.cluster.local`, `${at} PGPORT=5432`]),
+  ]),
+  ...BACKUP_CONTAINERS.flatMap((at) => [
+    `${at} VOLUME=/var/lib/postgresql/data`,
+    `${at} DATA_DIRECTORY=/var/lib/postgresql/data/pgdata`,
+    `${at} IDENTITY=transcript-pipeline/*`,
+    `${at} STANZA=main`,
+    `${at} REPOSITORIES=**`,
+    `${at} PGBACKREST_CONFIG=/etc/pgbackrest/pgbackrest.conf`,
+    `${at} PGBACKREST_CONFIG_INCLUDE_PATH=/etc/pgbackrest-secrets`,
+    ...(at.startsWith("StatefulSet/") ? [] : [`${at} TYPE=*`, `${at} WAIT=*`, `${at} IMAGE=**`]),
   ]),
 ];
 
@@ -191,6 +235,16 @@ export const PROGRAMS: readonly Program[] = [
     at: `${TRIAL} command`,
     words: ["bash", `${SCRIPTS}/stoppable.sh`, `${SCRIPTS}/check-settings.sh`],
   },
+  ...["startupProbe", "livenessProbe", "readinessProbe"].map((probe) => ({
+    at: `StatefulSet/postgres-backup pgbackrest ${probe}`,
+    words: ["bash", "-c", '[ -n "$(find /run/backup/heartbeat -mmin -3)" ]'],
+  })),
+  ...BACKUP_CONTAINERS.map((at) => ({
+    at: `${at} command`,
+    words: at.startsWith("StatefulSet/")
+      ? ["bash", `${SCRIPTS}/keep-running.sh`, `${SCRIPTS}/agent.sh`, "/run/backup/heartbeat"]
+      : ["bash", `${SCRIPTS}/stoppable.sh`, `${SCRIPTS}/backup.sh`],
+  })),
   ...SQL_CONTAINERS.map(({ at, superuser }) => ({
     at: `${at} command`,
     words: superuser
@@ -209,6 +263,7 @@ export const IMAGES: readonly string[] = [
     ...SQL_CONTAINERS.flatMap(({ at, superuser }) => (superuser ? [at] : [])),
   ].map((at) => `${at} pgvector/pgvector`),
   "Job/postgres-init migrate ghcr.io/amacneil/dbmate",
+  ...BACKUP_CONTAINERS.map((at) => `${at} woblerr/pgbackrest`),
 ];
 
 /** Arguments of providers: `<package> <name> <argument>`, or with the one value that it may have: declared-providers. */

@@ -26,6 +26,7 @@ export const DECLARED_KINDS: readonly string[] = [
   "kubernetes:core/v1:PersistentVolumeClaim",
   "kubernetes:apps/v1:StatefulSet",
   "kubernetes:batch/v1:Job",
+  "kubernetes:batch/v1:CronJob",
 ];
 
 /** What kinds do, for whoever declares them. */

@@ -58,14 +58,16 @@ const watched = (danger: Danger, settings: Readonly<Record<string, RegExp | Rang
 /** Settings that need a declaration, unless they have one of these values. */
 export const WATCHED: ReadonlyMap<string, Watched> = new Map([
   ...watched("program", {
-    archive_command: EMPTY,
+    // The backups' own, which waits for the agent: at most a minute, three times at a shutdown.
+    archive_command:
+      /^(bash \/usr\/local\/lib\/transcript-pipeline-backup\/pgbackrest-wal\.sh push %f [1-5]?\d)?$/,
     archive_cleanup_command: EMPTY,
     restore_command: EMPTY,
     recovery_end_command: EMPTY,
     ssl_passphrase_command: EMPTY,
     ssl_passphrase_command_supports_reload: OFF,
     archive_library: EMPTY,
-    archive_mode: OFF,
+    archive_mode: /^(on|off)$/,
     shared_preload_libraries: /^pg_stat_statements(\s*,\s*(vector|auto_explain))*$/,
     session_preload_libraries: EMPTY,
     local_preload_libraries: EMPTY,

@@ -2,6 +2,8 @@
 
 /** Where the volume is mounted, in the server's pod and in those of the superuser's Jobs. */
 export const VOLUME_PATH = "/var/lib/postgresql/data";
+/** The data directory. */
+export const DATA_PATH = `${VOLUME_PATH}/pgdata`;
 /** The server's socket, for its own pod. */
 export const SOCKET_PATH = "/var/run/postgresql";
 /** The server's socket on the volume, for the superuser's Jobs; start-server.sh makes the directory. */

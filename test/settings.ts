@@ -1,4 +1,5 @@
 /** Raw configuration for tests: one that can be deployed, and changes of it. */
+import { readSettings } from "../config.ts";
 
 /** What stands under each top-level key. */
 export type Raw = Record<string, Record<string, unknown>>;
@@ -32,4 +33,9 @@ export function changed(path: string, value: unknown): Raw {
   if (value === undefined) delete target[last];
   else target[last] = value;
   return raw;
+}
+
+/** What is doubtful about a configuration, beside its lack of backups, which every one of these tests has. */
+export function doubts(stack: string, raw: Raw): string[] {
+  return readSettings(stack, raw).warnings.filter((warning) => !warning.startsWith("there are no backups"));
 }

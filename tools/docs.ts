@@ -1,7 +1,7 @@
 /** `npm run docs`: writes the tables that are made from the code: configuration into README.md, rules into docs/policies.md. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { table } from "../config.ts";
-import { isField, type Section } from "../config/reader.ts";
+import { fieldsOf, type Section } from "../config/reader.ts";
 import type { Rule } from "../policy/rule.ts";
 import { rules } from "../policy/rules/index.ts";
 import { answersHelp, projectFile } from "./cli.ts";
@@ -30,17 +30,15 @@ function between(page: string, what: string, header: string[], rows: string[]): 
   return `${page.slice(0, from + begin.length)}\n\n${lines.join("\n")}\n\n${page.slice(to)}`;
 }
 
-function fieldRows(path: string, section: Section): string[] {
-  return Object.entries(section).flatMap(([name, entry]) => {
-    const key = `${path}.${name}`;
-    if (!isField(entry)) return fieldRows(key, entry);
+function fieldRows(name: string, section: Section): string[] {
+  return fieldsOf(name, section).map(({ path, field }) => {
     const standIn =
-      entry.presence === "required"
+      field.presence === "required"
         ? "**required**"
-        : entry.presence === "optional"
+        : field.presence === "optional"
           ? ""
-          : `\`${typeof entry.default === "string" ? entry.default : JSON.stringify(entry.default)}\``;
-    return [row(`\`${key}\``, entry.type, standIn, entry.description)];
+          : `\`${typeof field.default === "string" ? field.default : JSON.stringify(field.default)}\``;
+    return row(`\`${path}\``, field.type, standIn, field.description);
   });
 }
 

@@ -38,6 +38,11 @@ export const UPGRADE_JOB_NAME = "postgres-upgrade";
 /** The init Job: bootstrap and migrations. */
 export const INIT_JOB_NAME = "postgres-init";
 
+/** The StatefulSet of the backup agent, and what the names of what belongs to it begin with. */
+export const BACKUP_NAME = "postgres-backup";
+/** The Job that makes the first backup in each repository. */
+export const FIRST_BACKUP_JOB = "postgres-backup-first";
+
 /** Label by which pods and volumes are bound to a node. It need not be the node's name. */
 export const HOSTNAME_LABEL = "kubernetes.io/hostname";
 

@@ -21,6 +21,8 @@ export interface OneRunJobArgs {
   volumes: readonly PodVolume[];
   /** Checksum of everything that, when it changes, is a reason to run the Job again. */
   reasons: pulumi.Input<string>;
+  /** Whether nobody waits for its end, or repeats it when it has failed. @default false */
+  background?: boolean | undefined;
   /** Runs before the Job is created. @default nothing */
   before?: pulumi.ResourceHook | undefined;
 }
@@ -44,7 +46,9 @@ export function oneRunJob(
         labels: labelsOf(args.part),
         annotations: {
           // A Job that failed is run again by the next `up`.
-          "pulumi.com/replaceUnready": "true",
+          ...(args.background === true
+            ? { "pulumi.com/skipAwait": "true" }
+            : { "pulumi.com/replaceUnready": "true" }),
           // A Job's template cannot be changed: Argo CD and Flux are told to replace it.
           "argocd.argoproj.io/hook": "Sync",
           "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation",

@@ -25,6 +25,8 @@ export interface ServerExtension {
    * superuser within the pod, so that none of them can let the superuser in.
    */
   hba?: readonly string[];
+  /** Command in the server's container that fills $DIRECTORY, in place of initdb, where there is no database yet. */
+  initialization?: readonly string[];
   volumes?: readonly PodVolume[];
   /** Containers that run next to the server. */
   sidecars?: readonly NamedContainer[];
@@ -35,7 +37,8 @@ export interface ServerExtension {
 }
 
 /** All of them together. */
-export type CombinedExtension = Required<Omit<ServerExtension, "name">>;
+export type CombinedExtension = Required<Omit<ServerExtension, "name" | "initialization">> &
+  Pick<ServerExtension, "initialization">;
 
 function claim(claimed: Map<string, string>, what: string, by: string): void {
   const other = claimed.get(what);
@@ -62,6 +65,7 @@ export function combined(
     sidecars = [],
     initContainers = [],
     watched = [],
+    initialization,
   } of extensions) {
     for (const written of Object.keys(settings)) {
       const setting = canonicalName(written);
@@ -76,6 +80,7 @@ export function combined(
       }
       claim(claimed, `setting ${setting}`, name);
     }
+    if (initialization) claim(claimed, "how a database is made", name);
     for (const volume of volumes) claim(claimed, `volume ${volume.name}`, name);
     for (const container of [...sidecars, ...initContainers])
       claim(claimed, `container ${container.name}`, name);
@@ -92,5 +97,6 @@ export function combined(
     sidecars: all(({ sidecars }) => sidecars),
     initContainers: all(({ initContainers }) => initContainers),
     watched: all(({ watched }) => watched),
+    ...extensions.flatMap(({ initialization }) => (initialization ? [{ initialization }] : []))[0],
   };
 }

@@ -13,7 +13,7 @@ import {
   volumesOf,
 } from "../kubernetes/pods.ts";
 import { keptRunning, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
-import { SOCKET_PATH, VOLUME_PATH } from "../../postgres/places.ts";
+import { DATA_PATH, SOCKET_PATH, VOLUME_PATH } from "../../postgres/places.ts";
 import { mebibytes } from "../../quantities.ts";
 import type { CombinedExtension } from "./extension.ts";
 
@@ -132,7 +132,7 @@ export function serverPod(
         command: ["bash", `${SCRIPTS_PATH}/start-server.sh`],
         env: [
           { name: "VOLUME", value: VOLUME_PATH },
-          { name: "PGDATA", value: `${VOLUME_PATH}/pgdata` },
+          { name: "PGDATA", value: DATA_PATH },
           { name: "IDENTITY", value: args.identity },
           { name: "ADDRESS_SPACE", value: String(addressSpaceKilobytes(args)) },
         ],

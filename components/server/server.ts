@@ -89,9 +89,14 @@ export class Server extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    // An argument a line. In the server's own ConfigMap, without which it does not start: what is to be restored is
+    // never made anew because something else came late.
+    const initialization = added.initialization && {
+      initialization: added.initialization.map((argument) => `${argument}\n`).join(""),
+    };
     const config = new k8s.core.v1.ConfigMap(
       CONFIG_NAME,
-      { metadata: inNamespace(CONFIG_NAME), data: files },
+      { metadata: inNamespace(CONFIG_NAME), data: { ...files, ...initialization } },
       {
         parent: this,
         // The running server reloads it as soon as it changes.

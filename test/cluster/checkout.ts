@@ -115,18 +115,24 @@ export class Checkout {
       storage: { ...SMALL.storage, path: this.dataDirectory, mount: undefined },
       database: { ...SMALL.database, image: cluster.postgresImage },
       migration: { image: cluster.dbmateImage },
+      backup: { image: cluster.pgbackrestImage },
     });
     writeFileSync(file, configured);
     this.writeDeclarations(cluster);
   }
 
   /** Writes what the policy pack is to compare the deployment with: the node, and repositories of the person's own. */
-  private writeDeclarations({ nodeName, postgresImage, dbmateImage }: LocalCluster): void {
+  private writeDeclarations({ nodeName, postgresImage, dbmateImage, pgbackrestImage }: LocalCluster): void {
     const file = join(this.directory, `policy/config.${STACK}.json`);
     const text = readFileSync(file, "utf8").replaceAll('"gen8"', JSON.stringify(nodeName));
     const mirrored = IMAGES.map((line) => {
       const [workload, container, repository] = line.split(" ");
-      const image = repository === "pgvector/pgvector" ? postgresImage : dbmateImage;
+      const image =
+        repository === "pgvector/pgvector"
+          ? postgresImage
+          : repository === "woblerr/pgbackrest"
+            ? pgbackrestImage
+            : dbmateImage;
       return `${workload} ${container} ${repositoryOf(image)}`;
     });
     const rules = { ...(JSON.parse(text) as object), "declared-images": { declared: mirrored } };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ConfigurationError, readSettings, table } from "../../config.ts";
-import { isField, type Section } from "../../config/reader.ts";
-import { changed, deployable, type Raw } from "../settings.ts";
+import { fieldsOf, type Section } from "../../config/reader.ts";
+import { changed, deployable, doubts, type Raw } from "../settings.ts";
 
 function messageFor(raw: Raw, stack = "prod"): string {
   try {
@@ -329,13 +329,13 @@ describe("configuration", () => {
 
   it("says with numbers what is doubtful, and deploys it", () => {
     const raw = changed("database.settings.max_connections", 1000);
-    const { warnings } = readSettings("prod", raw);
+    const warnings = doubts("prod", raw);
     assert.equal(warnings.length, 1);
     assert.match(
       warnings[0] ?? "",
       /limits\.memory is 2Gi.*\(1000 connections \+ 8 parallel workers\) x work_mem 4 MiB/,
     );
-    assert.deepEqual(readSettings("prod", deployable()).warnings, []);
+    assert.deepEqual(doubts("prod", deployable()), []);
   });
 
   it("leaves the libraries of an image of one's own to whoever made it", () => {
@@ -347,8 +347,9 @@ describe("configuration", () => {
   });
 
   it("says how a size without a unit is read", () => {
-    const { settings, warnings } = readSettings("prod", changed("database.settings.work_mem", 4096));
-    assert.deepEqual(warnings, [
+    const raw = changed("database.settings.work_mem", 4096);
+    const { settings } = readSettings("prod", raw);
+    assert.deepEqual(doubts("prod", raw), [
       "database.settings.work_mem is 4096, without a unit: PostgreSQL reads it as 4MB.",
     ]);
     assert.equal(settings.server.settings.work_mem, "4MB");
@@ -400,12 +401,9 @@ describe("configuration", () => {
   });
 
   it("describes every field", () => {
-    const check = (section: Section): void => {
-      for (const entry of Object.values(section)) {
-        if (!isField(entry)) check(entry);
-        else assert.ok(entry.description.length > 5 && entry.type.length > 0);
-      }
-    };
-    Object.values(table).forEach(check);
+    for (const [name, section] of Object.entries<Section>(table)) {
+      for (const { path, field } of fieldsOf(name, section))
+        assert.ok(field.description.length > 5 && field.type.length > 0, path);
+    }
   });
 });

@@ -8,7 +8,11 @@ import { changed, type Raw } from "../settings.ts";
 function everything(): Raw {
   const image = "pgvector/pgvector:0.8.6-pg16-bookworm";
   const raw = changed("node.connection", "local");
-  return { ...raw, database: { ...raw.database, image, upgradeTo: image, logins: { app: "readwrite" } } };
+  return {
+    ...raw,
+    database: { ...raw.database, image, upgradeTo: image, logins: { app: "readwrite" } },
+    backup: { repositories: { local: { kind: "volume" } } },
+  };
 }
 
 /** Type, name and parents of each resource: what people's state files know it by. */

@@ -29,6 +29,7 @@ async function everythingOf(stack: string): Promise<Resource[]> {
     ...filled,
     ...complete("node", { connection: "local" }),
     ...complete("database", { image, upgradeTo: image }),
+    ...complete("backup", { repositories: { local: { kind: "volume" } } }),
   });
   return resourcesOf(evaluation);
 }

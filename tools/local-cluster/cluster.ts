@@ -15,7 +15,7 @@ import { buildBinaries } from "./build.ts";
 import { clusterCgroups, clusterProcesses, makeCgroups, removeCgroups } from "./cgroups.ts";
 import { requireSpace } from "./disk.ts";
 import type { Image } from "./images.ts";
-import { buildImages, dbmateImage, postgresImage } from "./images.ts";
+import { buildImages, dbmateImage, pgbackrestImage, postgresImage } from "./images.ts";
 import { withLock } from "../lock.ts";
 import { addresses, connect, disconnect, requireFreeRange, serviceRange } from "./network.ts";
 import { writeNodeConfig } from "./node-config.ts";
@@ -37,6 +37,8 @@ export interface LocalCluster {
   postgresImage: string;
   /** Reference of the stand-in for the dbmate image. */
   dbmateImage: string;
+  /** Reference of the stand-in for the image with pgBackRest. */
+  pgbackrestImage: string;
   /** Path of a kubectl of the cluster's version. */
   kubectl: string;
 }
@@ -364,6 +366,7 @@ function describe(paths: ClusterPaths, kubectl: string): LocalCluster {
     nodeName: paths.nodeName,
     postgresImage,
     dbmateImage,
+    pgbackrestImage,
     kubectl,
   };
 }

@@ -44,6 +44,7 @@ const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:
 /** Names of their own: nobody shall take them for the images they stand in for. */
 export const postgresImage = "localhost/transcript-pipeline/postgres-standin:16-pgvector";
 export const dbmateImage = "localhost/transcript-pipeline/dbmate-standin:2.36.0";
+export const pgbackrestImage = "localhost/transcript-pipeline/pgbackrest-standin:2.55";
 /** Fully qualified, or containerd would not recognise it as the image it must keep. */
 export const pauseImage = `localhost/transcript-pipeline/pause:${kubernetesVersion()}`;
 
@@ -72,6 +73,11 @@ const definitions: Definition[] = [
     reference: dbmateImage,
     layers: ["base", "postgres", "dbmate"],
     defaults: { Env: [path, "LANG=C.UTF-8"], Entrypoint: ["/usr/local/bin/dbmate"], WorkingDir: "/" },
+  },
+  {
+    reference: pgbackrestImage,
+    layers: ["pgbackrest"],
+    defaults: { Env: [path, "LANG=C.UTF-8"], Cmd: ["pgbackrest", "help"] },
   },
 ];
 

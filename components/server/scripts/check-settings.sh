@@ -49,7 +49,7 @@ ulimit -v "$ADDRESS_SPACE" || refuse "this process may not have $ADDRESS_SPACE k
 # Added to what is tried. The socket on the volume is not here; the others say only how the server speaks of what is wrong
 # with it, and where two settings compete, the file's own is read all the same.
 server=(postgres -D "$data" -c config_file=/etc/postgresql/postgresql.conf -c unix_socket_directories="$SUPERUSER_SOCKET"
-  -c lc_messages=C -c log_line_prefix= -c log_min_messages=warning -c log_error_verbosity=default)
+  -c archive_command= -c lc_messages=C -c log_line_prefix= -c log_min_messages=warning -c log_error_verbosity=default)
 
 # Reads the files and ends: whatever it writes is what is wrong with them.
 if ! "${server[@]}" -C config_file >/dev/null 2>/tmp/refused; then

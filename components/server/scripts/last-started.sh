@@ -22,7 +22,7 @@ trial=
 # Whether the server was only asked about its files, or started: `files` or `server`.
 asked=
 # Files of the ConfigMap that PostgreSQL does not read.
-not_read=(sessions.conf)
+not_read=(sessions.conf initialization)
 
 stop_trial() {
   if [ -n "$trial" ]; then
@@ -62,7 +62,8 @@ try() {
   forget_killed_trial
   tee /tmp/trial.said </tmp/trial.pipe >&2 &
   tee=$!
-  postgres -D "$PGDATA" "$@" -c port="$trial_port" -c log_destination=stderr -c logging_collector=off 2>/tmp/trial.pipe &
+  # Nothing is archived by a trial, and nothing forgotten: WAL without an archive_command waits for one.
+  postgres -D "$PGDATA" "$@" -c port="$trial_port" -c archive_command= -c log_destination=stderr -c logging_collector=off 2>/tmp/trial.pipe &
   trial=$!
   while kill -0 "$trial" 2>/dev/null; do
     { mapfile -t lines <"$PGDATA/postmaster.pid"; } 2>/dev/null || lines=()
@@ -256,6 +257,8 @@ choose_configuration() {
     before=$link
     list_deployed
     configuration=(-c "config_file=$deployed/postgresql.conf")
+    # A server that recovers has the files of another day; it is not the settings that are tried then.
+    if [ -e "$PGDATA/recovery.signal" ]; then break; fi
     # Started before, with this very server.
     if cmp -s /tmp/deployed.sums "$kept/SHA256SUMS" && kept_whole; then break; fi
     say "trying the configuration, which is not the one that started last"

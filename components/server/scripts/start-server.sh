@@ -54,10 +54,16 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   say "making a new database"
   # Nobody can log in before the Secrets' passwords are in it: see the pod's readiness probe.
   : >/run/reconcile/first-start
-  # Under another name until it is whole: a start that is killed half-way begins anew.
-  rm -rf "$PGDATA.initializing"
-  initdb --no-instructions --pgdata="$PGDATA.initializing" --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
-    -c huge_pages=off --auth-local=peer --auth-host=reject >&2
+  # Under another name until it is whole: a start that is killed half-way begins again, and what restores goes on.
+  if [ -s /etc/postgresql/initialization ]; then
+    mapfile -t initialization </etc/postgresql/initialization
+    DIRECTORY=$PGDATA.initializing "${initialization[@]}" &
+    wait $!
+  else
+    rm -rf "$PGDATA.initializing"
+    initdb --no-instructions --pgdata="$PGDATA.initializing" --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
+      -c huge_pages=off --auth-local=peer --auth-host=reject >&2
+  fi
   mv "$PGDATA.initializing" "$PGDATA"
   sync "$VOLUME"
 fi
@@ -80,6 +86,13 @@ mkdir -p -m 0700 "$VOLUME/socket"
 ulimit -v "$ADDRESS_SPACE"
 
 choose_configuration
+# What a restored database needs until it has recovered, an option a line: PostgreSQL takes the signal away then.
+if [ -e "$PGDATA/recovery.signal" ] && [ -e "$PGDATA/recovery.options" ]; then
+  say "recovering: nobody gets in until it is done"
+  while read -r option; do configuration+=(-c "$option"); done <"$PGDATA/recovery.options"
+else
+  rm -f "$PGDATA/recovery.options"
+fi
 # Process 1 loses a signal that comes before it has a handler, and the pod would stand until its grace period ends.
 # Blocked, the signal waits: the postmaster takes it up when its handlers are there (PostmasterMain, UnBlockSig).
 exec env --block-signal=INT --block-signal=TERM postgres -D "$PGDATA" "${configuration[@]}"

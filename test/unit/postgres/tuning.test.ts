@@ -22,7 +22,7 @@ import { readSettings } from "../../../config.ts";
 import { projectFile } from "../../../tools/cli.ts";
 import { plainSection, readDocument } from "../../../tools/stack-file/stack-file.ts";
 import { Random } from "../../random.ts";
-import { changed, type Raw } from "../../settings.ts";
+import { changed, doubts, type Raw } from "../../settings.ts";
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
@@ -237,11 +237,9 @@ describe("database.tuning", () => {
   });
 
   it("completes them when it is auto, and named ones win", () => {
-    const { settings, warnings } = readSettings(
-      "prod",
-      auto({ settings: { work_mem: "5MB", max_connections: 50 } }),
-    );
-    assert.deepEqual(warnings, []);
+    const raw = auto({ settings: { work_mem: "5MB", max_connections: 50 } });
+    const { settings } = readSettings("prod", raw);
+    assert.deepEqual(doubts("prod", raw), []);
     assert.deepEqual(
       settings.server.tuned?.settings,
       tune(
@@ -256,7 +254,7 @@ describe("database.tuning", () => {
   });
 
   it("says of more connections than fit how many do, and which limit would do", () => {
-    const { warnings } = readSettings("prod", auto({ settings: { max_connections: 2000 } }));
+    const warnings = doubts("prod", auto({ settings: { max_connections: 2000 } }));
     assert.equal(warnings.length, 1);
     const said =
       /smallest settings can ask for .* GiB, and database\.limits\.memory is 2 GiB: shared_buffers \(16 MiB\) \+ .*Lower database\.settings\.max_connections to (\d+), or raise the limit to (\d+)Mi\.$/.exec(
@@ -264,16 +262,16 @@ describe("database.tuning", () => {
       );
     assert.ok(said, warnings[0]);
     const fewer = auto({ settings: { max_connections: Number(said[1]) } });
-    assert.deepEqual(readSettings("prod", fewer).warnings, []);
+    assert.deepEqual(doubts("prod", fewer), []);
     const more = auto({
       settings: { max_connections: 2000 },
       limits: { memory: `${said[2]}Mi`, cpu: "2" },
     });
-    assert.deepEqual(readSettings("prod", more).warnings, []);
+    assert.deepEqual(doubts("prod", more), []);
   });
 
   it("names the named values that leave no room", () => {
-    const { warnings } = readSettings("prod", auto({ settings: { work_mem: "512MB", max_connections: 50 } }));
+    const warnings = doubts("prod", auto({ settings: { work_mem: "512MB", max_connections: 50 } }));
     assert.equal(warnings.length, 1);
     assert.match(
       warnings[0] ?? "",

@@ -1,4 +1,5 @@
 /** What each capability says of a plan: the first whose a resource is speaks of it. */
+import { backup } from "./backup.ts";
 import { cluster } from "./cluster.ts";
 import { credentials } from "./credentials.ts";
 import { migration } from "./migration.ts";
@@ -11,6 +12,7 @@ import { storage } from "./storage.ts";
 export const capabilities: readonly Sentences[] = [
   server,
   migration,
+  backup,
   // From here on by kind: whatever makes a volume or a Secret, its change means the same.
   cluster,
   namespace,

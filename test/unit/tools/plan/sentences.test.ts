@@ -41,8 +41,8 @@ describe("the sentences of a plan", () => {
   });
 
   it("say nothing of the migrations where another Job runs, nor of the database where another server restarts", () => {
-    assert.deepEqual(said({ op: "replace", type: kubernetes("Job"), name: "postgres-backup" }), [
-      "attention: Replaces Job `postgres-backup`: deleted and created again",
+    assert.deepEqual(said({ op: "replace", type: kubernetes("Job"), name: "postgres-report" }), [
+      "attention: Replaces Job `postgres-report`: deleted and created again",
     ]);
     assert.deepEqual(said({ op: "replace", type: kubernetes("Job"), name: "postgres-init" }), [
       "attention: Runs the migrations again",

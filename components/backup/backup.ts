@@ -1,0 +1,302 @@
+/** The component of the backups: the agent that archives, and the Jobs that make base backups. */
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { PASSWORD_LENGTH } from "../credentials/passwords.ts";
+import { labelsOf } from "../kubernetes/labels.ts";
+import { ANNOTATIONS, BACKUP_NAME, FIRST_BACKUP_JOB } from "../kubernetes/names.ts";
+import { oneRunJob } from "../kubernetes/one-run-job.ts";
+import {
+  inMemory,
+  mountsIn,
+  type Placement,
+  placed,
+  type PodVolume,
+  restrictedContainer,
+  restrictedPod,
+  volumesOf,
+} from "../kubernetes/pods.ts";
+import {
+  checksum,
+  keptRunning,
+  keptRunningFiles,
+  scriptFiles,
+  SCRIPTS_PATH,
+  stoppable,
+  stoppableFiles,
+} from "../kubernetes/scripts.ts";
+import { superuserFiles } from "../server/superuser-files.ts";
+import { DATA_PATH, VOLUME_PATH } from "../../postgres/places.ts";
+import { ARCHIVING_SCRIPTS_NAME } from "./archiving.ts";
+import {
+  BACKUP_CONFIG_PATH,
+  type BackupOptions,
+  caFile,
+  pgbackrestConf,
+  type RepositoryArgs,
+  secretsConf,
+  STANZA,
+  type StoreKeys,
+} from "./pgbackrest-conf.ts";
+
+/** Arguments of {@link Backup}. */
+export interface BackupArgs extends BackupOptions {
+  namespace: pulumi.Input<string>;
+  /** Whose data it is: compared with the marker of each directory. */
+  identity: string;
+  placement: Placement;
+  /** The claim on the data, with the server's socket. */
+  claimName: pulumi.Input<string>;
+  /** An image with pgBackRest and bash. */
+  image: string;
+  /** The server's image, which each backup is annotated with. */
+  postgresImage: string;
+  /** The passphrase of the repositories. @default 40 characters, generated */
+  passphrase?: pulumi.Input<string> | undefined;
+  /** Keys of the stores, by repository. */
+  keys: Readonly<Record<string, { [Key in keyof StoreKeys]: pulumi.Input<string> }>>;
+  /** When full and incremental backups are made, as cron has it, and in which time zone. */
+  schedules: { full: string; incremental: string; timeZone: string };
+  /** Seconds that one backup has. */
+  timeout: number;
+  /** Whether what the passphrase is generated from is protected from deletion. */
+  protect: boolean;
+  /** What must be there before the first backup. */
+  after: pulumi.Resource;
+  /** Runs before the Job of the first backup is created. @default nothing */
+  beforeJob?: pulumi.ResourceHook | undefined;
+}
+
+/** The container that runs pgBackRest, in each of its pods. */
+const CONTAINER = "pgbackrest";
+
+/** Repositories as the scripts take them: `1:cloud:s3 2:nas:directory`. */
+function listed(repositories: readonly RepositoryArgs[]): string {
+  return repositories.map(({ name, kind }, index) => `${index + 1}:${name}:${kind}`).join(" ");
+}
+
+/**
+ * The backups of one database: an agent next to the server that archives its WAL and fetches what is restored, base
+ * backups on schedules, and the first one in the background.
+ */
+export class Backup extends pulumi.ComponentResource {
+  /** The passphrase, without which no backup can be read. A secret. */
+  readonly passphrase: pulumi.Output<string>;
+
+  constructor(name: string, args: BackupArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("transcript-pipeline:index:Backup", name, {}, opts);
+    const { namespace, repositories } = args;
+    const child = { parent: this, deleteBeforeReplace: true };
+    const metadata = (objectName: string) => ({ name: objectName, namespace, labels: labelsOf("backup") });
+    const configMap = (mapName: string, data: Readonly<Record<string, string>>) =>
+      new k8s.core.v1.ConfigMap(mapName, { metadata: metadata(mapName), data }, child).metadata.name;
+
+    const generated = new random.RandomPassword(
+      `${name}-passphrase`,
+      { length: PASSWORD_LENGTH, special: false },
+      { parent: this, protect: args.protect },
+    ).result;
+    this.passphrase = pulumi.secret(args.passphrase ?? generated);
+    const secret = new k8s.core.v1.Secret(
+      BACKUP_NAME,
+      {
+        metadata: metadata(BACKUP_NAME),
+        type: "Opaque",
+        stringData: {
+          "secrets.conf": pulumi.secret(
+            pulumi
+              .all([this.passphrase, pulumi.output(args.keys)])
+              .apply(([passphrase, keys]) => secretsConf(repositories, passphrase, keys)),
+          ),
+        },
+      },
+      child,
+    );
+    const files = {
+      "pgbackrest.conf": pgbackrestConf(args),
+      ...Object.fromEntries(
+        repositories.flatMap((repository) =>
+          repository.kind === "s3" && repository.ca !== undefined
+            ? [[caFile(repository.name), repository.ca]]
+            : [],
+        ),
+      ),
+    };
+    const config = configMap(`${BACKUP_NAME}-config`, files);
+    const handover = scriptFiles(import.meta.url, "handover.sh", "pgbackrest-wal.sh");
+    configMap(ARCHIVING_SCRIPTS_NAME, {
+      ...handover,
+      ...scriptFiles(import.meta.url, "restore-database.sh"),
+    });
+    const scripts = {
+      ...scriptFiles(import.meta.url, "handover.sh", "repositories.sh", "agent.sh", "backup.sh"),
+      ...keptRunningFiles(),
+      ...stoppableFiles(),
+      ...superuserFiles(),
+    };
+    const scriptsName = configMap(`${BACKUP_NAME}-scripts`, scripts);
+
+    const volumes: PodVolume[] = [
+      {
+        name: "data",
+        source: { persistentVolumeClaim: { claimName: args.claimName } },
+        mounts: { [CONTAINER]: { path: VOLUME_PATH } },
+      },
+      {
+        name: "config",
+        source: { configMap: { name: config, optional: true } },
+        mounts: { [CONTAINER]: { path: BACKUP_CONFIG_PATH, readOnly: true } },
+      },
+      {
+        name: "secrets",
+        source: { secret: { secretName: secret.metadata.name, defaultMode: 0o440, optional: true } },
+        mounts: { [CONTAINER]: { path: `${BACKUP_CONFIG_PATH}-secrets`, readOnly: true } },
+      },
+      {
+        name: "scripts",
+        source: { configMap: { name: scriptsName } },
+        mounts: { [CONTAINER]: { path: SCRIPTS_PATH, readOnly: true } },
+      },
+      inMemory("state", "1Mi", { [CONTAINER]: { path: "/run/backup" } }),
+      inMemory("tmp", "16Mi", { [CONTAINER]: { path: "/tmp" } }),
+    ];
+    const env = [
+      { name: "VOLUME", value: VOLUME_PATH },
+      { name: "DATA_DIRECTORY", value: DATA_PATH },
+      { name: "IDENTITY", value: args.identity },
+      { name: "STANZA", value: STANZA },
+      { name: "REPOSITORIES", value: listed(repositories) },
+      { name: "PGBACKREST_CONFIG", value: `${BACKUP_CONFIG_PATH}/pgbackrest.conf` },
+      { name: "PGBACKREST_CONFIG_INCLUDE_PATH", value: `${BACKUP_CONFIG_PATH}-secrets` },
+    ];
+    // Every request that takes longer gives signs of life; keep-running.sh ends a script that gives none.
+    const alive = {
+      exec: { command: ["bash", "-c", '[ -n "$(find /run/backup/heartbeat -mmin -3)" ]'] },
+      periodSeconds: 10,
+      timeoutSeconds: 5,
+      failureThreshold: 6,
+    };
+    const probed = {
+      startupProbe: { ...alive, periodSeconds: 1, failureThreshold: 60 },
+      livenessProbe: alive,
+      readinessProbe: alive,
+    };
+    const container = {
+      name: CONTAINER,
+      image: args.image,
+      ...restrictedContainer,
+    };
+
+    const labels = { ...labelsOf("backup"), app: BACKUP_NAME };
+    new k8s.apps.v1.StatefulSet(
+      BACKUP_NAME,
+      {
+        metadata: metadata(BACKUP_NAME),
+        spec: {
+          replicas: 1,
+          serviceName: BACKUP_NAME,
+          podManagementPolicy: "Parallel",
+          selector: { matchLabels: { app: BACKUP_NAME } },
+          template: {
+            metadata: {
+              labels,
+              annotations: { [ANNOTATIONS.scripts]: checksum(JSON.stringify(scripts)) },
+            },
+            spec: {
+              ...placed(args.placement),
+              // What it is asked for is asked for again.
+              terminationGracePeriodSeconds: 10,
+              ...restrictedPod(),
+              containers: [
+                {
+                  ...container,
+                  command: keptRunning("agent.sh", "/run/backup/heartbeat"),
+                  env,
+                  ...probed,
+                  resources: {
+                    requests: { cpu: "50m", memory: "64Mi" },
+                    limits: { cpu: "2", memory: "512Mi" },
+                  },
+                  volumeMounts: mountsIn(CONTAINER, volumes),
+                },
+              ],
+              volumes: volumesOf(volumes),
+            },
+          },
+        },
+      },
+      { ...child, customTimeouts: { create: "5m", update: "5m" } },
+    );
+
+    const backupContainer = (type: "full" | "incr") => ({
+      ...container,
+      command: stoppable("backup.sh"),
+      env: [
+        ...env,
+        { name: "TYPE", value: type },
+        { name: "WAIT", value: "600" },
+        { name: "IMAGE", value: args.postgresImage },
+      ],
+      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "512Mi" } },
+    });
+    const scheduled = (kind: "full" | "incremental") =>
+      new k8s.batch.v1.CronJob(
+        `${BACKUP_NAME}-${kind}`,
+        {
+          metadata: metadata(`${BACKUP_NAME}-${kind}`),
+          spec: {
+            schedule: args.schedules[kind],
+            timeZone: args.schedules.timeZone,
+            concurrencyPolicy: "Forbid",
+            // One that was missed while the machine was off is made up for, within a week.
+            startingDeadlineSeconds: 604800,
+            successfulJobsHistoryLimit: 1,
+            failedJobsHistoryLimit: 3,
+            jobTemplate: {
+              spec: {
+                backoffLimit: 0,
+                activeDeadlineSeconds: args.timeout,
+                template: {
+                  metadata: { labels: labelsOf("backup") },
+                  spec: {
+                    restartPolicy: "Never",
+                    terminationGracePeriodSeconds: 30,
+                    ...placed(args.placement),
+                    ...restrictedPod(),
+                    containers: [
+                      {
+                        ...backupContainer(kind === "full" ? "full" : "incr"),
+                        volumeMounts: mountsIn(CONTAINER, volumes),
+                      },
+                    ],
+                    volumes: volumesOf(volumes),
+                  },
+                },
+              },
+            },
+          },
+        },
+        child,
+      );
+    scheduled("full");
+    scheduled("incremental");
+
+    oneRunJob(
+      FIRST_BACKUP_JOB,
+      {
+        namespace,
+        part: "backup",
+        placement: args.placement,
+        timeout: args.timeout,
+        before: args.beforeJob,
+        containers: [backupContainer("incr")],
+        volumes,
+        // A repository that is new gets its first backup; another image or script is no reason for one.
+        reasons: checksum(listed(repositories) + pgbackrestConf(args)),
+        background: true,
+      },
+      { parent: this, dependsOn: [args.after] },
+    );
+    this.registerOutputs();
+  }
+}

@@ -1,0 +1,134 @@
+/** pgBackRest's configuration (https://pgbackrest.org/configuration.html), in two files: what may be seen, and the secrets. */
+import { DATA_PATH, VOLUME_PATH, VOLUME_SOCKET_PATH } from "../../postgres/places.ts";
+
+/** The stanza: the name of a database within its repositories. Each stack has repositories of its own. */
+export const STANZA = "main";
+/** Where the configuration is mounted, and below it the secrets. */
+export const BACKUP_CONFIG_PATH = "/etc/pgbackrest";
+/** Where the directories of repositories are mounted, each by its repository's name. */
+export const REPOSITORIES_PATH = "/repository";
+
+/** A repository, as far as everybody may know it. */
+export type RepositoryArgs = { name: string; keepFull: number } & (
+  | { kind: "volume" }
+  | { kind: "directory" }
+  | {
+      kind: "s3";
+      /** Prefix of the objects, as an absolute path. */
+      path: string;
+      endpoint: string;
+      port: number;
+      bucket: string;
+      region: string;
+      pathStyle: boolean;
+      /** CA of the store's certificate in PEM. @default those of the image */
+      ca?: string | undefined;
+    }
+);
+
+/** Keys of a store. */
+export interface StoreKeys {
+  accessKey: string;
+  secretKey: string;
+}
+
+const lines = (options: Readonly<Record<string, string | number>>) =>
+  Object.entries(options)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join("");
+
+/** File name of a repository's CA. */
+export const caFile = (name: string) => `${name}.crt`;
+
+function place(repository: RepositoryArgs): Record<string, string | number> {
+  switch (repository.kind) {
+    case "volume":
+      return { type: "posix", path: `${VOLUME_PATH}/backup` };
+    case "directory":
+      return { type: "posix", path: `${REPOSITORIES_PATH}/${repository.name}/repository` };
+    case "s3":
+      return {
+        type: "s3",
+        path: repository.path,
+        "s3-bucket": repository.bucket,
+        "s3-endpoint": repository.endpoint,
+        "s3-region": repository.region,
+        "s3-uri-style": repository.pathStyle ? "path" : "host",
+        "storage-port": repository.port,
+        ...(repository.ca !== undefined && {
+          "storage-ca-file": `${BACKUP_CONFIG_PATH}/${caFile(repository.name)}`,
+        }),
+      };
+  }
+}
+
+/** Arguments of {@link pgbackrestConf}. */
+export interface BackupOptions {
+  /** Numbered from 1 in their order. */
+  repositories: readonly RepositoryArgs[];
+  /** Bytes of WAL that may wait for a repository. */
+  walQueue: number;
+}
+
+/** The file without secrets. */
+export function pgbackrestConf({ repositories, walQueue }: BackupOptions): string {
+  const numbered = repositories.map((repository, index) => {
+    const options = {
+      ...place(repository),
+      "cipher-type": "aes-256-cbc",
+      // Small files in one object, and of large ones only what has changed.
+      bundle: "y",
+      block: "y",
+      "retention-full": repository.keepFull,
+    };
+    return Object.fromEntries(
+      Object.entries(options).map(([name, value]) => [`repo${index + 1}-${name}`, value]),
+    );
+  });
+  return (
+    "[global]\n" +
+    numbered.map(lines).join("") +
+    lines({
+      "compress-type": "zst",
+      "start-fast": "y",
+      // A connection that stands still must not use up the time that archiving a segment has.
+      "io-timeout": 20,
+      "archive-push-queue-max": Math.floor(walQueue),
+      "process-max": 2,
+      "log-level-file": "off",
+      // On the volume: one at a time, whichever pod it is in.
+      "lock-path": `${VOLUME_PATH}/handover/locks`,
+      "spool-path": "/tmp/spool",
+    }) +
+    `\n[${STANZA}]\n` +
+    lines({
+      "pg1-path": DATA_PATH,
+      "pg1-socket-path": VOLUME_SOCKET_PATH,
+      "pg1-user": "postgres",
+      "pg1-database": "postgres",
+    })
+  );
+}
+
+/** The file with the secrets. */
+export function secretsConf(
+  repositories: readonly RepositoryArgs[],
+  passphrase: string,
+  keys: Readonly<Record<string, StoreKeys | undefined>>,
+): string {
+  return (
+    "[global]\n" +
+    repositories
+      .map(({ name }, index) => {
+        const key = keys[name];
+        return lines({
+          [`repo${index + 1}-cipher-pass`]: passphrase,
+          ...(key && {
+            [`repo${index + 1}-s3-key`]: key.accessKey,
+            [`repo${index + 1}-s3-key-secret`]: key.secretKey,
+          }),
+        });
+      })
+      .join("")
+  );
+}

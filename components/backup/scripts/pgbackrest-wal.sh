@@ -1,0 +1,60 @@
+#!/bin/bash
+# The server's archive_command and restore_command. Asks the backup agent and waits for its answer; see handover.sh. Its
+# name must hold "pgbackrest": pgBackRest looks for it in archive_command (error 068).
+#   pgbackrest-wal.sh push <segment> <seconds>   0: the segment is in every repository. 1: not within these seconds
+#   pgbackrest-wal.sh get <segment> <path>       0: it is at the path. 1: no repository has it
+# Environment: VOLUME.
+set -uo pipefail
+# shellcheck source=components/backup/scripts/handover.sh
+. "${BASH_SOURCE%/*}/handover.sh"
+
+# wait_for <request> <seconds>: 0 done, 1 missing, 2 no answer within these seconds.
+wait_for() {
+  local end=$((SECONDS + $2))
+  until answered "$1" done; do
+    ! answered "$1" missing || return 1
+    [ "$SECONDS" -lt "$end" ] || return 2
+    sleep 0.1
+  done
+}
+
+case $1 in
+  push)
+    request=push.$2
+    ask "$request"
+    # PostgreSQL waits for a minute after three failures, so a short fault is not made one.
+    if wait_for "$request" "$3"; then
+      withdraw "$request"
+      exit 0
+    fi
+    echo "archiving: $2 is not archived after $3 s; it stays on the disk, and is tried again: $(complaint "$request")" >&2
+    withdraw "$request"
+    exit 1
+    ;;
+  get)
+    request=get.$2
+    # "Not there" ends the recovery. A repository that does not answer is not that: what it holds would be lost.
+    ask "$request"
+    while true; do
+      wait_for "$request" 60
+      case $? in
+        0)
+          mv -f "$handover/$request.file" "$3"
+          status=$?
+          break
+          ;;
+        1)
+          status=1
+          break
+          ;;
+        *) echo "recovery: waiting for $2: $(complaint "$request")" >&2 ;;
+      esac
+    done
+    withdraw "$request"
+    exit $status
+    ;;
+  *)
+    echo "usage: pgbackrest-wal.sh push <segment> <seconds> | get <segment> <path>" >&2
+    exit 2
+    ;;
+esac

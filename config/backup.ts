@@ -1,0 +1,298 @@
+/** The section `backup`: where backups go, when they are made, and what is restored. */
+import type { Problem } from "../problem.ts";
+import { bytesOfQuantity } from "../quantities.ts";
+import {
+  absolutePath,
+  certificates,
+  defaulted,
+  flag,
+  host,
+  image,
+  integer,
+  oneOf,
+  required,
+  size,
+  text,
+} from "./fields.ts";
+import { commandToRemove, commandToSet, type Entries, type Section, type ValuesOf } from "./reader.ts";
+import { objectionToDirectory } from "./system-directories.ts";
+
+/** Where a repository can be. */
+const KINDS = ["volume", "directory", "s3"] as const;
+
+const repository = {
+  kind: required(
+    oneOf(KINDS, {
+      description:
+        "`s3`: an object store. `directory`: on another disk of the node, or a share mounted there. `volume`: next to the data, for trying it out",
+    }),
+  ),
+  path: absolutePath({
+    description:
+      "`directory`: the directory on the node. `s3`: prefix of the objects. Default: /transcript-pipeline/<stack>",
+  }),
+  mount: absolutePath({ description: "`directory`: mount point above `path`, which must be mounted" }),
+  capacity: size({
+    description: "`directory`: the space that must be available. Default: `storage.capacity`",
+  }),
+  endpoint: host({ description: "`s3`: host name of the store, as in s3.eu-central-1.amazonaws.com" }),
+  port: defaulted(443, integer(1, 65535, "port", { description: "`s3`: port of the store" })),
+  bucket: text(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "3 to 63 lower-case letters, digits, '.' and '-'", {
+    description: "`s3`: the bucket, which must exist",
+  }),
+  region: defaulted(
+    "us-east-1",
+    text(/^[a-z0-9-]{1,64}$/, "a region's name, as in eu-central-1", { description: "`s3`: region" }),
+  ),
+  pathStyle: defaulted(
+    true,
+    flag({ description: "`s3`: the bucket is part of the path, as every store but AWS expects it" }),
+  ),
+  ca: certificates({ description: "`s3`: the CA of the store's certificate. Default: those of the image" }),
+  keepFull: defaulted(
+    4,
+    integer(1, 1000, "full backups", {
+      description: "Full backups that are kept, each with the WAL from it on",
+    }),
+  ),
+} as const satisfies Section;
+
+/** The name of a repository: part of objects' names. */
+export const REPOSITORY_NAME = {
+  name: /^[a-z]([a-z0-9-]{0,20}[a-z0-9])?$/,
+  allowed: "22 lower-case letters, digits and '-' at most, beginning with a letter",
+  most: 2,
+};
+
+const repositories: Entries<typeof repository> = { fields: repository, ...REPOSITORY_NAME };
+
+/** Five fields of cron, or one of its words. */
+const schedule = (about: { description: string }) =>
+  text(
+    /^(@(yearly|monthly|weekly|daily|hourly)|[0-9*/,A-Za-z-]+( [0-9*/,A-Za-z-]+){4})$/,
+    "a cron schedule, as in '0 2 * * 0'",
+    about,
+  );
+
+export const backup = {
+  repositories,
+  image: defaulted(
+    "woblerr/pgbackrest:2.59.2-v0.39",
+    image({ description: "An image with pgBackRest and bash" }),
+  ),
+  archiveTimeout: defaulted(
+    30,
+    integer(5, 45, "seconds", {
+      description:
+        "Time after which WAL that is not full is archived: at most this much and the transfer is lost",
+    }),
+  ),
+  fullSchedule: defaulted("30 1 * * 0", schedule({ description: "When full backups are made" })),
+  incrementalSchedule: defaulted(
+    "30 1 * * 1-6",
+    schedule({ description: "When incremental backups are made" }),
+  ),
+  timeZone: defaulted(
+    "Etc/UTC",
+    text(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/, "a time zone, as in Europe/Berlin", {
+      description: "Time zone of the schedules",
+    }),
+  ),
+  backupTimeout: defaulted(
+    43200,
+    integer(600, 604800, "seconds", { description: "Time for one backup, including waiting" }),
+  ),
+  walQueue: size({
+    description:
+      "WAL that may wait on the data's disk for a repository. More is dropped: the next backup closes the gap. Default: half of `storage.capacity`",
+  }),
+  restoreFrom: text(REPOSITORY_NAME.name, "the name of a repository", {
+    description: "The repository from which an empty directory is filled, instead of a new database",
+  }),
+  restoreTime: text(
+    /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d(:?\d\d)?)$/,
+    "a time with its zone, as in 2026-11-28 14:30:00+01",
+    { description: "The moment to restore to. Default: the latest" },
+  ),
+} as const satisfies Section;
+
+/** What is written in the section. */
+export type BackupValues = ValuesOf<typeof backup>;
+/** One repository. */
+export type Repository = ValuesOf<typeof repository>;
+
+/** Keys of object stores, by the repository's name. */
+type Keys = Readonly<Record<string, { accessKey: unknown; secretKey: unknown }>>;
+
+interface Looked {
+  stack: string;
+  backup: BackupValues;
+  secrets: { repositories: Keys };
+  database: { settings: Readonly<Record<string, string>> };
+}
+
+/** Which fields each kind needs and which it can have, next to those that all have. */
+const FIELDS_OF: Readonly<Record<Repository["kind"], { needs: string[]; has: string[] }>> = {
+  volume: { needs: [], has: [] },
+  directory: { needs: ["path"], has: ["mount", "capacity"] },
+  s3: { needs: ["endpoint", "bucket"], has: ["path", "ca"] },
+};
+
+/** Whether WAL is archived. */
+export function isBackedUp({ backup: written }: { backup: BackupValues }): boolean {
+  return Object.keys(written.repositories).length > 0;
+}
+
+function repositoryProblems(name: string, written: Repository, keys: Keys[string] | undefined): Problem[] {
+  const problems: Problem[] = [];
+  const key = (field: string) => `backup.repositories.${name}.${field}`;
+  const { needs, has } = FIELDS_OF[written.kind];
+  const values = written as unknown as Record<string, unknown>;
+  for (const field of needs) {
+    if (values[field] === undefined)
+      problems.push({
+        key: key(field),
+        message: `is missing: a repository of kind ${written.kind} needs it. Set it: ${commandToSet(key(field), false)}`,
+      });
+  }
+  for (const field of ["path", "mount", "capacity", "endpoint", "bucket", "ca"]) {
+    if (values[field] !== undefined && ![...needs, ...has].includes(field))
+      problems.push({
+        key: key(field),
+        message: `is not a field of a repository of kind ${written.kind}. To remove it: ${commandToRemove(key(field))}`,
+      });
+  }
+  if (written.kind === "s3") {
+    for (const part of ["accessKey", "secretKey"] as const) {
+      const secret = `secrets.repositories.${name}.${part}`;
+      if (keys?.[part] === undefined)
+        problems.push({ key: secret, message: `is missing. Set it: ${commandToSet(secret, true)}` });
+    }
+  } else if (keys !== undefined) {
+    const secret = `secrets.repositories.${name}`;
+    problems.push({
+      key: secret,
+      message: `is not used: the repository is of kind ${written.kind}. To remove it: ${commandToRemove(secret)}`,
+    });
+  }
+  return problems;
+}
+
+function directoryProblems(stack: string, name: string, { kind, path, mount }: Repository): Problem[] {
+  if (kind !== "directory" || path === undefined) return [];
+  const key = `backup.repositories.${name}`;
+  const unfit = objectionToDirectory(path, stack === "dev");
+  const set = commandToSet(`${key}.path`, false);
+  return [
+    ...(unfit === undefined
+      ? []
+      : [
+          {
+            key: `${key}.path`,
+            message: `is "${path}", ${unfit}. Allowed: a directory for these backups alone, such as /mnt/backup/postgres. Set it: ${set}`,
+          },
+        ]),
+    ...(mount === undefined || `${path}/`.startsWith(`${mount}/`)
+      ? []
+      : [
+          {
+            key: `${key}.mount`,
+            message: `is "${mount}", which is not above path, "${path}". Set it: ${commandToSet(`${key}.mount`, false)}`,
+          },
+        ]),
+  ];
+}
+
+/** Settings that archiving sets, and what else it cannot do with. */
+const OF_ARCHIVING = ["archive_mode", "archive_command", "archive_library", "archive_timeout"];
+
+/** How the fields of the section fit together, and to those of others. */
+export function backupProblems(looked: Looked): Problem[] {
+  const { stack, backup: written, secrets, database } = looked;
+  const names = Object.keys(written.repositories);
+  const problems = Object.entries(written.repositories).flatMap(([name, values]) => [
+    ...repositoryProblems(name, values, secrets.repositories[name]),
+    ...directoryProblems(stack, name, values),
+  ]);
+  for (const name of Object.keys(secrets.repositories)) {
+    if (names.includes(name)) continue;
+    const key = `secrets.repositories.${name}`;
+    problems.push({
+      key,
+      message: `is not used: there is no repository of this name. To remove it: ${commandToRemove(key)}`,
+    });
+  }
+  const { restoreFrom, restoreTime } = written;
+  if (restoreFrom !== undefined && !names.includes(restoreFrom)) {
+    problems.push({
+      key: "backup.restoreFrom",
+      message:
+        `is "${restoreFrom}". Allowed: the name of a repository` +
+        `${names.length > 0 ? `, ${names.join(" or ")}` : ", and there is none"}. To remove it: ${commandToRemove("backup.restoreFrom")}`,
+    });
+  }
+  if (restoreTime !== undefined && restoreFrom === undefined) {
+    problems.push({
+      key: "backup.restoreTime",
+      message: `is without backup.restoreFrom, the repository to restore from. Set it: ${commandToSet("backup.restoreFrom", false)}`,
+    });
+  }
+  if (names.length === 0) return problems;
+  for (const setting of Object.keys(database.settings)) {
+    if (!OF_ARCHIVING.includes(setting.toLowerCase())) continue;
+    const key = `database.settings.${setting}`;
+    problems.push({
+      key,
+      message: `is set by the backups and cannot be configured. To remove it: ${commandToRemove(key)}`,
+    });
+  }
+  if (database.settings.wal_level?.toLowerCase() === "minimal") {
+    const key = "database.settings.wal_level";
+    problems.push({
+      key,
+      message: `is minimal, with which no WAL can be archived. Allowed with backups: replica or logical. To remove it: ${commandToRemove(key)}`,
+    });
+  }
+  return problems;
+}
+
+/** What every preview says about the backups. */
+export function backupWarnings({
+  backup: written,
+  storage,
+}: {
+  backup: BackupValues;
+  storage: { capacity: string };
+}): string[] {
+  const entries = Object.entries(written.repositories);
+  if (entries.length === 0) {
+    return [
+      "there are no backups: what is lost with the disk is lost for good. Where they can go: docs/backups.md",
+    ];
+  }
+  const kinds = new Set(entries.map(([, { kind }]) => kind));
+  const warnings: string[] = [];
+  if (!kinds.has("s3")) {
+    const where = kinds.has("directory") ? "on this node" : "on the data's own disk";
+    warnings.push(
+      `all backups are ${where}, and lost with it. Add a repository on another machine: docs/backups.md`,
+    );
+  }
+  const queue = walQueueBytes(written, storage.capacity);
+  if (queue >= (bytesOfQuantity(storage.capacity) ?? NaN)) {
+    warnings.push(
+      `backup.walQueue is ${written.walQueue}, and storage.capacity ${storage.capacity}: when no repository answers, the disk fills before WAL is dropped`,
+    );
+  }
+  if (written.restoreFrom !== undefined) {
+    warnings.push(
+      `backup.restoreFrom is ${written.restoreFrom}: an empty directory is filled from that repository. Once it is: ${commandToRemove("backup.restoreFrom")}`,
+    );
+  }
+  return warnings;
+}
+
+/** Bytes of WAL that may wait for a repository. */
+export function walQueueBytes({ walQueue }: BackupValues, capacity: string): number {
+  return walQueue === undefined ? (bytesOfQuantity(capacity) ?? NaN) / 2 : (bytesOfQuantity(walQueue) ?? NaN);
+}
