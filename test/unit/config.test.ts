@@ -172,7 +172,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "an unknown field",
     "storage.capasity",
     "1Gi",
-    /storage\.capasity: is no field of storage\. Did you mean storage\.capacity\?.*pulumi config rm --path storage\.capasity/,
+    /storage\.capasity: is not a field of storage\. Did you mean storage\.capacity\?.*pulumi config rm --path storage\.capasity/,
   ],
   [
     "an unknown nested field",
@@ -228,7 +228,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "pgvector/pgvector",
     /database\.image: .*Allowed: an image with a tag/,
   ],
-  ["the tag latest", "database.image", "pgvector/pgvector:latest", /database\.image: .*not 'latest'/],
+  ["the tag latest", "database.image", "pgvector/pgvector:latest", /database\.image: .*other than 'latest'/],
   ["an owner whose name is reserved", "database.owner", "pg_owner", /database\.owner: is "pg_owner"/],
   [
     "a login of an unknown kind",
@@ -256,7 +256,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "database.logins",
     { [name]: "readonly" },
     new RegExp(
-      `database\\.logins\\.${name}: is no name for a login\\. Allowed: lower-case.*pulumi config rm --path`,
+      `database\\.logins\\.${name}: is not a valid login name\\. Allowed: .*lower-case.*pulumi config rm --path`,
     ),
   ]),
   [
@@ -265,7 +265,12 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     { transcript_user: "readonly" },
     /database\.logins\.transcript_user: is the name of database\.owner.*pulumi config rm --path/,
   ],
-  ["a section that is not a map", "node", "gen8", /node: is "gen8", but holds the fields hostname/],
+  [
+    "a section that is not a map",
+    "node",
+    "gen8",
+    /node: is "gen8", but must be a map of the fields hostname/,
+  ],
   ["SSH without a host", "node.connection", "ssh", /node\.sshHost: is missing, but node\.connection is ssh/],
   [
     "SSH without a host key",
@@ -283,7 +288,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "a short password",
     "secrets.databasePassword",
     "hunter2",
-    /secrets\.databasePassword: is of a form that cannot be used.*pulumi config set --secret/,
+    /secrets\.databasePassword: is invalid\. Allowed: .*pulumi config set --secret/,
   ],
   [
     "tolerations of another form",

@@ -100,7 +100,7 @@ describe("a change of the running database", function () {
     assert.notEqual(status, 0);
     assert.match(
       output,
-      /database\.image: is \S+, which holds PostgreSQL 17\. Allowed: PostgreSQL 16.*docs\/upgrades\.md/,
+      /database\.image: is \S+, which contains PostgreSQL 17\. Allowed: PostgreSQL 16.*docs\/upgrades\.md/,
     );
   });
 });

@@ -238,7 +238,7 @@ describe("a kubeconfig", () => {
     }
     assert.throws(
       () => readSettings("prod", changed("cluster.kubeconfig", "/a:/b")),
-      /cluster\.kubeconfig: is "\/a:\/b"\. Allowed: .*a list of them belongs in the variable KUBECONFIG/,
+      /cluster\.kubeconfig: is "\/a:\/b"\. Allowed: .*put a list of them in the variable KUBECONFIG/,
     );
     const { settings } = readSettings("prod", changed("cluster.kubeconfig", "~/.kube/my rack"));
     assert.equal(settings.cluster.kubeconfig, "~/.kube/my rack");

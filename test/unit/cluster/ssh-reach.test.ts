@@ -48,7 +48,7 @@ describe("a host's key in the configuration", () => {
     for (const host of ["[fd00::5]", "root@gen8", "gen8:2222", "ssh://gen8", "-oProxyCommand=x"])
       assert.match(
         messageFor("node.sshHost", host),
-        /without brackets; a user belongs in node\.sshUser, a port in node\.sshPort/,
+        /without brackets; set a user in node\.sshUser, a port in node\.sshPort/,
         host,
       );
   });
@@ -71,7 +71,7 @@ describe("the private key for the node", () => {
   it("is not repeated when it is refused", () => {
     const key = userKey().replace("-----BEGIN", "----BEGIN");
     const message = messageFor("secrets.sshPrivateKey", key);
-    assert.match(message, /secrets\.sshPrivateKey: is of a form that cannot be used/);
+    assert.match(message, /secrets\.sshPrivateKey: is invalid\. Allowed: /);
     assert.ok(!message.includes(key.split("\n")[1] ?? "?"));
   });
 });
