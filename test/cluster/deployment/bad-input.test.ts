@@ -76,7 +76,7 @@ describe("bad input, with the engine", function () {
       const preview = await pulumi(["preview", "--refresh=false", "--config-file", file]);
       assert.match(
         preview.output,
-        /cluster gone cannot be looked at: nothing listens at .*Not checked: whether node \S+-node exists/s,
+        /cluster gone cannot be queried: nothing listens at .*Not checked: whether node \S+-node exists/s,
       );
       const deploy = await pulumi([
         "up",
@@ -87,7 +87,7 @@ describe("bad input, with the engine", function () {
         file,
       ]);
       assert.notEqual(deploy.status, 0);
-      assert.match(deploy.output, /cluster\.context: cluster gone cannot be looked at/);
+      assert.match(deploy.output, /cluster\.context: cluster gone cannot be queried/);
       assert.equal(await sql("select 1"), "1");
     } finally {
       rmSync(directory, { recursive: true });

@@ -41,7 +41,7 @@ async function deploy(): Promise<Prod> {
   // A first start is allowed once, knowingly.
   assert.match(
     first.output,
-    /a new database is made in it, once\. storage\.mount is not set, so a disk that/,
+    /a new database is created in it, once\. storage\.mount is not set, so a disk that/,
   );
   assert.match(first.output, /is ready, new, for one new database: transcript-pipeline\/prod/);
   await sql(

@@ -69,8 +69,8 @@ describe("a change of the running database", function () {
   it("of a setting that takes a restart restarts the server once, as the preview says", async () => {
     const change = { "database.image": now, "database.settings.max_worker_processes": 9 };
     const { output } = await preview(change);
-    assert.match(output, /Takes a restart of the server: max_worker_processes \S+ → 9/);
-    assert.match(output, /Restarts the server, once: settings that take one/);
+    assert.match(output, /Requires a restart of the server: max_worker_processes \S+ → 9/);
+    assert.match(output, /Restarts the server, once: settings that require it/);
     const before = await server();
     await deploy(change);
     const after = await server();

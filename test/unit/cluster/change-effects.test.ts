@@ -31,7 +31,7 @@ describe("what a change does to the running server", () => {
         config({ work_mem: "8MB", shared_buffers: "256MB", max_connections: "50" }),
       ),
       [
-        "Takes a restart of the server: shared_buffers 128MB → 256MB, max_connections default → 50",
+        "Requires a restart of the server: shared_buffers 128MB → 256MB, max_connections default → 50",
         "Reloads without a restart: work_mem 4MB → 8MB",
       ],
     );
@@ -44,7 +44,7 @@ describe("what a change does to the running server", () => {
       "cron.host": "x",
     };
     assert.deepEqual(effectsOfConfig(config({}), config(settings)), [
-      "Takes a restart of the server: cron.host default → x, pg_stat_statements.max default → 9000",
+      "Requires a restart of the server: cron.host default → x, pg_stat_statements.max default → 9000",
       "Reloads without a restart: pg_stat_statements.track top → all",
     ]);
   });
@@ -63,7 +63,7 @@ describe("what a change does to the running server", () => {
 
   it("is one restart, whatever the number of its reasons", () => {
     assert.deepEqual(effectsOfServer(server("a:1"), server("a:2", "2", "2Gi")), [
-      "Restarts the server, once: settings that take one, containers.postgres.image a:1 → a:2, " +
+      "Restarts the server, once: settings that require it, containers.postgres.image a:1 → a:2, " +
         "containers.postgres.resources.limits.memory 1Gi → 2Gi",
     ]);
   });

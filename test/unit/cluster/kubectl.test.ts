@@ -56,11 +56,11 @@ const words: [said: string, says: RegExp][] = [
   ],
   [
     "The connection to the server localhost:8080 was refused - did you specify the right host or port?",
-    /^there is no kubeconfig, or no current context in it\..*\/etc\/rancher\/k3s\/k3s\.yaml$/,
+    /^there is no kubeconfig, or it has no current context\..*\/etc\/rancher\/k3s\/k3s\.yaml$/,
   ],
   [
     "Unable to connect to the server: dial tcp: lookup rack.invalid on 10.0.0.53:53: no such host",
-    /^rack\.invalid has no address here\./,
+    /^rack\.invalid cannot be resolved\./,
   ],
   [
     "Unable to connect to the server: dial tcp 10.0.0.1:6443: i/o timeout",
@@ -76,15 +76,15 @@ const words: [said: string, says: RegExp][] = [
   ],
   [
     "Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by unknown authority",
-    /certificate is of another authority.*k3s\.yaml/,
+    /certificate is not signed by the authority.*k3s\.yaml/,
   ],
   [
     "Unable to connect to the server: tls: failed to verify certificate: x509: certificate is valid for 10.43.0.1, 127.0.0.1, not 10.0.0.9",
-    /does not fit: certificate is valid for 10\.43\.0\.1, 127\.0\.0\.1, not 10\.0\.0\.9\./,
+    /is not valid here: certificate is valid for 10\.43\.0\.1, 127\.0\.0\.1, not 10\.0\.0\.9\./,
   ],
   [
     "Unable to connect to the server: tls: failed to verify certificate: x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs",
-    /does not fit: cannot validate certificate for 10\.0\.0\.1/,
+    /is not valid here: cannot validate certificate for 10\.0\.0\.1/,
   ],
   ["Unable to connect to the server: http: server gave HTTP response to HTTPS client", /answers without TLS/],
   [
@@ -103,11 +103,11 @@ const words: [said: string, says: RegExp][] = [
   ["error: EOF", /^the kubeconfig has no credentials for the context's user/],
   [
     "Unable to connect to the server: getting credentials: exec: executable aws not found\n\nIt looks like you are trying to use a client-go credential plugin that is not installed.\n\nTo learn more about this feature, consult the documentation available at:\n      https://kubernetes.io/docs/",
-    /^the program by which the kubeconfig logs in cannot be run: aws\. Install it, or put it on PATH$/,
+    /^the kubeconfig's credential plugin cannot be run: aws\. Install it, or put it on PATH$/,
   ],
   [
     "Unable to connect to the server: getting credentials: exec: executable gke-login failed with exit code 1",
-    /^the program by which the kubeconfig logs in failed: exec: executable gke-login failed with exit code 1\./,
+    /^the kubeconfig's credential plugin failed: exec: executable gke-login failed with exit code 1\./,
   ],
   [
     "error: error loading config file \"/home/anna/.kube/config\": yaml: line 2: did not find expected ',' or ']'",
@@ -277,13 +277,16 @@ describe("a kubeconfig", () => {
       const login = file("login", kubeconfig({ cluster: "k3s", user: "admin", server: "https://10.0.0.1" }));
       assert.throws(
         () => chosen("rack", context, login),
-        /is in \S+context, but its cluster or its user is in another.*kubectl config view --flatten/,
+        /is in \S+context, but its cluster or its user is in another .*kubectl config view --flatten/,
       );
       assert.throws(
         () => chosen("gone", context, login),
-        /context "gone" is in none of the kubeconfigs in KUBECONFIG: \S+context, \S+login/,
+        /context "gone" is not in any of the kubeconfigs in KUBECONFIG: \S+context, \S+login/,
       );
-      assert.throws(() => chosen(undefined, context, login), /none of the kubeconfigs .* says which context/);
+      assert.throws(
+        () => chosen(undefined, context, login),
+        /none of the kubeconfigs .* sets a current context/,
+      );
       const broken = file("broken", `users: [\n token: ${TOKEN}`);
       assert.throws(
         () => chosen("rack", broken, context),
@@ -334,7 +337,7 @@ describe("kubectl", function () {
     const begun = Date.now();
     assert.match(
       await fails(kubectl({ context: "rack" }, ["get", "--raw", "/"], 500)),
-      /^kubectl did not end within 0\.5 s\. Run it by hand: kubectl --context rack version$/,
+      /^kubectl did not exit within 0\.5 s\. Run it by hand: kubectl --context rack version$/,
     );
     assert.ok(Date.now() - begun < 5000);
   });
@@ -399,7 +402,7 @@ describe("kubectl", function () {
           /^the address in the kubeconfig answers without TLS/,
         );
         assert.match(await nodes(at("https://127.0.0.1:1")), /^nothing listens at 127\.0\.0\.1:1\./);
-        assert.match(await nodes(at("https://rack.invalid")), /^rack\.invalid has no address here/);
+        assert.match(await nodes(at("https://rack.invalid")), /^rack\.invalid cannot be resolved/);
         assert.match(await nodes(at("https://127.0.0.1:1", {})), /^the kubeconfig has no credentials/);
         assert.match(
           await nodes({ ...at("https://127.0.0.1:1"), context: "gone" }),
@@ -416,7 +419,7 @@ describe("kubectl", function () {
         };
         assert.match(
           await nodes(at("https://127.0.0.1:1", { exec })),
-          /logs in cannot be run: no-such-login\. Install it/,
+          /plugin cannot be run: no-such-login\. Install it/,
         );
       });
 

@@ -181,7 +181,7 @@ describe("the node that the configuration names", () => {
   it("is one: where two have the label the server could start on either", () => {
     const other = node();
     other.metadata = { ...other.metadata, name: "gen9" };
-    assert.match(named("gen8", node(), other), /which gen8 and gen9 have as their label/);
+    assert.match(named("gen8", node(), other), /which is the label .* of gen8 and gen9/);
   });
 });
 
