@@ -100,7 +100,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "connections that are all kept for others",
     "database.settings.max_connections",
     3,
-    /max_connections: is 3, but superuser_reserved_connections 3 \+ reserved_connections 0 are kept for others\. Allowed: 4 or more/,
+    /max_connections: is 3, but superuser_reserved_connections 3 \+ reserved_connections 0 are reserved\. Allowed: 4 or more/,
   ],
   [
     "a lock table that does not fit",
@@ -220,7 +220,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "a setting with a line break",
     "database.settings.application_name",
     "a\nport = 1",
-    /application_name: holds a line break/,
+    /application_name: contains a line break/,
   ],
   [
     "an image without a tag",

@@ -290,7 +290,7 @@ describe("database.tuning", () => {
     [
       "WAL that may fill the volume",
       { settings: { max_wal_size: "8GB" } },
-      /max_wal_size is 8 GiB, and storage\.capacity 10 GiB: .*Set it to 2560MB, or raise the capacity/,
+      /max_wal_size is 8 GiB, and storage\.capacity is 10 GiB: .*Set it to 2560MB, or raise the capacity/,
     ],
     [
       "a /dev/shm that no parallel build fits in",
