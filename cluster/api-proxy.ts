@@ -76,7 +76,7 @@ function fetched(socketPath: string, path: string): Promise<{ status: number; bo
  */
 export async function withProxy<T>(cluster: ClusterContext, work: (read: Read) => Promise<T>): Promise<T> {
   const env = kubectlEnvironment(cluster);
-  // Only this user may enter it: the cluster takes anyone who opens the socket for this user.
+  // Only this user may enter it: to the cluster, anyone who opens the socket is this user.
   const folder = mkdtempSync(join(tmpdir(), "kubectl-proxy-"));
   const socket = join(folder, "socket");
   const proxy = [...contextFlags(cluster), "proxy", `--unix-socket=${socket}`];

@@ -97,7 +97,7 @@ const KINDS: readonly Kind[] = [
   ],
   [
     /x509: ((?:certificate|cannot validate certificate) [^\n]*)/,
-    (reason) => `the cluster's certificate is not valid here: ${reason}. ${SHOW_CONFIG}`,
+    (reason) => `the cluster's certificate is not accepted: ${reason}. ${SHOW_CONFIG}`,
   ],
   [
     /server gave HTTP response to HTTPS client|first record does not look like a TLS handshake/,

@@ -114,7 +114,7 @@ export function parsedAnswer<T>(answer: string): T {
   try {
     return JSON.parse(answer) as T;
   } catch {
-    // Something else than an API server answered with success.
+    // Something other than an API server answered with success.
     const reason = isWebPage(answer) ? WEB_PAGE : "the answer is not JSON, so it is not an API server's";
     throw new KubectlError(reason, false);
   }

@@ -45,7 +45,7 @@ export interface PodNeeds {
 /** A reason against a node. */
 export interface Unfitness extends Problem {
   /**
-   * What happens to a new pod. `never`: it never starts. `waiting`: until somebody changes the node. `doubtful`: it
+   * What happens to a new pod. `never`: it never starts. `waiting`: it waits for a change of the node. `doubtful`: it
    * starts, or may start later without a change.
    */
   pod: "never" | "waiting" | "doubtful";

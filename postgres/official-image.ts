@@ -13,7 +13,7 @@ export interface Addition {
 
 const COMPRESSION = "Debian's PostgreSQL is built --with-lz4 and --with-zstd: postgresql-16's debian/rules";
 const LOCALE =
-  "docker-library/postgres makes it: localedef -i en_US -c -f UTF-8 -A /usr/share/locale/locale.alias en_US.UTF-8";
+  "docker-library/postgres creates it: localedef -i en_US -c -f UTF-8 -A /usr/share/locale/locale.alias en_US.UTF-8";
 const EN_US = { values: ["en_US.UTF-8", "en_US.utf8", "en_US.UTF8", "en_US.utf-8"], reason: LOCALE };
 
 /** By the setting's name. */

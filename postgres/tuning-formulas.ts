@@ -106,7 +106,7 @@ const MOST_CPUS = 256;
 /**
  * Workers by whole CPUs. A query gets half of them, at most four (pgtune). Below four CPUs, PostgreSQL's defaults
  * apply (pgtune); below two, nothing runs in parallel. An index build gets all CPUs except the leader's
- * (pgvector: "max_parallel_maintenance_workers = 7; -- plus leader"). The logical replication launcher takes one
+ * (pgvector: "max_parallel_maintenance_workers = 7; -- plus leader"). The logical replication launcher uses one
  * of max_worker_processes.
  */
 export function parallelWorkers({ cpus }: Machine): {

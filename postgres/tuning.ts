@@ -71,7 +71,7 @@ export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedM
       Object.entries(parallelWorkers(machine)).map(([name, count]) => [name, String(count)]),
     ),
     ...storageCosts(machine),
-    // On a node with huge pages, `try` ends in "Bus error" if the pod requests none, as this one
+    // On a node with huge pages, `try` ends in "Bus error" if the pod requests none, like this one
     // (docker-library/postgres#451, kubernetes/kubernetes#71233).
     huge_pages: "off",
   };

@@ -80,11 +80,11 @@ const words: [said: string, says: RegExp][] = [
   ],
   [
     "Unable to connect to the server: tls: failed to verify certificate: x509: certificate is valid for 10.43.0.1, 127.0.0.1, not 10.0.0.9",
-    /is not valid here: certificate is valid for 10\.43\.0\.1, 127\.0\.0\.1, not 10\.0\.0\.9\./,
+    /is not accepted: certificate is valid for 10\.43\.0\.1, 127\.0\.0\.1, not 10\.0\.0\.9\./,
   ],
   [
     "Unable to connect to the server: tls: failed to verify certificate: x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs",
-    /is not valid here: cannot validate certificate for 10\.0\.0\.1/,
+    /is not accepted: cannot validate certificate for 10\.0\.0\.1/,
   ],
   ["Unable to connect to the server: http: server gave HTTP response to HTTPS client", /answers without TLS/],
   [
