@@ -60,7 +60,7 @@ describe("recovery", () => {
   it("takes the lock of another machine only where machines are made for one job each", () => {
     const elsewhere = { ...lock, host: "fv-az1" };
     assert.equal(objectionTo(elsewhere, machine({ host: "fv-az2", isOneJobs: true })), undefined);
-    assert.match(objectionTo(elsewhere, machine({ host: "fv-az2" })) ?? "", /may be a person's/);
+    assert.match(objectionTo(elsewhere, machine({ host: "fv-az2" })) ?? "", /may belong to a person/);
     assert.match(
       objectionTo({ ...lock, user: "anna", host: "laptop" }, machine({ host: "fv-az2", isOneJobs: true })) ??
         "",
@@ -101,7 +101,7 @@ describe("recovery", () => {
     assert.equal(status, 0);
     await assert.rejects(
       withLockOfDeadRun(recorder(), () => Promise.resolve(busy), seenFrom(), 1),
-      /being updated by somebody else/,
+      /being updated by another process/,
     );
   });
 
@@ -150,10 +150,10 @@ describe("recovery", () => {
       ]);
     });
 
-    it("does not begin where the state cannot be taken up", async () => {
+    it("does not begin where the state cannot be recovered", async () => {
       for (const failing of ["stack import", "refresh"]) {
         const engine = recorder({ "stack export": [begun], [failing]: [result(1, "error: x")] });
-        await assert.rejects(operateRecovered(engine, up), /stack prod could not be taken up/);
+        await assert.rejects(operateRecovered(engine, up), /stack prod could not be recovered/);
         assert.ok(!engine.asked.includes("up --yes"));
       }
       await assert.rejects(

@@ -95,7 +95,7 @@ describe("a cluster of another domain, with a node whose label is not its name",
       },
     });
     assert.equal(ran.status, 0, ran.output);
-    assert.match(ran.output, /^Job postgres-init: replaced by the one of this configuration$/m);
+    assert.match(ran.output, /^Job postgres-init: replaced with the one in this configuration$/m);
     assert.doesNotMatch(ran.output, /immutable/);
     const wait = "jsonpath={..env[?(@.name=='WAIT')].value}";
     assert.doesNotMatch(await kubectl("get", "job", "postgres-init", ...NAMESPACE, "-o", wait), /\b7\b/);

@@ -23,7 +23,7 @@ describe("npm run up, with the engine", function () {
     assert.match(stdout, /deploying stack dev with Pulumi v\d/);
     assert.match(
       stdout,
-      /proved by use: "The foxes were jumping" found at cosine distance 0, written 1 time/,
+      /smoke test passed: "The foxes were jumping" found at cosine distance 0, written 1 time/,
     );
     assert.match(stdout, /npm run psql/);
   });

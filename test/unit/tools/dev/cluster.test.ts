@@ -41,8 +41,8 @@ describe("the node that `npm run up` takes", () => {
     assert.equal(chooseNode(nodes.slice(1), undefined, "K3s"), nodes[1]);
     assert.throws(
       () => chooseNode(nodes, undefined, "cluster rack"),
-      /which node\? cluster rack has: db, gpu\.example\. Name it: npm run up -- --node <name>/,
+      /--node: cluster rack has these nodes: db, gpu\.example\. Name one: npm run up -- --node <name>/,
     );
-    assert.throws(() => chooseNode([], undefined, "cluster rack"), /cluster rack has: none/);
+    assert.throws(() => chooseNode([], undefined, "cluster rack"), /cluster rack has these nodes: none/);
   });
 });

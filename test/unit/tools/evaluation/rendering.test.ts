@@ -252,7 +252,7 @@ describe("render", () => {
       it(`writes through no link in the place of ${name}`, () => {
         symlinkSync(victim, join(out, name));
         refuses(
-          new RegExp(`shared/${name} is a symbolic link, and nothing is written through it: remove it`),
+          new RegExp(`shared/${name} is a symbolic link, and render does not write through it: remove it`),
         );
       });
     }

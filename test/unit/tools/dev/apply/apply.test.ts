@@ -228,7 +228,7 @@ describe("a rendering, applied", () => {
     assert.deepEqual(cluster.done, ["apply init"]);
     await apply([job("init", "2")]);
     assert.deepEqual(cluster.done, ["delete init", "apply init"]);
-    assert.ok(said.includes("Job init: replaced by the one of this configuration"));
+    assert.ok(said.includes("Job init: replaced with the one in this configuration"));
     cluster.failing.add("init");
     await assert.rejects(apply([job("init", "2")]));
     assert.deepEqual(cluster.done, ["delete init", "apply init"]);
