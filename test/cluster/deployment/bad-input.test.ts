@@ -190,7 +190,7 @@ describe("bad input of the tools", () => {
     assert.equal(ran.status, 1);
     assert.match(
       ran.stderr,
-      /there is no .*Pulumi\.stagging\.yaml: a new environment is a copy of Pulumi\.prod\.yaml/,
+      /Pulumi\.stagging\.yaml does not exist: to add an environment, copy Pulumi\.prod\.yaml/,
     );
   });
 

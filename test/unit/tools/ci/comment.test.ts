@@ -142,7 +142,7 @@ describe("the comment of a pull request", () => {
   it("keeps its own sentences as sentences", () => {
     for (const own of [
       "Touches data: the data directory `/mnt/a` → `/mnt/b`",
-      "Changes who may connect, and how they prove who they are (`pg_hba.conf`)",
+      "Changes who may connect, and how they authenticate (`pg_hba.conf`)",
       "Nothing changes.",
       "Service `postgres-headless` is gone",
     ])

@@ -48,7 +48,7 @@ describe("the sentences of a plan", () => {
       "attention: Runs the migrations again",
     ]);
     assert.deepEqual(said({ op: "create", type: kubernetes("Job"), name: "postgres-upgrade" }), [
-      "attention: Brings the existing database to the configured image",
+      "attention: Upgrades the existing database to the configured image",
     ]);
     assert.deepEqual(said({ op: "delete", type: kubernetes("StatefulSet"), name: "cache" }), [
       "attention: Deletes StatefulSet `cache`",
@@ -71,7 +71,7 @@ describe("the sentences of a plan", () => {
   it("name the access file that differs", () => {
     const config = { op: "update" as const, type: kubernetes("ConfigMap"), name: "postgres-config" };
     assert.deepEqual(said({ ...config, paths: ['data["pg_ident.conf"]'] }), [
-      "attention: Changes who may connect, and how they prove who they are (`pg_ident.conf`)",
+      "attention: Changes who may connect, and how they authenticate (`pg_ident.conf`)",
     ]);
   });
 

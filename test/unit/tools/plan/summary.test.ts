@@ -38,7 +38,7 @@ describe("the summary of a plan", () => {
     says(
       "create",
       "attention: First deployment: creates 14 objects, and runs the migrations",
-      "attention: Looks at the data directory on its node, and prepares it where it is new",
+      "attention: Checks the data directory on its node, and prepares it if it is new",
     );
   });
 
@@ -60,7 +60,7 @@ describe("the summary of a plan", () => {
   });
 
   it("says who may connect when that changes", () => {
-    says("hba", "attention: Changes who may connect, and how they prove who they are (`pg_hba.conf`)");
+    says("hba", "attention: Changes who may connect, and how they authenticate (`pg_hba.conf`)");
   });
 
   it("puts what touches data at the top", () => {
@@ -167,7 +167,7 @@ describe("the summary of a plan", () => {
     );
     assert.match(
       summarize([job("delete")]).statements[0]?.text ?? "",
-      /Deletes Job `postgres-settings`: nothing is tried before the server gets it/,
+      /Deletes Job `postgres-settings`: settings and images are no longer tried before the server gets them/,
     );
   });
 
