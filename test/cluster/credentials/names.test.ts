@@ -88,7 +88,7 @@ describe("another name of the database or of its owner", function () {
         assert.notEqual(ran.status, 0, ran.output);
         assert.match(
           ran.output,
-          /bootstrap: REFUSED: POSTGRES_DB is 'other_db', and this server holds transcripts_db.*docs\/renaming\.md/,
+          /bootstrap: REFUSED: POSTGRES_DB is 'other_db', and this server has transcripts_db.*docs\/renaming\.md/,
         );
         assert.match(
           await kubectl("logs", ...NAMESPACE, "postgres-0", "-c", "reconcile"),

@@ -172,7 +172,7 @@ describe("the Secrets and the program stay the truth", function () {
       );
       assert.match(
         await reconcileLog(),
-        /attached to database transcripts_db by hand are taken off: default_transaction_read_only/,
+        /removed settings that were attached to database transcripts_db by hand: default_transaction_read_only/,
       );
       // What only tunes a search may stay.
       await as(
@@ -227,7 +227,7 @@ describe("the Secrets and the program stay the truth", function () {
       ["POSTGRES_PASSWORD", "", /POSTGRES_PASSWORD is empty/],
       ["POSTGRES_PASSWORD", "with a line\nbreak-0123456", /POSTGRES_PASSWORD holds a line break/],
       ["POSTGRES_DB", "postgres", /POSTGRES_DB is 'postgres', which cannot be the database/],
-      ["POSTGRES_DB", "transcripts", /POSTGRES_DB is 'transcripts', and this server holds transcripts_db/],
+      ["POSTGRES_DB", "transcripts", /POSTGRES_DB is 'transcripts', and this server has transcripts_db/],
       ["POSTGRES_USER", "postgres", /POSTGRES_USER is 'postgres', which cannot be the owner/],
       [
         "POSTGRES_USER",

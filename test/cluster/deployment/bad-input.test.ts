@@ -172,7 +172,7 @@ describe("bad input of the tools", () => {
     const script = `Object.defineProperty(process.versions, "node", { value: "20.1.0" }); require(${JSON.stringify(projectFile("tools/node-version.cjs"))});`;
     const ran = await execute(process.execPath, ["-e", script]);
     assert.equal(ran.status, 1);
-    assert.match(ran.stderr, /^Node 20\.1\.0 is too old: 22\.18 or newer is needed\..*\n$/);
+    assert.match(ran.stderr, /^Node 20\.1\.0 is too old: 22\.18 or newer is required\..*\n$/);
   });
 
   it("a context that does not exist is named", async () => {

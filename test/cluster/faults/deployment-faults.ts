@@ -64,7 +64,7 @@ export const deploymentFaults: Fault[] = [
       }
       const ran = await up;
       assert.equal(ran.status, 0, ran.output);
-      assert.match(ran.output, /REFUSED: .*pgdata is missing and there is no permission to make a new one/);
+      assert.match(ran.output, /REFUSED: .*pgdata is missing and there is no permission to create a new one/);
       return { since, note: "the same `up` then succeeded" };
     },
     restore: async (lab) => {

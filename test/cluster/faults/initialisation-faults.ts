@@ -209,7 +209,7 @@ async function interruptedFirstStarts(lab: Lab, random: Random, path: string): P
     }
     const start = firstStart(lab);
     // By its own word: the folder may be the one of the start before.
-    await until("initdb has begun", () => start.output().includes("making a new database"), 20_000, 5);
+    await until("initdb has begun", () => start.output().includes("creating a new database"), 20_000, 5);
     await Promise.race([pause(random.between(0, 900)), start.end]);
     await killFirstStart(lab);
     await start.end;

@@ -213,7 +213,7 @@ export const storageFaults: Fault[] = [
   }),
   refusal(
     "the data directory was moved away",
-    /is missing and there is no permission to make a new one/,
+    /is missing and there is no permission to create a new one/,
     async (lab) => {
       const [there, elsewhere] = [join(lab.volume, "pgdata"), join(lab.volume, "pgdata.moved")];
       renameSync(there, elsewhere);

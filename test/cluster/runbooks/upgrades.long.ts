@@ -67,7 +67,7 @@ describe("docs/upgrades.md", function () {
     assert.match(output, /REINDEX INDEX public\.sorted_title/);
     assert.match(output, /vector +\| 0\.8\.5 +\| 0\.8\.5/);
     const noticed = await kubectl("logs", "postgres-0", "-n", NAMESPACE, "-c", "reconcile");
-    assert.match(noticed, /extension vector of transcripts_db is at 0\.8\.4, and the image brings 0\.8\.5/);
+    assert.match(noticed, /extension vector of transcripts_db is at 0\.8\.4, and the image has 0\.8\.5/);
     assert.match(noticed, /collation sorted of transcripts_db was sorted by version 1\.0/);
 
     const outdated =

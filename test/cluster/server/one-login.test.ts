@@ -352,8 +352,7 @@ describe("no login takes the database away from the others", function () {
           withLogins({}),
         ).finally(() => (done = true));
         const waits: number[] = [];
-        const said =
-          /a lock stands in the way, and the migration was rolled back; trying again for \d+ s: .*reader/;
+        const said = /a lock blocks the migration, which was rolled back; trying again for \d+ s: .*reader/;
         let gone = false;
         while (!done) {
           waits.push(await wait());

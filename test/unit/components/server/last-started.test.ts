@@ -181,11 +181,11 @@ describe("a start with a configuration that PostgreSQL refuses", function () {
     const log = await refusedStart();
     assert.match(
       log,
-      /REFUSED: the server does not start.*there is none that started before: .*work_mem.*docs\/refused-configuration\.md/,
+      /REFUSED: the server does not start.*no earlier one has started: .*work_mem.*docs\/refused-configuration\.md/,
     );
     assert.deepEqual(keptFiles(), []);
     container.deploy({});
-    assert.doesNotMatch(await start(), /making a new database/);
+    assert.doesNotMatch(await start(), /creating a new database/);
   });
 
   const faults: Record<string, { harm: () => void; says: RegExp }> = {
@@ -218,7 +218,7 @@ describe("a start with a configuration that PostgreSQL refuses", function () {
   it("uses no kept files that are damaged: it says so, and the next good ones take their place", async () => {
     appendFileSync(join(container.root, "volume/last-started/postgresql.conf"), "work_mem = 1GB\n");
     container.deploy({ settings: "work_mem = 32kB" });
-    assert.match(await refusedStart(), /damaged and are not used[^]*REFUSED: .*none that started before/);
+    assert.match(await refusedStart(), /damaged and are not used[^]*REFUSED: .*no earlier one has started/);
     container.deploy({});
     await start(() => assert.notEqual(value("work_mem"), "1GB"));
     assert.doesNotMatch(container.read("volume/last-started/postgresql.conf") ?? "", /1GB/);

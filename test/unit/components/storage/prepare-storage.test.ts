@@ -237,7 +237,7 @@ const refused: (Situation & { says: RegExp })[] = [
     name: "a new database where there is one",
     before: OURS,
     args: ["new-database"],
-    says: /pgdata is there, and no new database is made next to it/,
+    says: /pgdata exists, and no new database is created next to it/,
   },
   {
     name: "a marker that root has copied back, which the server could not read",
