@@ -8,7 +8,7 @@ import { signal } from "./node-processes.ts";
 import type { Fault } from "./runner.ts";
 import { destroy, pulumi, RunningUp, upOnce } from "./running-up.ts";
 
-/** `up` of a whole deployment, killed after a while that chance decides. */
+/** `up` of a whole deployment, killed after a random time. */
 function killedUp(name: string, which: (title: string) => boolean, needsEngine: boolean): Fault {
   return {
     name,
