@@ -84,7 +84,7 @@ describe("the environments", () => {
     const flagsOf = (stack: string, pack = "policy") =>
       policyFlags({ stack, directory, hostname: "gen9" } as CiStack, pack);
 
-    it("with a configuration of their own, where there is one", () => {
+    it("with their own configuration, if there is one", () => {
       assert.deepEqual(flagsOf("prod"), [
         ...["--policy-pack", "policy"],
         ...["--policy-pack-config", projectFile("policy/config.prod.json")],

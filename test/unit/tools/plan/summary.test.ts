@@ -42,7 +42,7 @@ describe("the summary of a plan", () => {
     );
   });
 
-  it("tells settings that are reloaded from those that restart the database", () => {
+  it("distinguishes settings that are reloaded from those that restart the database", () => {
     says("reload", "routine: Reloads settings, without a restart: `work_mem` `4MB` → `8MB`");
     says(
       "restart",
@@ -82,7 +82,7 @@ describe("the summary of a plan", () => {
     );
   });
 
-  it("says a new size of the volume, which loses nothing, less loudly", () => {
+  it("gives a new size of the volume, which loses nothing, a lower severity", () => {
     assert.equal(planOf("capacity").severity, "attention");
     assert.match(
       said("capacity").join("\n"),
@@ -117,7 +117,7 @@ describe("the summary of a plan", () => {
     assert.ok(!statements.some((text) => text.includes("ConfigMap")));
   });
 
-  it("tells a new migration from one that was rewritten", () => {
+  it("distinguishes a new migration from one that was rewritten", () => {
     says(
       "migration",
       "attention: Adds migrations: `20990101000000_more.sql`",
@@ -178,7 +178,7 @@ describe("the summary of a plan", () => {
     );
   });
 
-  it("says that protection is taken away, which is no operation of the engine", () => {
+  it("says that protection is removed, which is not an operation of the engine", () => {
     const { statements, changes } = planOf("protect-off");
     assert.equal(changes, 0);
     assert.match(
@@ -196,7 +196,7 @@ describe("the summary of a plan", () => {
     assert.deepEqual(statements, []);
   });
 
-  it("tells what policies refuse from what they advise", () => {
+  it("distinguishes what policies refuse from what they advise", () => {
     const { refusals, advice, errors } = planOf("policy");
     assert.match(refusals.join("\n"), /^`volume-retained`: .*set Retain$/);
     assert.match(advice.join("\n"), /^`advice`: /);
@@ -241,7 +241,7 @@ describe("the summary as Markdown", () => {
     assert.match(plansMarkdown([plan("dev", "")], ["dev", "prod"]), /### ❌ prod\n\nThere is no preview/);
   });
 
-  it("fits into what GitHub takes, the short diffs whole", () => {
+  it("fits into what GitHub accepts, the short diffs whole", () => {
     const text = plansMarkdown([plan("dev", "short"), plan("prod", "x".repeat(200_000))], ["dev", "prod"]);
     assert.ok(text.length < LIMIT + 1000);
     assert.match(text, /short\n```/);
