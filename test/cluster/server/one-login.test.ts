@@ -378,7 +378,7 @@ describe("no login takes the database away from the others", function () {
   );
 });
 
-/** What the migrations have said; nothing while there is no Job. */
+/** The log of the migrations; empty without a Job. */
 async function migrationLog(): Promise<string> {
   const log = ["logs", ...NAMESPACE, "job/postgres-init", "-c", "migrate"];
   return (await execute("kubectl", ["--kubeconfig", theCluster().kubeconfig, ...log])).stdout;
