@@ -305,7 +305,7 @@ describe("configuration", () => {
     });
   }
 
-  it("takes a directory below /tmp for dev alone, whose data may be lost, and never /tmp itself", () => {
+  it("accepts a directory below /tmp only for dev, whose data may be lost, and never /tmp itself", () => {
     const path = "/tmp/transcript-pipeline/pgdata";
     const raw = changed("storage", { path });
     assert.equal(readSettings("dev", raw).settings.storage.path, path);
@@ -314,13 +314,13 @@ describe("configuration", () => {
       assert.match(messageFor(changed("storage", { path: own }), "dev"), /belongs to the operating system/);
   });
 
-  it("refuses production without a context, and takes dev without one", () => {
+  it("refuses production without a context, and accepts dev without one", () => {
     const raw = changed("cluster.context", undefined);
     assert.match(messageFor(raw), /cluster\.context: is missing\..*kubectl config get-contexts/);
     assert.equal(readSettings("dev", raw).settings.cluster.context, undefined);
   });
 
-  it("says every problem at once, one line each", () => {
+  it("reports all problems at once, one line each", () => {
     const raw = changed("node.hostname", undefined);
     raw.storage = { path: "relative", capacity: "5" };
     const lines = messageFor(raw).split("\n");
@@ -332,7 +332,7 @@ describe("configuration", () => {
     assert.doesNotMatch(messageFor(changed("secrets.databasePassword", "hunter2")), /hunter2/);
   });
 
-  it("says with numbers what is doubtful, and deploys it", () => {
+  it("warns about questionable settings with numbers, and deploys them", () => {
     const raw = changed("database.settings.max_connections", 1000);
     const { warnings } = readSettings("prod", raw);
     assert.equal(warnings.length, 1);
@@ -343,7 +343,7 @@ describe("configuration", () => {
     assert.deepEqual(readSettings("prod", deployable()).warnings, []);
   });
 
-  it("leaves the libraries of an image of one's own to whoever made it", () => {
+  it("leaves the libraries of a custom image to whoever built it", () => {
     const raw = changed("database.settings.shared_preload_libraries", "pg_stat_statements, pg_cron");
     assert.match(messageFor(raw), /the image has no library pg_cron/);
     raw.database = { ...raw.database, image: "registry.example/db:16-pgvector" };
@@ -384,7 +384,7 @@ describe("configuration", () => {
     });
   });
 
-  it("refuses a setting that is there twice, and an extension's that it does not have", () => {
+  it("refuses a setting that is given twice, and an extension's that it does not have", () => {
     const twice = changed("database.settings", { TimeZone: "UTC", timezone: "UTC" });
     assert.match(
       messageFor(twice),

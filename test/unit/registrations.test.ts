@@ -11,7 +11,7 @@ function everything(): Raw {
   return { ...raw, database: { ...raw.database, image, upgradeTo: image, logins: { app: "readwrite" } } };
 }
 
-/** Type, name and parents of each resource: what people's state files know it by. */
+/** Type, name and parents of each resource, which identify it in people's state files. */
 async function identities(stack: string): Promise<string[]> {
   const config = Object.entries(everything()).map(([name, value]) => [
     `transcript-pipeline:${name}`,

@@ -66,7 +66,7 @@ describe("a change of the running database", function () {
     assert.deepEqual(await server(), before);
   });
 
-  it("of a setting that takes a restart restarts the server once, as the preview says", async () => {
+  it("of a setting that needs a restart restarts the server once, as the preview says", async () => {
     const change = { "database.image": now, "database.settings.max_worker_processes": 9 };
     const { output } = await preview(change);
     assert.match(output, /Requires a restart of the server: max_worker_processes \S+ → 9/);

@@ -24,7 +24,7 @@ describe("what a change does to the running server", () => {
     assert.deepEqual(effectsOfServer(server("a:1"), server("a:1")), []);
   });
 
-  it("is a reload or a restart, told apart by what PostgreSQL says of each setting", () => {
+  it("is a reload or a restart, by what PostgreSQL says about each setting", () => {
     assert.deepEqual(
       effectsOfConfig(
         config({ work_mem: "4MB", shared_buffers: "128MB" }),
@@ -37,7 +37,7 @@ describe("what a change does to the running server", () => {
     );
   });
 
-  it("is a restart for an extension's setting that takes one, and for one that nobody knows", () => {
+  it("is a restart for an extension's setting that needs one, and for an unknown one", () => {
     const settings = {
       "pg_stat_statements.max": "9000",
       "pg_stat_statements.track": "all",
@@ -70,7 +70,7 @@ describe("what a change does to the running server", () => {
 });
 
 describe("an image's tag", () => {
-  it("says what the image holds", () => {
+  it("says what the image contains", () => {
     assert.deepEqual(imageVersionOf(`pgvector/pgvector:0.8.6-pg16-bookworm@sha256:${"0".repeat(64)}`), {
       pgvector: "0.8.6",
       major: 16,
@@ -80,7 +80,7 @@ describe("an image's tag", () => {
     assert.deepEqual(imageVersionOf("rack:5000/postgres:nightly"), {});
   });
 
-  it("tells a minor version from one that the database has to follow", () => {
+  it("distinguishes a minor version from one that the database has to follow", () => {
     const image = "pgvector/pgvector:0.8.5-pg16-bookworm";
     assert.deepEqual(compareImages(image, `${image}@sha256:${"0".repeat(64)}`), {
       consequences: [],

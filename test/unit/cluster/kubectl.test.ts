@@ -33,7 +33,7 @@ interface Parts {
   login?: object;
 }
 
-/** A kubeconfig's text; parts that are not named are not in it. */
+/** A kubeconfig's text; parts that are not named are missing from it. */
 function kubeconfig({ context, cluster, user, current, server, login = { token: TOKEN } }: Parts): string {
   return JSON.stringify({
     apiVersion: "v1",
@@ -48,7 +48,7 @@ function kubeconfig({ context, cluster, user, current, server, login = { token: 
 const whole = (context: string, more: Parts = {}) =>
   kubeconfig({ context, cluster: "k3s", user: "admin", server: "https://10.0.0.1:6443", ...more });
 
-/** Words of kubectl 1.32 and 1.36, and what is made of them. */
+/** Messages of kubectl 1.32 and 1.36, and what is made of them. */
 const words: [said: string, says: RegExp][] = [
   [
     "The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?",
@@ -186,7 +186,7 @@ describe("what kubectl says", () => {
 describe("a kubeconfig", () => {
   const home = "/home/anna";
 
-  it("is known where its path belongs, plain, as JSON or in base64", () => {
+  it("is recognized in the place of its path, plain, as JSON or in base64", () => {
     const yaml = "apiVersion: v1\nkind: Config\n";
     for (const text of [
       yaml,
@@ -199,7 +199,7 @@ describe("a kubeconfig", () => {
       assert.ok(!isKubeconfigText(path), path);
   });
 
-  it("is found behind a ~, as by a shell", () => {
+  it("is found after a ~, as by a shell", () => {
     assert.equal(withoutTilde("~/.kube/rack", home), "/home/anna/.kube/rack");
     assert.equal(withoutTilde("/a/~/b", home), "/a/~/b");
     assert.equal(withoutTilde("~berta/config", home), "~berta/config");
@@ -266,13 +266,13 @@ describe("a kubeconfig", () => {
       assert.equal(chosen(undefined, file("unset", whole("x", { current: "" })), laptop), laptop);
     });
 
-    it("is left to the provider where there is one, but for a ~", () => {
+    it("is left to the provider if there is only one, except for a ~", () => {
       assert.equal(chosen("rack", "/a"), undefined);
       assert.equal(chosen("rack", "~/a"), "/home/anna/a");
       assert.equal(providerKubeconfig("rack", {}), undefined);
     });
 
-    it("is asked for where no single one will do", () => {
+    it("is required if no single one is enough", () => {
       const context = file("context", kubeconfig({ context: "rack" }));
       const login = file("login", kubeconfig({ cluster: "k3s", user: "admin", server: "https://10.0.0.1" }));
       assert.throws(
@@ -312,7 +312,7 @@ describe("kubectl", function () {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  /** Puts a program of this name before the real one. */
+  /** Puts a program with this name before the real one. */
   function instead(script: string): void {
     writeFileSync(join(folder, "kubectl"), `#!/bin/sh\n${script}\n`);
     chmodSync(join(folder, "kubectl"), 0o755);
@@ -327,7 +327,7 @@ describe("kubectl", function () {
     return error.message;
   };
 
-  it("that asks for something has nobody to answer, and ends", async () => {
+  it("that prompts for something gets no answer, and ends", async () => {
     instead("echo 'Please enter Username: '; read name || { echo 'error: EOF' >&2; exit 1; }; sleep 20");
     assert.match(await fails(kubectl({}, ["get", "--raw", "/"])), /no credentials for the context's user/);
   });
@@ -423,7 +423,7 @@ describe("kubectl", function () {
         );
       });
 
-    it("as a proxy, tells what is not there from what is refused, and takes one way for all looks", async () => {
+    it("as a proxy, distinguishes what is missing from what is refused, and uses one connection for all looks", async () => {
       const status = (code: number, reason: string, message: string) => ({
         ...{ code, body: { kind: "Status", apiVersion: "v1", status: "Failure", reason, message, code } },
       });

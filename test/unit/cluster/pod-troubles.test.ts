@@ -47,7 +47,7 @@ describe("the troubles of a pod", () => {
     ]);
   });
 
-  it("are the status of a container that said nothing", () => {
+  it("are the status of a container that printed nothing", () => {
     const terminated = { exitCode: 137, reason: "OOMKilled" };
     assert.deepEqual(troublesOf(pod([{ name: "postgres", state: { terminated } }])), [
       "postgres-0, container postgres: it exited with status 137 (OOMKilled)",

@@ -22,7 +22,7 @@ const messageFor = (path: string, value: unknown): string => {
 };
 
 describe("a host's key in the configuration", () => {
-  it("is one public key, and whole", () => {
+  it("is one complete public key", () => {
     const key = ed25519HostKey();
     for (const value of [key, `${key} root@gen8`]) assert.equal(messageFor("node.sshHostKey", value), "");
     for (const value of [
@@ -42,7 +42,7 @@ describe("a host's key in the configuration", () => {
       );
   });
 
-  it("of an address of IPv6 is reached without brackets", () => {
+  it("of an IPv6 address is reached without brackets", () => {
     for (const host of ["gen8", "gen8.example", "192.168.1.5", "fd00::5", "fe80::1%eth0"])
       assert.equal(messageFor("node.sshHost", host), "", host);
     for (const host of ["[fd00::5]", "root@gen8", "gen8:2222", "ssh://gen8", "-oProxyCommand=x"])
@@ -55,7 +55,7 @@ describe("a host's key in the configuration", () => {
 });
 
 describe("the private key for the node", () => {
-  it("is one that nobody has to be asked a passphrase for", () => {
+  it("is one that needs no passphrase", () => {
     assert.equal(objectionToPrivateKey(userKey()), undefined);
     assert.equal(objectionToPrivateKey(userKey().replaceAll("\n", "\r\n")), undefined);
     assert.match(
@@ -94,13 +94,13 @@ describe("a look at the node's SSH server", function () {
     return sshFindings(target, await lookAtSsh(target, options));
   };
 
-  it("finds nothing against its own keys, by IPv4, IPv6 and name", async () => {
+  it("accepts its own keys, by IPv4, IPv6 and name", async () => {
     for (const host of ["127.0.0.1", "::1", "localhost"])
       for (const kind of ["ed25519", "ecdsa"] as const)
         assert.deepEqual(await found(host, sshd.hostKey(kind)), [], host);
   });
 
-  it("shows both keys where it is another host", async () => {
+  it("shows both keys if it is another host", async () => {
     sshd.makeKey("other", "ed25519");
     const other = readFileSync(join(sshd.directory, "other.pub"), "utf8").trim();
     const [finding, ...more] = await found("127.0.0.1", other);
@@ -172,7 +172,7 @@ describe("what answers at the node's SSH port", () => {
     return finding?.message ?? "";
   };
 
-  it("is told from an SSH server", async () => {
+  it("is distinguished from an SSH server", async () => {
     assert.match(
       await against("HTTP/1.1 400 Bad Request\r\n\r\n"),
       /no SSH server answers there .*: what answers is not an SSH server/,

@@ -22,7 +22,7 @@ const whole = (changes: Record<string, unknown> = {}) =>
 const read = (changes: Record<string, unknown>, secrets: string[] = []) =>
   readConfig("prod", PROJECT, whole(changes), (key) => secrets.includes(key));
 
-/** A key that nothing reads, its value, and what is said of it. */
+/** A key that nothing reads, its value, and the message about it. */
 const unread: [what: string, key: string, value: string, says: RegExp][] = [
   [
     "a field that was set without --path",
@@ -101,7 +101,7 @@ describe("a key of the configuration", () => {
     );
   });
 
-  it("of somebody else is said to be read by nothing, and stops nothing", () => {
+  it("of somebody else is reported as read by nothing, and stops nothing", () => {
     assert.match(
       read({ "aws:region": "eu-central-1" }).warnings.join("\n"),
       /^aws:region is not read.*config rm aws:region/m,
@@ -141,7 +141,7 @@ describe("a key of the configuration", () => {
     );
   });
 
-  it("keeps what `pulumi config set --path` has made a number or a word of", () => {
+  it("keeps what `pulumi config set --path` has turned into a number or a word", () => {
     const { settings } = read({
       cluster: { context: 1234 },
       database: {
@@ -175,7 +175,7 @@ describe("a key of the configuration", () => {
       );
   });
 
-  it("is set by a path that the engine takes: a name with a dot stands in brackets", () => {
+  it("is set by a path that the engine accepts: a name with a dot is in brackets", () => {
     assert.throws(
       () => read({ database: { ...deployable().database, settings: { "Bad.Name.x": [1] } } }),
       /database\.settings/,
@@ -217,7 +217,7 @@ describe("tolerations", () => {
       assert.throws(() => read({ node: { hostname: "gen8", tolerations: [toleration] } }), says);
     });
   }
-  it("are taken as the API server takes them, numbers and words of YAML's as texts", () => {
+  it("are read as the API server reads them, with YAML's numbers and words as texts", () => {
     const tolerations = [
       { operator: "Exists" },
       { key: "nvidia.com/gpu", operator: "Exists", effect: "NoSchedule" },

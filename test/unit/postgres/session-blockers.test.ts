@@ -46,12 +46,12 @@ describe("settings that keep sessions from working", () => {
     });
   }
 
-  it("warns of an owner with fewer connections than the migrations take", () => {
+  it("warns about an owner with fewer connections than the migrations need", () => {
     const [found] = blockers({}, { ownerConnections: 2 });
     assert.match(found ?? "", /owner may have 2 connections.*need 3.*ownerSessions\.connections 3/);
   });
 
-  it("says nothing of settings that block nobody", () => {
+  it("says nothing about settings that block nobody", () => {
     for (const settings of [
       {},
       { synchronous_standby_names: "*", synchronous_commit: "local" },

@@ -1,4 +1,4 @@
-/** What each capability says of a plan: the first whose a resource is speaks of it. */
+/** The capabilities' sentences about a plan: the first capability that owns a resource speaks about it. */
 import { cluster } from "./cluster.ts";
 import { credentials } from "./credentials.ts";
 import { migration } from "./migration.ts";
@@ -11,7 +11,7 @@ import { storage } from "./storage.ts";
 export const capabilities: readonly Sentences[] = [
   server,
   migration,
-  // From here on by kind: whatever makes a volume or a Secret, its change means the same.
+  // From here on by kind: a change to a volume or a Secret means the same, whatever creates it.
   cluster,
   namespace,
   storage,
