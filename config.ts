@@ -1,6 +1,6 @@
 /**
- * The configuration of a stack, read in this one place: Pulumi.<stack>.yaml in, typed and checked settings out.
- * Every field, its unit, its default and its range stand in config/<section>.ts and nowhere else.
+ * The only place that reads a stack's configuration: Pulumi.<stack>.yaml in, typed and checked settings out.
+ * Every field, its unit, its default and its range are in config/<section>.ts.
  */
 import * as pulumi from "@pulumi/pulumi";
 import { checkSettings } from "./config/checks.ts";
@@ -13,12 +13,12 @@ import { type Problem, problemLine } from "./problem.ts";
 export { table };
 
 /**
- * A stack's configuration, typed, with its defaults, and the server that follows from it. Values under `secrets` are
- * secret outputs.
+ * A stack's typed configuration with defaults, and the server derived from it. Values under `secrets` are secret
+ * outputs.
  */
 export type Settings = Written & { server: ServerPlan };
 
-/** Configuration that cannot be deployed: one line for each problem, each with the key, the value and the way out. */
+/** Configuration that cannot be deployed. One line for each problem: the key, the value and how to fix it. */
 export class ConfigurationError extends pulumi.RunError {
   readonly problems: readonly Problem[];
   constructor(stack: string, problems: readonly Problem[]) {
@@ -32,18 +32,18 @@ export class ConfigurationError extends pulumi.RunError {
   }
 }
 
-/** What {@link readSettings} found: the settings, and what to know about them. */
+/** The result of {@link readSettings}. */
 export interface Reading {
   settings: Settings;
-  /** Sentences with their numbers, for a person to weigh. Nothing here stops a deployment. */
+  /** Sentences with numbers. They do not stop the deployment. */
   warnings: string[];
 }
 
 /**
  * Reads and checks raw configuration.
  *
- * @param stack the stack's name; `dev` alone may leave out the cluster's context and the protection of its data
- * @param raw what stands under each top-level key
+ * @param stack the stack's name; only `dev` may omit the cluster's context and the protection of its data
+ * @param raw the value of each top-level key
  * @throws ConfigurationError with every problem at once
  */
 export function readSettings(stack: string, raw: Record<string, unknown>): Reading {
@@ -54,7 +54,7 @@ export function readSettings(stack: string, raw: Record<string, unknown>): Readi
       readSection(name, section, raw[name] ?? {}, problems),
     ]),
   );
-  // Sums and comparisons mean nothing while a part of them could not be read.
+  // Sums and comparisons need every value.
   if (problems.length > 0) throw new ConfigurationError(stack, problems);
   const written = { ...values, stack } as Written;
   const { problems: found, warnings, server } = checkSettings(written);
@@ -62,7 +62,7 @@ export function readSettings(stack: string, raw: Record<string, unknown>): Readi
   return { settings: { ...written, server }, warnings };
 }
 
-/** The names that a configuration can have. */
+/** The names that a configuration can use. */
 export function namesOf(sections: Record<string, Section> = table): Names {
   const fields = Object.entries(sections).flatMap(([name, section]) => fieldsOf(name, section));
   return {
@@ -73,10 +73,10 @@ export function namesOf(sections: Record<string, Section> = table): Names {
 }
 
 /**
- * Reads and checks a stack's whole configuration as the engine hands it over.
+ * Reads and checks a stack's whole configuration as the engine passes it.
  *
  * @param config by full key, `transcript-pipeline:node`
- * @param isSecret whether a full key holds something that was set with --secret
+ * @param isSecret whether the value of a full key was set with --secret
  * @throws ConfigurationError with every problem at once
  */
 export function readConfig(
@@ -92,14 +92,14 @@ export function readConfig(
     return { ...reading, warnings: [...warnings, ...reading.warnings] };
   } catch (error) {
     if (!(error instanceof ConfigurationError) || error.problems === problems) throw error;
-    // What is missing under a key that could not be read is not missing.
+    // A field below a key that could not be read is not missing.
     const unread = new Set(problems.map(({ key }) => key.split(/[.[]/, 1)[0]));
     const others = error.problems.filter(({ key }) => !unread.has(key.split(".", 1)[0]));
     throw new ConfigurationError(stack, [...problems, ...others]);
   }
 }
 
-/** What the SDK has, and its types do not show. */
+/** The SDK's types do not include it. */
 const runtime = pulumi.runtime as unknown as { isConfigSecret(key: string): boolean };
 
 /** Reads the configuration of the stack that is being deployed. */

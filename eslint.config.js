@@ -3,10 +3,10 @@ import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 /**
- * A wall between two wings of the house: what files may not import, and why.
+ * A wall between two wings of the program: what files may not import, and why.
  *
  * @param files the wing
- * @param forbidden modules as they are written in its imports
+ * @param forbidden modules as written in its imports
  */
 const wall = (files, forbidden, message) => ({
   files,

@@ -1,15 +1,15 @@
-/** Something that is refused: the configuration key it concerns, what is wrong with its value, and the way out. */
+/** A refusal: the configuration key it concerns, what is wrong with the value, and how to fix it. */
 export interface Problem {
   /** `database.limits.memory` */
   key: string;
   message: string;
 }
 
-/** What a check has found. */
+/** The result of a check. */
 export interface Findings {
-  /** What stops the deployment. */
+  /** These stop the deployment. */
   problems: Problem[];
-  /** Sentences with their numbers, for a person to weigh. They stop nothing. */
+  /** Sentences with numbers. They do not stop the deployment. */
   warnings: string[];
 }
 

@@ -1,4 +1,4 @@
-/** The stack as a function: settings in, components in the order of their dependencies, connection details out. */
+/** The stack as a function: settings in, components in dependency order, connection details out. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { contextFlags } from "./cluster/kubectl.ts";
@@ -19,23 +19,23 @@ import { walQueueBytes } from "./config/backup.ts";
 import { shellWord } from "./shell-words.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
 
-/** What a look at the live cluster has found, and what reaches into it while the stack is deployed. */
+/** What was found in the live cluster, and the hooks that act on it during a deployment. */
 export interface Live {
-  /** The kubeconfig for the provider. @default the provider finds it */
+  /** The kubeconfig for the provider. @default the provider's own lookup */
   kubeconfig?: string | undefined;
-  /** What the claim in the cluster asked for, a Kubernetes quantity. @default there is none */
+  /** Size that the claim in the cluster requested, a Kubernetes quantity. @default no claim */
   claimed?: string | undefined;
-  /** Socket of the SSH agent. @default there is none */
+  /** Socket of the SSH agent. @default none */
   agentSocket?: string | undefined;
-  /** Says what a change does to the running server. */
+  /** Report what a change does to the running server. */
   announcements?: Announcements | undefined;
   /** Runs before the claim is created. */
   beforeClaim?: pulumi.ResourceHook | undefined;
   /** Runs before a Job is created. */
   beforeJob?: pulumi.ResourceHook | undefined;
-  /** Runs after something that the running pod mounts has changed. */
+  /** Runs after an object that the running pod mounts has changed. */
   afterChange?: pulumi.ResourceHook | undefined;
-  /** Runs when everything is deployed. Throws to fail the deployment. */
+  /** Runs when everything is deployed. Throwing fails the deployment. */
   whenDeployed?: (() => Promise<void>) | undefined;
 }
 
@@ -52,16 +52,16 @@ export interface Outputs {
   url: pulumi.Output<string>;
   /** Opens psql in the server's pod. */
   psql: pulumi.Output<string>;
-  /** Brings the database's port to this machine. */
+  /** Forwards the database's port to this machine. */
   portForward: pulumi.Output<string>;
   /** A secret, without which no backup can be read: `pulumi stack output backupPassphrase --show-secrets`. */
   backupPassphrase?: pulumi.Output<string>;
 }
 
 /**
- * A transcript pipeline's database on the node that holds the GPU and the RAID.
+ * A transcript pipeline's database on the node with the GPU and the RAID.
  *
- * @param live @default there is no cluster to look at
+ * @param live @default no cluster to look at
  */
 export function program(settings: Settings, live: Live = {}): Outputs {
   const { cluster, node, storage, database, server, migration, secrets } = settings;
@@ -75,14 +75,14 @@ export function program(settings: Settings, live: Live = {}): Outputs {
   const provider = new k8s.Provider("cluster", {
     ...(cluster.context !== undefined && { context: cluster.context }),
     ...(kubeconfig !== undefined && { kubeconfig }),
-    // Without it everything would be replaced when the API server's address changes.
+    // Without it, a change of the API server's address would replace everything.
     clusterIdentifier: identity,
     enableServerSideApply: true,
-    // What an interrupted `up`, a lost state or kubectl left in the cluster is taken over, fields that somebody else
-    // set included. Whose it is, the preflight has looked at.
+    // Objects left by an interrupted `up`, a lost state or kubectl are adopted, including fields set by others. The
+    // preflight has checked whose they are.
     upsertExistingObjects: true,
     enablePatchForce: true,
-    // A change of these is an update; otherwise it would be a deletion and a creation under running pods.
+    // Otherwise a change would delete and create them under running pods.
     enableSecretMutable: true,
     enableConfigMapMutable: true,
   });
@@ -142,7 +142,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
     beforeJob,
   };
 
-  // Said for this very image, and no other: on purpose.
+  // The confirmation must name this exact image.
   const upgrade =
     database.upgradeTo === database.image
       ? new Upgrade(
@@ -251,13 +251,13 @@ function archivingFor(
   });
 }
 
-/** How the node's file system is reached, or undefined when it is prepared by hand. */
+/** How the node's file system is reached, or undefined if it is prepared by hand. */
 function connectionTo({ node, secrets }: Settings, { agentSocket }: Live): NodeConnection | undefined {
   if (node.connection === "none") return undefined;
   if (node.connection === "local") return { kind: "local" };
   return {
     kind: "ssh",
-    // Both are there: the configuration's checks ask for them.
+    // The configuration's checks require both.
     host: node.sshHost ?? "",
     hostKey: node.sshHostKey ?? "",
     port: node.sshPort,

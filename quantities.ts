@@ -1,6 +1,6 @@
 /**
- * Sizes, in the two notations that meet in this project: Kubernetes quantities (`40Gi`, `500m`) and PostgreSQL's
- * memory settings (`32GB`, where GB is 2^30 bytes).
+ * Sizes in two notations: Kubernetes quantities (`40Gi`, `500m`) and PostgreSQL's memory settings (`32GB`, where GB is
+ * 2^30 bytes).
  */
 
 const KUBERNETES_UNITS: Readonly<Record<string, number>> = {
@@ -26,10 +26,10 @@ const POSTGRES_UNITS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Bytes of a Kubernetes memory or storage quantity. A unit is asked for although Kubernetes takes plain bytes:
- * `memory: 20` is 20 bytes there, and never what was meant.
+ * Bytes of a Kubernetes memory or storage quantity. A unit is required although Kubernetes accepts plain bytes:
+ * `memory: 20` means 20 bytes, which is never intended.
  *
- * @returns undefined when it is no quantity with a unit
+ * @returns undefined if it is not a quantity with a unit
  */
 export function bytesOfQuantity(quantity: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)([kMGTP]|[KMGTP]i)$/.exec(quantity);
@@ -40,7 +40,7 @@ export function bytesOfQuantity(quantity: string): number | undefined {
 /**
  * CPUs of a Kubernetes CPU quantity: `4`, `0.5`, `500m`.
  *
- * @returns undefined when it is none
+ * @returns undefined if it is not a CPU quantity
  */
 export function cpusOfQuantity(quantity: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(m?)$/.exec(quantity);
@@ -51,7 +51,7 @@ export function cpusOfQuantity(quantity: string): number | undefined {
 /**
  * Bytes of a PostgreSQL memory setting with a unit.
  *
- * @returns undefined when it has no unit of PostgreSQL's
+ * @returns undefined if it does not have one of PostgreSQL's units
  */
 export function bytesOfSetting(setting: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB)$/.exec(setting);
@@ -59,7 +59,7 @@ export function bytesOfSetting(setting: string): number | undefined {
   return Number(match[1]) * (POSTGRES_UNITS[match[2] ?? ""] ?? NaN);
 }
 
-/** A size for people, to three figures: `35.1 GiB`. */
+/** A human-readable size with three significant digits: `35.1 GiB`. */
 export function readableBytes(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
   let value = bytes;
@@ -71,7 +71,7 @@ export function readableBytes(bytes: number): string {
   return `${Number(value.toPrecision(3))} ${units[unit]}`;
 }
 
-/** Whole MiB as a Kubernetes quantity, rounded up; in the largest unit that leaves no fraction, as the API server writes it. */
+/** A Kubernetes quantity, rounded up to whole MiB, in the largest unit without a fraction, as the API server writes it. */
 export function mebibytes(bytes: number): string {
   const units = ["Mi", "Gi", "Ti"];
   let count = Math.ceil(bytes / 2 ** 20);

@@ -1,11 +1,11 @@
-/** Words of commands that people copy. */
+/** Quoting for commands that people copy. */
 
-/** A word of a POSIX shell's command, in quotes. */
+/** A word of a POSIX shell command, in quotes. */
 export function shellQuoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A word of a POSIX shell's command, quoted where it has to be. */
+/** A word of a POSIX shell command, quoted if necessary. */
 export function shellWord(text: string): string {
   return /^[\w./@%+:=,-]+$/.test(text) ? text : shellQuoted(text);
 }

@@ -10,7 +10,7 @@ export interface Action {
   CmdSys?: number;
 }
 
-/** CPU seconds, user and system, by what they went into. */
+/** CPU seconds, user and system, by what used them. */
 export interface Cost {
   compile: number;
   link: number;
@@ -19,8 +19,8 @@ export interface Cost {
 }
 
 /**
- * What each part costs, in the order given: a package that several need counts for the first of them, as if they were
- * built one after the other with one cache.
+ * The cost of each part, in the order given: a package that several parts need counts for the first of them, as if they
+ * were built one after the other with one cache.
  *
  * @param parts import paths of each part's programs
  * @throws Error naming a program that the build did not link

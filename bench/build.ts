@@ -22,7 +22,7 @@ const usage = `usage: npm run bench:build -- [--only <part>]
 CPU minutes that building the local cluster's programs takes with empty Go caches; two cores need half of it.
   --only <part>  builds one part: ${parts.map(({ title }) => title).join(", ")}. Default: all, kept in bench/results/build.md`;
 
-/** A build into an empty folder with an empty cache of Go's. */
+/** A build into an empty folder with an empty Go cache. */
 async function measure(chosen: readonly Part[]): Promise<{ total: number; wall: number; each: Cost[] }> {
   await download(chosen);
   // Not in /tmp, which may be memory: Go's cache takes gigabytes.

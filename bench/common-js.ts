@@ -1,6 +1,6 @@
 /**
- * The program as ts-node's default takes it: CommonJS, which has no `import.meta` and no `await` outside a function. Made
- * from the syntax tree, so that it follows the program as it grows.
+ * The program in the form that ts-node's default accepts: CommonJS, which has no `import.meta` and no `await` outside a
+ * function. Made from the syntax tree, so that it follows the program as it grows.
  */
 import ts from "typescript";
 
@@ -15,7 +15,7 @@ const hasAwait = (node: ts.Node): boolean =>
   (!ts.isFunctionLike(node) && !ts.isClassLike(node) && (ts.forEachChild(node, hasAwait) ?? false));
 
 /**
- * Rewrites one file. Where it awaits something outside its functions, all but its imports goes into a function, and
+ * Rewrites one file. If it awaits something outside its functions, all but its imports is moved into a function, and
  * nothing is exported: only the entry may do so.
  */
 export function commonJs(file: string, text: string): string {

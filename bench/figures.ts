@@ -1,7 +1,7 @@
-/** The figures that measurements print. */
+/** Formats the figures that measurements print. */
 import { cpus, totalmem } from "node:os";
 
-/** What was measured on, and when. */
+/** The machine and the date of a measurement. */
 export function machineLine(): string {
   const [first] = cpus();
   const memory = (totalmem() / 2 ** 30).toFixed(0);

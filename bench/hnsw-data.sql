@@ -6,7 +6,7 @@ SET max_parallel_workers_per_gather = 0;
 CREATE EXTENSION vector;
 SELECT setseed(0.42) \g /dev/null
 
--- The condition on the row makes each row's numbers its own.
+-- The condition on the row gives each row its own numbers.
 CREATE TABLE topics AS
   SELECT topic, (SELECT array_agg(random() - 0.5) FROM generate_series(1, 1024) WHERE topic >= 0)::vector(1024) AS centre
   FROM generate_series(0, 199) AS topic;

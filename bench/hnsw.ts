@@ -85,7 +85,7 @@ function serverPod(
   };
 }
 
-/** What the pods of this bench do not have, as they are not deployed by the program. */
+/** What the pods of this benchmark lack, because the program does not deploy them. */
 const WITHOUT = ["hba_file", "ident_file", "unix_socket_directories", "listen_addresses"];
 
 async function bench(
@@ -108,7 +108,7 @@ async function bench(
   );
   const servers = ["defaults", "tuned"] as const;
   console.log(`limits ${database.limits.memory} and ${database.limits.cpu} CPUs for each of two servers`);
-  // A bench that was interrupted could not remove its own.
+  // An interrupted benchmark could not remove its objects.
   await kubectl(["delete", "namespace", NAMESPACE, "--ignore-not-found"]);
   await kubectl(["create", "namespace", NAMESPACE]);
   try {
@@ -127,7 +127,7 @@ async function bench(
       tuned: { build: [], recall: [], transactions: [] },
     };
     for (let round = 1; round <= options.rounds; round++) {
-      // In turns, and each round the other way around: what else the machine does falls on both.
+      // In turns, and each round the other way around, so that other load on the machine affects both.
       for (const pod of round % 2 === 1 ? servers : servers.toReversed()) {
         await psql(pod, "DROP INDEX IF EXISTS items_embedding; CHECKPOINT;");
         const begun = performance.now();
@@ -226,7 +226,7 @@ async function main(): Promise<void> {
     console.log(`\n${ratios.join("\n")}`);
     if (process.argv.length === 2) writeFileSync(RESULTS, page({ defaults, tuned }, ratios));
   } finally {
-    // What ran before goes on running.
+    // Whatever ran before keeps running.
     if (running === undefined) await stop({ name: CLUSTER, purge: true, log: console.log });
   }
 }

@@ -21,7 +21,7 @@ const usage = `usage: npm run bench:preview -- [--rounds <count>]
 How long a preview takes, with TypeScript stripped by Node and compiled by ts-node. Takes the Pulumi CLI.
   --rounds <count>  how many rounds count, 1 to 100. Default: 5`;
 
-/** Logins by which the widest stack is wider: each is one Secret more, and needs nothing else. */
+/** Additional logins of the widest stack: each is one more Secret, and needs nothing else. */
 const MORE = 20;
 /** What a later capability may add, in all: the ratio to the empty program stays below this. */
 const LATER = 2.5;
@@ -31,10 +31,10 @@ await runTool(usage, async () => {
   const engine = await findEngine();
   if ("reason" in engine) throw new Error(`this measurement needs the Pulumi CLI: ${engine.reason}`);
   const directory = mkdtempSync(join(tmpdir(), "bench-preview-"));
-  // No cluster: what is measured is the program and the engine, not the way to a server.
+  // No cluster: this measures the program and the engine, not the way to a server.
   const variables = { KUBECONFIG: join(directory, "none") };
 
-  /** A project of its own with its state; the program is a copy, and node_modules the checkout's. */
+  /** A separate project with its state; the program is a copy, and node_modules the checkout's. */
   const project = async (name: string, pulumiYaml: string): Promise<() => Promise<number>> => {
     const cwd = join(directory, name);
     mkdirSync(join(cwd, "state"), { recursive: true });
@@ -94,7 +94,7 @@ await runTool(usage, async () => {
       machineLine(),
       lines.map((line) => `- ${line}`).join("\n"),
     ];
-    // A run of other rounds is not the one that is kept.
+    // A run with other rounds is not kept.
     if (process.argv.length === 2)
       writeFileSync(projectFile("bench/results/preview.md"), `${kept.join("\n\n")}\n`);
   } finally {
@@ -102,7 +102,7 @@ await runTool(usage, async () => {
   }
 });
 
-/** Turns a copy of the program into what ts-node's default takes: CommonJS, and no top-level await. */
+/** Converts a copy of the program to what ts-node's default accepts: CommonJS, and no top-level await. */
 async function asCommonJs(cwd: string): Promise<void> {
   const files = (await run("find", [cwd, "-name", "*.ts", "-not", "-path", "*/node_modules/*"]))
     .trim()

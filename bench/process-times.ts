@@ -1,7 +1,7 @@
-/** How much CPU time programs took that this process has started. */
+/** CPU time of the programs that this process has started. */
 import { readFileSync } from "node:fs";
 
-/** Linux gives times to processes in hundredths of a second, whatever the kernel's own clock. */
+/** Linux reports process times in hundredths of a second, whatever the kernel's own clock. */
 const TICKS_PER_SECOND = 100;
 
 /** CPU seconds, user and system, of the programs that this process started and that have ended, with all of theirs. */
@@ -12,7 +12,7 @@ export function childSeconds(): number {
 /**
  * The same from the text of /proc/<pid>/stat: cutime and cstime, fields 16 and 17 in proc_pid_stat(5).
  *
- * @throws Error where the text is something else
+ * @throws Error if the text is something else
  */
 export function secondsIn(stat: string): number {
   // The second field is the program's name in parentheses, which may hold blanks and parentheses.

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 
 /**
- * How many rounds count, as `--rounds` says; the first of all, which fills caches, never does.
+ * How many rounds count, from `--rounds`; the first of all, which fills caches, never does.
  *
  * @throws RangeError when it is not a number of rounds
  */

@@ -1,6 +1,6 @@
 /**
- * Several looks at the cluster through one kubectl: `kubectl proxy` on a socket that only this user can open. The way to
- * the API server, and the program by which a kubeconfig logs in, are then taken once and not for each look.
+ * Several reads through one kubectl: `kubectl proxy` on a socket that only this user can open. The connection to the API
+ * server and the kubeconfig's credential plugin are needed only once.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -17,33 +17,33 @@ import {
 } from "./kubectl.ts";
 import { kubectlMessage } from "./kubectl-errors.ts";
 
-// An import of it reads every one of its exports, and one of them loads a whole client of its own: 50 ms.
+// An import reads all of its exports, one of which loads a whole HTTP client: 50 ms.
 const { request } = process.getBuiltinModule("node:http");
 
-/** Reads one object or list by its API path. Undefined where the cluster has none. */
+/** Reads one object or list by its API path. Undefined if it does not exist. */
 export type Read = <T>(path: string) => Promise<T | undefined>;
 
 /**
- * Runs kubectl, and ends it when the standard input ends without a line: a proxy would outlive a run that is killed. What
- * watches has no part in the output, which ends with kubectl.
+ * Runs kubectl and kills it when standard input ends without a line: the proxy would outlive a killed run. The watcher
+ * does not hold the output open, which ends with kubectl.
  */
 const GUARDED =
   'exec 3<&0; { read -r _ <&3 || kill -9 $$; } >/dev/null 2>&1 & exec kubectl "$@" </dev/null 3<&-';
 
-/** What the API server says instead of an object (k8s.io/apimachinery, metav1.Status). */
+/** The API server's answer instead of an object (k8s.io/apimachinery, metav1.Status). */
 interface Status {
   kind?: string;
   reason?: string;
   message?: string;
 }
 
-/** A refusal as kubectl itself would print it. */
+/** A refusal as kubectl prints it. */
 function refusalOf(body: string): string {
   try {
     const { kind, reason, message } = JSON.parse(body) as Status;
     if (kind === "Status") return `Error from server (${reason || "Unknown"}): ${message}`;
   } catch {
-    // The proxy's own words: why it has not reached the API server.
+    // The proxy's own message: why it did not reach the API server.
   }
   return body;
 }
@@ -52,7 +52,7 @@ function refusalOf(body: string): string {
 function fetched(socketPath: string, path: string): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const asked = request(
-      // The proxy answers requests for this machine alone.
+      // The proxy answers only requests for this machine.
       { socketPath, path, headers: { host: "localhost", accept: "application/json" }, timeout: TIMEOUT },
       (response) => {
         const parts: Buffer[] = [];
@@ -70,13 +70,13 @@ function fetched(socketPath: string, path: string): Promise<{ status: number; bo
 }
 
 /**
- * Runs some reads. Each of them fails as one by `kubectl get --raw` would.
+ * Runs reads, which fail as `kubectl get --raw` does.
  *
- * @throws KubectlError when kubectl does not come up, or from a read
+ * @throws KubectlError if kubectl does not start, or from a read
  */
 export async function withProxy<T>(cluster: ClusterContext, work: (read: Read) => Promise<T>): Promise<T> {
   const env = kubectlEnvironment(cluster);
-  // Nobody else may enter it: whoever opens the socket is this user to the cluster.
+  // Only this user may enter it: to the cluster, anyone who opens the socket is this user.
   const folder = mkdtempSync(join(tmpdir(), "kubectl-proxy-"));
   const socket = join(folder, "socket");
   const proxy = [...contextFlags(cluster), "proxy", `--unix-socket=${socket}`];
@@ -90,7 +90,7 @@ export async function withProxy<T>(cluster: ClusterContext, work: (read: Read) =
     child.on("close", (code) =>
       reject(
         new KubectlError(
-          code === 127 ? "kubectl is not on PATH" : kubectlMessage(said, `kubectl ended with ${code}`),
+          code === 127 ? "kubectl is not on PATH" : kubectlMessage(said, `kubectl exited with ${code}`),
           false,
         ),
       ),

@@ -1,6 +1,6 @@
 /**
- * What a change does to the running server: PostgreSQL reloads it, or is restarted once by it. Compared are an
- * object as it is in the cluster and as the program wants it.
+ * What a change does to the running server: PostgreSQL reloads, or is restarted once. Compares the deployed object with
+ * the wanted one.
  */
 import { settingsIn } from "../postgres/conf-file.ts";
 import { takesRestart } from "../postgres/settings.ts";
@@ -22,12 +22,12 @@ export function changedSettings(before: unknown, after: unknown): ChangedSetting
     .map((name) => ({ name, before: old.get(name), after: wanted.get(name) }));
 }
 
-/** What is looked at of the ConfigMap `postgres-config`. */
+/** The compared part of the ConfigMap `postgres-config`. */
 export interface ConfigObject {
   data?: Record<string, string>;
 }
 
-/** What is looked at of the StatefulSet. */
+/** The compared part of the StatefulSet. */
 export interface ServerObject {
   spec?: {
     template?: {
@@ -51,10 +51,10 @@ const sentence = ({ name, before, after }: ChangedSetting) =>
 
 /** The file with the settings, in the ConfigMap. */
 export const SETTINGS_FILE = "postgresql.conf";
-/** The files that say who may connect. Like the settings, they are reloaded. */
+/** The files that control who may connect. Like the settings, they are reloaded. */
 export const ACCESS_FILES: readonly string[] = ["pg_hba.conf", "pg_ident.conf"];
 
-/** What changed settings do: a sentence for those that take a restart, and one for those that are reloaded. */
+/** The effect of changed settings: one sentence for those that require a restart, one for those that are reloaded. */
 export function effectsOfConfig(before: ConfigObject, after: ConfigObject): string[] {
   const changed = changedSettings(before.data?.[SETTINGS_FILE], after.data?.[SETTINGS_FILE]);
   const restarting = changed.filter(({ name }) => takesRestart(name));
@@ -62,20 +62,20 @@ export function effectsOfConfig(before: ConfigObject, after: ConfigObject): stri
   const access = ACCESS_FILES.filter((file) => before.data?.[file] !== after.data?.[file]);
   return [
     ...(restarting.length > 0
-      ? [`Takes a restart of the server: ${restarting.map(sentence).join(", ")}`]
+      ? [`Requires a restart of the server: ${restarting.map(sentence).join(", ")}`]
       : []),
     ...(reloaded.length > 0 ? [`Reloads without a restart: ${reloaded.map(sentence).join(", ")}`] : []),
     ...(access.length > 0 ? [`Reloads without a restart: who may connect (${access.join(", ")})`] : []),
   ];
 }
 
-/** Why a change in the template of the server's pod has been made. */
+/** Why the template of the server's pod changed. */
 export type RestartCause = "settings" | "scripts" | "image" | "resources" | "other";
 
 /**
- * What makes the server's pod again, by the place of the change in the pod's template.
+ * Why the server's pod is recreated, by the place of the change in the pod's template.
  *
- * @param keys from the template on: `spec`, `containers`, the container's name or index, `image`
+ * @param keys below the template: `spec`, `containers`, the container's name or index, `image`
  */
 export function restartCause(keys: readonly string[]): RestartCause {
   const [root, field, , part, ...deeper] = keys;
@@ -89,7 +89,7 @@ export function restartCause(keys: readonly string[]): RestartCause {
   return isAmount && (field === "containers" || field === "initContainers") ? "resources" : "other";
 }
 
-/** The leaves of a value, each with the keys that lead to it. The members of a list are called by their names. */
+/** The leaves of a value, each with its keys. The key of a list's member is its name. */
 function leaves(value: unknown, keys: readonly string[] = []): [readonly string[], string][] {
   if (typeof value !== "object" || value === null) return [[keys, String(value)]];
   const named = Array.isArray(value)
@@ -101,13 +101,13 @@ function leaves(value: unknown, keys: readonly string[] = []): [readonly string[
   return named.flatMap(([key, item]) => leaves(item, [...keys, key]));
 }
 
-/** A place in the pod as a person reads it. */
+/** A human-readable place in the pod. */
 const placeOf = (keys: readonly string[]) => (keys[0] === "spec" ? keys.slice(1) : keys).join(".");
 
 /** The field of a container or the part of the pod that a leaf belongs to: `containers.postgres.readinessProbe`. */
 const fieldOf = (keys: readonly string[]) => placeOf(keys.slice(0, keys[0] === "spec" ? 4 : 3));
 
-/** Why the server's pod is made again: one sentence, or none when it is not. */
+/** Why the server's pod is recreated: one sentence, or none if it is not. */
 export function effectsOfServer(before: ServerObject, after: ServerObject): string[] {
   const byPath = (template: unknown) =>
     new Map(leaves(template ?? {}).map(([keys, value]) => [JSON.stringify(keys), { keys, value }]));
@@ -118,14 +118,14 @@ export function effectsOfServer(before: ServerObject, after: ServerObject): stri
     const [from, to] = [old.get(path)?.value, wanted.get(path)?.value];
     if (from === to) continue;
     const cause = restartCause(keys);
-    if (cause === "settings") reasons.push("settings that take one");
+    if (cause === "settings") reasons.push("settings that require it");
     else if (cause === "scripts") reasons.push("its scripts");
     else {
       const change = `${placeOf(keys)} ${from ?? "nothing"} → ${to ?? "nothing"}`;
       fields.set(fieldOf(keys), [...(fields.get(fieldOf(keys)) ?? []), change]);
     }
   }
-  // One change is shown with its values; a field that changes in several places is only named.
+  // A single change is shown with its values; a field with several changes is only named.
   for (const [field, changes] of fields) reasons.push(changes.length === 1 ? (changes[0] ?? "") : field);
   return reasons.length === 0 ? [] : [`Restarts the server, once: ${reasons.join(", ")}`];
 }

@@ -1,4 +1,4 @@
-/** What is in the cluster before a deployment, and what the deployment needs of it. */
+/** The cluster's state before a deployment, and what the deployment expects of it. */
 import {
   type DatabaseNames,
   INIT_JOB_NAME,
@@ -19,45 +19,45 @@ import {
   type VolumeObject,
 } from "./volume-binding.ts";
 
-/** What is read of the server's StatefulSet. */
+/** The parts of the server's StatefulSet that are read. */
 export interface StatefulSetObject {
   metadata: { annotations?: Record<string, string> };
   spec?: { template: { spec: { containers: { name: string; image: string }[] } } };
 }
 
-/** What the deployment needs of the cluster. */
+/** What the deployment expects of the cluster. */
 export interface Expectations extends OwnVolume {
   /** The node's label kubernetes.io/hostname. */
   hostname: string;
-  /** What the server's pod asks of the node. @default not looked at */
+  /** What the server's pod needs from the node. @default not checked */
   needs?: PodNeeds | undefined;
   /** Resource that the node must offer. @default none */
   gpuResource?: string | undefined;
-  /** Whose StatefulSet and volume these must be, where there are some already. */
+  /** The stack that an existing StatefulSet and volume must belong to. */
   identity: string;
   /** The server's image. */
   image: string;
-  /** The image to which the existing database is brought on purpose. @default none */
+  /** The image of a confirmed upgrade of the existing database. @default none */
   upgradeTo?: string | undefined;
-  /** What the database and its owner are to be called. */
+  /** The wanted names of the database and its owner. */
   names: DatabaseNames;
 }
 
-/** What the cluster has. */
+/** The cluster's state. */
 export interface ClusterState {
   nodes: NodeObject[];
   statefulSet: StatefulSetObject | undefined;
   volume: VolumeObject | undefined;
-  /** Those of the namespace. */
+  /** All pods of the namespace. */
   pods: PodObject[];
   claim?: ClaimObject | undefined;
   initJob?: InitJobObject | undefined;
 }
 
 /**
- * Looks, changing nothing.
+ * Reads the cluster's state without changing anything.
  *
- * @throws KubectlError when the cluster cannot be reached or does not let us look
+ * @throws KubectlError if the cluster cannot be reached or denies access
  */
 export async function lookAtCluster(cluster: ClusterContext, namespace: string): Promise<ClusterState> {
   const [nodes, statefulSet, volume, claim, pods, initJob] = await withProxy(cluster, (read) =>
@@ -73,12 +73,12 @@ export async function lookAtCluster(cluster: ClusterContext, namespace: string):
   return { nodes: nodes?.items ?? [], statefulSet, volume, claim, pods: pods?.items ?? [], initJob };
 }
 
-/** The image that the server runs on, or undefined where there is none. */
+/** The server's image, or undefined if there is no server. */
 export function runningImage({ statefulSet }: ClusterState): string | undefined {
   return statefulSet?.spec?.template.spec.containers.find(({ name }) => name === SERVER_NAME)?.image;
 }
 
-/** Whether the server's pod has a node already, and so needs no other. */
+/** Whether the server's pod already runs on a node. */
 export function isPlaced({ pods }: ClusterState): boolean {
   return pods.some(
     ({ metadata, spec, status }) =>
@@ -86,5 +86,5 @@ export function isPlaced({ pods }: ClusterState): boolean {
   );
 }
 
-/** Compares what the cluster has with what the deployment needs. */
+/** Compares the cluster's state with what the deployment expects. */
 export type Check = (state: ClusterState, expected: Expectations) => Partial<Findings>;

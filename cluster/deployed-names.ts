@@ -1,17 +1,17 @@
 /**
- * How the database and its owner are called in the cluster, whatever the configuration says. Another name would not rename
- * anything: it would be a new, empty database, or an owner without the tables.
+ * The names of the database and its owner in the cluster. Another name in the configuration would not rename anything:
+ * it would create a new, empty database, or an owner without the tables.
  */
 
 import { ANNOTATIONS, type DatabaseNames } from "../components/kubernetes/names.ts";
 import type { Problem } from "../problem.ts";
 
-/** What is looked at of an object that may have the annotations. */
+/** An object that may have the annotations. */
 export interface AnnotatedObject {
   metadata: { annotations?: Record<string, string> };
 }
 
-/** What is looked at of the init Job: the names that its superuser's container was given. */
+/** The part of the init Job with the names that its superuser container gets. */
 export interface InitJobObject {
   spec?: {
     template?: {
@@ -21,8 +21,8 @@ export interface InitJobObject {
 }
 
 /**
- * The names in the cluster, each where it is known: from the volume, from the StatefulSet, or from the init Job, which is
- * all that a deployment from before the annotations has.
+ * The names in the cluster, each if known: from the volume, the StatefulSet, or the init Job, the only source in a
+ * deployment older than the annotations.
  */
 export function deployedNames(
   volume: AnnotatedObject | undefined,
@@ -38,13 +38,13 @@ export function deployedNames(
   return { ...(database !== undefined && { database }), ...(owner !== undefined && { owner }) };
 }
 
-/** Why the wanted names cannot be deployed over those that are there: a key and a sentence for each. */
+/** Why the wanted names cannot replace the deployed ones: a key and a sentence for each. */
 export function objectionsToNames(deployed: Partial<DatabaseNames>, wanted: DatabaseNames): Problem[] {
   const what = {
     database: {
       key: "database.name",
       is: "the database is called",
-      otherwise: "A deployment would not rename it: it would make a new, empty database",
+      otherwise: "A deployment would not rename it: it would create a new, empty database",
     },
     owner: {
       key: "database.owner",
@@ -60,7 +60,7 @@ export function objectionsToNames(deployed: Partial<DatabaseNames>, wanted: Data
       {
         key,
         message:
-          `is "${wanted[name]}", but ${is} ${there}. ${otherwise}. To rename it in place: docs/renaming.md. To leave ` +
+          `is "${wanted[name]}", but ${is} ${there}. ${otherwise}. To rename it in place: docs/renaming.md. To keep ` +
           `it: pulumi config set --path ${key} ${there}`,
       },
     ];

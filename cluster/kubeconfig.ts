@@ -1,20 +1,19 @@
 /**
- * Which kubeconfig is meant. kubectl, the engine's provider and people do not mean the same by one: kubectl takes a list
- * of paths from KUBECONFIG alone; the provider takes a path or the file's text, but no list; only a shell and the
- * provider know `~`. Here all of them become what each of the programs takes.
+ * Finds the kubeconfig in the form that each program accepts. kubectl accepts a list of paths, but only in KUBECONFIG;
+ * the engine's provider accepts a path or the file's text, but not a list; only a shell and the provider expand `~`.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parse } from "yaml";
 
-/** Environment variable with one path or several, as kubectl has it. */
+/** kubectl's environment variable, with one or more paths. */
 export const KUBECONFIG_VARIABLE = "KUBECONFIG";
 
-/** Whether a text is a kubeconfig itself, plain or in base64, where the path of one belongs. */
+/** Whether a text is a kubeconfig itself, plain or in base64, and not the path of one. */
 export function isKubeconfigText(text: string): boolean {
   if (/\n|^\s*\{|\bapiVersion\s*:|\bclusters\s*:|\bcurrent-context\s*:/.test(text)) return true;
-  // "apiVersion", '{"apiVersion' and "clusters" in base64, at each of the three places that a byte can have in it.
+  // Looks for "apiVersion" and "clusters" in the decoded base64.
   return (
     text.length > 255 &&
     /^[A-Za-z0-9+/=\s]+$/.test(text) &&
@@ -22,7 +21,7 @@ export function isKubeconfigText(text: string): boolean {
   );
 }
 
-/** A path whose `~` is replaced by the home directory, as a shell would have done. `~name` stays as it is. */
+/** Replaces `~` in a path with the home directory, as a shell does. Does not change `~name`. */
 export function withoutTilde(path: string, home: string = homedir()): string {
   return path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : path;
 }
@@ -31,8 +30,7 @@ export function withoutTilde(path: string, home: string = homedir()): string {
 export class KubeconfigError extends Error {}
 
 const ASK_FOR_FILE =
-  "holds a kubeconfig itself, where the path of one belongs (it is not repeated here). Write it to a file that only you " +
-  "can read";
+  "holds a kubeconfig itself, not the path of one (it is not shown here). Write it to a file that only you can read";
 
 interface Named {
   name?: unknown;
@@ -59,7 +57,7 @@ function readKubeconfig(path: string): Kubeconfig {
     const parsed: unknown = parse(text);
     if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed;
   } catch {
-    // The parser's message shows the lines around the error, which may hold a token.
+    // The parser's message quotes the lines around the error, which may hold a token.
   }
   throw new KubeconfigError(`${path} is not a kubeconfig: it is not a YAML map. See: kubectl config view`);
 }
@@ -67,7 +65,7 @@ function readKubeconfig(path: string): Kubeconfig {
 const named = (entries: Named[] | undefined, name: unknown) =>
   Array.isArray(entries) ? entries.find((entry) => entry?.name === name) : undefined;
 
-/** What the environment says of kubeconfigs: `paths` in kubectl's order. */
+/** The paths in the variable's value, in kubectl's order. */
 export function kubeconfigPaths(written: string, home?: string): string[] {
   return written
     .split(delimiter)
@@ -78,8 +76,8 @@ export function kubeconfigPaths(written: string, home?: string): string[] {
 /**
  * The value of KUBECONFIG for kubectl, with `~` replaced.
  *
- * @returns undefined where the variable is not set
- * @throws KubeconfigError when it holds a kubeconfig's text instead of a path
+ * @returns undefined if the variable is not set
+ * @throws KubeconfigError if it holds a kubeconfig's text instead of a path
  */
 export function kubeconfigVariable(
   environment: NodeJS.ProcessEnv = process.env,
@@ -97,12 +95,12 @@ export function kubeconfigVariable(
 }
 
 /**
- * The one kubeconfig for the engine's provider, where kubectl would take several: the first that has the context, as
- * kubectl merges them, provided that its cluster and its user are in the same file.
+ * The single kubeconfig for the engine's provider, where kubectl would merge several: the first that has the context, if
+ * its cluster and its user are in the same file.
  *
  * @param context @default the current one
- * @returns undefined where the variable names fewer than two files, which the provider reads by itself
- * @throws KubeconfigError when no single file will do
+ * @returns undefined if the variable names fewer than two files, which the provider reads itself
+ * @throws KubeconfigError if no single file is sufficient
  */
 export function providerKubeconfig(
   context: string | undefined,
@@ -112,7 +110,7 @@ export function providerKubeconfig(
   const paths = kubeconfigPaths(kubeconfigVariable(environment, home) ?? "", home);
   const written = environment[KUBECONFIG_VARIABLE];
   if (paths.length < 2) return paths[0] === written ? undefined : paths[0];
-  // kubectl takes no offence at a path of the list that is not there.
+  // kubectl ignores paths in the list that do not exist.
   const files = paths.filter((path) => existsSync(path)).map((path) => ({ path, ...readKubeconfig(path) }));
   const current = files
     .map((file) => file["current-context"])
@@ -123,15 +121,15 @@ export function providerKubeconfig(
   if (found === undefined) {
     throw new KubeconfigError(
       wanted === undefined
-        ? `none of the kubeconfigs in ${KUBECONFIG_VARIABLE} (${list}) says which context is the current one. See: kubectl config get-contexts`
-        : `context ${JSON.stringify(wanted)} is in none of the kubeconfigs in ${KUBECONFIG_VARIABLE}: ${list}. See: kubectl config get-contexts`,
+        ? `none of the kubeconfigs in ${KUBECONFIG_VARIABLE} (${list}) sets a current context. See: kubectl config get-contexts`
+        : `context ${JSON.stringify(wanted)} is not in any of the kubeconfigs in ${KUBECONFIG_VARIABLE}: ${list}. See: kubectl config get-contexts`,
     );
   }
   const parts = named(found.contexts, wanted)?.context;
   if (!named(found.clusters, parts?.cluster) || !named(found.users, parts?.user)) {
     throw new KubeconfigError(
-      `context ${JSON.stringify(wanted)} is in ${found.path}, but its cluster or its user is in another of the ` +
-        `kubeconfigs in ${KUBECONFIG_VARIABLE}, and Pulumi's provider reads one file. Make one of them: ` +
+      `context ${JSON.stringify(wanted)} is in ${found.path}, but its cluster or its user is in another ` +
+        `kubeconfig in ${KUBECONFIG_VARIABLE}, and Pulumi's provider reads only one file. Merge them: ` +
         "(umask 077; kubectl config view --flatten >kubeconfig) && pulumi config set --path cluster.kubeconfig $PWD/kubeconfig",
     );
   }

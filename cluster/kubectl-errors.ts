@@ -1,22 +1,22 @@
 /**
- * kubectl's words in ours: what is wrong, and the command to run next. kubectl has no codes for its errors, so its
- * words are all there is (k8s.io/kubectl/pkg/cmd/util/helpers.go, k8s.io/client-go/tools/clientcmd, net/http). What is
- * not known here is shown as its last line, without secrets.
+ * Translates kubectl's errors: what is wrong, and the command to run next. kubectl has no error codes, so this matches
+ * its texts (k8s.io/kubectl/pkg/cmd/util/helpers.go, k8s.io/client-go/tools/clientcmd, net/http). Of an unknown error it
+ * shows the last line, without secrets.
  */
 
-/** Characters of a message that is not known here. */
+/** Maximum length of an unknown message. */
 const LONGEST = 400;
 
-/** What looks like a secret of a kubeconfig in text that somebody else wrote. */
+/** What looks like a kubeconfig's secret in another program's text. */
 const SECRETS: readonly RegExp[] = [
   /-----BEGIN [^]*?(?:-----END [A-Z ]+-----|$)/g,
   /\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*/g,
   /(?<=\b(?:token|password|client-key-data|client-certificate-data|certificate-authority-data|Bearer)["']?\s*[:=]?\s*["']?)[A-Za-z0-9+/=._~-]{8,}/gi,
-  // Credentials of a URL.
+  // Credentials in a URL.
   /(?<=:\/\/)[^/\s@]+(?=@)/g,
 ];
 
-/** The same text without what looks like a secret, in one line. */
+/** The text on one line, without what looks like a secret. */
 export function withoutSecrets(text: string): string {
   let shown = text;
   for (const secret of SECRETS) shown = shown.replace(secret, "[hidden]");
@@ -24,12 +24,12 @@ export function withoutSecrets(text: string): string {
   return shown.length > LONGEST ? `${shown.slice(0, LONGEST)} …` : shown;
 }
 
-/** Characters that are kept at each end of a line that is too long. */
+/** Characters kept at each end of a line that is too long. */
 const KEPT = 160;
 
 /**
- * What kubectl printed, without the objects that it prints as a whole: the API server's refusal of a change ends with
- * the reason, behind kilobytes of the object, which may hold what is secret.
+ * kubectl's output without the objects in it: when the API server refuses a change, the reason follows kilobytes of the
+ * object, which may hold secrets.
  */
 export function withoutDumps(text: string): string {
   return text
@@ -39,19 +39,19 @@ export function withoutDumps(text: string): string {
     .join("\n");
 }
 
-/** Whether a text is a web page: the answer of a captive portal or a proxy, never that of an API server. */
+/** Whether a text is a web page: the answer of a captive portal or a proxy, never of an API server. */
 export function isWebPage(text: string): boolean {
   return (
     /^\s*<|<html[\s>]|<!doctype html/i.test(text) ||
-    // What Go's reader of JSON says of one.
+    // The error of Go's JSON decoder.
     text.includes("invalid character '<' looking for beginning of value")
   );
 }
 
-/** What is said where a web page was the answer. */
+/** The message if a web page answers. */
 export const WEB_PAGE =
-  "the answer is a web page (HTML), not an API server's: a proxy or the login page of a network stands in between. " +
-  "Open a browser to log in to the network, or see HTTPS_PROXY and NO_PROXY, and the address: kubectl config view --minify";
+  "the answer is a web page (HTML), not an API server's: a proxy or a network's login page intercepts the connection. " +
+  "Open a browser to log in to the network, or check HTTPS_PROXY and NO_PROXY, and the address: kubectl config view --minify";
 
 type Kind = readonly [says: RegExp, message: (...parts: string[]) => string];
 
@@ -66,39 +66,38 @@ const KINDS: readonly Kind[] = [
   [
     /(?:current-context must exist|no configuration has been provided|server localhost:8080 was refused|\[::1\]:8080: connect|127\.0\.0\.1:8080: connect)/,
     () =>
-      "there is no kubeconfig, or no current context in it. See: kubectl config get-contexts. On a K3s node it is " +
+      "there is no kubeconfig, or it has no current context. See: kubectl config get-contexts. On a K3s node it is " +
       "/etc/rancher/k3s/k3s.yaml",
   ],
   [
-    // It prints the question on its standard output, and the end of its input is the error.
+    // kubectl prompts on standard output; the end of its input is the error.
     /Please enter (?:Username|Password)|^error: EOF$/m,
     () =>
-      `the kubeconfig has no credentials for the context's user, so kubectl asks for a name and a password. ${SHOW_CONFIG}`,
+      `the kubeconfig has no credentials for the context's user, so kubectl asks for a user name and a password. ${SHOW_CONFIG}`,
   ],
   [
     /exec: (?:executable (\S+) not found|"([^"]+)": executable file not found)/,
     (plain, quoted) =>
-      `the program by which the kubeconfig logs in cannot be run: ${quoted || plain}. Install it, or put it on PATH`,
+      `the kubeconfig's credential plugin cannot be run: ${quoted || plain}. Install it, or put it on PATH`,
   ],
   [
     /getting credentials: (.*)/,
-    (reason) =>
-      `the program by which the kubeconfig logs in failed: ${reason}. Run it by hand: it may want to ask you something`,
+    (reason) => `the kubeconfig's credential plugin failed: ${reason}. Run it by hand: it may ask for input`,
   ],
   [
     /(?:Unauthorized|asked for the client to provide credentials|must be logged in to the server)/,
     () =>
-      `the cluster does not accept the kubeconfig's credentials: they have expired, or were made for another cluster. ${SHOW_CONFIG}`,
+      `the cluster does not accept the kubeconfig's credentials: they have expired, or are for another cluster. ${SHOW_CONFIG}`,
   ],
   [
     /x509: certificate signed by unknown authority/,
     () =>
-      "the cluster's certificate is of another authority than the kubeconfig names: the cluster was set up again, or a " +
-      "proxy stands in between. Fetch its kubeconfig again (K3s: /etc/rancher/k3s/k3s.yaml)",
+      "the cluster's certificate is not signed by the authority in the kubeconfig: the cluster was reinstalled, or a " +
+      "proxy intercepts the connection. Fetch its kubeconfig again (K3s: /etc/rancher/k3s/k3s.yaml)",
   ],
   [
     /x509: ((?:certificate|cannot validate certificate) [^\n]*)/,
-    (reason) => `the cluster's certificate does not fit: ${reason}. ${SHOW_CONFIG}`,
+    (reason) => `the cluster's certificate is not accepted: ${reason}. ${SHOW_CONFIG}`,
   ],
   [
     /server gave HTTP response to HTTPS client|first record does not look like a TLS handshake/,
@@ -106,11 +105,11 @@ const KINDS: readonly Kind[] = [
   ],
   [
     /proxyconnect tcp: ([^\n]*)|(Proxy Authentication Required)/,
-    (reason, asks) => `the proxy cannot be used: ${reason || asks}. See HTTPS_PROXY and NO_PROXY`,
+    (reason, asks) => `the proxy cannot be used: ${reason || asks}. Check HTTPS_PROXY and NO_PROXY`,
   ],
   [
     /lookup (\S+?)(?: on \S+)?: (?:no such host|server misbehaving|Temporary failure[^\n]*)/,
-    (host) => `${host} has no address here. ${SHOW_CONFIG}`,
+    (host) => `${host} cannot be resolved. ${SHOW_CONFIG}`,
   ],
   [
     /(?:connection to the server (\S+) was refused|dial tcp (\S+): connect: connection refused)/,
@@ -133,14 +132,14 @@ const KINDS: readonly Kind[] = [
 ];
 
 /**
- * What to say of a kubectl that failed.
+ * The message for a kubectl that failed.
  *
- * @param said what it printed on its standard error
- * @param instead what is said where it printed nothing
+ * @param said its standard error
+ * @param instead the message if it printed nothing
  */
 export function kubectlMessage(said: string, instead: string): string {
   if (isWebPage(said)) return WEB_PAGE;
-  // The API server's own refusals name the object and the right that is missing.
+  // The API server's own refusals name the object and the missing right.
   const refusal = /^Error from server \([A-Z][A-Za-z]*\): .*$/m.exec(said)?.[0];
   if (refusal !== undefined && !refusal.includes("(Unauthorized)")) return withoutSecrets(refusal);
   for (const [form, message] of KINDS) {

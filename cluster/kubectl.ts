@@ -1,4 +1,4 @@
-/** Looking at the cluster, and the one thing that no resource can do, through kubectl: it knows every kubeconfig. */
+/** Access to the cluster through kubectl, which supports every kubeconfig: reads, and changes that no resource can make. */
 import { execFile } from "node:child_process";
 import { KUBECONFIG_VARIABLE, KubeconfigError, kubeconfigVariable, withoutTilde } from "./kubeconfig.ts";
 import { isWebPage, kubectlMessage, WEB_PAGE } from "./kubectl-errors.ts";
@@ -7,15 +7,15 @@ import { isWebPage, kubectlMessage, WEB_PAGE } from "./kubectl-errors.ts";
 export interface ClusterContext {
   /** @default the current one */
   context?: string | undefined;
-  /** @default the one kubectl takes */
+  /** @default kubectl's own lookup */
   kubeconfig?: string | undefined;
 }
 
-/** kubectl could not be run, or had no answer from the cluster. */
+/** kubectl could not be run or did not get an answer from the cluster. */
 export class KubectlError extends Error {
-  /** Whether the cluster answered, with a refusal. */
+  /** Whether the cluster answered with a refusal. */
   readonly answered: boolean;
-  /** Whether its answer was that there is no such object. */
+  /** Whether the object does not exist. */
   get notFound(): boolean {
     return this.message.includes("(NotFound)");
   }
@@ -25,7 +25,7 @@ export class KubectlError extends Error {
   }
 }
 
-/** The flags by which kubectl finds the cluster. */
+/** The flags that select the cluster. */
 export function contextFlags({ context, kubeconfig }: ClusterContext): string[] {
   return [
     ...(context === undefined ? [] : ["--context", context]),
@@ -33,16 +33,16 @@ export function contextFlags({ context, kubeconfig }: ClusterContext): string[] 
   ];
 }
 
-/** Milliseconds after which kubectl is ended: a program by which it logs in may wait for ever. */
+/** Milliseconds after which kubectl is killed: a credential plugin may wait forever. */
 export const TIMEOUT = 15_000;
 
 /**
- * The environment for kubectl: a `~` in KUBECONFIG is for a shell.
+ * The environment for kubectl, which does not expand a `~` in KUBECONFIG.
  *
- * @throws KubectlError when the variable cannot be used
+ * @throws KubectlError if the variable cannot be used
  */
 export function kubectlEnvironment({ kubeconfig: path }: ClusterContext): NodeJS.ProcessEnv {
-  // With an explicit path kubectl does not look at the variable.
+  // With an explicit path, kubectl ignores the variable.
   if (path !== undefined) return process.env;
   try {
     const kubeconfig = kubeconfigVariable();
@@ -54,11 +54,11 @@ export function kubectlEnvironment({ kubeconfig: path }: ClusterContext): NodeJS
 }
 
 /**
- * Runs kubectl. It has nobody to ask: its standard input is empty.
+ * Runs kubectl with empty standard input, so that it cannot prompt.
  *
- * @param timeout milliseconds after which it is ended
- * @returns what it printed
- * @throws KubectlError that says what is wrong, and repeats no secret of a kubeconfig
+ * @param timeout milliseconds after which it is killed
+ * @returns its standard output
+ * @throws KubectlError with the reason, without a kubeconfig's secrets
  */
 export async function kubectl(
   cluster: ClusterContext,
@@ -75,14 +75,14 @@ export async function kubectl(
         if (!error) return resolve(stdout);
         if (error.code === "ENOENT") return reject(new KubectlError("kubectl is not on PATH", false));
         const instead = error.killed
-          ? `kubectl did not end within ${timeout / 1000} s. Run it by hand: kubectl ${[...contextFlags(cluster), "version"].join(" ")}`
-          : `kubectl ended with ${String(error.code)}`;
-        // What was printed before it was ended is not the reason.
+          ? `kubectl did not exit within ${timeout / 1000} s. Run it by hand: kubectl ${[...contextFlags(cluster), "version"].join(" ")}`
+          : `kubectl exited with ${String(error.code)}`;
+        // Output before the kill is not the reason.
         const message = kubectlMessage(error.killed ? "" : stderr, instead);
         reject(new KubectlError(message, message.startsWith("Error from server")));
       },
     );
-    // A kubectl that asks for a user name, or a program by which it logs in, reads the end of its input.
+    // A kubectl or credential plugin that prompts reads the end of its input.
     child.stdin?.on("error", () => undefined);
     child.stdin?.end();
   });
@@ -91,8 +91,8 @@ export async function kubectl(
 /**
  * Reads one object or list by its API path.
  *
- * @returns undefined when the cluster has no such object
- * @throws KubectlError when there is no answer, or one that is not an API server's
+ * @returns undefined if it does not exist
+ * @throws KubectlError if there is no answer, or the answer is not an API server's
  */
 export async function read<T>(cluster: ClusterContext, path: string): Promise<T | undefined> {
   let answer: string;
@@ -106,15 +106,15 @@ export async function read<T>(cluster: ClusterContext, path: string): Promise<T 
 }
 
 /**
- * An answer of the API server.
+ * Parses the API server's answer.
  *
- * @throws KubectlError when it is no API server's
+ * @throws KubectlError if it is not an API server's
  */
 export function parsedAnswer<T>(answer: string): T {
   try {
     return JSON.parse(answer) as T;
   } catch {
-    // Whatever answered with success, it was no API server.
+    // Something other than an API server answered with success.
     const reason = isWebPage(answer) ? WEB_PAGE : "the answer is not JSON, so it is not an API server's";
     throw new KubectlError(reason, false);
   }

@@ -1,14 +1,14 @@
-/** Makes a change of a Secret or a ConfigMap reach the running pod at once. */
+/** Propagates a change of a Secret or a ConfigMap to the running pod at once. */
 import { type ClusterContext, kubectl, KubectlError } from "./kubectl.ts";
 import { ANNOTATIONS, SERVER_POD } from "../components/kubernetes/names.ts";
 
 /**
- * Has the kubelet look at the server's pod now, so that a changed Secret or ConfigMap is in it at once. By itself it
- * looks every 60 to 90 seconds (its `syncFrequency`, and `workerResyncIntervalJitterFactor` in
- * pkg/kubelet/pod_workers.go); at once, whenever anything about the pod changes. An annotation is the least to change:
- * no container, no connection and no object of the stack is touched. Where there is no pod there is nothing to do.
+ * Makes the kubelet sync the server's pod now, so that a changed Secret or ConfigMap is in it at once. Otherwise it
+ * syncs every 60 to 90 seconds (`syncFrequency`, and `workerResyncIntervalJitterFactor` in
+ * pkg/kubelet/pod_workers.go), or whenever the pod changes. Changing an annotation is enough, and does not affect
+ * containers, connections or the stack's objects. Without a pod, does nothing.
  *
- * @throws KubectlError when the cluster cannot be reached or does not let us
+ * @throws KubectlError if the cluster cannot be reached or denies access
  */
 export async function promptKubelet(cluster: ClusterContext, namespace: string): Promise<void> {
   try {

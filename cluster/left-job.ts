@@ -1,10 +1,10 @@
-/** Makes room for a Job that is to be created. */
+/** Makes room for a new Job. */
 import { type ClusterContext, kubectl } from "./kubectl.ts";
 
 /**
- * Deletes a Job that is in the cluster before one of its name is made. A Job's template cannot be changed, so one that
- * a lost state, a killed run or kubectl left could not be taken over; and a finished one would not run again. Runs
- * that overlap wait for each other at the database.
+ * Deletes an existing Job before one with the same name is created. A Job's template is immutable, so a Job left by a
+ * lost state, a killed run or kubectl cannot be adopted, and a finished one would not run again. Overlapping runs wait
+ * for each other at the database.
  */
 export async function deleteLeftJob(cluster: ClusterContext, namespace: string, name: string): Promise<void> {
   await kubectl(cluster, ["delete", "job", name, "-n", namespace, "--ignore-not-found", "--wait=true"]);

@@ -1,4 +1,4 @@
-/** The live cluster, as the program needs it: looked at before a deployment, and reached into while it goes on. */
+/** The live cluster for the program: checks before a deployment, and hooks during it. */
 import * as pulumi from "@pulumi/pulumi";
 import { APPLICATION } from "../components/kubernetes/labels.ts";
 import type { Settings } from "../config.ts";
@@ -18,10 +18,10 @@ import { claimedSize, releaseDeadClaim } from "./volume-binding.ts";
 import { commandsFromCheckout } from "../components/storage/preparation.ts";
 
 /**
- * Looks at the cluster that the settings describe, and stops the deployment when it is not that cluster.
+ * Checks the cluster against the settings, and stops the deployment if they do not match.
  *
- * @param identity whose data it is
- * @throws RunError with one line for each problem; in an `up` also when the cluster cannot be looked at
+ * @param identity the stack that the data must belong to
+ * @throws RunError with one line for each problem; in an `up`, also if the cluster cannot be queried
  */
 export async function lookLive(settings: Settings, identity: string): Promise<Live> {
   const kubeconfig = kubeconfigForProvider(settings);
@@ -35,18 +35,18 @@ export async function lookLive(settings: Settings, identity: string): Promise<Li
   };
 }
 
-/** The cluster's state, or undefined where a preview could not look. */
+/** The cluster's state, or undefined if a preview could not query it. */
 async function checkedCluster(settings: Settings, identity: string): Promise<ClusterState | undefined> {
   const { cluster, node } = settings;
   const state = await lookAtCluster(cluster, APPLICATION).catch((error: unknown) => reasonOf(error));
   if (typeof state === "string") {
     const which =
       cluster.context === undefined ? "the current context's cluster" : `cluster ${cluster.context}`;
-    const message = `${which} cannot be looked at: ${state}. See: kubectl cluster-info`;
+    const message = `${which} cannot be queried: ${state}. See: kubectl cluster-info`;
     if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(`cluster.context: ${message}`);
     await pulumi.log.warn(
       `${message}. Not checked: whether node ${node.hostname} exists` +
-        `${node.requireGpu ? ` and offers ${node.gpuResource}` : ""}, and whose database is there already`,
+        `${node.requireGpu ? ` and offers ${node.gpuResource}` : ""}, and which stack an existing database belongs to`,
     );
     return undefined;
   }
@@ -55,7 +55,7 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
   for (const warning of warnings) await pulumi.log.warn(warning);
   await checkSsh(settings, state.volume === undefined);
   await watchPods(cluster, APPLICATION, state.pods);
-  // An `up` asks when it has deployed, and fails.
+  // An `up` checks this after deploying, and fails.
   if (state.statefulSet && pulumi.runtime.isDryRun()) {
     const refused = await refusedConfiguration(cluster, APPLICATION).catch(() => undefined);
     if (refused !== undefined) await pulumi.log.warn(sayRefused(refused));
@@ -79,10 +79,10 @@ function expectationsOf({ node, storage, database }: Settings, identity: string)
 }
 
 /**
- * Looks at the node's SSH server, where the storage is prepared over it.
+ * Checks the node's SSH server if the storage is prepared over SSH.
  *
- * @param needed whether a volume is to be made, for which the connection is needed. Otherwise problems only warn
- * @throws RunError when the connection is needed and cannot be made
+ * @param needed whether a volume will be created, which needs the connection. Otherwise problems only warn
+ * @throws RunError if the connection is needed and cannot be made
  */
 async function checkSsh({ node, secrets }: Settings, needed: boolean): Promise<void> {
   if (node.connection !== "ssh" || node.sshHost === undefined || node.sshHostKey === undefined) return;
@@ -97,17 +97,17 @@ async function checkSsh({ node, secrets }: Settings, needed: boolean): Promise<v
       certain: false,
     });
   }
-  // Another machine may deploy than the one that previews, and that one may reach the node.
+  // The machine that deploys may differ from the one that previews, and may reach the node.
   const stops = findings.filter(({ certain }) => needed && (certain || !pulumi.runtime.isDryRun()));
   if (stops.length > 0) throw new pulumi.RunError(stops.map(problemLine).join("\n"));
   for (const finding of findings) await pulumi.log.warn(problemLine(finding));
 }
 
-/** Says that an empty directory will be filled, before it is: a first start is allowed once, and knowingly. */
+/** Announces that an empty directory will be filled: a first start is allowed once, and knowingly. */
 async function sayFirstStart({ stack, node, storage }: Settings): Promise<void> {
   const start =
-    `the cluster has no volume of this stack: data that is in ${storage.path} on ${node.hostname} is taken up; where ` +
-    "the directory is new or empty, a new database is made in it, once";
+    `the cluster has no volume for this stack: existing data in ${storage.path} on ${node.hostname} is used; if the ` +
+    "directory is new or empty, a new database is created in it, once";
   if (storage.mount !== undefined || stack === "dev") await pulumi.log.info(start);
   else {
     await pulumi.log.warn(
@@ -128,9 +128,9 @@ async function sayFirstStart({ stack, node, storage }: Settings): Promise<void> 
 }
 
 /**
- * The kubeconfig for the engine's provider, which reads one: undefined where it finds it by itself.
+ * The kubeconfig for the engine's provider, which reads only one. Undefined if it finds it itself.
  *
- * @throws RunError when KUBECONFIG cannot be used
+ * @throws RunError if KUBECONFIG cannot be used
  */
 function kubeconfigForProvider({ cluster }: Settings): string | undefined {
   if (cluster.kubeconfig !== undefined) return cluster.kubeconfig;
@@ -143,8 +143,8 @@ function kubeconfigForProvider({ cluster }: Settings): string | undefined {
 }
 
 /**
- * Says, in a preview and before an update, what a change does to the server that runs: the engine shows what differs
- * from the deployed objects, not what becomes of the connections.
+ * Reports, in a preview and before an update, how a change affects the running server: the engine shows only how the
+ * objects differ, not what happens to connections.
  */
 function announcements(): Live["announcements"] {
   const hook = (name: string, effects: (before: object, after: object) => string[]) =>
@@ -161,22 +161,22 @@ function announcements(): Live["announcements"] {
   };
 }
 
-/** What an `up` does in the cluster besides its resources. A preview does none of it. */
+/** What an `up` does in the cluster in addition to its resources. A preview does none of it. */
 function changesTo({
   cluster,
   storage,
 }: Settings): Pick<Live, "beforeClaim" | "afterChange" | "beforeJob" | "whenDeployed"> {
   return {
-    // Takes the volume back from a claim that is gone.
+    // Releases the volume from a claim that no longer exists.
     beforeClaim: new pulumi.ResourceHook("release-dead-claim", async () => {
       if (await releaseDeadClaim(cluster, { namespace: APPLICATION, path: storage.path })) {
         await pulumi.log.info("the volume that an earlier deployment left Released is bound again");
       }
     }),
-    // A new password is then in force when the deployment has ended, or soon after.
+    // A new password is then in force when the deployment ends, or soon after.
     afterChange: new pulumi.ResourceHook("prompt-kubelet", async () => {
       await promptKubelet(cluster, APPLICATION).catch((error: unknown) =>
-        pulumi.log.info(`the running pod takes up the change within 90 s: ${reasonOf(error)}`),
+        pulumi.log.info(`the running pod picks up the change within 90 s: ${reasonOf(error)}`),
       );
     }),
     beforeJob: new pulumi.ResourceHook("delete-left-job", ({ newInputs }) => {
@@ -186,7 +186,7 @@ function changesTo({
     whenDeployed: async () => {
       const refused = await refusedConfiguration(cluster, APPLICATION).catch((error: unknown) =>
         pulumi.log.warn(
-          `whether the server runs with the deployed settings could not be asked: ${reasonOf(error)}`,
+          `could not check whether the server runs with the deployed settings: ${reasonOf(error)}`,
         ),
       );
       if (typeof refused === "string") throw new pulumi.RunError(sayRefused(refused));

@@ -1,4 +1,4 @@
-/** Whether a node can take the server's pod, as far as its object says: one line for each reason against it. */
+/** Whether a node can run the server's pod, as far as its object shows: one line for each reason against it. */
 import { bytesOfQuantity, cpusOfQuantity, readableBytes } from "../quantities.ts";
 import { HOSTNAME_LABEL } from "../components/kubernetes/names.ts";
 import type { Problem } from "../problem.ts";
@@ -10,7 +10,7 @@ export interface Taint {
   effect: string;
 }
 
-/** What is read of a node. */
+/** The parts of a node that are read. */
 export interface NodeObject {
   metadata: { name: string; labels?: Record<string, string> };
   spec?: { unschedulable?: boolean; taints?: Taint[] };
@@ -35,7 +35,7 @@ interface Amounts {
   memory: string;
 }
 
-/** What the server's pod asks of its node. */
+/** What the server's pod needs from its node. */
 export interface PodNeeds {
   requests: Amounts;
   limits: Amounts;
@@ -45,18 +45,18 @@ export interface PodNeeds {
 /** A reason against a node. */
 export interface Unfitness extends Problem {
   /**
-   * What becomes of a new pod: `never` starts, `waiting` until somebody changes the node, or `doubtful`: it starts, or
-   * may do so by itself in a while.
+   * What happens to a new pod. `never`: it never starts. `waiting`: it waits for a change of the node. `doubtful`: it
+   * starts, or may start later without a change.
    */
   pod: "never" | "waiting" | "doubtful";
 }
 
-/** What pods find at a node as its label; a kubelet sets it to the host's name, which the node's name may differ from. */
+/** The node's hostname label. A kubelet sets it to the host's name, which may differ from the node's name. */
 export function hostnameOf({ metadata }: NodeObject): string | undefined {
   return metadata.labels?.[HOSTNAME_LABEL];
 }
 
-/** Whether a toleration is for a taint (k8s.io/api/core/v1/toleration.go, ToleratesTaint). */
+/** Whether a toleration matches a taint (k8s.io/api/core/v1/toleration.go, ToleratesTaint). */
 export function tolerates(
   { key, operator = "Equal", value = "", effect }: Toleration,
   taint: Taint,
@@ -68,7 +68,7 @@ export function tolerates(
 
 const taintText = ({ key, value, effect }: Taint) => `${key}${value ? `=${value}` : ""}:${effect}`;
 
-/** Taints that Kubernetes sets itself, for what the node's conditions and its cordon say already. */
+/** Taints that Kubernetes sets itself; the node's conditions and its cordon already report them. */
 const OWN_TAINTS = /^node\.kubernetes\.io\//;
 
 function taintFindings(name: string, taints: readonly Taint[], needs: PodNeeds): Unfitness[] {
@@ -80,7 +80,7 @@ function taintFindings(name: string, taints: readonly Taint[], needs: PodNeeds):
       return {
         key: "node.tolerations",
         message:
-          `do not include the taint ${taintText(taint)} of node ${name}. Add it: pulumi config set --path ` +
+          `do not cover the taint ${taintText(taint)} of node ${name}. Add a toleration: pulumi config set --path ` +
           `'${place}.key' ${taint.key}; pulumi config set --path '${place}.operator' Exists. Or remove the taint: ` +
           `kubectl taint node ${name} ${taint.key}:${taint.effect}-`,
         pod: "waiting",
@@ -88,11 +88,11 @@ function taintFindings(name: string, taints: readonly Taint[], needs: PodNeeds):
     });
 }
 
-/** Conditions in which a node takes no pod or ends some, with what they mean. */
+/** Conditions under which a node rejects or evicts pods, and what they mean. */
 const PRESSURES: Record<string, string> = {
   MemoryPressure: "is short of memory",
   DiskPressure: "is short of disk space",
-  PIDPressure: "is short of process numbers",
+  PIDPressure: "is short of process IDs",
   NetworkUnavailable: "has no network yet",
 };
 
@@ -127,7 +127,7 @@ function sizeFindings(node: NodeObject, needs: PodNeeds): Unfitness[] {
       return [
         {
           key: `database.requests.${resource}`,
-          message: `is ${needs.requests[resource]}, and ${has}: the server would never start. Set less, or take a larger node: pulumi config set --path database.requests.${resource} <amount>`,
+          message: `is ${needs.requests[resource]}, and ${has}: the server would never start. Lower it, or use a larger node: pulumi config set --path database.requests.${resource} <amount>`,
           pod: "never",
         },
       ];
@@ -136,7 +136,7 @@ function sizeFindings(node: NodeObject, needs: PodNeeds): Unfitness[] {
       return [
         {
           key: `database.limits.${resource}`,
-          message: `is ${needs.limits[resource]}, and ${has}: the settings count on more than there is. Set less: pulumi config set --path database.limits.${resource} <amount>`,
+          message: `is ${needs.limits[resource]}, and ${has}: the settings assume more than the node has. Lower it: pulumi config set --path database.limits.${resource} <amount>`,
           pod: "doubtful",
         },
       ];
@@ -145,7 +145,7 @@ function sizeFindings(node: NodeObject, needs: PodNeeds): Unfitness[] {
   });
 }
 
-/** Everything against a node, the hopeless first. */
+/** Everything against a node, the most serious first. */
 export function unfitness(node: NodeObject, needs: PodNeeds): Unfitness[] {
   const { name } = node.metadata;
   const found: Unfitness[] = [
@@ -156,7 +156,7 @@ export function unfitness(node: NodeObject, needs: PodNeeds): Unfitness[] {
   if (node.spec?.unschedulable) {
     found.push({
       key: "node.hostname",
-      message: `node ${name} is cordoned: no new pod starts on it, an init Job's included. When it may: kubectl uncordon ${name}`,
+      message: `node ${name} is cordoned: no new pod starts on it, including the init Job's. To allow pods: kubectl uncordon ${name}`,
       pod: "waiting",
     });
   }
@@ -164,7 +164,7 @@ export function unfitness(node: NodeObject, needs: PodNeeds): Unfitness[] {
   return found.toSorted((one, other) => order.indexOf(one.pod) - order.indexOf(other.pod));
 }
 
-/** What stands for a node in the configuration: the node, or why there is none that is meant. */
+/** The configured node, or why it cannot be identified. */
 export function findNode(
   nodes: readonly NodeObject[],
   hostname: string,
@@ -174,22 +174,22 @@ export function findNode(
   if (node && more.length === 0) return { node };
   if (node) {
     return {
-      message: `is "${hostname}", which ${labelled.map(({ metadata }) => metadata.name).join(" and ")} have as their label ${HOSTNAME_LABEL}: the server could start on either. Label one of them otherwise: kubectl label node <node> --overwrite ${HOSTNAME_LABEL}=<name>`,
+      message: `is "${hostname}", which is the label ${HOSTNAME_LABEL} of ${labelled.map(({ metadata }) => metadata.name).join(" and ")}: the server could start on either. Change the label of one: kubectl label node <node> --overwrite ${HOSTNAME_LABEL}=<name>`,
     };
   }
   const named = nodes.find(({ metadata }) => metadata.name === hostname);
   const label = named && hostnameOf(named);
   if (named && label === undefined) {
     return {
-      message: `is "${hostname}", a node without the label ${HOSTNAME_LABEL}, by which pods and volumes are bound to it. Label it: kubectl label node ${hostname} ${HOSTNAME_LABEL}=${hostname}`,
+      message: `is "${hostname}", a node without the label ${HOSTNAME_LABEL}, which binds pods and volumes to a node. Label it: kubectl label node ${hostname} ${HOSTNAME_LABEL}=${hostname}`,
     };
   }
   if (named) {
     return {
-      message: `is "${hostname}", a node whose label ${HOSTNAME_LABEL} is "${label}", and by that label pods and volumes are bound to it. Set it: pulumi config set --path node.hostname ${label}`,
+      message: `is "${hostname}", a node whose label ${HOSTNAME_LABEL} is "${label}", and pods and volumes are bound by that label. Set it: pulumi config set --path node.hostname ${label}`,
     };
   }
-  const names = nodes.map((other) => hostnameOf(other) ?? other.metadata.name).join(", ") || "no node at all";
+  const names = nodes.map((other) => hostnameOf(other) ?? other.metadata.name).join(", ") || "no nodes";
   return {
     message: `is "${hostname}", which is not a node in the cluster. It has: ${names}. Set it: pulumi config set --path node.hostname <name>`,
   };

@@ -1,4 +1,4 @@
-/** Why a pod does not run, in its containers' own words: Pulumi's wait says no more than CrashLoopBackOff. */
+/** Why a pod does not run, from its containers' own messages: Pulumi reports only CrashLoopBackOff. */
 import { type ClusterContext, read } from "./kubectl.ts";
 
 interface ContainerState {
@@ -12,7 +12,7 @@ interface ContainerStatus {
   lastState?: ContainerState;
 }
 
-/** What is read of a pod. */
+/** The parts of a pod that are read. */
 export interface PodObject {
   metadata: { name: string };
   spec?: { nodeName?: string };
@@ -24,20 +24,20 @@ export interface PodObject {
   };
 }
 
-/** A container that waits for one of these is on its way. */
+/** Reasons of a container that is still starting. */
 const ON_THE_WAY = new Set(["ContainerCreating", "PodInitializing"]);
 
-/** API path of the pods of a namespace. */
+/** API path of a namespace's pods. */
 export function podsPath(namespace: string): string {
   return `/api/v1/namespaces/${namespace}/pods`;
 }
 
-/** Reads the pods of a namespace. */
+/** Reads a namespace's pods. */
 export async function readPods(cluster: ClusterContext, namespace: string): Promise<PodObject[]> {
   return (await read<{ items: PodObject[] }>(cluster, podsPath(namespace)))?.items ?? [];
 }
 
-/** The line that matters of a container's last words: the refusal where there is one, else the last. */
+/** The relevant line of a container's termination message: the refusal if there is one, else the last line. */
 function lastWords(message: string | undefined): string | undefined {
   const lines = message?.split("\n").filter((line) => line.trim() !== "") ?? [];
   return lines.findLast((line) => line.includes("REFUSED")) ?? lines.at(-1);
@@ -47,21 +47,21 @@ function troubleOf({ state, lastState }: ContainerStatus): string | undefined {
   const ended = state?.terminated ?? (state?.waiting ? lastState?.terminated : undefined);
   if (ended && ended.exitCode !== 0)
     return (
-      lastWords(ended.message) ?? `it ended with status ${ended.exitCode} (${ended.reason ?? "no reason"})`
+      lastWords(ended.message) ?? `it exited with status ${ended.exitCode} (${ended.reason ?? "no reason"})`
     );
   const { reason, message } = state?.waiting ?? {};
   if (reason === undefined || ON_THE_WAY.has(reason)) return undefined;
   return `${reason}${message === undefined ? "" : `: ${message}`}`;
 }
 
-/** One sentence for each container that does not run and is not on its way, and for a pod that has no node. */
+/** One sentence for each container that neither runs nor is starting, and for a pod without a node. */
 export function troublesOf({ metadata, status }: PodObject): string[] {
   const unscheduled = status?.conditions?.find(
     (condition) => condition.type === "PodScheduled" && condition.status === "False",
   );
   return [
     ...(unscheduled
-      ? [`${metadata.name} has no node to run on: ${unscheduled.message ?? unscheduled.reason}`]
+      ? [`${metadata.name} cannot be scheduled: ${unscheduled.message ?? unscheduled.reason}`]
       : []),
     ...[...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].flatMap(
       (container) => {

@@ -3,12 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterContext } from "./kubectl.ts";
 import { type PodObject, readPods, troublesOf } from "./pod-troubles.ts";
 
-/** Milliseconds between two looks at the pods. */
+/** Milliseconds between two reads of the pods. */
 const INTERVAL = 2000;
 
 /**
- * Says, once each, why pods do not run, for as long as the deployment goes on: the engine waits for a server that
- * refuses to start, and knows no more than that it does. In a preview, looks no further than the pods given.
+ * During a deployment, reports each reason why pods do not run once: the engine waits for a server that refuses to
+ * start, without knowing why. A preview checks only the given pods.
  */
 export async function watchPods(
   cluster: ClusterContext,
@@ -26,7 +26,7 @@ export async function watchPods(
   await say(first);
   if (pulumi.runtime.isDryRun()) return;
   const look = (): void => {
-    // It is the deployment that keeps the program alive, not the watch.
+    // The watch must not keep the program alive.
     setTimeout(() => {
       void readPods(cluster, namespace)
         .then(say)

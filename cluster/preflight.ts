@@ -1,6 +1,6 @@
 /**
- * One read-only look at the cluster before anything is changed. What it finds stops a preview with one line each,
- * where the provider would time out minutes later.
+ * Read-only checks of the cluster before any change. Each problem stops a preview with one line; the provider would time
+ * out minutes later.
  */
 import { allFindings, type Findings } from "../problem.ts";
 import { checkDeletions } from "./checks/deletions.ts";
@@ -12,7 +12,7 @@ import { checkVolume } from "./checks/volume.ts";
 import type { Check, ClusterState, Expectations } from "./cluster-state.ts";
 import { KubectlError } from "./kubectl.ts";
 
-/** All of them, in the order in which a person reads what they found. */
+/** All checks, in the order in which their findings are shown. */
 const CHECKS: readonly Check[] = [
   checkDeletions,
   checkNode,
@@ -27,7 +27,7 @@ export function preflight(state: ClusterState, expected: Expectations): Findings
   return allFindings(CHECKS.map((check) => check(state, expected)));
 }
 
-/** Why the cluster could not be looked at, in a sentence. */
+/** Why the cluster could not be queried, in a sentence. */
 export function reasonOf(error: unknown): string {
   if (error instanceof KubectlError) return error.message;
   throw error;

@@ -1,7 +1,7 @@
 /**
- * A look at a node's SSH server before anything is deployed over it. The engine's client says "no such host" of an alias,
- * "no common algorithm" of a key's kind and "host key mismatch" of a wrong key, after three attempts and without the key
- * in the configuration that it concerns. No login is tried.
+ * Checks a node's SSH server before deploying over it. The engine's client reports "no such host" for an alias, "no common
+ * algorithm" for a key's kind and "host key mismatch" for a wrong key, after three attempts and without the
+ * configuration key. Does not try to log in.
  */
 import { execFile } from "node:child_process";
 import { lookup } from "node:dns/promises";
@@ -9,48 +9,48 @@ import { connect, isIP } from "node:net";
 import { fingerprint, type HostKey, hostKeyOf } from "../config/ssh-host-key.ts";
 import type { Problem } from "../problem.ts";
 
-/** Milliseconds for each step of the look. */
+/** Milliseconds for each step. */
 const PATIENCE = 3000;
 
-/** Where to look, and what is expected. */
+/** The server and its expected host key. */
 export interface SshTarget {
   host: string;
   port: number;
   hostKey: string;
 }
 
-/** What was seen. */
+/** The result of the check. */
 export type SshLook =
-  /** The host has no address here. */
+  /** The host cannot be resolved. */
   | { kind: "no address"; alias?: SshAlias | undefined }
   /** Nothing answered, or no SSH server. */
   | { kind: "no answer"; reason: string }
-  /** The kinds of signature that the server offers, and its key of the configured kind where it could be fetched. */
+  /** The kinds of signature that the server offers, and its key of the configured kind if it could be fetched. */
   | { kind: "answer"; algorithms: readonly string[]; key: HostKey | undefined };
 
-/** What ~/.ssh/config makes of a name. */
+/** What an alias in ~/.ssh/config stands for. */
 export interface SshAlias {
   host: string;
   port: number;
   user: string;
 }
 
-/** Something that stands in the way of the connection. */
+/** Something that prevents the connection. */
 export interface SshFinding extends Problem {
-  /** Whether it would be the same from another machine, at another time. */
+  /** Whether it is the same from every machine, at any time. */
   certain: boolean;
 }
 
 /**
- * The kinds of signature in a server's first packet, SSH_MSG_KEXINIT (RFC 4253, 7.1), whose second list they are.
+ * The kinds of signature in a server's first packet: the second list of SSH_MSG_KEXINIT (RFC 4253, 7.1).
  *
- * @param received everything that the server has sent: its version's line, and packets
- * @returns undefined while the packet is not complete
- * @throws Error when it is not an SSH server
+ * @param received everything that the server has sent: its version line, and packets
+ * @returns undefined while the packet is incomplete
+ * @throws Error if it is not an SSH server
  */
 export function offeredAlgorithms(received: Buffer): string[] | undefined {
   const text = received.toString("latin1");
-  // Lines may come before the version's (RFC 4253, 4.2).
+  // Other lines may precede the version line (RFC 4253, 4.2).
   const version = /(?:^|\n)SSH-[^\n]*\n/.exec(text);
   if (!version) {
     if (received.length > 4096 || /^HTTP\//.test(text)) throw new Error("what answers is not an SSH server");
@@ -63,7 +63,7 @@ export function offeredAlgorithms(received: Buffer): string[] | undefined {
   if (packet.length < 4 + length) return undefined;
   const [padding, message] = [packet.readUInt8(4), packet.readUInt8(5)];
   if (message !== 20) throw new Error(`the SSH server ended the connection (message ${message})`);
-  // Behind the message's number and sixteen random bytes: key exchanges, then host keys.
+  // After the message number and sixteen random bytes: key exchanges, then host keys.
   const payload = packet.subarray(5, 4 + length - padding);
   const exchanges = payload.readUInt32BE(17);
   const at = 21 + exchanges;
@@ -84,7 +84,7 @@ function askAlgorithms(host: string, port: number): Promise<string[]> {
     socket.setTimeout(PATIENCE, () => fail(`no answer within ${PATIENCE / 1000} s`));
     socket.on("connect", () => socket.write("SSH-2.0-transcript-pipeline\r\n"));
     socket.on("error", (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
-    socket.on("close", () => fail("the connection was closed without an SSH server's first words"));
+    socket.on("close", () => fail("the connection was closed before an SSH server identified itself"));
     socket.on("data", (data: Buffer) => {
       received = Buffer.concat([received, data]);
       try {
@@ -97,7 +97,7 @@ function askAlgorithms(host: string, port: number): Promise<string[]> {
   });
 }
 
-/** The output of one of OpenSSH's programs, or undefined where it is not there or fails. */
+/** The output of one of OpenSSH's programs, or undefined if it is missing or fails. */
 function openSsh(program: string, args: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = execFile(program, args, { timeout: 2 * PATIENCE, killSignal: "SIGKILL" }, (error, stdout) =>
@@ -108,7 +108,7 @@ function openSsh(program: string, args: readonly string[]): Promise<string | und
   });
 }
 
-/** The server's key of one kind, as ssh-keyscan has it. */
+/** The server's key of one kind, from ssh-keyscan. */
 async function fetchKey({ host, port }: SshTarget, kind: string): Promise<HostKey | undefined> {
   const type = kind.replace(/^ssh-|-.*$/g, "");
   const args = ["-T", String(PATIENCE / 1000), "-p", String(port), "-t", type, host];
@@ -117,7 +117,7 @@ async function fetchKey({ host, port }: SshTarget, kind: string): Promise<HostKe
 }
 
 /**
- * What ~/.ssh/config makes of a name; undefined where it makes nothing of it.
+ * What an alias in ~/.ssh/config stands for; undefined if the name is not an alias.
  *
  * @param options for ssh. @default none
  */
@@ -129,7 +129,7 @@ export async function aliasOf(host: string, options: readonly string[] = []): Pr
   return { host: real, port: Number(value("port") ?? 22), user: value("user") ?? "root" };
 }
 
-/** Looks. Never throws: what is in the way is what it returns. */
+/** Checks the server. Returns problems, and never throws. */
 export async function lookAtSsh(target: SshTarget, options: readonly string[] = []): Promise<SshLook> {
   if (isIP(target.host) === 0) {
     const address = await lookup(target.host).catch(() => undefined);
@@ -148,13 +148,13 @@ export async function lookAtSsh(target: SshTarget, options: readonly string[] = 
 const scan = ({ host, port }: SshTarget) =>
   `pulumi config set --path node.sshHostKey "$(ssh-keyscan${port === 22 ? "" : ` -p ${port}`} -t ed25519 ${host} 2>/dev/null | cut -d' ' -f2-)"`;
 
-/** What is in the way of a connection. */
+/** What prevents a connection. */
 export function sshFindings(target: SshTarget, look: SshLook): SshFinding[] {
   const { host, port } = target;
   switch (look.kind) {
     case "no address": {
       const { alias } = look;
-      const what = `is "${host}", which has no address here`;
+      const what = `is "${host}", which cannot be resolved`;
       return [
         {
           key: "node.sshHost",
@@ -162,7 +162,7 @@ export function sshFindings(target: SshTarget, look: SshLook): SshFinding[] {
           message:
             alias === undefined
               ? `${what}. Set it: pulumi config set --path node.sshHost <name or address>`
-              : `${what}: it is an alias of ~/.ssh/config, which the engine's SSH client does not read. Set what it stands ` +
+              : `${what}: it is an alias in ~/.ssh/config, which the engine's SSH client does not read. Set what it stands ` +
                 `for: pulumi config set --path node.sshHost ${alias.host}; pulumi config set --path node.sshPort ${alias.port}; ` +
                 `pulumi config set --path node.sshUser ${alias.user}`,
         },
@@ -186,11 +186,11 @@ export function sshFindings(target: SshTarget, look: SshLook): SshFinding[] {
             key: "node.sshHostKey",
             certain: true,
             message:
-              `is of the kind ${expected.kind}, and ${host} offers ${look.algorithms.join(", ")}: ` +
+              `is of the kind ${expected.kind}, but ${host} offers ${look.algorithms.join(", ")}: ` +
               (expected.kind === "ssh-rsa" && rsa
-                ? "the engine's SSH client asks an RSA key for a signature with SHA-1, which OpenSSH 8.8 and newer do not make. "
-                : "they could not agree. ") +
-              `Take another of its keys, and compare it with 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub' on the node: ${scan(target)}`,
+                ? "for an RSA key, the engine's SSH client requests a SHA-1 signature, which OpenSSH 8.8 and newer do not support. "
+                : "they have no kind in common. ") +
+              `Use another of its keys, and compare it with 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub' on the node: ${scan(target)}`,
           },
         ];
       }
@@ -200,8 +200,8 @@ export function sshFindings(target: SshTarget, look: SshLook): SshFinding[] {
           key: "node.sshHostKey",
           certain: true,
           message:
-            `is ${fingerprint(expected)}, and ${host} has ${fingerprint(look.key)}: it is another host, or it was set up again, ` +
-            `or somebody is in between. Only after comparing it with 'ssh-keygen -lf /etc/ssh/ssh_host_${expected.kind.replace(/^ssh-|-.*$/g, "")}_key.pub' ` +
+            `is ${fingerprint(expected)}, but ${host} has ${fingerprint(look.key)}: it is another host, it was reinstalled, ` +
+            `or somebody intercepts the connection. Set it only after comparing it with 'ssh-keygen -lf /etc/ssh/ssh_host_${expected.kind.replace(/^ssh-|-.*$/g, "")}_key.pub' ` +
             `on the node: ${scan(target).replace("ed25519", expected.kind.replace(/^ssh-|-.*$/g, ""))}`,
         },
       ];

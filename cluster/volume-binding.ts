@@ -1,8 +1,8 @@
-/** The volume and the claim in the cluster, and what binds them. */
+/** The volume and the claim in the cluster, and their binding. */
 import { type ClusterContext, kubectl, read } from "./kubectl.ts";
 import { CLAIM_NAME, VOLUME_NAME } from "../components/kubernetes/names.ts";
 
-/** What is read of a PersistentVolume. */
+/** The parts of a PersistentVolume that are read. */
 export interface VolumeObject {
   metadata: { uid: string; annotations?: Record<string, string>; deletionTimestamp?: string };
   spec: {
@@ -15,19 +15,19 @@ export interface VolumeObject {
   status?: { phase?: string };
 }
 
-/** What a volume must be for this deployment to take it back. */
+/** What identifies this deployment's own volume. */
 export interface OwnVolume {
   namespace: string;
   path: string;
 }
 
-/** What is read of a PersistentVolumeClaim. */
+/** The parts of a PersistentVolumeClaim that are read. */
 export interface ClaimObject {
   metadata: { deletionTimestamp?: string };
   spec: { resources?: { requests?: { storage?: string } } };
 }
 
-/** What the claim in the cluster asked for, a Kubernetes quantity. Undefined where none will stay. */
+/** Size that the claim in the cluster requested, a Kubernetes quantity. Undefined without a claim, or if it is being deleted. */
 export function claimedSize(claim: ClaimObject | undefined): string | undefined {
   if (claim === undefined || claim.metadata.deletionTimestamp !== undefined) return undefined;
   return claim.spec.resources?.requests?.storage;
@@ -38,7 +38,7 @@ export function claimPath(namespace: string): string {
   return `/api/v1/namespaces/${namespace}/persistentvolumeclaims/${CLAIM_NAME}`;
 }
 
-/** Name of the node that has the volume's directory, or undefined when the object does not say it. */
+/** Name of the node that has the volume's directory, or undefined if the object does not contain it. */
 export function nodeOf(volume: VolumeObject): string | undefined {
   return volume.spec.nodeAffinity?.required?.nodeSelectorTerms?.[0]?.matchExpressions?.[0]?.values?.[0];
 }
@@ -46,7 +46,7 @@ export function nodeOf(volume: VolumeObject): string | undefined {
 /** API path of the volume. */
 export const VOLUME_API_PATH = `/api/v1/persistentvolumes/${VOLUME_NAME}`;
 
-/** Why a volume is not this deployment's, or undefined when it is. */
+/** Why a volume is not this deployment's, or undefined if it is. */
 export function strangeness(volume: VolumeObject, own: OwnVolume): string | undefined {
   const { hostPath, claimRef } = volume.spec;
   if (hostPath?.path !== own.path)
@@ -58,18 +58,18 @@ export function strangeness(volume: VolumeObject, own: OwnVolume): string | unde
 }
 
 /**
- * Makes a volume that an earlier claim left Released available to the next claim of the same name. A Released
- * volume keeps the dead claim's uid, which no field that Pulumi owns can clear.
+ * Makes a volume that an earlier claim left Released available to the next claim of the same name. A Released volume
+ * keeps the deleted claim's uid, which Pulumi's fields cannot clear.
  *
- * @returns whether there was something to do
- * @throws when the volume is not this deployment's own
+ * @returns whether it released the volume
+ * @throws if the volume is not this deployment's
  */
 export async function releaseDeadClaim(cluster: ClusterContext, own: OwnVolume): Promise<boolean> {
   const volume = await read<VolumeObject>(cluster, VOLUME_API_PATH);
   if (volume?.status?.phase !== "Released" || volume.spec.claimRef?.uid === undefined) return false;
   const strange = strangeness(volume, own);
   if (strange !== undefined) {
-    throw new Error(`PersistentVolume ${VOLUME_NAME} is Released and not taken back: ${strange}`);
+    throw new Error(`PersistentVolume ${VOLUME_NAME} is Released and cannot be bound again: ${strange}`);
   }
   const patch = { spec: { claimRef: { uid: null, resourceVersion: null } } };
   await kubectl(cluster, [

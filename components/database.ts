@@ -1,4 +1,4 @@
-/** The component of a whole database: its logins, its volume and its server. */
+/** The component of a database: its logins, volume and server. */
 import * as pulumi from "@pulumi/pulumi";
 import { Credentials, type CredentialsArgs } from "./credentials/credentials.ts";
 import type { Placement } from "./kubernetes/pods.ts";
@@ -6,17 +6,17 @@ import type { PostgresEndpoint } from "./postgres-endpoint.ts";
 import { Server, type ServerArgs } from "./server/server.ts";
 import { Volume, type VolumeArgs } from "./storage/volume.ts";
 
-/** Arguments of {@link Database}: those of its parts, less what the parts give each other. */
+/** Arguments of {@link Database}: those of its parts, without those that the parts pass each other. */
 export interface DatabaseArgs {
   namespace: pulumi.Input<string>;
-  /** Whose data this is: written into the directory once, and compared at every start. */
+  /** The stack that the data belongs to: written into the directory once, and compared at every start. */
   identity: string;
   placement: Placement;
-  /** Whether what cannot be made again (volume, claim, what passwords are generated from) is protected from deletion. */
+  /** Whether volume, claim and the passwords' secrets, which cannot be recreated, are protected from deletion. */
   protect: boolean;
   /** Runs before the Job that tries the settings is created. @default nothing */
   beforeJob?: pulumi.ResourceHook | undefined;
-  /** Runs after something that the running pod mounts has changed: a Secret, the settings. @default nothing */
+  /** Runs after a change of an object that the running pod mounts: a Secret, the settings. @default nothing */
   afterChange?: pulumi.ResourceHook | undefined;
   credentials: Pick<CredentialsArgs, "password" | "superuserPassword" | "rotation" | "logins"> & {
     database: string;
@@ -39,7 +39,7 @@ export interface DatabaseArgs {
   >;
 }
 
-/** A PostgreSQL database on one node: its logins, its directory and its server. */
+/** A PostgreSQL database on one node: its logins, directory and server. */
 export class Database extends pulumi.ComponentResource implements PostgresEndpoint {
   readonly host: pulumi.Output<string>;
   readonly port: pulumi.Output<number>;
@@ -47,7 +47,7 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
   readonly owner: pulumi.Output<string>;
   readonly secretName: pulumi.Output<string>;
   readonly ready: pulumi.Resource;
-  /** The claim with the server's socket, for what works as the superuser. */
+  /** The claim with the server's socket, for superuser sessions. */
   readonly claimName: pulumi.Output<string>;
   /** The owner's password. A secret. */
   readonly password: pulumi.Output<string>;

@@ -9,7 +9,7 @@ export interface NamespaceArgs {
   name: pulumi.Input<string>;
 }
 
-/** A namespace in which the API server refuses every pod that breaks the restricted Pod Security Standard. */
+/** A namespace that enforces the restricted Pod Security Standard. */
 export class Namespace extends pulumi.ComponentResource {
   /** The name, known once the namespace exists. */
   readonly namespaceName: pulumi.Output<string>;

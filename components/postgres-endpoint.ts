@@ -2,8 +2,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 
 /**
- * What a consumer of the database takes: the migration, and backups, exporters, poolers and workers to come.
- * Nothing of it says how the server is run, so that a replicated cluster can one day stand behind it.
+ * What consumers need: the migration, and future backups, exporters, poolers and workers. It does not depend on how the
+ * server runs, so that a replicated cluster can implement it later.
  */
 export interface PostgresEndpoint {
   /** DNS name inside the cluster. */
@@ -15,6 +15,6 @@ export interface PostgresEndpoint {
   owner: pulumi.Input<string>;
   /** Secret in the same namespace with POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD of the owner. */
   secretName: pulumi.Input<string>;
-  /** To depend on: the server accepts connections with the Secret's password once this exists. */
+  /** A dependency: once it exists, the server accepts connections with the Secret's password. */
   ready: pulumi.Resource;
 }

@@ -1,4 +1,4 @@
-/** What the sections tell together: whether the server's settings fit each other and the machine. */
+/** Checks across sections: whether the server's settings fit each other and the machine. */
 import { sessionBlockers } from "../postgres/session-blockers.ts";
 import { planServer, type ServerPlan } from "../postgres/server-plan.ts";
 import { contradictions, explainShortfall } from "../postgres/tuning-explanations.ts";
@@ -9,7 +9,7 @@ import { memoryFindings } from "./memory.ts";
 import { bareSizes, conflictProblems } from "./server-settings.ts";
 import { checks, type Written } from "./table.ts";
 
-/** Size of /dev/shm in bytes, where it was chosen. */
+/** Configured size of /dev/shm in bytes. */
 function chosenSharedMemory({ database }: Written): number | undefined {
   return database.sharedMemory === undefined ? undefined : bytesOfQuantity(database.sharedMemory);
 }
@@ -32,13 +32,13 @@ function planOf(written: Written): ServerPlan {
 }
 
 /**
- * Checks a configuration whose fields are each of the right form.
+ * Checks a configuration whose fields each have the right form.
  *
- * @returns the server that follows from it, or undefined where a problem keeps it from being planned
+ * @returns the server derived from it, or undefined if a problem prevents planning it
  */
 export function checkSettings(written: Written): Findings & { server: ServerPlan | undefined } {
   const problems = checks.flatMap((check) => check(written));
-  // The sums need every part of them to be a number.
+  // The sums need every value to be a number.
   if (problems.some(({ key }) => key.startsWith("database.")))
     return { problems, warnings: [], server: undefined };
   const { database } = written;

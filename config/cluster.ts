@@ -1,15 +1,14 @@
-/** The section `cluster`: which cluster, and how to reach it. */
+/** The section `cluster`: the cluster and how to reach it. */
 import type { Problem } from "../problem.ts";
 import { defaulted, dnsName, kubeconfigPath, text } from "./fields.ts";
 import { commandToSet, type Section, type ValuesOf } from "./reader.ts";
 
 export const cluster = {
   context: text(/^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$/u, "the name of a context, on one line", {
-    description:
-      "Context in the kubeconfig. Without it, `dev` uses the current context; other stacks are refused",
+    description: "Context in the kubeconfig. Default in `dev`: the current context. Required in other stacks",
   }),
   kubeconfig: kubeconfigPath({
-    description: "Path of the kubeconfig, if it is not the one that kubectl uses",
+    description: "Path of the kubeconfig, if kubectl does not use it by default",
   }),
   domain: defaulted(
     "cluster.local",
@@ -17,7 +16,7 @@ export const cluster = {
   ),
 } as const satisfies Section;
 
-/** Outside `dev` the context is named: nobody deploys production to whatever context happens to be current. */
+/** Outside `dev` the context must be named: production must not go to whichever context is current. */
 export function clusterProblems({
   stack,
   cluster: { context },
@@ -30,7 +29,7 @@ export function clusterProblems({
     {
       key: "cluster.context",
       message:
-        `is missing. Outside dev no stack is deployed to whatever context happens to be current. ` +
+        `is missing. Stacks other than dev are never deployed to whichever context is current. ` +
         `Choose one of \`kubectl config get-contexts -o name\` and set it: ${commandToSet("cluster.context", false)}`,
     },
   ];

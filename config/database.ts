@@ -28,7 +28,7 @@ const sessions = (whose: string, times: { statement: number; lock: number; idle:
   const seconds = (usual: number, what: string) =>
     defaulted(usual, integer(0, 604800, "seconds", { description: `${what} ${whose}. 0: no limit` }));
   return {
-    statementTimeout: seconds(times.statement, "Longest time of a statement of"),
+    statementTimeout: seconds(times.statement, "Longest duration of a statement of"),
     lockTimeout: seconds(times.lock, "Longest wait for a lock in a session of"),
     idleInTransactionTimeout: seconds(times.idle, "Longest idle time in a transaction of"),
     connections: integer(1, 262143, "connections", {
@@ -44,18 +44,20 @@ export const database = {
   ),
   upgradeTo: image({
     description:
-      "The value of `image`, if it has another pgvector or distribution: confirms upgrading the existing database",
+      "Set it to the value of `image` to confirm an upgrade of the existing database to another pgvector or distribution",
   }),
   upgradeTimeout: defaulted(
     21600,
-    integer(60, 604800, "seconds", { description: "Time for the upgrade Job, which may rebuild indexes" }),
+    integer(60, 604800, "seconds", {
+      description: "Time limit for the upgrade Job, which may rebuild indexes",
+    }),
   ),
   name: defaulted("transcripts_db", databaseName("database", { description: "Name of the database" })),
   owner: defaulted(
     "transcript_user",
     databaseName("owner", { description: "Name of its owner, which is not a superuser" }),
   ),
-  // A date without quotes is a time to the engine, and comes with one: 2026-01-01 00:00:00 +0000 UTC.
+  // The engine reads a date without quotes as a time: 2026-01-01 00:00:00 +0000 UTC.
   rotation: text(
     /^[A-Za-z0-9._:+-][A-Za-z0-9._:+ -]{0,63}$/,
     "up to 64 letters, digits, spaces and . _ : + -",
@@ -67,7 +69,7 @@ export const database = {
     {},
     logins({
       description:
-        "Logins in addition to the owner, by name: `readwrite`, `readonly` or `monitoring`. Each has its own Secret",
+        "Logins in addition to the owner, by name: `readwrite`, `readonly` or `monitoring`. Each gets its own Secret",
     }),
   ),
   sessions: sessions("each login", { statement: 300, lock: 30, idle: 300 }, "half"),
@@ -80,25 +82,25 @@ export const database = {
   }),
   terminationGracePeriod: defaulted(
     300,
-    integer(30, 3600, "seconds", { description: "Time for a shutdown's last checkpoint" }),
+    integer(30, 3600, "seconds", { description: "Time limit for a shutdown, including its checkpoint" }),
   ),
   recoveryTime: defaulted(
     3600,
     integer(60, 86400, "seconds", {
-      description: "Time for a start, including crash recovery, before it is restarted",
+      description: "Time limit for a start, including crash recovery, before the server is restarted",
     }),
   ),
   settings: defaulted(
     {},
     settings({
-      description: "PostgreSQL's settings by name: shared_buffers, work_mem, max_connections, …",
+      description: "PostgreSQL settings by name: shared_buffers, work_mem, max_connections, …",
     }),
   ),
   tuning: defaulted(
     "none",
     oneOf(["none", "auto"], {
       description:
-        "`auto`: settings that fit the limits are chosen, and `settings` overrides them. `none`: `settings` alone",
+        "`auto`: choose settings that fit the limits; `settings` overrides them. `none`: only `settings`",
     }),
   ),
   storageKind: defaulted(
@@ -109,17 +111,17 @@ export const database = {
   ),
 } as const satisfies Section;
 
-/** What is written in the section. */
+/** The section's values. */
 export type DatabaseValues = ValuesOf<typeof database>;
 
-/** Everything of the section that one look at it tells. */
+/** All checks within the section. */
 export function databaseProblems({ database: written }: { database: DatabaseValues }): Problem[] {
   return [imageProblems, nameProblems, loginProblems, settingProblems, requestProblems].flatMap((check) =>
     check(written),
   );
 }
 
-/** The major version whose files, settings and migrations this deployment knows. */
+/** The major version that this deployment supports. */
 const MAJOR = 16;
 
 function imageProblems({ image: written }: DatabaseValues): Problem[] {
@@ -129,8 +131,8 @@ function imageProblems({ image: written }: DatabaseValues): Problem[] {
     {
       key: "database.image",
       message:
-        `is ${written}, which holds PostgreSQL ${major}. Allowed: PostgreSQL ${MAJOR}. Another major version ` +
-        "cannot read this one's files; docs/upgrades.md says how to leave with every row. Set it: pulumi config set " +
+        `is ${written}, which contains PostgreSQL ${major}. Allowed: PostgreSQL ${MAJOR}. Another major version ` +
+        "cannot read this one's files; docs/upgrades.md describes how to move all data. Set it: pulumi config set " +
         "--path database.image <image>",
     },
   ];
@@ -142,8 +144,8 @@ function nameProblems({ name, owner, logins: others }: DatabaseValues): Problem[
     problems.push({
       key: "database.owner",
       message:
-        `is "${owner}", a name that PostgreSQL or the group roles have taken. Allowed: not postgres, public or ` +
-        `none, and not beginning with 'transcripts_'. Set it: pulumi config set --path database.owner ` +
+        `is "${owner}", a name that PostgreSQL or the group roles use. Allowed: any name except postgres, public and ` +
+        `none, not beginning with 'transcripts_'. Set it: pulumi config set --path database.owner ` +
         nearestName(owner, "owner", Object.keys(others)),
     });
   }
@@ -151,7 +153,7 @@ function nameProblems({ name, owner, logins: others }: DatabaseValues): Problem[
     problems.push({
       key: "database.name",
       message:
-        `is "${name}", a database that every server has. Allowed: none of ${SYSTEM_DATABASES.join(", ")}. ` +
+        `is "${name}", a database that every server has. Allowed: any name except ${SYSTEM_DATABASES.join(", ")}. ` +
         `Set it: pulumi config set --path database.name ${nearestName(name, "database")}`,
     });
   }
@@ -163,17 +165,17 @@ function loginProblems({ owner, logins: written }: DatabaseValues): Problem[] {
     const key = `database.logins.${name}`;
     const wayOut = `To remove it: pulumi config rm --path '${key}'`;
     if (name === owner) {
-      const message = `is the name of database.owner, who may do everything already. ${wayOut}`;
+      const message = `is the name of database.owner, which already has all rights. ${wayOut}`;
       return [{ key, message }];
     }
-    // A Secret is named after it, and no object's name ends in '-'.
+    // Its Secret is named after it, and an object's name cannot end in '-'.
     if (DATABASE_NAME.test(name) && !TAKEN.test(name) && !name.endsWith("_")) return [];
     return [
       {
         key,
         message:
-          `is no name for a login. Allowed: lower-case letters, digits and '_', not beginning with a digit, 'pg_' or ` +
-          `'transcripts_', not ending in '_', 63 at most, and not postgres, public or none. ${wayOut}`,
+          `is not a valid login name. Allowed: at most 63 lower-case letters, digits and '_', not beginning with a ` +
+          `digit, 'pg_' or 'transcripts_', not ending in '_', and not postgres, public or none. ${wayOut}`,
       },
     ];
   });

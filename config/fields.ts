@@ -1,6 +1,6 @@
 /**
- * The kinds of field a configuration can have. A kind turns what was written into a typed value or says, in
- * words, what is allowed. Which fields there are stands in ../config.ts.
+ * The kinds of configuration field. A kind turns the written value into a typed one, or describes what is allowed.
+ * ./table.ts lists the fields.
  */
 import { delimiter } from "node:path";
 import { isIP } from "node:net";
@@ -12,26 +12,25 @@ import { HOST_KEY_KINDS, hostKeyOf, objectionToPrivateKey } from "./ssh-host-key
 import { LOGIN_KINDS, type LoginKind } from "../postgres/login-kinds.ts";
 
 /**
- * What a kind makes of a written value: the value, or what would have been allowed. `instead` stands in the message for
- * a value that may hold a secret.
+ * The value, or what is allowed. In the message, `instead` replaces a value that may hold a secret.
  */
 export type Parsed<T> = { value: T } | { allowed: string; instead?: string };
 
-/** Whether a field must be written, may be left out, or has something that stands in for it. */
+/** Whether a field is optional, required, or has a default. */
 export type Presence = "optional" | "required" | "defaulted";
 
-/** One field: how it is read, what it means, and what stands in for it. */
+/** One field: its parser, its meaning, and its default. */
 export interface Field<T = unknown, P extends Presence = "optional"> {
   parse: (written: unknown) => Parsed<T>;
   /** For the table in README.md: the kind of value, with its unit. */
   type: string;
-  /** For the table in README.md, and for the message when it is missing. */
+  /** For the table in README.md, and for the message if it is missing. */
   description: string;
   presence: P;
   default?: T;
-  /** Whether its value is a secret: no message repeats it. */
+  /** Whether its value is a secret, which no message repeats. */
   secret?: boolean;
-  /** Whether it is a text, whatever that looks like: `1234` is a name too. */
+  /** Whether it is text, even if it looks like a number: `1234` is a name too. */
   isText?: boolean;
 }
 
@@ -41,7 +40,7 @@ function field<T>(type: string, parse: Field<T>["parse"], about: About): Field<T
   return { type, parse, presence: "optional", ...about };
 }
 
-/** A field whose value is kept secret from here on. */
+/** A field whose value becomes a secret output. */
 function secretField(parse: Field<string>["parse"], about: About): Field<pulumi.Output<string>> {
   const parsed = (written: unknown): Parsed<pulumi.Output<string>> => {
     const read = parse(written);
@@ -50,26 +49,26 @@ function secretField(parse: Field<string>["parse"], about: About): Field<pulumi.
   return { ...field("secret", parsed, about), secret: true };
 }
 
-/** The same field, which must be written. */
+/** The same field, required. */
 export function required<T>(optional: Field<T>): Field<T, "required"> {
   return { ...optional, presence: "required" };
 }
 
-/** The same field, with the value it has when nothing is written. */
+/** The same field with a default. */
 export function defaulted<T>(value: T, optional: Field<T>): Field<T, "defaulted"> {
   return { ...optional, presence: "defaulted", default: value };
 }
 
 /**
- * What was written as a text. `pulumi config set --path` makes a number of 1234 and a word of true; both are the same
- * text again. 1.10 is not, nor is what has more digits than a number here keeps: they are no text any more.
+ * The written value as text. `pulumi config set --path` turns 1234 into a number and true into a boolean; both convert
+ * back. 1.10 and numbers with too many digits do not.
  */
 function asText(written: unknown): string | undefined {
   if (typeof written === "string") return written;
   return typeof written === "boolean" || Number.isSafeInteger(written) ? String(written) : undefined;
 }
 
-/** Text of a form, given as an expression and in words. */
+/** Text that matches an expression; `allowed` describes it. */
 export function text(form: RegExp, allowed: string, about: About): Field<string> {
   const parse = (written: unknown): Parsed<string> => {
     const value = asText(written);
@@ -78,7 +77,7 @@ export function text(form: RegExp, allowed: string, about: About): Field<string>
   return { ...field("text", parse, about), isText: true };
 }
 
-/** A lower-case name as Kubernetes has them for objects and nodes (RFC 1123 subdomain). */
+/** A lower-case name of a Kubernetes object or node (RFC 1123 subdomain). */
 export function dnsName(about: About): Field<string> {
   return {
     ...text(
@@ -99,17 +98,17 @@ export function host(about: About): Field<string> {
       ? { value }
       : {
           allowed:
-            "a host name or an IP address alone, IPv6 without brackets; a user belongs in node.sshUser, a port in node.sshPort",
+            "only a host name or an IP address, IPv6 without brackets; set a user in node.sshUser, a port in node.sshPort",
         };
   };
   return { ...field("host", parse, about), isText: true };
 }
 
-/** A host's public key. */
+/** A host's public SSH key. */
 export function hostKey(about: About): Field<string> {
   const allowed =
-    `one public key of a host, ${HOST_KEY_KINDS.join(", ")}, as \`ssh-keyscan -t ed25519 <host>\` prints it behind the ` +
-    "host's name, and whole";
+    `one complete public host key, ${HOST_KEY_KINDS.join(", ")}, as \`ssh-keyscan -t ed25519 <host>\` prints it after ` +
+    "the host's name";
   return field(
     "text",
     (written) =>
@@ -118,7 +117,7 @@ export function hostKey(about: About): Field<string> {
   );
 }
 
-/** A private key that nobody is asked a passphrase for. */
+/** A private key without a passphrase. */
 export function privateKey(about: About): Field<pulumi.Output<string>> {
   const parse = (written: unknown): Parsed<string> => {
     const text = typeof written === "string" ? written : "";
@@ -130,12 +129,12 @@ export function privateKey(about: About): Field<pulumi.Output<string>> {
 
 /** A name in the database. */
 export function databaseName(kind: NameKind, about: About): Field<string> {
-  const form = "lower-case letters, digits and '_', not beginning with a digit or 'pg_', 63 at most";
+  const form = "at most 63 lower-case letters, digits and '_', not beginning with a digit or 'pg_'";
   return field(
     "name",
     (written) => {
       if (typeof written === "string" && DATABASE_NAME.test(written)) return { value: written };
-      // Text alone: of a number, a date or a map nobody knows how it was written.
+      // Only for text: how a number, a date or a map was written is unknown.
       const near = typeof written === "string" ? `, such as ${nearestName(written, kind)}` : "";
       return { allowed: `${form}${near}` };
     },
@@ -143,42 +142,42 @@ export function databaseName(kind: NameKind, about: About): Field<string> {
   );
 }
 
-/** An absolute path on the node, without `..` and without what a shell or a mount table would need quoted. */
+/** An absolute path on the node, without `..` or characters that a shell or a mount table needs quoted. */
 export function absolutePath(about: About): Field<string> {
   return {
     ...text(
       /^(?!.*\/\.\.?(?:\/|$))(?:\/[A-Za-z0-9._@%+-]+)+$/,
-      "an absolute path of letters, digits and . _ @ % + -, without '..' and without a '/' at its end",
+      "an absolute path of letters, digits and . _ @ % + -, without '..' and without a trailing '/'",
       about,
     ),
     type: "path",
   };
 }
 
-/** Path of one kubeconfig on the machine that deploys. Whatever else is written there is not repeated: it may hold a token. */
+/** Path of one kubeconfig on the machine that deploys. Other values are not repeated: they may hold a token. */
 export function kubeconfigPath(about: About): Field<string> {
-  const allowed = "the path of one kubeconfig, as in ~/.kube/config";
+  const allowed = "the path of one kubeconfig, such as ~/.kube/config";
   const parse = (written: unknown): Parsed<string> => {
     if (typeof written !== "string") return { allowed, instead: "not text (it is not shown here)" };
     if (isKubeconfigText(written)) {
       const instead =
-        "a kubeconfig itself, not the path of one (it is not shown here, and is better taken out of this file)";
+        "a kubeconfig itself, not the path of one (it is not shown here; remove it from this file)";
       return { allowed: `${allowed}. Write it to a file that only you can read`, instead };
     }
     if (written.split(delimiter).length > 1) {
-      return { allowed: `${allowed}; a list of them belongs in the variable KUBECONFIG` };
+      return { allowed: `${allowed}; put a list of them in the variable KUBECONFIG` };
     }
     return /^\S(?:.*\S)?$/.test(written) ? { value: written } : { allowed };
   };
   return field("path", parse, about);
 }
 
-/** An image with a tag other than latest, and perhaps a digest. */
+/** An image with a tag other than latest, and optionally a digest. */
 export function image(about: About): Field<string> {
   return {
     ...text(
       /^[a-z0-9][a-z0-9._/:-]*:(?!latest(?:@|$))[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@sha256:[a-f0-9]{64})?$/,
-      "an image with a tag that is not 'latest', with a digest behind it where wanted",
+      "an image with a tag other than 'latest', optionally followed by a digest",
       about,
     ),
     type: "image",
@@ -192,7 +191,7 @@ export function size(about: About): Field<string> {
     (written) =>
       typeof written === "string" && (bytesOfQuantity(written) ?? 0) > 0
         ? { value: written }
-        : { allowed: "a size above zero with its unit, as in 512Mi, 40Gi or 2Ti" },
+        : { allowed: "a size above zero with its unit, such as 512Mi, 40Gi or 2Ti" },
     about,
   );
 }
@@ -205,13 +204,13 @@ export function cpu(about: About): Field<string> {
       const quantity = typeof written === "number" ? String(written) : written;
       return typeof quantity === "string" && (cpusOfQuantity(quantity) ?? 0) > 0
         ? { value: quantity }
-        : { allowed: 'CPUs above zero, as in "4", "0.5" or 500m' };
+        : { allowed: 'CPUs above zero, such as "4", "0.5" or 500m' };
     },
     about,
   );
 }
 
-/** A whole number in a range, both ends included. */
+/** A whole number in an inclusive range. */
 export function integer(from: number, to: number, unit: string, about: About): Field<number> {
   return field(
     unit,
@@ -225,7 +224,6 @@ export function integer(from: number, to: number, unit: string, about: About): F
   );
 }
 
-/** Yes or no. */
 export function flag(about: About): Field<boolean> {
   return field(
     "true or false",
@@ -263,7 +261,7 @@ export function certificates(about: About): Field<string> {
   };
 }
 
-/** A password that survives every place a password passes through: a URL, a file of one line, psql's prompt. */
+/** A password that works everywhere one is used: in a URL, a file of one line, psql's prompt. */
 export function password(about: About): Field<pulumi.Output<string>> {
   const { parse } = text(
     /^[\x21-\x7e]{16,128}$/,
@@ -285,7 +283,7 @@ export interface Toleration {
   operator?: "Exists" | "Equal";
   value?: string;
   effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
-  /** Seconds that a pod stays after a taint of NoExecute has come. */
+  /** Seconds that a pod stays after a NoExecute taint appears. */
   tolerationSeconds?: number;
 }
 
@@ -293,7 +291,7 @@ const EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
 const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const PREFIX = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-/** A label's key: a name of 63 characters at most, behind the name of a domain where wanted. */
+/** A label's key: a name of at most 63 characters, optionally with a domain as its prefix. */
 function isLabelKey(key: string): boolean {
   const slash = key.indexOf("/");
   const name = key.slice(slash + 1);
@@ -302,16 +300,15 @@ function isLabelKey(key: string): boolean {
 }
 
 /**
- * A toleration as Kubernetes' API server takes it (pkg/apis/core/validation, ValidateTolerations), or what is wrong
- * with it.
+ * A toleration as the API server accepts it (pkg/apis/core/validation, ValidateTolerations), or what is wrong with it.
  */
 function tolerationOf(entry: unknown): Toleration | string {
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return "is not a map";
   const { key, operator, value, effect, tolerationSeconds, ...others } = entry as Record<string, unknown>;
   const [other] = Object.keys(others);
-  if (other !== undefined) return `has ${other}, which no toleration has`;
+  if (other !== undefined) return `has ${other}, which is not a field of a toleration`;
   const [keyText, valueText] = [key ?? "", value ?? ""].map(asText);
-  if (keyText === undefined || (keyText !== "" && !isLabelKey(keyText))) return "has a key that no label has";
+  if (keyText === undefined || (keyText !== "" && !isLabelKey(keyText))) return "has an invalid key";
   if (
     operator !== undefined &&
     operator !== null &&
@@ -319,22 +316,22 @@ function tolerationOf(entry: unknown): Toleration | string {
     operator !== "Exists" &&
     operator !== "Equal"
   )
-    return "has another operator than Exists or Equal";
-  if (keyText === "" && operator !== "Exists") return "has no key: that takes operator Exists";
-  if (valueText === undefined) return "has a value that is not a text: put it in quotes";
-  if (operator === "Exists" && valueText !== "") return "has a value: with operator Exists there is none";
+    return "has an operator other than Exists or Equal";
+  if (keyText === "" && operator !== "Exists") return "has no key, which requires operator Exists";
+  if (valueText === undefined) return "has a value that is not text: put it in quotes";
+  if (operator === "Exists" && valueText !== "") return "has a value, which operator Exists does not allow";
   if (valueText !== "" && (!NAME.test(valueText) || valueText.length > 63))
-    return "has a value that no label has: 63 letters, digits and . _ - at most";
+    return "has an invalid value: at most 63 letters, digits and . _ -";
   const word = EFFECTS.find((known) => known === effect);
   if (word === undefined && effect !== undefined && effect !== null && effect !== "")
-    return `has another effect than ${EFFECTS.join(", ")}`;
+    return `has an effect other than ${EFFECTS.join(", ")}`;
   const seconds =
     typeof tolerationSeconds === "string" && /^-?\d+$/.test(tolerationSeconds)
       ? Number(tolerationSeconds)
       : tolerationSeconds;
   if (seconds !== undefined && seconds !== null) {
-    if (!Number.isSafeInteger(seconds)) return "has tolerationSeconds that are not a whole number";
-    if (word !== "NoExecute") return "has tolerationSeconds: they take effect NoExecute";
+    if (!Number.isSafeInteger(seconds)) return "has tolerationSeconds that is not a whole number";
+    if (word !== "NoExecute") return "has tolerationSeconds, which requires effect NoExecute";
   }
   return {
     ...(keyText !== "" && { key: keyText }),
@@ -366,7 +363,7 @@ export function tolerations(about: About): Field<Toleration[]> {
   );
 }
 
-/** A map's entries, with those of maps in it under both names: `pulumi config set --path` takes a dot for a map. */
+/** A map's entries; nested maps are joined by dots, because `pulumi config set --path` makes a map of a dot. */
 function* flattened(map: object, prefix = ""): Generator<[name: string, value: unknown]> {
   for (const [name, value] of Object.entries(map)) {
     if (typeof value === "object" && value !== null && !Array.isArray(value))
@@ -375,7 +372,7 @@ function* flattened(map: object, prefix = ""): Generator<[name: string, value: u
   }
 }
 
-/** PostgreSQL settings: a map from names to plain values. Names are checked in ./checks.ts. */
+/** PostgreSQL settings: a map from names to plain values. ./server-settings.ts checks the names. */
 export function settings(about: About): Field<Record<string, string>> {
   return field(
     "map",
@@ -384,7 +381,7 @@ export function settings(about: About): Field<Record<string, string>> {
       if (typeof written !== "object" || written === null || Array.isArray(written)) return { allowed };
       const value: Record<string, string> = {};
       for (const [name, setting] of flattened(written)) {
-        if (Object.hasOwn(value, name)) return { allowed: `${allowed}; ${name} is there twice` };
+        if (Object.hasOwn(value, name)) return { allowed: `${allowed}; ${name} is set twice` };
         if (typeof setting === "boolean") value[name] = setting ? "on" : "off";
         else if (typeof setting === "string" || typeof setting === "number") value[name] = String(setting);
         else return { allowed: `${allowed}; ${name} is none of these` };
@@ -395,7 +392,7 @@ export function settings(about: About): Field<Record<string, string>> {
   );
 }
 
-/** Logins of the database: a map from their names to what each may do. Names are checked in ./checks.ts. */
+/** Logins: a map from names to what each may do. ./database.ts checks the names. */
 export function logins(about: About): Field<Record<string, LoginKind>> {
   const isKind = (written: unknown): written is LoginKind =>
     LOGIN_KINDS.some((candidate) => candidate === written);

@@ -1,2 +1,2 @@
-/** By which a tool says which file the stack's configuration is in; the engine does not tell its program. */
+/** A tool passes the path of the stack's configuration file in it; the engine does not tell its program. */
 export const CONFIG_FILE_VARIABLE = "TRANSCRIPT_PIPELINE_CONFIG_FILE";

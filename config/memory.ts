@@ -6,7 +6,7 @@ import { bytesOfQuantity, readableBytes } from "../quantities.ts";
 import type { DatabaseValues } from "./database.ts";
 import { commandToSet } from "./reader.ts";
 
-/** Settings that what a start needs grows with. */
+/** Settings that raise the memory that a start needs. */
 const OF_A_START = [
   "shared_buffers",
   "wal_buffers",
@@ -24,7 +24,7 @@ const OF_A_START = [
   "pg_stat_statements.max",
 ];
 
-/** The setting without which a start would need least. */
+/** The setting that contributes most to the memory that a start needs. */
 function largestOf(settings: Readonly<Record<string, string>>): string {
   const without = (name: string) => {
     const others = Object.fromEntries(Object.entries(settings).filter(([other]) => other !== name));
@@ -35,9 +35,9 @@ function largestOf(settings: Readonly<Record<string, string>>): string {
 }
 
 /**
- * Compares the sum with the container's limit and request.
+ * Compares the memory that the settings need with the container's limit and request.
  *
- * @param shortfall why not even the smallest settings fit, where the settings are chosen
+ * @param shortfall why even the smallest tuned settings do not fit, with tuning
  */
 export function memoryFindings(
   { limits, requests }: Pick<DatabaseValues, "limits" | "requests">,
@@ -48,7 +48,7 @@ export function memoryFindings(
     const key = `database.settings.${largestOf(settings)}`;
     const message =
       `does not fit: ${readableParts(memory.fixedParts)} is ${readableBytes(memory.fixed)}, and database.limits.memory is ` +
-      `${limits.memory}; the container would be killed at its start. Allowed: a sum below the limit. ` +
+      `${limits.memory}; the container would be killed when it starts. Allowed: a sum below the limit. ` +
       `Set it: ${commandToSet(key, false)}`;
     return { problems: [{ key, message }], warnings: [] };
   }
@@ -57,15 +57,15 @@ export function memoryFindings(
   else if (memory.total > machine.memory) {
     warnings.push(
       `database.limits.memory is ${limits.memory}, but the settings can ask for ${readableBytes(memory.total)}: ` +
-        `${readableParts(memory.parts)}. When they do, the kernel kills the server. ` +
+        `${readableParts(memory.parts)}. If they do, the kernel kills the server. ` +
         `Lower database.settings.work_mem or max_connections, or raise the limit.`,
     );
   }
   if ((bytesOfQuantity(requests.memory) ?? NaN) < memory.sharedBuffers) {
     warnings.push(
       `database.requests.memory is ${requests.memory}, below shared_buffers, ` +
-        `${readableBytes(memory.sharedBuffers)}: once the cache is warm the pod is among the first to be evicted ` +
-        `when the node runs short. Raise the request to ${readableBytes(memory.fixed)} or more.`,
+        `${readableBytes(memory.sharedBuffers)}: once the cache is warm, the pod is among the first to be evicted ` +
+        `when the node runs out of memory. Raise the request to ${readableBytes(memory.fixed)} or more.`,
     );
   }
   return { problems: [], warnings };

@@ -7,7 +7,7 @@ export const migration = {
   timeout: defaulted(
     600,
     integer(30, 86400, "seconds", {
-      description: "Time for the init Job, including its wait for the server",
+      description: "Time limit for the init Job, including its wait for the server",
     }),
   ),
 } as const satisfies Section;

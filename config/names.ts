@@ -1,9 +1,9 @@
-/** Names of the database and of roles: which there may be, and the one next to a name that there may not be. */
+/** Names of the database and of roles: which are allowed, and the nearest allowed name. */
 
-/** Names in the database, kept to what needs no quoting anywhere. */
+/** Names in the database, restricted to those that never need quoting. */
 export const DATABASE_NAME = /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/;
 
-/** Names of roles that PostgreSQL, the bootstrap or SQL itself has taken. */
+/** Names of roles that PostgreSQL, the bootstrap or SQL itself uses. */
 export const TAKEN = /^(postgres|public|none|transcripts_.*)$/;
 
 /** Databases that every server has. */
@@ -12,20 +12,20 @@ export const SYSTEM_DATABASES = ["postgres", "template0", "template1"];
 /** What is named. */
 export type NameKind = "database" | "owner";
 
-/** Longest name in bytes: NAMEDATALEN less one. */
+/** Longest name in bytes: NAMEDATALEN minus one. */
 const LONGEST = 63;
 
 const SUFFIX: Readonly<Record<NameKind, string>> = { database: "_db", owner: "_user" };
 
 /**
- * The nearest name that is allowed: `Template0` becomes `template0_db`, `pg_read_all_data` `read_all_data`.
+ * The nearest allowed name: `Template0` becomes `template0_db`, `pg_read_all_data` becomes `read_all_data`.
  *
  * @param taken names of the other roles
  */
 export function nearestName(written: string, kind: NameKind, taken: readonly string[] = []): string {
   const suffix = SUFFIX[kind];
   const plain = written
-    // Letters with marks lose them.
+    // Remove diacritics.
     .normalize("NFKD")
     .replaceAll(/[\u0300-\u036f]/g, "")
     .toLowerCase()

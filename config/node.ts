@@ -1,4 +1,4 @@
-/** The section `node`: the node with the GPU and the RAID, and the way to its file system. */
+/** The section `node`: the node with the GPU and the RAID, and access to its file system. */
 import type { Problem } from "../problem.ts";
 import {
   defaulted,
@@ -23,8 +23,8 @@ export const node = {
   ),
   gpuResource: defaulted(
     "nvidia.com/gpu",
-    text(/^[a-z0-9.-]+\/[a-z0-9.-]+$/, "a resource name with its domain, as nvidia.com/gpu", {
-      description: "The resource that a node with a GPU offers",
+    text(/^[a-z0-9.-]+\/[a-z0-9.-]+$/, "a resource name with its domain, such as nvidia.com/gpu", {
+      description: "Resource that a node with a GPU offers",
     }),
   ),
   requireGpu: defaulted(false, flag({ description: "Whether the node must offer the GPU resource" })),
@@ -33,21 +33,21 @@ export const node = {
     "none",
     oneOf(["none", "local", "ssh"], {
       description:
-        "How the node's storage is prepared and checked: over SSH, on this machine, or by hand with the commands that `up` prints",
+        "How the node's storage is prepared and checked. `ssh`: over SSH. `local`: on this machine. `none`: by hand, with the commands that `up` prints",
     }),
   ),
-  sshHost: host({ description: "Host that `connection: ssh` connects to" }),
+  sshHost: host({ description: "Host for `connection: ssh`" }),
   sshPort: defaulted(22, integer(1, 65535, "port", { description: "SSH port" })),
   sshUser: defaulted(
     "root",
     text(/^[a-z_][a-z0-9_-]*$/, "a user name", {
-      description: "SSH user: root, or a user who may run `sudo -n`",
+      description: "SSH user: root, or a user that may run `sudo -n`",
     }),
   ),
   sshHostKey: hostKey({ description: "Public host key of `sshHost`. SSH is refused without it" }),
 } as const satisfies Section;
 
-/** What a connection over SSH needs. */
+/** Checks what a connection over SSH needs. */
 export function nodeProblems({ node: written }: { node: ValuesOf<typeof node> }): Problem[] {
   if (written.connection !== "ssh") return [];
   return (["sshHost", "sshHostKey"] as const)

@@ -1,10 +1,10 @@
-/** Reads sections of the configuration by the kinds of their fields. */
+/** Reads sections of the configuration according to their fields. */
 import type { Field, Presence } from "./fields.ts";
 import { nearest } from "../nearest.ts";
 import type { Problem } from "../problem.ts";
 import { shellWord } from "../shell-words.ts";
 
-/** Fields by name; a section may hold sections, and sections of the same fields under names that people choose. */
+/** Fields by name; sections can be nested, and repeated under names of the user's choice. */
 export interface Section {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly [name: string]: Field<any, Presence> | Section | Entries<any>;
@@ -20,7 +20,7 @@ export interface Entries<S extends Section> {
   readonly most: number;
 }
 
-/** The values of a section: there is always one where the field is required or has a default. */
+/** The values of a section: a field that is required or has a default always has one. */
 export type ValuesOf<S> = {
   [Name in keyof S]: S[Name] extends Field<infer T, infer P>
     ? P extends "optional"
@@ -31,7 +31,7 @@ export type ValuesOf<S> = {
       : ValuesOf<S[Name]>;
 };
 
-/** Behind a field's key, what one entry of it has: a list or a map is not set as a whole. */
+/** Suffix for one entry of a list or a map, which is not set as a whole. */
 const ENTRY: Readonly<Record<string, string>> = { list: "[0].<field>", map: ".<name>" };
 
 /** Tells a field from a section of fields. */
@@ -64,7 +64,7 @@ export function fieldsOf(
 }
 
 /**
- * A field's path as `--path` takes it: a name with a dot in it, as settings have, stands in brackets.
+ * A field's path for `--path`: a name that contains a dot, such as a setting's, goes in brackets.
  *
  * @param key `database.settings.pg_stat_statements.max`
  */
@@ -75,10 +75,10 @@ export function pathOf(key: string): string {
 }
 
 /**
- * The command that sets a key; secrets are asked for, so that they do not end up in a shell's history.
+ * The command that sets a key. It prompts for secrets, which keeps them out of the shell's history.
  *
- * @param value the value, as a word of a shell. @default a place for it
- * @param asText whether the value is kept as a text, where it may look like a number or a word such as true
+ * @param value the value, quoted for a shell. @default a placeholder
+ * @param asText whether to keep the value as text, even if it looks like a number or a boolean
  */
 export function commandToSet(
   key: string,
@@ -95,16 +95,16 @@ export function commandToRemove(key: string, { path = true }: { path?: boolean }
   return path ? `pulumi config rm --path ${shellWord(pathOf(key))}` : `pulumi config rm ${shellWord(key)}`;
 }
 
-/** What was written, cut where it is long. */
+/** The written value, truncated if it is long. */
 function shown(written: unknown): string {
   const text = JSON.stringify(written) ?? "";
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 /**
- * Reads one section, adding to the problems what is missing, unknown or of the wrong form.
+ * Reads one section. Adds missing, unknown and invalid fields to the problems.
  *
- * @returns the values; those with a problem are absent
+ * @returns the values, without those that have a problem
  */
 export function readSection(
   path: string,
@@ -116,7 +116,7 @@ export function readSection(
     problems.push({
       key: path,
       message:
-        `is ${isSecretSection(section) ? "one value" : shown(written)}, but holds the fields ` +
+        `is ${isSecretSection(section) ? "a single value" : shown(written)}, but must be a map of the fields ` +
         `${Object.keys(section).join(", ")}. Set one of them: ${commandToSet(`${path}.<field>`, isSecretSection(section))}`,
     });
     return {};
@@ -127,7 +127,7 @@ export function readSection(
     problems.push({
       key: `${path}.${name}`,
       message:
-        `is no field of ${path}. ` +
+        `is not a field of ${path}. ` +
         (meant ? `Did you mean ${path}.${meant}? ` : `It has ${Object.keys(section).join(", ")}. `) +
         `To remove it: ${commandToRemove(`${path}.${name}`)}`,
     });
@@ -178,7 +178,7 @@ function readEntries(
   );
 }
 
-/** Whether a section holds secrets alone: nothing in it is shown. */
+/** Whether a section holds only secrets, so nothing in it is shown. */
 function isSecretSection(section: Section): boolean {
   return Object.values(section).every((entry) =>
     isField(entry)
@@ -205,14 +205,14 @@ function readField(
   }
   const parsed = field.parse(written);
   if ("value" in parsed) return parsed.value;
-  // Set by the plain command, it became a number or a word of YAML's; the same command would do it again.
+  // The plain command turned it into a number or a boolean, and would do so again.
   const asText = field.isText === true && typeof written !== "string";
   problems.push({
     key,
     message:
-      `is ${secret ? "of a form that cannot be used" : (parsed.instead ?? shown(written))}. Allowed: ${parsed.allowed}. ` +
+      `is ${secret ? "invalid" : (parsed.instead ?? shown(written))}. Allowed: ${parsed.allowed}. ` +
       `Set it: ${commandToSet(`${key}${ENTRY[field.type] ?? ""}`, secret, { asText })}` +
-      (asText && !secret ? ", or write it in quotes in the stack's file" : ""),
+      (asText && !secret ? ", or put it in quotes in the stack's file" : ""),
   });
   return undefined;
 }

@@ -1,4 +1,4 @@
-/** Checks of `database.settings`: names, values, and what the server refuses though each value is right. */
+/** Checks of `database.settings`: names, values, and combinations that the server refuses. */
 import { descriptionOf } from "../postgres/catalogue.ts";
 import { conflictsIn } from "../postgres/combinations.ts";
 import { isMemoryUnit } from "../postgres/numbers.ts";
@@ -7,10 +7,10 @@ import type { Problem } from "../problem.ts";
 import { nearest } from "../nearest.ts";
 import { commandToRemove, commandToSet } from "./reader.ts";
 
-/** Images whose libraries are those of the catalogue; another may have more. */
+/** Images with exactly the libraries in the catalogue; others may have more. */
 const HAS_KNOWN_LIBRARIES = /(^|\/)(pgvector\/pgvector|postgres-standin)[:@]/;
 
-/** Names and values, one by one. */
+/** Checks each name and value. */
 export function settingProblems({
   image,
   settings,
@@ -42,10 +42,10 @@ export function settingProblems({
 }
 
 /**
- * What the server refuses when it starts, though each value is right.
+ * Combinations that the server refuses when it starts, although each value is valid.
  *
  * @param written the configured settings
- * @param inForce all that the server gets
+ * @param inForce all settings that the server gets
  */
 export function conflictProblems(
   written: Readonly<Record<string, string>>,
@@ -53,19 +53,18 @@ export function conflictProblems(
 ): Problem[] {
   const configured = Object.keys(written);
   return conflictsIn(inForce).map(({ names, message }) => {
-    // What is written is what can be changed.
+    // Only a configured setting can be changed.
     const named = names.flatMap(
       (name) => configured.find((candidate) => settingName(candidate) === name) ?? [],
     );
     const blamed = named[0] ?? names[0] ?? "";
     const key = `database.settings.${blamed}`;
-    const said =
-      settingName(blamed) === names[0] ? message : `does not go with ${names[0]}, which ${message}`;
+    const said = settingName(blamed) === names[0] ? message : `conflicts with ${names[0]}, which ${message}`;
     return { key, message: `${said}. Set it: ${commandToSet(key, false)}` };
   });
 }
 
-/** Sizes without a unit: PostgreSQL reads them in a unit that few know. */
+/** Warns about sizes without a unit: few people know PostgreSQL's default unit. */
 export function bareSizes(settings: Readonly<Record<string, string>>): string[] {
   return Object.entries(settings).flatMap(([name, value]) => {
     if (!isMemoryUnit(descriptionOf(name)?.unit) || !/^\d+$/.test(value) || Number(value) === 0) return [];

@@ -1,10 +1,10 @@
 /**
- * A host's public key as `node.sshHostKey` has it, and what the engine's SSH client makes of it: it asks the host for a
- * signature of the key's own kind and no other (pulumi-command, provider/pkg/provider/remote/connection.go).
+ * The public host key in `node.sshHostKey`. The engine's SSH client asks the host only for a signature of the key's own
+ * kind (pulumi-command, provider/pkg/provider/remote/connection.go).
  */
 import { createHash } from "node:crypto";
 
-/** Kinds of key that a host can have and the client can check. */
+/** Kinds of host key that the client can check. */
 export const HOST_KEY_KINDS = [
   "ssh-ed25519",
   "ecdsa-sha2-nistp256",
@@ -16,24 +16,24 @@ export const HOST_KEY_KINDS = [
 /** A public key. */
 export interface HostKey {
   kind: string;
-  /** As in known_hosts, in base64. */
+  /** In base64, as in known_hosts. */
   body: string;
 }
 
-/** Reads `<kind> <base64> [comment]`. Undefined where it is of another form, or the two do not belong together. */
+/** Reads `<kind> <base64> [comment]`. Undefined if the form differs or the kind does not match the base64. */
 export function hostKeyOf(text: string): HostKey | undefined {
   const match = /^(\S+) ([A-Za-z0-9+/]+={0,2})(?: [^\n]*)?$/.exec(text.trim());
   if (!match) return undefined;
   const [, kind = "", body = ""] = match;
   if (!(HOST_KEY_KINDS as readonly string[]).includes(kind)) return undefined;
-  // The kind again, and then numbers: each with its length in front (RFC 4253, 6.6). One that was cut off does not add up.
+  // The kind again, then numbers, each prefixed with its length (RFC 4253, 6.6). In a truncated key they do not add up.
   const parts = partsOf(Buffer.from(body, "base64"));
   return parts !== undefined && parts.length > 1 && parts[0]?.toString() === kind
     ? { kind, body }
     : undefined;
 }
 
-/** The parts of a key. Undefined where their lengths are not its length. */
+/** The parts of a key. Undefined if their lengths do not add up to the key's. */
 function partsOf(bytes: Buffer): Buffer[] | undefined {
   const parts: Buffer[] = [];
   let at = 0;
@@ -45,12 +45,12 @@ function partsOf(bytes: Buffer): Buffer[] | undefined {
   return at === bytes.length ? parts : undefined;
 }
 
-/** The short form in which people compare keys, as `ssh-keygen -lf` prints it. */
+/** The short form for comparing keys, as `ssh-keygen -lf` prints it. */
 export function fingerprint({ body }: HostKey): string {
   return `SHA256:${createHash("sha256").update(Buffer.from(body, "base64")).digest("base64").replace(/=+$/, "")}`;
 }
 
-/** Why a private key cannot be used, in words of what is allowed; undefined when it can. Nothing of it is repeated. */
+/** What is allowed, if a private key cannot be used; undefined if it can. The key is not repeated. */
 export function objectionToPrivateKey(text: string): string | undefined {
   const allowed =
     "a private key as ssh-keygen writes it, from its BEGIN line to its END line, without a passphrase";
@@ -60,12 +60,12 @@ export function objectionToPrivateKey(text: string): string | undefined {
     const what = /^(?:ssh-|ecdsa-|sk-)\S+ /.test(text.trim())
       ? " (this is the public one)"
       : text.includes("PuTTY-User-Key-File")
-        ? " (this is PuTTY's form: convert it with puttygen -O private-openssh)"
+        ? " (this is PuTTY's format: convert it with puttygen -O private-openssh)"
         : "";
     return `${allowed}${what}: ${set}`;
   }
   const [, kind = "", body = ""] = begin;
-  // OpenSSH's form names the cipher behind a magic word: "openssh-key-v1\\0", length, name (PROTOCOL.key).
+  // OpenSSH's format has the cipher's name after a magic string: "openssh-key-v1\\0", length, name (PROTOCOL.key).
   const bytes = Buffer.from(body.replace(/\s/g, ""), "base64");
   const magic = "openssh-key-v1\0";
   const encrypted =
@@ -74,6 +74,6 @@ export function objectionToPrivateKey(text: string): string | undefined {
     (bytes.subarray(0, magic.length).toString("latin1") === magic &&
       bytes.subarray(magic.length + 4, magic.length + 8).toString() !== "none");
   return encrypted
-    ? `${allowed}. This one has a passphrase, and nobody is asked for it. Use the SSH agent (pulumi config rm --path secrets.sshPrivateKey), or a key of its own: ssh-keygen -t ed25519 -N '' -f deploy-key`
+    ? `${allowed}. This one has a passphrase, which the deployment does not ask for. Use the SSH agent (pulumi config rm --path secrets.sshPrivateKey), or a separate key: ssh-keygen -t ed25519 -N '' -f deploy-key`
     : undefined;
 }

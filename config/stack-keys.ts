@@ -1,21 +1,21 @@
-/** Which keys of a stack's configuration are read, and what to do about the others: none is ignored without a word. */
+/** Finds keys in a stack's configuration that are not read: none is ignored silently. */
 import { nearest } from "../nearest.ts";
 import type { Problem } from "../problem.ts";
 import { commandToRemove, commandToSet } from "./reader.ts";
 import { shellWord } from "../shell-words.ts";
 
-/** What {@link sectionsOf} found. */
+/** The result of {@link sectionsOf}. */
 export interface Sections {
-  /** What stands under each top-level key. */
+  /** The value of each top-level key. */
   raw: Record<string, unknown>;
   problems: Problem[];
   warnings: string[];
 }
 
-/** Namespaces whose keys the engine or the default providers of the program's resources read. */
+/** Namespaces whose keys the engine or a default provider reads. */
 const READ_BY_OTHERS = /^(?:pulumi(?:-.*)?|random|command)$/;
 
-/** Where the settings of the Kubernetes provider are here: the program makes its own, which does not read them. */
+/** Our fields for the Kubernetes provider's settings: the program's own provider does not read those. */
 const OF_KUBERNETES: Readonly<Record<string, string>> = {
   context: "cluster.context",
   kubeconfig: "cluster.kubeconfig",
@@ -23,16 +23,16 @@ const OF_KUBERNETES: Readonly<Record<string, string>> = {
   namespace: "",
 };
 
-/** What looks like something that nobody else should read. */
+/** Names that suggest a credential. */
 const CREDENTIAL = /pass(?:word|wd|phrase)?|secret|token|credential|private|api-?key|kubeconfig/i;
 
-/** A value for a command, where it may be shown. */
+/** A value for a command, if it may be shown. */
 function shownValue(key: string, value: string, secret: boolean): string {
   const isPlain = !secret && !CREDENTIAL.test(key) && value.length <= 200 && !/[\n{[]/.test(value);
   return isPlain && value !== "" ? shellWord(value) : "<value>";
 }
 
-/** The field that was meant by a path such as `storage.capacity`, and whether it is exactly that. */
+/** The field that a path such as `storage.capacity` means. */
 function meantField(path: string, fields: readonly string[]): string | undefined {
   const exact = fields.find(
     (field) => field === path || path.startsWith(`${field}.`) || path.startsWith(`${field}[`),
@@ -49,14 +49,14 @@ function ofProject(name: string, value: string, secret: boolean, names: Names): 
     return {
       key,
       message:
-        "is one key with this whole name, which nothing reads: it was set without --path. " +
+        "is not read: it was set without --path, which makes the whole name one key. " +
         (meant === undefined
           ? `To remove it: ${remove}`
           : `Instead: ${remove} && ${commandToSet(meant, secret || names.secrets.includes(meant), { value: shownValue(name, value, secret) })}`),
     };
   }
   const section = nearest(name, sections);
-  // A field that was written without its section.
+  // A field without its section.
   const field = fields.filter((candidate) => candidate.endsWith(`.${name}`));
   if (field.length === 1 && field[0] !== undefined) {
     return {
@@ -81,19 +81,19 @@ function ofKubernetes(name: string, value: string, secret: boolean): Problem {
   const key = `kubernetes:${name}`;
   const remove = commandToRemove(key, { path: false });
   const instead = OF_KUBERNETES[name] ?? "";
-  // A kubeconfig may be written in it as a whole; cluster.kubeconfig is a path.
+  // The provider's setting can hold a whole kubeconfig; cluster.kubeconfig is a path.
   const place = name === "kubeconfig" ? "<path>" : shownValue(key, value, secret);
   return {
     key,
     message:
-      "is not read: the program makes its own provider, from `cluster`. " +
+      "is not read: the program creates its own provider from `cluster`. " +
       (instead === ""
         ? `To remove it: ${remove}`
         : `Instead: ${remove} && ${commandToSet(instead, false, { value: place })}`),
   };
 }
 
-/** The names that there are. */
+/** All known names. */
 export interface Names {
   /** Top-level keys. */
   sections: readonly string[];
@@ -104,11 +104,11 @@ export interface Names {
 }
 
 /**
- * Sorts a stack's whole configuration.
+ * Sorts a stack's whole configuration by namespace and section.
  *
- * @param config by full key, as the engine hands it over
+ * @param config by full key, as the engine passes it
  * @param project the namespace of the project's own keys
- * @param isSecret whether a full key holds something that was set with --secret
+ * @param isSecret whether the value of a full key was set with --secret
  */
 export function sectionsOf(
   config: Readonly<Record<string, string>>,
@@ -132,7 +132,7 @@ export function sectionsOf(
           key: full,
           message: `is not read: the project is ${project}. Did you mean ${project}:${name}? To remove it: ${remove}`,
         });
-      else found.warnings.push(`${full} is not read by anything here. To remove it: ${remove}`);
+      else found.warnings.push(`${full} is not read. To remove it: ${remove}`);
     }
   }
   return found;
@@ -149,9 +149,9 @@ function readSectionText(name: string, text: string, secret: boolean, found: Sec
     found.problems.push({
       key: name,
       message:
-        `is ${text === "" ? "empty" : Array.isArray(value) ? "a list" : "one value"}, but is a map of fields. ` +
+        `is ${text === "" ? "empty" : Array.isArray(value) ? "a list" : "a single value"}, but must be a map of fields. ` +
         `Set one of them, which replaces it: ${commandToSet(`${name}.<field>`, name === "secrets")}` +
-        (text === "" ? `. Or remove it: pulumi config rm ${name}` : ""),
+        (text === "" ? `. To remove it: pulumi config rm ${name}` : ""),
     });
     return;
   }
@@ -164,12 +164,12 @@ function readSectionText(name: string, text: string, secret: boolean, found: Sec
   found.raw[name] = value;
 }
 
-/** A secret that is written in plain text. Its value is not shown. */
+/** A secret in plain text. Its value is not shown. */
 export function plainSecretProblem(key: string): Problem {
   return {
     key,
     message:
-      "is in plain text in the stack's file, and in everything that is made of it. Encrypt it, and change the password " +
-      `if the file was committed: ${commandToSet(key, true)}`,
+      "is in plain text in the stack's file and in everything made from it. Encrypt it, and change the password if the " +
+      `file was committed: ${commandToSet(key, true)}`,
   };
 }

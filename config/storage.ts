@@ -8,7 +8,7 @@ export const storage = {
   path: required(
     absolutePath({
       description:
-        "Directory on the node for the data: the database's alone, not a system directory, not reached through a link",
+        "Directory on the node for the data: used only by the database, not a system directory, not reached through a link",
     }),
   ),
   mount: absolutePath({
@@ -16,15 +16,15 @@ export const storage = {
   }),
   capacity: defaulted(
     "100Gi",
-    size({ description: "Size of the volume, and the space that must be available" }),
+    size({ description: "Size of the volume, and the disk space that must be available" }),
   ),
   protect: flag({
     description:
-      "Whether volume, claim and passwords are protected from deletion. Default: true, except in `dev`; false is refused elsewhere",
+      "Whether volume, claim and passwords are protected from deletion. Default: true, except in `dev`; false is allowed only in `dev`",
   }),
 } as const satisfies Section;
 
-/** A directory that may be given to a database, below its mount point. */
+/** Checks that the directory suits a database and is below its mount point. */
 export function storageProblems({
   stack,
   storage: { path, mount },
@@ -38,7 +38,7 @@ export function storageProblems({
     problems.push({
       key: "storage.path",
       message:
-        `is "${path}", ${unfit}. Allowed: a directory for the database alone, such as /mnt/raid10/pgdata. ` +
+        `is "${path}", ${unfit}. Allowed: a directory used only by the database, such as /mnt/raid10/pgdata. ` +
         `Set it: ${commandToSet("storage.path", false)}`,
     });
   }

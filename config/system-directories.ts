@@ -1,18 +1,18 @@
-/** Directories that no database may be given, whatever is in them. components/storage/scripts/prepare-storage.sh has them too. */
+/** Directories that are refused for the data, whatever they contain. components/storage/scripts/prepare-storage.sh lists them too. */
 
-/** They and everything below them. */
+/** Refused with everything below them. */
 const WHOLLY_THE_SYSTEMS = [
   ...["/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/lost+found", "/proc", "/run"],
   ...["/sbin", "/sys", "/usr", "/var/lock", "/var/run"],
 ];
 
-/** Below /usr only what an administrator adds here is not the system's. */
+/** Below /usr, only what an administrator adds here does not belong to the system. */
 const LOCAL = "/usr/local";
 const LOCAL_SYSTEM = [
   ...["bin", "etc", "games", "include", "lib", "lib64", "libexec", "man", "sbin", "share", "src"],
 ].map((name) => `${LOCAL}/${name}`);
 
-/** Shared by others; a directory below them may be the database's alone. */
+/** Shared with others; a directory below them is allowed. */
 const SHARED = [
   ...["/", "/home", "/media", "/mnt", "/opt", "/root", "/srv", "/tmp", LOCAL, "/var", "/var/backups"],
   ...[
@@ -28,18 +28,18 @@ const SHARED = [
   ...["/var/mail", "/var/opt", "/var/spool", "/var/tmp", "/var/www"],
 ];
 
-/** Emptied when the machine starts, or when a file is some days old. */
+/** Emptied when the machine starts, or of files that are some days old. */
 const EMPTIED = ["/tmp", "/var/tmp"];
 
-/** Every directory that is refused as itself. */
+/** Every directory that is refused itself. */
 export const SYSTEM_DIRECTORIES: readonly string[] = [...WHOLLY_THE_SYSTEMS, ...LOCAL_SYSTEM, ...SHARED];
 
 const isBelow = (path: string, directory: string) => path.startsWith(`${directory}/`);
 
 /**
- * Why a directory of the node cannot be the database's, or undefined.
+ * Why a directory on the node cannot hold the data, or undefined.
  *
- * @param temporary whether the data may be lost, as that of `dev`: then a directory below /tmp will do
+ * @param temporary whether the data may be lost, as in `dev`: then a directory below /tmp is allowed
  */
 export function objectionToDirectory(path: string, temporary: boolean): string | undefined {
   const ofTheSystem = (list: readonly string[]) =>

@@ -1,4 +1,4 @@
-/** Every section of the configuration, and what checks it. A capability with settings of its own adds a line to each. */
+/** Every section of the configuration and its check. A capability with settings adds a line to each. */
 import type { Problem } from "../problem.ts";
 import { backup, backupProblems } from "./backup.ts";
 import { cluster, clusterProblems } from "./cluster.ts";
@@ -9,7 +9,7 @@ import type { Section, ValuesOf } from "./reader.ts";
 import { secrets } from "./secrets.ts";
 import { storage, storageProblems } from "./storage.ts";
 
-/** Every field there is. */
+/** Every field. */
 export const table = {
   cluster,
   node,
@@ -20,10 +20,10 @@ export const table = {
   secrets,
 } as const satisfies Record<string, Section>;
 
-/** What is written, typed, with the defaults of what is not. */
+/** The configured values, typed, with defaults. */
 export type Written = { [Name in keyof typeof table]: ValuesOf<(typeof table)[Name]> } & { stack: string };
 
-/** What no single field can tell: how the fields of a section fit together. */
+/** Checks of how the fields of a section fit together. */
 export const checks: readonly ((written: Written) => Problem[])[] = [
   clusterProblems,
   nodeProblems,

@@ -1,6 +1,6 @@
 /**
- * What PostgreSQL checks of several settings at once, most of it only when it starts: the values are each right, and the
- * server refuses them together.
+ * Combinations of settings that the server refuses although each value is valid. PostgreSQL checks most of them only
+ * when it starts.
  */
 import { SETTINGS, WAL_SEGMENT } from "./catalogue.ts";
 import {
@@ -13,18 +13,18 @@ import {
 } from "./effective.ts";
 import { amountText } from "./numbers.ts";
 
-/** Settings that cannot be in force together. */
+/** Settings that conflict. */
 export interface Conflict {
-  /** All that take part; the first is the one that is most likely to be wrong. */
+  /** All settings involved, the most likely to be wrong first. */
   names: string[];
   /** What is wrong and what is allowed. */
   message: string;
 }
 
-/** MAX_BACKENDS in postmaster.h: processes that have a place in shared memory. */
+/** MAX_BACKENDS in postmaster.h: processes with a slot in shared memory. */
 const MOST_BACKENDS = 2 ** 18 - 1;
 
-/** The autovacuum launcher has a place of its own. */
+/** The autovacuum launcher has its own slot. */
 const LAUNCHER = 1;
 
 const POOLS = ["max_connections", "max_worker_processes", "autovacuum_max_workers", "max_wal_senders"];
@@ -55,7 +55,7 @@ function noConnectionLeft(settings: ServerSettings): Conflict | undefined {
   return {
     names: ["max_connections", ...reserved],
     message:
-      `is ${all}, but ${reserved.map((name) => inForce(settings, name)).join(" + ")} are kept for others. ` +
+      `is ${all}, but ${reserved.map((name) => inForce(settings, name)).join(" + ")} are reserved. ` +
       `Allowed: ${sum + 1} or more`,
   };
 }
@@ -96,7 +96,7 @@ function statisticsTwice(settings: ServerSettings): Conflict | undefined {
   if (!isOn(settings, "log_statement_stats") || stages.length === 0) return undefined;
   return {
     names: ["log_statement_stats", ...stages],
-    message: `is on, and so is ${stages.join(", ")}. Allowed: log_statement_stats alone, or the others without it`,
+    message: `is on, and so is ${stages.join(", ")}. Allowed: only log_statement_stats, or the others without it`,
   };
 }
 
@@ -107,7 +107,7 @@ function severalTargets(settings: ServerSettings): Conflict | undefined {
   if (set.length < 2) return undefined;
   return {
     names: set,
-    message: `is set, and so is ${set.slice(1).join(", ")}. Allowed: one target of a recovery`,
+    message: `is set, and so is ${set.slice(1).join(", ")}. Allowed: one recovery target`,
   };
 }
 
@@ -117,7 +117,7 @@ function archivedTwice(settings: ServerSettings): Conflict | undefined {
   return { names, message: "is set, and so is archive_command: the archiver stops. Allowed: one of them" };
 }
 
-/** What is wrong with settings together. The value of each must be readable. */
+/** All conflicts between settings. Each value must be valid. */
 export function conflictsIn(settings: ServerSettings): Conflict[] {
   return [
     tooManyBackends(settings),

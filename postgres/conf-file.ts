@@ -1,6 +1,6 @@
-/** Lines of postgresql.conf, as guc-file.l reads them. */
+/** Lines of postgresql.conf, following guc-file.l. */
 
-/** A value in single quotes: a quote is doubled, and a backslash, which would begin an escape. */
+/** A value in single quotes. Quotes and backslashes are doubled. */
 export function quotedValue(value: string): string {
   return `'${value.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 }
@@ -19,7 +19,7 @@ function unquoted(text: string): string {
 const LINE =
   /^[ \t\r]*([A-Za-z_\x80-\uffff][\w$.\x80-\uffff]*)[ \t\r]*(?:=[ \t\r]*|[ \t\r])(?:'((?:[^'\\\n]|\\.|'')*)'|([^\s#'=]\S*))[ \t\r]*(?:#.*)?$/;
 
-/** The settings of a text. Of a name that comes twice the last counts. Names are as they are written. */
+/** The settings in a text, names as written. If a name occurs twice, the last one counts. */
 export function settingsIn(text: string): Map<string, string> {
   return new Map(
     text.split("\n").flatMap((line) => {

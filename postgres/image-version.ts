@@ -1,15 +1,15 @@
 /**
- * What an image holds, as far as its tag says: pgvector's tags are `<pgvector>-pg<major>-<distribution>`
+ * The versions in an image, from its tag: pgvector's tags are `<pgvector>-pg<major>-<distribution>`
  * (https://hub.docker.com/r/pgvector/pgvector/tags).
  */
 
-/** Parts of a tag. What it does not name is missing. */
+/** Parts of a tag. Parts that it does not name are missing. */
 export interface ImageVersion {
   /** PostgreSQL's major version. */
   major?: number;
   /** pgvector's version. */
   pgvector?: string;
-  /** Debian's code name: its libraries decide how text is sorted. */
+  /** Debian's code name: its libraries determine how text is sorted. */
   distribution?: string;
 }
 
@@ -26,15 +26,15 @@ export function imageVersionOf(image: string): ImageVersion {
   };
 }
 
-/** What changes from one image to another beside PostgreSQL's minor version. */
+/** What changes from one image to another, apart from PostgreSQL's minor version. */
 export interface ImageChange {
-  /** Sentences: what changes, from what to what, and what that does to a database that exists. */
+  /** Sentences: what changes, from what to what, and the effect on an existing database. */
   consequences: string[];
-  /** Whether a tag leaves open what the image holds. */
+  /** Whether a tag does not name everything. */
   unclear: boolean;
 }
 
-/** Compares the image that runs with the one that is wanted. */
+/** Compares the running image with the wanted one. */
 export function compareImages(running: string, wanted: string): ImageChange {
   const [before, after] = [imageVersionOf(running), imageVersionOf(wanted)];
   const consequences: string[] = [];
@@ -47,7 +47,7 @@ export function compareImages(running: string, wanted: string): ImageChange {
   }
   if (before.pgvector !== undefined && after.pgvector !== undefined && before.pgvector !== after.pgvector)
     consequences.push(
-      `pgvector changes from ${before.pgvector} to ${after.pgvector}: the new library would work with the old ` +
+      `pgvector changes from ${before.pgvector} to ${after.pgvector}: the new library would run with the old ` +
         "version's SQL objects",
     );
   const named = [before.distribution, after.distribution, before.pgvector, after.pgvector];

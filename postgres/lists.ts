@@ -1,11 +1,11 @@
-/** Lists in settings, as varlena.c splits them. */
+/** Lists in settings, split as in varlena.c. */
 
 const isSpace = (character: string | undefined) => character !== undefined && /[ \t\n\r\f\v]/.test(character);
 
 /**
- * Names with commas between them, quoted ones as they are and others in lower case (SplitIdentifierString).
+ * Splits comma-separated names; unquoted ones are lower-cased (SplitIdentifierString).
  *
- * @returns undefined when PostgreSQL says that the list's syntax is invalid
+ * @returns undefined if PostgreSQL reports invalid list syntax
  */
 export function splitIdentifiers(text: string): string[] | undefined {
   const names: string[] = [];
@@ -42,9 +42,9 @@ export function splitIdentifiers(text: string): string[] | undefined {
 }
 
 /**
- * Paths with commas between them, which may hold spaces (SplitDirectoriesString).
+ * Splits comma-separated paths, which may contain spaces (SplitDirectoriesString).
  *
- * @returns undefined when PostgreSQL says that the list's syntax is invalid
+ * @returns undefined if PostgreSQL reports invalid list syntax
  */
 export function splitPaths(text: string): string[] | undefined {
   if (/^\s*$/.test(text)) return [];

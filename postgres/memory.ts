@@ -1,6 +1,6 @@
 /**
- * What PostgreSQL's settings need of the memory limit. Everything a container maps counts against its limit:
- * shared memory, /dev/shm, and the page cache it dirties.
+ * How much of the memory limit PostgreSQL's settings need. Everything that a container maps counts against its limit:
+ * shared memory, /dev/shm, and the page cache that it dirties.
  */
 import { bytesInForce, numberInForce, type ServerSettings } from "./effective.ts";
 import { restOfSharedMemory, sharedBuffersBytes, walBuffersBytes } from "./shared-memory.ts";
@@ -9,21 +9,22 @@ import { readableBytes } from "../quantities.ts";
 
 const MiB = 2 ** 20;
 
-/** autovacuum_work_mem is never below this, whatever is set (check_autovacuum_work_mem). */
+/** autovacuum_work_mem is never below this (check_autovacuum_work_mem). */
 const LEAST_AUTOVACUUM_WORK_MEM = MiB;
 
-/** What settings can ask for, in bytes. */
+/** Memory that settings can ask for, in bytes. */
 export interface MemoryBudget {
   sharedBuffers: number;
   sharedMemory: number;
   /**
-   * What a start needs in one piece or maps for good: shared_buffers, /dev/shm, WAL buffers, locks and processes, and
-   * the buffer in which the startup process decodes WAL (InitWalRecovery allocates all of it before the first record).
+   * Memory that a start allocates at once or maps permanently: shared_buffers, /dev/shm, WAL buffers, locks and
+   * processes, and the buffer in which the startup process decodes WAL (InitWalRecovery allocates all of it before the
+   * first record).
    */
   fixed: number;
-  /** `fixed` in its parts. */
+  /** The parts of `fixed`. */
   fixedParts: MemoryPart[];
-  /** What the settings can ask for at most, part by part: `fixed`, and what processes take. */
+  /** The most that the settings can ask for, part by part: `fixed`, and the memory of processes. */
   parts: MemoryPart[];
   /** The sum of `parts`. */
   total: number;
@@ -36,23 +37,23 @@ export interface MemoryPart {
 }
 
 /**
- * Private memory of one process beside work_mem. Measured: 1.4 MB in a connection that runs pgbench. One that
- * touches thousands of tables takes more.
+ * Private memory of one process in addition to work_mem. Measured: 1.4 MB in a connection that runs pgbench. A process
+ * that accesses thousands of tables uses more.
  */
 const PROCESS = 2 * MiB;
 
-/** Processes that are always there: postmaster, checkpointer, background writer, WAL writer, two launchers. */
+/** Processes that always run: postmaster, checkpointer, background writer, WAL writer, two launchers. */
 const BACKGROUND_PROCESSES = 6;
 
 /**
- * What the kernel's 4 KiB pages cost each process that has touched all of shared_buffers: 8 bytes a page. This is
- * what huge pages would save (resource: huge_pages, "smaller page tables").
+ * Page tables of a process that has accessed all of shared_buffers: 8 bytes for each 4 KiB page. Huge pages would save
+ * this (resource: huge_pages, "smaller page tables").
  */
 const PAGES_PER_ENTRY = 512;
 
 /**
- * /dev/shm, when nobody chose it: a parallel index build puts its whole maintenance_work_mem there (pgvector's
- * HnswParallel build: one dynamic shared memory segment of that size), and parallel queries need some beside it.
+ * Default size of /dev/shm: a parallel index build puts its whole maintenance_work_mem there (pgvector's HnswParallel
+ * build: one dynamic shared memory segment of that size), and parallel queries need some as well.
  *
  * @returns bytes
  */
@@ -60,7 +61,7 @@ export function sharedMemoryFor(settings: ServerSettings): number {
   return Math.max(64 * MiB, Math.ceil((bytesInForce(settings, "maintenance_work_mem") * 1.25) / MiB) * MiB);
 }
 
-/** What each autovacuum worker may take, in bytes. -1: as much as maintenance_work_mem. */
+/** Memory of each autovacuum worker in bytes. -1: maintenance_work_mem. */
 function autovacuumWorkMem(settings: ServerSettings): number {
   const chosen = bytesInForce(settings, "autovacuum_work_mem");
   return chosen === -1
@@ -68,16 +69,16 @@ function autovacuumWorkMem(settings: ServerSettings): number {
     : Math.max(LEAST_AUTOVACUUM_WORK_MEM, chosen);
 }
 
-/** Processes that may each hold work_mem: connections, and workers at their queries. */
+/** Processes that may each use work_mem: connections, and their parallel workers. */
 export function queryProcesses(settings: ServerSettings): number {
   return numberInForce(settings, "max_connections") + numberInForce(settings, "max_parallel_workers");
 }
 
 /**
- * The one sum, which `database.tuning: auto` keeps within the limit and by which chosen settings are judged: what is
+ * The sum that `database.tuning: auto` keeps within the limit, and that configured settings are checked against: what is
  * mapped at the start, each process, each of those that run queries in one hash at a time (resource: work_mem x
- * hash_mem_multiplier), and each autovacuum worker. An index build is in /dev/shm; of those that do not run in
- * parallel, one at a time fits in its place. Sources are named as in tuning-formulas.ts.
+ * hash_mem_multiplier), and each autovacuum worker. A parallel index build uses /dev/shm; one that is not parallel fits
+ * in its place. Sources are named as in tuning-formulas.ts.
  *
  * @param sharedMemory size of /dev/shm in bytes
  */
@@ -120,7 +121,7 @@ export function memoryBudget(settings: ServerSettings, sharedMemory: number): Me
   return { sharedBuffers, sharedMemory, fixed: sum(fixedParts), fixedParts, parts, total: sum(parts) };
 }
 
-/** Parts as a person reads them: `shared_buffers (32 GiB) + /dev/shm (2.5 GiB)`. */
+/** Human-readable parts: `shared_buffers (32 GiB) + /dev/shm (2.5 GiB)`. */
 export function readableParts(parts: readonly MemoryPart[]): string {
   return parts.map(({ what, bytes }) => `${what} (${readableBytes(bytes)})`).join(" + ");
 }

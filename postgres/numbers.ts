@@ -1,10 +1,10 @@
-/** Numbers and truth values as guc.c reads them: parse_int, parse_real and parse_bool, with the units of each. */
+/** Numbers and booleans, following parse_int, parse_real and parse_bool in guc.c, with their units. */
 
 type Factors = readonly (readonly [unit: string, factor: number])[];
 
 const kB = 1024;
 
-/** Bytes of each unit of memory, largest first. */
+/** Bytes of each memory unit, largest first. */
 const MEMORY: Factors = [
   ["TB", kB ** 4],
   ["GB", kB ** 3],
@@ -12,7 +12,7 @@ const MEMORY: Factors = [
   ["kB", kB],
   ["B", 1],
 ];
-/** Microseconds of each unit of time, largest first. */
+/** Microseconds of each time unit, largest first. */
 const TIME: Factors = [
   ["d", 86_400_000_000],
   ["h", 3_600_000_000],
@@ -31,22 +31,22 @@ const BASES: Readonly<Record<string, { table: Factors; size: number }>> = {
   min: { table: TIME, size: 60_000_000 },
 };
 
-/** Units that a setting with this unit takes, smallest first. */
+/** Units that a setting with this unit accepts, smallest first. */
 export function unitsFor(unit: string): string[] {
   return (BASES[unit]?.table ?? []).map(([name]) => name).reverse();
 }
 
-/** Whether a unit is one of memory. */
+/** Whether a unit is a memory unit. */
 export function isMemoryUnit(unit: string | undefined): boolean {
   return BASES[unit ?? ""]?.table === MEMORY;
 }
 
-/** Bytes, or microseconds, of one of a unit. NaN for what is none. */
+/** Bytes or microseconds of a unit. NaN if it is not a unit. */
 export function sizeOfUnit(unit: string): number {
   return BASES[unit]?.size ?? [...MEMORY, ...TIME].find(([name]) => name === unit)?.[1] ?? NaN;
 }
 
-/** Rounds as rint does: halves to the even number. */
+/** Rounds like rint: halves to even. */
 export function rint(value: number): number {
   if (!Number.isFinite(value) || Math.abs(value) >= 2 ** 52) return value;
   const floor = Math.floor(value);
@@ -62,7 +62,7 @@ interface Prefix {
   rest: string;
 }
 
-/** strtol with base 0: decimal, 0x… and 0…. Undefined where no number begins. */
+/** strtol with base 0: decimal, 0x… and 0…. Undefined if the text does not begin with a number. */
 function integerPrefix(text: string): Prefix | undefined {
   const match = /^[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)/.exec(text);
   if (!match) return undefined;
@@ -72,7 +72,7 @@ function integerPrefix(text: string): Prefix | undefined {
   return { value: sign === "-" ? -value : value, rest: text.slice(whole.length) };
 }
 
-/** strtod: decimal and hexadecimal, infinity and NaN. Undefined where no number begins, or it is out of range. */
+/** strtod: decimal and hexadecimal, infinity and NaN. Undefined if the text does not begin with a number in range. */
 function realPrefix(text: string): Prefix | undefined {
   const match =
     /^[ \t\n\v\f\r]*([+-]?)(0[xX](?:[0-9a-fA-F]+(?:\.[0-9a-fA-F]*)?|\.[0-9a-fA-F]+)(?:[pP][+-]?\d+)?|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|nan)/i.exec(
@@ -87,7 +87,7 @@ function realPrefix(text: string): Prefix | undefined {
   else {
     value = word.startsWith("0x") ? hexadecimal(word) : Number(word);
     const isZero = /^(0x)?[0.]*([ep].*)?$/.test(word);
-    // ERANGE: too large, or too small to be held in full.
+    // ERANGE: too large, or too small for full precision.
     if (!Number.isFinite(value) || (!isZero && value < 2.2250738585072014e-308)) return undefined;
   }
   return { value: sign === "-" ? -value : value, rest: text.slice(whole.length) };
@@ -99,7 +99,7 @@ function hexadecimal(word: string): number {
   return Number(`0x${whole}${fraction}`) * 2 ** (Number(exponent) - 4 * fraction.length);
 }
 
-/** A number with its unit in the setting's own unit (convert_to_base_unit). Undefined for a unit it does not take. */
+/** Converts a number to the setting's unit (convert_to_base_unit). Undefined for a unit that it does not accept. */
 function inBaseUnit(value: number, unitText: string, unit: string): number | undefined {
   const name = unitText.replace(/[ \t\n\v\f\r]+$/, "");
   const base = BASES[unit];
@@ -121,11 +121,11 @@ function withUnit({ value, rest }: Prefix, unit: string | undefined): number | u
 
 const INT_MAX = 2 ** 31 - 1;
 
-/** A whole number in the setting's unit, or undefined when PostgreSQL does not read one. */
+/** A whole number in the setting's unit, or undefined if PostgreSQL does not accept the text. */
 export function parseInteger(text: string, unit?: string): number | undefined {
   let prefix = integerPrefix(text);
   const isLarge = prefix !== undefined && Math.abs(prefix.value) >= 2 ** 63;
-  // "5." and "1e3" are read again, and ".5" is not begun as an integer at all.
+  // "5." and "1e3" are parsed again as real numbers, and ".5" only so.
   if (isLarge || /^[.eE]/.test(prefix?.rest ?? text.replace(SPACE, "").replace(/^[+-]/, ""))) {
     prefix = prefix === undefined && !/^[ \t\n\v\f\r]*\./.test(text) ? undefined : realPrefix(text);
   }
@@ -133,17 +133,17 @@ export function parseInteger(text: string, unit?: string): number | undefined {
   const value = withUnit(prefix, unit);
   if (value === undefined) return undefined;
   const rounded = rint(value);
-  // Zero without a sign.
+  // Turns -0 into 0.
   return rounded > INT_MAX || rounded < -INT_MAX - 1 ? undefined : rounded + 0;
 }
 
-/** A number in the setting's unit, or undefined when PostgreSQL does not read one. */
+/** A number in the setting's unit, or undefined if PostgreSQL does not accept the text. */
 export function parseReal(text: string, unit?: string): number | undefined {
   const prefix = realPrefix(text);
   return prefix && withUnit(prefix, unit);
 }
 
-/** A truth value: the words on, off, true, false, yes, no, and beginnings of them that fit one alone; 1 and 0. */
+/** A boolean: on, off, true, false, yes, no, or an unambiguous prefix of one; 1 and 0. */
 export function parseBoolean(text: string): boolean | undefined {
   const word = text.toLowerCase();
   if (word === "") return undefined;
@@ -152,7 +152,7 @@ export function parseBoolean(text: string): boolean | undefined {
   return word === "of" || word === "off" ? false : undefined;
 }
 
-/** An amount in a setting's unit as postgresql.conf has it, in the largest unit that holds it whole: `512MB`, `90s`. */
+/** An amount in a setting's unit for postgresql.conf, in the largest unit without a fraction: `512MB`, `90s`. */
 export function amountText(value: number, unit: string | undefined): string {
   const base = BASES[unit ?? ""];
   if (!base || value === 0 || value === -1 || !Number.isInteger(value)) return String(value);

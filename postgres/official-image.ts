@@ -1,19 +1,19 @@
 /**
- * What the official image's server takes and the local cluster's stand-in does not, by name: choices made when Debian
- * built it (`--with-lz4 --with-zstd`), and locales that its Dockerfile makes. An entry that the stand-in takes, too, is
- * stale, and test/postgres fails on it.
+ * Values that the official image's server accepts and the local cluster's stand-in does not: Debian's build options
+ * (`--with-lz4 --with-zstd`), and locales that its Dockerfile creates. test/postgres fails on a stale entry, one that the
+ * stand-in accepts too.
  */
 
-/** Values of one setting that the stand-in refuses. */
+/** Values of one setting that only the official image accepts. */
 export interface Addition {
   values: readonly string[];
-  /** Where it is from. */
+  /** Where they come from. */
   reason: string;
 }
 
 const COMPRESSION = "Debian's PostgreSQL is built --with-lz4 and --with-zstd: postgresql-16's debian/rules";
 const LOCALE =
-  "docker-library/postgres makes it: localedef -i en_US -c -f UTF-8 -A /usr/share/locale/locale.alias en_US.UTF-8";
+  "docker-library/postgres creates it: localedef -i en_US -c -f UTF-8 -A /usr/share/locale/locale.alias en_US.UTF-8";
 const EN_US = { values: ["en_US.UTF-8", "en_US.utf8", "en_US.UTF8", "en_US.utf-8"], reason: LOCALE };
 
 /** By the setting's name. */
@@ -26,9 +26,9 @@ export const OFFICIAL_IMAGE: Readonly<Record<string, Addition>> = {
   lc_time: EN_US,
 };
 
-/** Whether the official image takes a value that the catalogue does not have. */
+/** Whether the official image accepts a value that is not in the catalogue. */
 export function isTakenByOfficialImage(name: string, value: string): boolean {
   const { values = [] } = OFFICIAL_IMAGE[name] ?? {};
-  // Words of enumerations are read without regard to case, names of locales are not.
+  // Enumerations are case-insensitive, names of locales are not.
   return values.includes(name.startsWith("lc_") ? value : value.toLowerCase());
 }

@@ -1,4 +1,4 @@
-/** Everything of the server that is computed from the configuration, once: settings, memory, limits of its sessions. */
+/** Computes the server from the configuration: settings, memory, session limits. */
 import { SETTINGS } from "./catalogue.ts";
 import { numberInForce, type ServerSettings } from "./effective.ts";
 import { type MemoryBudget, memoryBudget, sharedMemoryFor } from "./memory.ts";
@@ -7,61 +7,61 @@ import { effectiveSettings, plainSettings } from "./settings.ts";
 import type { Machine } from "./tuning-formulas.ts";
 import { tune, type Tuning } from "./tuning.ts";
 
-/** What a role's sessions are held to, where it was chosen. */
+/** Configured limits of a role's sessions. */
 export type ChosenLimit = Omit<SessionLimit, "connections"> & { connections: number | undefined };
 
-/** What the configuration says. */
+/** The configuration. */
 export interface ServerRequest {
   machine: Machine;
-  /** Settings as they are written. */
+  /** Settings as written. */
   configured: ServerSettings;
-  /** `auto`: the others are chosen to fit the machine. */
+  /** `auto`: choose the other settings to fit the machine. */
   tuning: "none" | "auto";
-  /** Size of /dev/shm in bytes. @default what the settings need */
+  /** Size of /dev/shm in bytes. @default the size that the settings need */
   sharedMemory: number | undefined;
-  /** Limits of each login. @default of connections: half of max_connections */
+  /** Limits of each login. @default for connections: half of max_connections */
   sessions: ChosenLimit;
-  /** Limits of the owner. @default of connections: three quarters of max_connections */
+  /** Limits of the owner. @default for connections: three quarters of max_connections */
   ownerSessions: ChosenLimit;
 }
 
-/** What follows from it. */
+/** The server derived from it. */
 export interface ServerPlan {
   machine: Machine;
-  /** The configured settings, names as PostgreSQL spells them and numbers plain. */
+  /** The configured settings, with PostgreSQL's spelling of names and plain numbers. */
   named: Record<string, string>;
-  /** What the server gets: the named settings with those that are chosen for them. */
+  /** The configured and the chosen settings. */
   settings: Record<string, string>;
-  /** These, and what the deployment adds to every server. */
+  /** These, and the settings that the deployment adds to every server. */
   inForce: Record<string, string>;
-  /** How the settings were chosen. Missing where they were not. */
+  /** How settings were chosen. Undefined without tuning. */
   tuned: Tuning | undefined;
   memory: MemoryBudget;
-  /** Bytes of address space that one process of the server may have. */
+  /** Address space of one server process, in bytes. */
   addressSpace: number;
   sessionLimits: SessionLimits;
 }
 
-/** Virtual memory of a process besides shared memory and what its statement asks for: programs and libraries. Measured. */
+/** Bytes of virtual memory that a process uses for programs and libraries. Measured. */
 const PROGRAM = 128 * 2 ** 20;
 
 /**
- * Address space of one process of the server in bytes: what is shared, and three quarters of what the limit leaves next
- * to it. A statement that asks for more fails, and leaves the others enough to go on.
+ * Address space of one server process in bytes: the shared memory, and three quarters of the rest of the limit. A
+ * statement that needs more fails, and leaves enough for the others.
  */
 function addressSpaceOf({ fixed }: MemoryBudget, limit: number): number {
   return Math.floor(fixed + ((limit - fixed) * 3) / 4) + PROGRAM;
 }
 
 /**
- * What one process may write to temporary files unless configuration says otherwise: a 64th of the volume, so that a
- * login with half of 100 connections cannot fill it. Ours. A volume of more than 128Ti has more than the setting takes.
+ * Default limit for one process's temporary files: a 64th of the volume, so that a login with half of 100 connections
+ * cannot fill it. Ours. For a volume above 128Ti, the setting's maximum.
  */
 function temporaryFiles({ capacity }: Machine): string {
   return `${Math.min(Math.floor(capacity / 64 / 1024), SETTINGS.temp_file_limit?.max ?? Infinity)}kB`;
 }
 
-/** Plans a server. Every part of the request must be of the right form. */
+/** Plans a server. The request must be valid. */
 export function planServer(request: ServerRequest): ServerPlan {
   const { machine } = request;
   const named = plainSettings(request.configured);

@@ -1,42 +1,42 @@
 /**
- * Settings that PostgreSQL takes, and that keep applications, or this deployment's own sessions, from working: a sentence
- * for each with its numbers and the way out. The deployment's own sessions set what they need for themselves
- * (scripts/superuser.sh, scripts/migrate.sh, tools/dev/smoke-test.ts); an application does not.
+ * Settings that PostgreSQL accepts, but that block applications or this deployment's own sessions: a sentence for each,
+ * with numbers and a fix. The deployment's own sessions override settings where necessary (scripts/superuser.sh,
+ * scripts/migrate.sh, tools/dev/smoke-test.ts); an application does not.
  */
 import { bytesOfSetting, readableBytes } from "../quantities.ts";
 
-/** What the sentences speak of besides the settings. */
+/** The settings and what they are compared with. */
 export interface Circumstances {
   /** All settings in force. */
   settings: Readonly<Record<string, string>>;
-  /** Those that the configuration names. */
+  /** The configured ones. */
   configured: Readonly<Record<string, string>>;
-  /** Connections that the owner may have at once. */
+  /** Simultaneous connections of the owner. */
   ownerConnections: number;
   /** Size of the volume in bytes. */
   capacity: number;
 }
 
-/** Superuser's sessions at once: the reconciler's, and a Job's work next to the one that holds its lock. */
+/** Simultaneous superuser sessions: the reconciler's, and a Job's work next to the session that holds its lock. */
 const OWN_SUPERUSER_SESSIONS = 3;
-/** Owner's sessions at once: the migrations' lock, dbmate, and a look whether the server can be reached. */
+/** Simultaneous owner sessions: the migrations' lock, dbmate, and a check whether the server is reachable. */
 const OWN_OWNER_SESSIONS = 3;
 
-/** PostgreSQL's words for yes (parse_bool: any unambiguous beginning). */
+/** PostgreSQL's words for true (parse_bool: any unambiguous prefix). */
 const isOn = (value: string | undefined) => /^(on|t|tr|tru|true|y|ye|yes|1)$/i.test(value?.trim() ?? "");
 
 const remove = (name: string) => `Remove it: pulumi config rm --path database.settings.${name}`;
 const change = (name: string, value: string | number) =>
   `Set it: pulumi config set --path database.settings.${name} ${value}`;
 
-/** Times that each role has of its own, so that the one of all sessions applies to nobody. */
+/** Timeouts that each role has, so that the one for all sessions never applies. */
 const TIMES_OF_ROLES = {
   statement_timeout: "statementTimeout",
   lock_timeout: "lockTimeout",
   idle_in_transaction_session_timeout: "idleInTransactionTimeout",
 } as const;
 
-/** Levels of synchronous_commit that wait for no standby. */
+/** Levels of synchronous_commit that do not wait for a standby. */
 const LOCAL_COMMIT = /^(local|off|no|n|false|f|0)$/i;
 
 function commits({ settings }: Circumstances): string[] {
@@ -44,7 +44,7 @@ function commits({ settings }: Circumstances): string[] {
   if (standbys === "" || LOCAL_COMMIT.test(settings.synchronous_commit?.trim() ?? "on")) return [];
   return [
     `synchronous_standby_names is "${standbys}", and this deployment has 0 standbys: every commit of an application waits ` +
-      `for one, without an end and without an error. ${remove("synchronous_standby_names")}`,
+      `for one forever, without an error. ${remove("synchronous_standby_names")}`,
   ];
 }
 
@@ -58,7 +58,7 @@ function writes({ settings }: Circumstances): string[] {
   }
   if (/^replica$/i.test(settings.session_replication_role ?? "")) {
     found.push(
-      "session_replication_role is replica: no trigger and no foreign key of an application's sessions is in force. " +
+      "session_replication_role is replica: triggers and foreign keys do not apply in an application's sessions. " +
         remove("session_replication_role"),
     );
   }
@@ -76,29 +76,29 @@ function connections({ settings, ownerConnections }: Circumstances): string[] {
   const left = all - superusers - reserved;
   if (left < OWN_OWNER_SESSIONS + 1) {
     found.push(
-      `max_connections is ${all}, of which ${superusers + reserved} are reserved: ${left} are left for everybody, and the ` +
-        `migrations alone take ${OWN_OWNER_SESSIONS}. ` +
+      `max_connections is ${all}, of which ${superusers + reserved} are reserved: ${left} are left for everybody else, and the ` +
+        `migrations alone need ${OWN_OWNER_SESSIONS}. ` +
         change("max_connections", superusers + reserved + OWN_OWNER_SESSIONS + 1) +
         " or more",
     );
   } else if (ownerConnections < OWN_OWNER_SESSIONS) {
     found.push(
-      `the owner may have ${ownerConnections} connections at once, and the migrations take ${OWN_OWNER_SESSIONS}: they wait ` +
-        `until their Job's time is over. Set it: pulumi config set --path database.ownerSessions.connections ${OWN_OWNER_SESSIONS}`,
+      `the owner may have ${ownerConnections} connections at once, but the migrations need ${OWN_OWNER_SESSIONS}: they wait ` +
+        `until their Job times out. Set it: pulumi config set --path database.ownerSessions.connections ${OWN_OWNER_SESSIONS}`,
     );
   }
   if (superusers < OWN_SUPERUSER_SESSIONS) {
     found.push(
-      `superuser_reserved_connections is ${superusers}, and this deployment's own sessions are up to ` +
-        `${OWN_SUPERUSER_SESSIONS}: when applications take all other connections, changed passwords and deployments wait for ` +
-        `them. ${change("superuser_reserved_connections", OWN_SUPERUSER_SESSIONS)}`,
+      `superuser_reserved_connections is ${superusers}, but this deployment needs up to ` +
+        `${OWN_SUPERUSER_SESSIONS} sessions: when applications use all other connections, changed passwords and deployments ` +
+        `wait for them. ${change("superuser_reserved_connections", OWN_SUPERUSER_SESSIONS)}`,
     );
   }
   for (const name of ["pre_auth_delay", "post_auth_delay"]) {
     const seconds = settings[name]?.trim() ?? "0";
     if (/^0+\s*\w*$/.test(seconds)) continue;
     found.push(
-      `${name} is ${seconds}: every new connection waits that long, this deployment's own included, which give up after ` +
+      `${name} is ${seconds}: every new connection waits that long, including this deployment's own, which give up after ` +
         `5 s. ${remove(name)}`,
     );
   }
@@ -106,8 +106,8 @@ function connections({ settings, ownerConnections }: Circumstances): string[] {
     const libraries = settings[name]?.trim() ?? "";
     if (libraries === "" || libraries === "auto_explain") continue;
     found.push(
-      `${name} is "${libraries}": nobody but this deployment's superuser logs in if the image does not have all of them, and ` +
-        `no start of the server finds that out. Try it first in one session (LOAD), or: ${remove(name)}`,
+      `${name} is "${libraries}": if the image does not have all of them, only this deployment's superuser can log in, and ` +
+        `the server starts without an error. Try them first in one session (LOAD), or: ${remove(name)}`,
     );
   }
   return found;
@@ -121,7 +121,7 @@ function walOf({ settings, capacity }: Circumstances): string[] {
   const found: string[] = [];
   if (archiving && nothing) {
     found.push(
-      `archive_mode is ${settings.archive_mode}, and neither archive_command nor archive_library is set: WAL is kept until the ` +
+      `archive_mode is ${settings.archive_mode}, but neither archive_command nor archive_library is set: WAL is kept until the ` +
         `volume of ${readableBytes(capacity)} is full, and then the server stops. ${remove("archive_mode")}`,
     );
   }
@@ -135,20 +135,20 @@ function walOf({ settings, capacity }: Circumstances): string[] {
   return found;
 }
 
-/** Times that are set for all sessions, where each role has one of its own. */
+/** Timeouts for all sessions, which each role's own timeout overrides. */
 function overruled({ configured }: Circumstances): string[] {
   return Object.entries(TIMES_OF_ROLES).flatMap(([name, field]) =>
     configured[name] === undefined
       ? []
       : [
-          `${name} is ${configured[name]} in database.settings, and applies to none of the roles: each has its own, by ` +
+          `${name} is ${configured[name]} in database.settings, but applies to none of the roles: each has its own, from ` +
             `database.sessions.${field} and database.ownerSessions.${field}, in seconds. Set those, and: ` +
             `pulumi config rm --path database.settings.${name}`,
         ],
   );
 }
 
-/** What would block applications or this deployment, in sentences. */
+/** Sentences about what would block applications or this deployment. */
 export function sessionBlockers(circumstances: Circumstances): string[] {
   return [commits, writes, connections, walOf, overruled].flatMap((kind) => kind(circumstances));
 }

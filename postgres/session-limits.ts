@@ -1,25 +1,25 @@
 /**
- * What a session of a role is held to. scripts/reconcile-sessions.sh attaches it to each role: a member does not inherit
- * the settings of its group. The times are against mistakes, as every session can change its own; the number of
- * connections holds against anybody.
+ * Limits of a role's sessions. scripts/reconcile-sessions.sh attaches them to each role: a member does not inherit its
+ * group's settings. The timeouts guard against mistakes, because a session can change its own; a session cannot change
+ * the number of connections.
  */
 import { LOGIN_KINDS, type LoginKind } from "./login-kinds.ts";
 
-/** Limits of one role's sessions. Times are seconds; 0 is no limit. */
+/** Limits of one role's sessions. Timeouts in seconds; 0: no limit. */
 export interface SessionLimit {
   statementTimeout: number;
   lockTimeout: number;
   idleInTransactionTimeout: number;
-  /** Connections at once. */
+  /** Simultaneous connections. */
   connections: number;
 }
 
-/** By whom: the owner, and each kind of login. */
+/** The owner's limits, and those of each kind of login. */
 export type SessionLimits = Readonly<Record<"owner" | LoginKind, SessionLimit>>;
 
 /**
- * The text of sessions.conf: `<whose> <setting> <value>` lines. `connections` is the role's connection limit, every other
- * name a setting of PostgreSQL's.
+ * The text of sessions.conf: `<whose> <setting> <value>` lines. `connections` is the role's connection limit; every
+ * other name is a PostgreSQL setting.
  */
 export function sessionsConf(limits: SessionLimits): string {
   const lines = (["owner", ...LOGIN_KINDS] as const).flatMap((whose) => {

@@ -1,7 +1,7 @@
 /**
- * Shared memory that a server maps when it starts. PostgreSQL computes it (`postgres -C shared_memory_size`); here it is
- * a sum over the settings that it grows with. Bytes of each were measured so, on 16.14, and test/postgres compares the sum
- * with PostgreSQL's own for random settings.
+ * Shared memory that a server maps when it starts: a sum over the settings that affect it. The bytes of each were
+ * measured with `postgres -C shared_memory_size` on 16.14, and test/postgres compares the sum with PostgreSQL's own for
+ * random settings.
  */
 import { WAL_SEGMENT } from "./catalogue.ts";
 import { bytesInForce, numberInForce, type ServerSettings, textInForce } from "./effective.ts";
@@ -11,11 +11,11 @@ const BLOCK = 8192;
 
 /** Measured bytes. */
 const EACH = {
-  /** One lock's place, in the table of locks and in that of who holds them. */
+  /** One lock, in the lock table and in the table of holders. */
   lock: 400,
-  /** One predicate lock's. */
+  /** One predicate lock. */
   predicateLock: 260,
-  /** A process that can run transactions, without its locks and its text of a statement. */
+  /** A process that can run transactions, without its locks and its query text. */
   process: 7 * 1024,
   replicationSlot: 400,
   replicationWorker: 160,
@@ -23,10 +23,10 @@ const EACH = {
   statement: 400,
 };
 
-/** What is there whatever the settings are. */
+/** Independent of the settings. */
 const BASE = 3 * 2 ** 20;
 
-/** Processes with a place beside the backends: checkpointer, writers, archiver. */
+/** Processes with a slot in addition to the backends: checkpointer, writers, archiver. */
 const AUXILIARY = 5;
 
 /** shared_buffers in bytes. */
@@ -35,7 +35,7 @@ export function sharedBuffersBytes(settings: ServerSettings): number {
 }
 
 /**
- * WAL buffers in bytes. -1: a 32nd of shared_buffers, 64 kB at least and one WAL segment at most (XLOGChooseNumBuffers).
+ * WAL buffers in bytes. -1: a 32nd of shared_buffers, at least 64 kB and at most one WAL segment (XLOGChooseNumBuffers).
  * 0 to 3: four blocks (check_wal_buffers).
  */
 export function walBuffersBytes(settings: ServerSettings): number {
@@ -45,7 +45,7 @@ export function walBuffersBytes(settings: ServerSettings): number {
   return Math.min(WAL_SEGMENT, Math.max(8 * BLOCK, share));
 }
 
-/** Shared memory beside shared_buffers and WAL buffers, in bytes: descriptors of buffers, locks, processes, slots. */
+/** Shared memory without shared_buffers and WAL buffers, in bytes: buffer descriptors, locks, processes, slots. */
 export function restOfSharedMemory(settings: ServerSettings): number {
   const count = (name: string) => numberInForce(settings, name);
   const backends =

@@ -2,7 +2,7 @@
 
 type Token = "NAME" | "NUM" | "ANY" | "FIRST" | "(" | ")" | "," | "*";
 
-/** Undefined where the scanner finds what it does not know. */
+/** Undefined if the scanner finds something unknown. */
 function tokensOf(text: string): Token[] | undefined {
   const tokens: Token[] = [];
   const token =

@@ -1,10 +1,10 @@
-/** What PostgreSQL checks of settings that hold text: its check hooks, by the setting's name. */
+/** PostgreSQL's check hooks for text settings, by the setting's name. */
 import { CHECKED_RESOURCE_MANAGERS } from "./catalogue.ts";
 import { splitIdentifiers } from "./lists.ts";
 import { isStandbyNames } from "./standby-names.ts";
 import { isTimeZone, isZone, timeZoneNames } from "./time-zones.ts";
 
-/** A kind of text: what it may be, in words and as a check, and words to suggest from. */
+/** A kind of text: a check, a description of what is allowed, and words to suggest. */
 export interface TextKind {
   accepts: (text: string) => boolean;
   allowed: string;
@@ -16,7 +16,7 @@ const matching = (form: RegExp, allowed: string): TextKind => ({
   allowed,
 });
 
-/** A list of words; the check is of each, and `whole` of values that stand alone. */
+/** A list of words, or one of the values in `whole`. */
 function listOf(words: readonly string[], whole: readonly string[] = []): TextKind {
   return {
     accepts: (text) =>
@@ -29,8 +29,7 @@ function listOf(words: readonly string[], whole: readonly string[] = []): TextKi
 
 const names: TextKind = {
   accepts: (text) => splitIdentifiers(text) !== undefined,
-  allowed:
-    "names with commas between them, in double quotes where they hold anything but letters, digits and _",
+  allowed: "comma-separated names, in double quotes if they contain anything except letters, digits and _",
 };
 
 const zone: TextKind = {
@@ -39,7 +38,7 @@ const zone: TextKind = {
   words: timeZoneNames,
 };
 
-/** pg_encname_tbl in encnames.c: encodings and their other names, without regard to case and to what is no letter or digit. */
+/** pg_encname_tbl in encnames.c: encodings and their aliases, of which only letters and digits count, without case. */
 const ENCODINGS = new Set(
   (
     "abc alt big5 euccn eucjis2004 eucjp euckr euctw gb18030 gbk iso88591 iso885910 iso885913 iso885914 iso885915 iso885916 " +
@@ -57,7 +56,7 @@ const encoding: TextKind = {
   words: () => ["UTF8", "LATIN1", "SQL_ASCII", "WIN1252"],
 };
 
-/** Locales of every server. The official image's others are in official-image.ts. */
+/** Locales that every server has. official-image.ts lists the official image's others. */
 const locale = (others: RegExp): TextKind => ({
   accepts: (text) =>
     /^(C|POSIX|C\.(utf-?8))$/i.test(text) && /^[CP]/.test(text) ? !/^posix$/.test(text) : others.test(text),
@@ -65,7 +64,7 @@ const locale = (others: RegExp): TextKind => ({
   words: () => ["C", "C.UTF-8", "POSIX", "en_US.UTF-8"],
 });
 
-/** A style of output and an order of day, month and year (check_datestyle). */
+/** An output style and an order of day, month and year (check_datestyle). */
 function isDateStyle(text: string): boolean {
   const words = splitIdentifiers(text);
   if (!words) return false;
@@ -83,11 +82,11 @@ function isDateStyle(text: string): boolean {
   return styles.size <= 1 && orders.size <= 1;
 }
 
-/** Without names of time zones, which are not known yet when postgresql.conf is read. */
+/** Without names of time zones, which are not loaded yet when postgresql.conf is read. */
 const TIMESTAMP =
   /^\s*\d{4}-(0?[1-9]|1[0-2])-(0?[1-9]|[12]\d|3[01])([ T]([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?\s*([+-]\d{1,2}(:?[0-5]\d)?)?)?\s*$/;
 
-/** strtoul of what is not checked further: only a number that is too large is refused. */
+/** Parsed by strtoul: only a number that is too large is refused. */
 const unsigned: TextKind = {
   accepts: (text) => {
     const digits = /^\s*[+-]?(0[xX][0-9a-fA-F]+|\d+)/.exec(text)?.[1] ?? "0";
@@ -99,7 +98,7 @@ const unsigned: TextKind = {
   allowed: "a number below 2^64",
 };
 
-/** Bytes of a name that PostgreSQL keeps: NAMEDATALEN and MAXFNAMELEN less one. */
+/** Bytes of a name that PostgreSQL keeps: NAMEDATALEN and MAXFNAMELEN minus one. */
 const fits = (text: string) => Buffer.byteLength(text) < 64;
 
 const KINDS: Readonly<Record<string, TextKind>> = {
@@ -124,7 +123,7 @@ const KINDS: Readonly<Record<string, TextKind>> = {
   restrict_nonsystem_relation_kind: listOf(["view", "foreign-table"]),
   debug_io_direct: listOf(["data", "wal", "wal_init"]),
   log_destination: listOf(["stderr", "csvlog", "jsonlog", "syslog"]),
-  // At the start, once the libraries are loaded that might bring more of them.
+  // Checked at the start, after loading libraries, which may add more.
   wal_consistency_checking: listOf(
     CHECKED_RESOURCE_MANAGERS.map((name) => name.toLowerCase()),
     ["all"],
@@ -137,7 +136,7 @@ const KINDS: Readonly<Record<string, TextKind>> = {
     ["shadowed_variables", "too_many_rows", "strict_multi_assignment"],
     ["all", "none"],
   ),
-  backtrace_functions: matching(/^[\w, \n\t]*$/, "names of functions with commas between them"),
+  backtrace_functions: matching(/^[\w, \n\t]*$/, "comma-separated names of functions"),
   default_table_access_method: {
     accepts: (text) => text !== "" && fits(text),
     allowed: "the name of a table access method, such as heap",
@@ -146,12 +145,12 @@ const KINDS: Readonly<Record<string, TextKind>> = {
     /^[a-z0-9_]{0,63}$/,
     "up to 63 lower-case letters, digits and _, the name of a replication slot",
   ),
-  recovery_target: matching(/^(immediate)?$/, "immediate, or nothing"),
+  recovery_target: matching(/^(immediate)?$/, "immediate, or empty"),
   recovery_target_lsn: matching(
     /^([0-9A-Fa-f]{1,8}\/[0-9A-Fa-f]{1,8})?$/,
-    "a place in the WAL, such as 16/B374D848",
+    "a WAL location, such as 16/B374D848",
   ),
-  recovery_target_name: { accepts: fits, allowed: "63 bytes at most" },
+  recovery_target_name: { accepts: fits, allowed: "at most 63 bytes" },
   recovery_target_time: {
     accepts: (text) => text === "" || TIMESTAMP.test(text),
     allowed: "a time, such as 2026-01-31 12:00:00+00",
@@ -160,11 +159,11 @@ const KINDS: Readonly<Record<string, TextKind>> = {
   recovery_target_xid: unsigned,
   synchronous_standby_names: {
     accepts: isStandbyNames,
-    allowed: "names with commas between them, or FIRST or ANY, a number, and names in parentheses",
+    allowed: "comma-separated names, or FIRST or ANY, a number, and names in parentheses",
   },
 };
 
-/** The kind of text that a setting takes, where PostgreSQL checks it at all. */
+/** The kind of text that a setting accepts, if PostgreSQL checks it. */
 export function textKindOf(name: string): TextKind | undefined {
   return KINDS[name];
 }

@@ -1,8 +1,8 @@
-/** Time zones as pgtz.c takes them: names of the database of time zones, and POSIX's specifications. */
+/** Time zones that pgtz.c accepts: names in the time zone database, and POSIX specifications. */
 import { parseReal } from "./numbers.ts";
 import zones from "./time-zones-data.json" with { type: "json" };
 
-/** Names by their spelling in lower case: they are looked up without regard to case. */
+/** Names by their lower-case spelling, because they are case-insensitive. */
 const NAMES = new Map(
   Object.entries(zones).flatMap(([region, cities]) =>
     cities.split(" ").map((city) => {
@@ -17,7 +17,7 @@ export function timeZoneNames(): Iterable<string> {
   return NAMES.values();
 }
 
-// tzparse in localtime.c: a name, an offset, and perhaps a name and an offset for summer, and two dates for it.
+// tzparse in localtime.c: a name, an offset, and optionally a name, an offset and two dates for summer time.
 const NAME = "(?:<[^>]*>|[^\\d,+\\-<][^\\d,+\\-]*)";
 const HOURS = "(?:\\d|[1-9]\\d|0\\d|1[0-5]\\d|16[0-7])";
 const OFFSET = `[+-]?${HOURS}(?::[0-5]?\\d(?::[0-5]?\\d|:60)?)?`;
@@ -27,20 +27,20 @@ const RULE = `${DATE}(?:/${OFFSET})?`;
 const SUMMER = `${NAME}(?:${OFFSET}(?:[,;]${RULE},${RULE})?|,${RULE},${RULE})?`;
 const POSIX = new RegExp(`^${NAME}?${OFFSET}(?:${SUMMER})?$`);
 
-/** Whether a text names a time zone, as log_timezone takes it. */
+/** Whether a text is a time zone for log_timezone. */
 export function isZone(text: string): boolean {
   if (text === "" || text.length > 255) return false;
   if (NAMES.has(text.toLowerCase())) return true;
   if (text.startsWith(":")) return NAMES.has(text.slice(1).toLowerCase());
-  // Names are compared in upper case, and so are specifications.
+  // Specifications are compared in upper case, like names.
   return POSIX.test(text.toUpperCase());
 }
 
-/** Whether TimeZone takes a text: a zone, hours east of Greenwich, or `INTERVAL '+01:00'`. */
+/** Whether TimeZone accepts a text: a zone, hours east of Greenwich, or `INTERVAL '+01:00'`. */
 export function isTimeZone(text: string): boolean {
   const interval = /^interval\s*'\s*[+-]?(?:\d{1,2}|\d{1,2}:[0-5]\d(?::[0-5]\d)?)(?:\s*hours?)?\s*'$/i;
   if (/^interval/i.test(text)) return interval.test(text);
-  // Whatever is left behind a number makes it a name.
+  // Any text after a number makes it a name.
   const hours = /\s$/.test(text) ? undefined : parseReal(text);
   if (hours !== undefined) return Math.abs(hours) < 168;
   return isZone(text);

@@ -1,4 +1,4 @@
-/** Why settings do not go with the machine, in sentences with numbers and the ways out. */
+/** Explains why settings do not suit the machine, with numbers and fixes. */
 import { readableParts, sharedMemoryFor } from "./memory.ts";
 import { bytesInForce, numberInForce } from "./effective.ts";
 import { readableBytes } from "../quantities.ts";
@@ -7,7 +7,7 @@ import { effectiveCacheSize, type Machine, settingOfBytes, walSizes } from "./tu
 
 const MB = 2 ** 20;
 
-/** The most connections that fit, when everything else is as small as it may be; 0 when none do. */
+/** The most connections that fit if everything else is as small as possible; 0 if none fit. */
 function mostConnections(machine: Machine, named: ServerSettings, sharedMemory?: number): number {
   let fits = 0;
   let most = numberInForce(named, "max_connections");
@@ -20,7 +20,7 @@ function mostConnections(machine: Machine, named: ServerSettings, sharedMemory?:
   return fits;
 }
 
-/** Names whose values take part in the sum. */
+/** Settings that are part of the sum. */
 const IN_THE_SUM = [
   "shared_buffers",
   "work_mem",
@@ -31,7 +31,7 @@ const IN_THE_SUM = [
   "wal_buffers",
 ];
 
-/** Why nothing fits, with the sum and the ways out; undefined when it does. */
+/** Why nothing fits, with the sum and possible fixes; undefined if something does. */
 export function explainShortfall(
   tuning: Tuning,
   machine: Machine,
@@ -43,7 +43,7 @@ export function explainShortfall(
   const connections = mostConnections(machine, named, sharedMemory);
   const least = leastMemory(machine, named, sharedMemory);
   const sum = readableParts(tuning.demand.parts);
-  // A limit that no machine has would not be advice.
+  // Do not suggest a limit that no machine has.
   const raise = Number.isFinite(least) ? [`raise the limit to ${Math.ceil(least / MB)}Mi`] : [];
   const lower =
     connections > 0
@@ -61,10 +61,9 @@ export function explainShortfall(
 }
 
 /**
- * Sentences about settings that do not go with the machine, each with its numbers. What adds up to too much is
- * said elsewhere; this is about single values.
+ * Sentences with numbers about single values that do not suit the machine. {@link explainShortfall} covers the sum.
  *
- * @param settings all that are in force
+ * @param settings all settings in force
  */
 export function contradictions(settings: ServerSettings, machine: Machine, sharedMemory: number): string[] {
   const size = (name: string) => bytesInForce(settings, name);
@@ -75,14 +74,14 @@ export function contradictions(settings: ServerSettings, machine: Machine, share
   if (settings.effective_cache_size !== undefined && cache > machine.memory) {
     found.push(
       `effective_cache_size is ${readableBytes(cache)}, but page cache counts against database.limits.memory, ` +
-        `${readableBytes(machine.memory)}: the planner prices index scans for a cache that cannot be there. ` +
+        `${readableBytes(machine.memory)}: the planner estimates index scans for a cache that cannot exist. ` +
         `Set it to ${settingOfBytes(effectiveCacheSize(machine))}, three quarters of the limit.`,
     );
   }
   const wal = size("max_wal_size");
   if (settings.max_wal_size !== undefined && wal > machine.capacity / 2) {
     found.push(
-      `max_wal_size is ${readableBytes(wal)}, and storage.capacity ${readableBytes(machine.capacity)}: WAL may ` +
+      `max_wal_size is ${readableBytes(wal)}, and storage.capacity is ${readableBytes(machine.capacity)}: WAL may ` +
         `take more than half of the volume, and a full volume stops the server. ` +
         `Set it to ${settingOfBytes(walSizes(machine).max)}, or raise the capacity.`,
     );
@@ -91,8 +90,8 @@ export function contradictions(settings: ServerSettings, machine: Machine, share
   if (count("max_parallel_maintenance_workers") > 0 && sharedMemory < maintenance) {
     found.push(
       `database.sharedMemory is ${readableBytes(sharedMemory)}, below maintenance_work_mem, ` +
-        `${readableBytes(maintenance)}: a parallel HNSW build takes all of it in /dev/shm, and ends with ` +
-        `"could not resize shared memory segment". Leave database.sharedMemory out, or set it to ` +
+        `${readableBytes(maintenance)}: a parallel HNSW build needs all of it in /dev/shm, and fails with ` +
+        `"could not resize shared memory segment". Remove database.sharedMemory, or set it to ` +
         `${Math.ceil(sharedMemoryFor(settings) / MB)}Mi.`,
     );
   }
@@ -104,15 +103,15 @@ export function contradictions(settings: ServerSettings, machine: Machine, share
   ]) {
     if (settings[name] === undefined || count(name) <= pool) continue;
     found.push(
-      `${name} is ${settings[name]}, above max_worker_processes, ${pool}: no more than these are ever started. ` +
+      `${name} is ${settings[name]}, above max_worker_processes, ${pool}: PostgreSQL never starts more than these. ` +
         `Set max_worker_processes to ${count(name) + 1} or more, or lower ${name}.`,
     );
   }
   const cost = count("random_page_cost");
   if (machine.storageKind === "hdd" && cost < 2) {
     found.push(
-      `random_page_cost is ${cost}, but database.storageKind is hdd: the planner takes a seek to cost little more ` +
-        `than reading on. Set it to 4, or storageKind to what the data lies on.`,
+      `random_page_cost is ${cost}, but database.storageKind is hdd: the planner assumes that a seek costs little more ` +
+        `than a sequential read. Set it to 4, or set storageKind to the actual kind of disk.`,
     );
   }
   return found;

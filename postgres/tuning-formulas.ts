@@ -5,7 +5,7 @@
  * - pgvector: https://github.com/pgvector/pgvector#indexing, its README
  * - pgtune: https://github.com/le0pard/pgtune, `configurationSlice.js`, for its type `mixed`
  * - measured: on PostgreSQL 16.14 with pgvector
- * - ours: no source but this page, docs/memory-tuning.md, which says why
+ * - ours: no other source; docs/memory-tuning.md explains why
  */
 import { bytesInForce } from "./effective.ts";
 
@@ -13,21 +13,21 @@ const kB = 2 ** 10;
 const MB = 2 ** 20;
 const GB = 2 ** 30;
 
-/** What the data lies on: `san` is any array behind a controller or a network with many disks at work at once. */
+/** Kind of storage: `san` is any array of many parallel disks behind a controller or a network. */
 export type StorageKind = "ssd" | "hdd" | "san";
 
-/** What the server has. */
+/** The server's resources. */
 export interface Machine {
   /** The container's memory limit in bytes. */
   memory: number;
   /** The container's CPU limit; may be less than one. */
   cpus: number;
-  /** Size of the volume in bytes; WAL lies on it too. */
+  /** Size of the volume in bytes, including WAL. */
   capacity: number;
   storageKind: StorageKind;
 }
 
-/** PostgreSQL's default, which pgtune does not go below either. Bytes. */
+/** PostgreSQL's default, which is also pgtune's minimum. Bytes. */
 export function usualWorkMem(): number {
   return bytesInForce({}, "work_mem");
 }
@@ -36,7 +36,7 @@ function clamp(value: number, least: number, most: number): number {
   return Math.max(least, Math.min(most, value));
 }
 
-/** A size in PostgreSQL's notation, rounded down to whole MB, or to whole kB below one. */
+/** A size in PostgreSQL's notation, rounded down to whole MB, or to whole kB below 1 MB. */
 export function settingOfBytes(bytes: number): string {
   if (bytes < MB) return `${Math.floor(bytes / kB)}kB`;
   const whole = Math.floor(bytes / MB);
@@ -49,15 +49,15 @@ export function sharedBuffers({ memory }: Machine): number {
 }
 
 /**
- * Three quarters of the memory (pgtune). Only a hint to the planner; page cache counts against a container's limit,
- * so it is never above the limit. Bytes.
+ * Three quarters of the memory (pgtune). Only a hint to the planner; never above the limit, because page cache counts
+ * against it. Bytes.
  */
 export function effectiveCacheSize({ memory }: Machine): number {
   return (memory * 3) / 4;
 }
 
 /**
- * A quarter of the memory (ours; pgtune has a sixteenth, which is less than one small HNSW graph). pgvector:
+ * A quarter of the memory (ours; pgtune uses a sixteenth, which is less than a small HNSW graph). pgvector:
  * "indexes build significantly faster when the graph fits into maintenance_work_mem". Bytes.
  */
 export function maintenanceWorkMem({ memory }: Machine): number {
@@ -65,15 +65,15 @@ export function maintenanceWorkMem({ memory }: Machine): number {
 }
 
 /**
- * A 64th of the memory (ours), 1 GB at most (resource: "VACUUM is only able to utilize up to a maximum of 1GB").
- * Set because each autovacuum worker would otherwise take the whole of maintenance_work_mem (resource). Bytes.
+ * A 64th of the memory (ours), at most 1 GB (resource: "VACUUM is only able to utilize up to a maximum of 1GB").
+ * Otherwise each autovacuum worker would use all of maintenance_work_mem (resource). Bytes.
  */
 export function autovacuumWorkMem({ memory }: Machine): number {
   return Math.min(GB, memory / 64);
 }
 
 /**
- * A 32nd of shared_buffers and 16 MB, one segment, at most; 4 MB at least (wal: wal_buffers, "at least a few
+ * A 32nd of shared_buffers, at most 16 MB, one segment; at least 4 MB (wal: wal_buffers, "at least a few
  * megabytes can improve write performance on a busy server"). Bytes.
  */
 export function walBuffers(sharedBuffersBytes: number): number {
@@ -81,8 +81,8 @@ export function walBuffers(sharedBuffersBytes: number): number {
 }
 
 /**
- * pgtune's work_mem: what shared_buffers leave, over three operations in each connection and worker, and half of
- * that for mixed work. Not below PostgreSQL's default. Bytes.
+ * pgtune's work_mem: the memory without shared_buffers, divided by three operations in each connection and worker, and
+ * half of that for mixed work. Not below PostgreSQL's default. Bytes.
  */
 export function workMem(memory: number, sharedBuffersBytes: number, processes: number): number {
   return Math.max(usualWorkMem(), (memory - sharedBuffersBytes) / (processes * 3) / 2);
@@ -98,15 +98,15 @@ export function walSizes({ capacity }: Machine): { max: number; min: number } {
 }
 
 /**
- * CPUs that are counted (ours): more workers than that are more than any setting of them can use (1024), and each takes
- * memory whether it works or not. A limit of CPUs may be any number: no node has to have them.
+ * CPUs that are counted (ours): the settings allow at most 1024 workers, and each uses memory even when idle. A CPU limit
+ * may be any number, even if no node has that many.
  */
 const MOST_CPUS = 256;
 
 /**
- * Workers by whole CPUs. A query gets half of them, four at most (pgtune); below four CPUs PostgreSQL's defaults
- * stay (pgtune), less than two are no ground for parallel work. An index build gets all CPUs but the leader's
- * (pgvector: "max_parallel_maintenance_workers = 7; -- plus leader"). The logical replication launcher takes one
+ * Workers by whole CPUs. A query gets half of them, at most four (pgtune). Below four CPUs, PostgreSQL's defaults
+ * apply (pgtune); below two, nothing runs in parallel. An index build gets all CPUs except the leader's
+ * (pgvector: "max_parallel_maintenance_workers = 7; -- plus leader"). The logical replication launcher uses one
  * of max_worker_processes.
  */
 export function parallelWorkers({ cpus }: Machine): {
@@ -132,7 +132,7 @@ export function parallelWorkers({ cpus }: Machine): {
   };
 }
 
-/** The planner's idea of the storage (pgtune; resource and query planning have the same directions). */
+/** The planner's costs for the storage (pgtune; resource and query planning point in the same directions). */
 export function storageCosts({ storageKind }: Machine): {
   random_page_cost: string;
   effective_io_concurrency: string;

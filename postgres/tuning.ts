@@ -1,6 +1,6 @@
 /**
- * PostgreSQL's memory, parallelism and WAL settings from what the container has: the formulas of tuning-formulas.ts,
- * shrunk together until what they can ask for at most fits the limit. Sources are named as there.
+ * Memory, parallelism and WAL settings for a container: the formulas of tuning-formulas.ts, shrunk together until the
+ * most that they can ask for fits the limit. Sources are named as there.
  */
 import { type MemoryBudget, memoryBudget, queryProcesses, sharedMemoryFor } from "./memory.ts";
 import { SETTINGS } from "./catalogue.ts";
@@ -25,39 +25,39 @@ const MB = 2 ** 20;
 
 export type { ServerSettings };
 
-/** A size in PostgreSQL's notation, within what the setting takes. */
+/** A size in PostgreSQL's notation, within the setting's bounds. */
 function sizeFor(name: string, bytes: number): string {
   const { unit = "", min = 0, max = Infinity } = SETTINGS[name] ?? {};
   const size = sizeOfUnit(unit);
   return settingOfBytes(Math.max(min * size, Math.min(max * size, bytes)));
 }
 
-/** What {@link tune} found. */
+/** The result of {@link tune}. */
 export interface Tuning {
-  /** Everything that the solver chooses, and the named values over it. */
+  /** The chosen settings, overridden by the named ones. */
   settings: Record<string, string>;
   /** Size of /dev/shm in bytes. */
   sharedMemory: number;
-  /** What these settings can ask for at most. */
+  /** The most that these settings can ask for. */
   demand: MemoryBudget;
-  /** Bytes that are missing even with the smallest settings; 0 when everything fits. */
+  /** Bytes that are missing even with the smallest settings; 0 if everything fits. */
   shortfall: number;
 }
 
-/** The share of the limit that is left to what no setting bounds. Ours. */
+/** Share of the limit reserved for memory that no setting bounds. Ours. */
 const RESERVE = 1 / 16;
 
-/** Where the solver stops shrinking. /dev/shm has 64 MB anyway, which do for a maintenance_work_mem of 48MB. Ours. */
+/** Where the solver stops shrinking. /dev/shm has at least 64 MB, enough for a maintenance_work_mem of 48MB. Ours. */
 const LEAST = { shared_buffers: 16 * MB, maintenance_work_mem: 48 * MB, autovacuum_work_mem: 8 * MB };
 const LEAST_WORK_MEM = MB;
 
 /**
- * Chooses settings whose sum fits the memory limit. Named values are kept, and the others are chosen around them.
- * Where the formulas ask for too much, shared_buffers, maintenance_work_mem and autovacuum_work_mem shrink together;
- * work_mem keeps PostgreSQL's default as long as it can.
+ * Chooses settings whose sum fits the memory limit, keeping named values. If the formulas ask for too much,
+ * shared_buffers, maintenance_work_mem and autovacuum_work_mem shrink together; work_mem keeps PostgreSQL's default as
+ * long as possible.
  *
- * @param named settings that win over the solver's
- * @param chosenSharedMemory size of /dev/shm in bytes. Default: what maintenance_work_mem needs
+ * @param named settings that override the solver's
+ * @param chosenSharedMemory size of /dev/shm in bytes. Default: the size that maintenance_work_mem needs
  */
 export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedMemory?: number): Tuning {
   const wal = walSizes(machine);
@@ -71,8 +71,8 @@ export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedM
       Object.entries(parallelWorkers(machine)).map(([name, count]) => [name, String(count)]),
     ),
     ...storageCosts(machine),
-    // `try` ends in "Bus error" on a node that has huge pages, when the pod has asked for none
-    // (docker-library/postgres#451, kubernetes/kubernetes#71233); this pod asks for none.
+    // On a node with huge pages, `try` ends in "Bus error" if the pod requests none, like this one
+    // (docker-library/postgres#451, kubernetes/kubernetes#71233).
     huge_pages: "off",
   };
   const target = {
@@ -101,7 +101,7 @@ export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedM
     const sharedMemory = chosenSharedMemory ?? sharedMemoryFor(settings);
     return { settings, sharedMemory, demand: memoryBudget(settings, sharedMemory) };
   };
-  /** work_mem from what is left when everything else has its share. */
+  /** work_mem from the memory that everything else leaves. */
   const roomForWorkMem = (share: number): number => {
     const without = candidate(share, 0);
     const { settings } = without;
@@ -115,7 +115,7 @@ export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedM
 
   const STEPS = 256;
   let steps = roomForWorkMem(1) < wanted ? 0 : STEPS;
-  // More for the others is less for work_mem: the largest share that leaves enough.
+  // Finds the largest share for the others that leaves enough for work_mem.
   for (let tooMany = STEPS; tooMany - steps > 1;) {
     const middle = Math.floor((steps + tooMany) / 2);
     if (roomForWorkMem(middle / STEPS) < wanted) tooMany = middle;
@@ -132,9 +132,9 @@ export function tune(machine: Machine, named: ServerSettings = {}, chosenSharedM
 }
 
 /**
- * The least memory that the smallest settings fit in, by these formulas. Bytes, in whole MB.
+ * The least memory in which the smallest settings fit, by these formulas. Bytes, in whole MB.
  *
- * @param named settings that are kept
+ * @param named settings to keep
  */
 export function leastMemory(machine: Machine, named: ServerSettings = {}, sharedMemory?: number): number {
   let missing = 0;
@@ -142,7 +142,7 @@ export function leastMemory(machine: Machine, named: ServerSettings = {}, shared
   while (tune({ ...machine, memory: enough }, named, sharedMemory).shortfall > 0) {
     missing = enough;
     enough *= 2;
-    // Nothing that can be read fits into a pebibyte.
+    // Settings that do not fit in a pebibyte never fit.
     if (enough > 2 ** 50) return Infinity;
   }
   while (enough - missing > MB) {

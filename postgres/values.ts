@@ -1,39 +1,39 @@
-/** Reading one setting's value as PostgreSQL does, and saying in words what it would have taken. */
+/** Reads a setting's value as PostgreSQL does, or describes what is allowed. */
 import { nearest } from "../nearest.ts";
 import { canonicalName, type SettingDescription, SETTINGS, WAL_SEGMENT } from "./catalogue.ts";
 import { amountText, parseBoolean, parseInteger, parseReal, sizeOfUnit, unitsFor } from "./numbers.ts";
 import { isTakenByOfficialImage, OFFICIAL_IMAGE } from "./official-image.ts";
 import { textKindOf } from "./texts.ts";
 
-/** What PostgreSQL makes of a value, numbers in the setting's unit; or what it takes instead. */
+/** The value as PostgreSQL reads it, numbers in the setting's unit; or what is allowed instead. */
 export type ReadValue =
   { value: string | number | boolean } | { allowed: string; meant?: string | undefined };
 
-/** kB of stack that max_stack_depth must leave of a container's 8 MB (STACK_DEPTH_SLOP). */
+/** kB that max_stack_depth must leave of a container's 8 MB stack (STACK_DEPTH_SLOP). */
 const STACK_SLOP = 512;
 const CONTAINER_STACK = 8192;
 
-/** The bounds that check hooks draw inside those of the catalogue. */
+/** Bounds of check hooks that are narrower than the catalogue's. */
 function objectionOfHook(name: string, value: number | boolean): string | undefined {
-  if (name === "bonjour" && value === true) return "off: Linux has none";
+  if (name === "bonjour" && value === true) return "off: Linux does not support it";
   if (name === "max_stack_depth" && Number(value) > CONTAINER_STACK - STACK_SLOP)
-    return `100kB to ${CONTAINER_STACK - STACK_SLOP}kB, the stack of a process in a container less ${STACK_SLOP}kB`;
+    return `100kB to ${CONTAINER_STACK - STACK_SLOP}kB, the stack of a process in a container minus ${STACK_SLOP}kB`;
   if (name === "vacuum_buffer_usage_limit" && value !== 0 && Number(value) < 128)
     return "0, or 128kB to 16GB";
   return undefined;
 }
 
-/** Least values with which a server starts, in the unit, where the catalogue has a smaller one: combinations.ts. */
+/** Least values with which a server starts, in the unit, if the catalogue has a smaller one: combinations.ts. */
 const LEAST_TO_START: Readonly<Record<string, number>> = {
   max_wal_size: (2 * WAL_SEGMENT) / 2 ** 20,
   min_wal_size: (2 * WAL_SEGMENT) / 2 ** 20,
 };
 
-/** A bound as a person writes it. */
+/** A human-readable bound. */
 const bound = (value: number, unit: string | undefined) => amountText(value, unit);
 
 function rangeOf({ type, unit, min = -Infinity, max = Infinity }: SettingDescription): string {
-  // A bound that only says how much fits into a number is none that helps anybody.
+  // The maximum of the number type does not help anybody.
   const most = max > 1e300 ? undefined : bound(max, unit);
   const range = most === undefined ? `${bound(min, unit)} or more` : `${bound(min, unit)} to ${most}`;
   const kind = type === "integer" && unit === undefined ? ", a whole number" : "";
@@ -42,7 +42,7 @@ function rangeOf({ type, unit, min = -Infinity, max = Infinity }: SettingDescrip
   return `${range}, a number with ${units.slice(0, -1).join(", ")} or ${units.at(-1)}`;
 }
 
-/** Units as people write them elsewhere, and what PostgreSQL calls them. */
+/** Units as people write them elsewhere, and PostgreSQL's names for them. */
 const UNITS: readonly (readonly [RegExp, string])[] = [
   [/^(k|kb|ki|kib|kbytes?|kilobytes?)$/i, "kB"],
   [/^(m|mb|mi|mib|mbytes?|megabytes?)$/i, "MB"],
@@ -57,7 +57,7 @@ const UNITS: readonly (readonly [RegExp, string])[] = [
   [/^(d|days?)$/i, "d"],
 ];
 
-/** The value that was probably meant by one with a unit of somebody else's, or beyond a bound. */
+/** The value that was probably meant, if it has a foreign unit or is out of bounds. */
 function meantNumber(
   text: string,
   description: SettingDescription,
@@ -91,10 +91,10 @@ function readNumber(name: string, text: string, description: SettingDescription)
 }
 
 /**
- * Reads a value as PostgreSQL reads it from postgresql.conf.
+ * Reads a value as PostgreSQL does from postgresql.conf.
  *
- * @param name as PostgreSQL spells it, or in another case
- * @throws RangeError for a name that the catalogue does not have
+ * @param name in any case
+ * @throws RangeError for a name that is not in the catalogue
  */
 export function readValue(name: string, text: string): ReadValue {
   const canonical = canonicalName(name) ?? name;
@@ -130,7 +130,7 @@ export function readValue(name: string, text: string): ReadValue {
   }
 }
 
-/** A number in the setting's unit, for sums. Undefined where the value is none, or the setting is not one of numbers. */
+/** A number in the setting's unit, for sums. Undefined if the value or the setting is not a number. */
 export function numberIn(name: string, text: string): number | undefined {
   const description = SETTINGS[canonicalName(name) ?? ""];
   if (description?.type !== "integer" && description?.type !== "real") return undefined;
@@ -139,8 +139,8 @@ export function numberIn(name: string, text: string): number | undefined {
 }
 
 /**
- * A value as everything behind the configuration reads it: a plain decimal number, or a size or time with a unit. What is
- * plain already, and what is not a number, stays as it is.
+ * A normalized value: a plain decimal number, or a size or time with a unit. Plain values and values that are not
+ * numbers are unchanged.
  */
 export function plainValue(name: string, text: string): string {
   const description = SETTINGS[canonicalName(name) ?? ""];

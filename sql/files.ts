@@ -13,7 +13,7 @@ function filesOf(folder: string, kind: "plain" | "migrations"): Record<string, s
   const directory = new URL(`./${folder}/`, import.meta.url);
   const entries = readdirSync(directory, { withFileTypes: true }).map((entry) => ({
     name: entry.name,
-    // Encoded, a name may hold what a URL has for something else.
+    // Encoded, a name may contain what has another meaning in a URL.
     bytes: entry.isFile() ? readFileSync(new URL(encodeURIComponent(entry.name), directory)) : undefined,
   }));
   const { files, objections } = readSqlFiles(entries, kind);

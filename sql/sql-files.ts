@@ -1,9 +1,11 @@
-/** What a folder of SQL files must be like to be deployed: what would be ignored, or stop half-way, is said before. */
+/**
+ * What a folder of SQL files must be like to be deployed: reports beforehand what would be ignored, or fail half-way.
+ */
 
-/** A file, or what else is in the folder. */
+/** A file, or another entry of the folder. */
 export interface FolderEntry {
   name: string;
-  /** Undefined for what is not a regular file. */
+  /** Undefined if it is not a regular file. */
   bytes?: Uint8Array | undefined;
 }
 
@@ -13,17 +15,17 @@ export interface FolderEntry {
  */
 const LIMIT = 1_000_000;
 
-/** What may be a key of a ConfigMap (validation.IsConfigMapKey). */
+/** What can be a key of a ConfigMap (validation.IsConfigMapKey). */
 const CONFIG_MAP_KEY = /^[-._A-Za-z0-9]{1,253}$/;
 
-/** Files that lie beside SQL and are none: notes, and what begins with a dot. */
+/** Files next to SQL that are not SQL: notes, and names that begin with a dot. */
 const BESIDE = /^(?:\.|README)/;
 
 const RENAME = "Rename it: git mv";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The text of a file, or why it is none. */
+/** The text of a file, or why it has none. */
 function textOf(bytes: Uint8Array): { text: string } | { objection: string } {
   let text: string;
   try {
@@ -53,12 +55,12 @@ function objectionToName(name: string): string | undefined {
 const UP = /^--\s*migrate:up(?:\s*$|\s+\S+)/gm;
 const DOWN = /^--\s*migrate:down(?:\s*$|\s+\S+)$/gm;
 
-/** A text without the comments of SQL: whether anything is left of it. */
+/** A text without SQL comments: whether anything is left of it. */
 function hasStatement(sql: string): boolean {
   return sql.replace(/--[^\n]*|\/\*[^]*?\*\//g, "").trim() !== "";
 }
 
-/** Why dbmate could not run a migration, or would run nothing of it. */
+/** Why dbmate could not run a migration, or would run nothing in it. */
 function objectionToMigration(text: string): string | undefined {
   const ups = [...text.matchAll(UP)].map(({ index }) => index);
   const downs = [...text.matchAll(DOWN)].map(({ index }) => index);
@@ -89,7 +91,7 @@ function objectionToMigration(text: string): string | undefined {
   return undefined;
 }
 
-/** Two migrations that dbmate takes for one, or in another order than their numbers have. */
+/** Two migrations that dbmate takes for one, or runs in another order than their numbers. */
 function objectionsToVersions(names: readonly string[]): string[] {
   const objections: string[] = [];
   const versions = new Map<string, string>();
@@ -124,7 +126,7 @@ function objectionsToVersions(names: readonly string[]): string[] {
  * Reads the entries of a folder of SQL.
  *
  * @param kind whether psql runs the files as they are, or dbmate runs them as migrations
- * @returns the files by name, in its order, and everything that is wrong, one line each
+ * @returns the files by name, in order, and all problems, one line each
  */
 export function readSqlFiles(
   entries: readonly FolderEntry[],

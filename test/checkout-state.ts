@@ -1,4 +1,4 @@
-/** What is in the checkout, so that a test that writes there is found: it would spoil what the next one, or git, sees. */
+/** The content of the checkout, to find tests that write there: that would spoil what the next test, or git, sees. */
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync, readlinkSync, watch } from "node:fs";
 import { join } from "node:path";
@@ -6,10 +6,10 @@ import { join } from "node:path";
 /** Not written by tests, or not the checkout's own. */
 const LEFT_OUT = ["node_modules", ".git"];
 
-/** Every file by its path, with what is in it and who may use it. */
+/** Every file by its path, with its content and permissions. */
 export type CheckoutState = ReadonlyMap<string, string>;
 
-/** Looks at every file, those that git does not know included. */
+/** Reads every file, including those unknown to git. */
 export function checkoutState(directory: string): CheckoutState {
   const state = new Map<string, string>();
   const look = (path: string) => {
@@ -31,7 +31,7 @@ export function checkoutState(directory: string): CheckoutState {
   return state;
 }
 
-/** What is different, a line each: `changed README.md`. */
+/** The differences, one line each: `changed README.md`. */
 export function changesBetween(before: CheckoutState, after: CheckoutState): string[] {
   return [
     ...[...after.keys()].filter((path) => !before.has(path)).map((path) => `added ${path}`),

@@ -1,5 +1,5 @@
 /**
- * `npm run test:long`: what `npm test` leaves out, and what rots where nobody runs it: one short round of every
+ * `npm run test:long`: what `npm test` leaves out, and what would rot if nobody ran it: one short round of every
  * measurement (`npm run bench:*`), and of all faults. Run it before calling work done. Its last lines say what was
  * skipped and why, what failed, and how much passed.
  */

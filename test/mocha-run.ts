@@ -1,4 +1,4 @@
-/** Runs test files by mocha, with what became of each test. */
+/** Runs test files with mocha, and reads the result of each test. */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,7 @@
-/** What an engine leaves running when a test kills it: its plugins do not notice, and would stay for good. */
+/** What an engine leaves running when a test kills it: its plugins do not notice, and would stay forever. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
-/** A file of a process, with spaces between its words; empty when the process has ended, or is somebody else's. */
+/** A file of a process, with spaces between its words; empty if the process has ended, or is another user's. */
 function wordsOf(pid: string, file: "cmdline" | "environ"): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "utf8").replaceAll("\0", " ");
@@ -11,7 +11,7 @@ function wordsOf(pid: string, file: "cmdline" | "environ"): string {
 }
 
 /**
- * Ends the plugins of every engine that had something of a folder in its environment. Does nothing where there is no
+ * Ends the plugins of every engine that had a part of a folder in its environment. Does nothing without /proc.
  * /proc.
  *
  * @param folder of the tests that have ended
@@ -24,7 +24,7 @@ export function endPluginsOf(folder: string): void {
     try {
       process.kill(Number(pid), "SIGKILL");
     } catch {
-      // It ended by itself.
+      // It has already ended.
     }
   }
 }

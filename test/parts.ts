@@ -1,6 +1,6 @@
 /**
- * Which test file is run by which command. `<what>.test.ts` is run by `npm test`, `<what>.long.ts` by
- * `npm run test:long`, which also runs every file that leaves something out (test/sample.ts), with everything.
+ * Which command runs which test file. `npm test` runs `<what>.test.ts`, `npm run test:long` runs `<what>.long.ts` and
+ * also every file that leaves something out (test/sample.ts), with everything.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,18 +9,18 @@ import { projectFile } from "../tools/cli.ts";
 /** A folder of test/, and how its files are run. */
 export interface Part {
   name: string;
-  /** Worker processes of mocha's. One where the files share something: a cluster, a directory of programs. */
+  /** Mocha's worker processes. One if the files share something: a cluster, a directory of programs. */
   jobs: number;
   /** Whether a file is in `npm test -- quick`. */
   quick(file: string): boolean;
-  /** Files that must be run before or after all others. */
+  /** Files that must run before or after all others. */
   first?: string;
   last?: string;
 }
 
 const engine = /\/(engine|ssh)\.test\.ts$/;
 
-/** The parts with test files, in the order in which they are run: fast ones first. */
+/** The parts with test files, in the order in which they run: fast ones first. */
 export const PARTS: readonly Part[] = [
   { name: "unit", jobs: 2, quick: () => true },
   { name: "policy", jobs: 2, quick: (file) => !engine.test(file) },
@@ -37,7 +37,7 @@ export const PARTS: readonly Part[] = [
   },
 ];
 
-/** What is asked for. */
+/** What was requested. */
 export type Selection = "quick" | "usual" | "long";
 
 /** Files of one ending below a folder of the project, by their paths in it. */
@@ -55,7 +55,7 @@ const leavesSome = (file: string) =>
     readFileSync(projectFile(file), "utf8"),
   );
 
-/** In the order of their paths, but for those that must be first or last. */
+/** In the order of their paths, except for those that must be first or last. */
 function inOrder(part: Part, files: readonly string[]): string[] {
   const rank = (file: string) => (file === part.first ? -1 : file === part.last ? 1 : 0);
   return [...files].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));

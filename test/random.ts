@@ -1,4 +1,4 @@
-/** Chance that can be repeated: the same name and seed give the same numbers. */
+/** Repeatable randomness: the same name and seed give the same numbers. */
 import { createHash } from "node:crypto";
 
 export class Random {

@@ -1,6 +1,6 @@
-// Mocha's own spec reporter, which also writes what became of each test for test/run.ts: one line of JSON, a
-// MochaResult of test/results.ts, to the file named by TEST_RESULTS. With `mocha --parallel` it runs in the parent
-// process, and knows of a test what mocha hands from one process to the other: titles, the file, the error.
+// Mocha's own spec reporter, which also writes the result of each test for test/run.ts: one line of JSON, a MochaResult
+// of test/results.ts, to the file named by TEST_RESULTS. With `mocha --parallel` it runs in the parent process, and
+// knows only what mocha passes between the processes: titles, the file, the error.
 "use strict";
 
 const { appendFileSync } = require("node:fs");

@@ -1,11 +1,11 @@
-/** What a run of tests says at its end: of long outputs only the end is kept, so the end has to say everything. */
+/** What a test run prints at its end: of long outputs only the end is kept, so the end must say everything. */
 import { LEFT, type Skip } from "./skip.ts";
 
 /** A test, or a hook of a suite, as test/reporter.cjs writes it. */
 export interface Reported {
-  /** Its own title behind those of its suites. */
+  /** Its own title after those of its suites. */
   title: string;
-  /** Its file, in the checkout; absent for what is not of a file. */
+  /** Its file, in the checkout; absent if it does not belong to a file. */
   file?: string;
 }
 
@@ -27,7 +27,7 @@ export interface Result {
 
 const inFile = ({ file }: Reported) => (file === undefined ? "" : ` (${file})`);
 
-/** Why a test was skipped: what was said of itself, else of the nearest suite above it. */
+/** Why a test was skipped: its own reason, else that of the nearest suite above it. */
 function reasonOf(title: string, skips: readonly Skip[]): string {
   const [nearest] = skips
     .filter((skip) => skip.title === "" || title === skip.title || title.startsWith(`${skip.title} `))
@@ -38,7 +38,7 @@ function reasonOf(title: string, skips: readonly Skip[]): string {
 /**
  * The result of one part of the tests.
  *
- * @param status what mocha ended with; a run that failed by itself is a failure though all of its tests passed
+ * @param status mocha's exit status; a run that failed on its own is a failure even if all of its tests passed
  */
 export function resultOf(
   part: string,
@@ -46,7 +46,7 @@ export function resultOf(
   mocha: MochaResult | undefined,
   skips: readonly Skip[],
 ): Result {
-  // No results: mocha itself could not run, and its tests must not pass for passed.
+  // No results: mocha itself could not run, and its tests must not count as passed.
   if (mocha === undefined)
     return { passed: 0, failed: [`${part}: mocha ended with ${status}, without results`], skipped: [] };
   const failed = mocha.failed.map(

@@ -1,9 +1,9 @@
 /**
- * What is too long for every run. Of a long list `npm test` takes a sample, `npm run test:long` everything. The seed is the
- * day (UTC), so that the answer is the same however often a commit is tested on a day, and every entry has its day: a
- * fixed sample would leave the same ones out for ever, one by chance would fail once and pass at the next attempt.
- * `SAMPLE_SEED=20261129 npm test …` repeats a day's sample. A file that leaves something out is run again, with
- * everything, by `npm run test:long`.
+ * What takes too long for every run. `npm test` takes a sample of a long list, `npm run test:long` everything. The seed
+ * is the day (UTC), so that the answer is the same however often a commit is tested on a day, and every entry has its
+ * day: a fixed sample would always leave out the same ones, a random one would fail once and pass at the next attempt.
+ * `SAMPLE_SEED=20261129 npm test …` repeats a day's sample. `npm run test:long` runs a file that leaves something out
+ * again, with everything.
  */
 import { Random } from "./random.ts";
 import { leave } from "./skip.ts";
@@ -16,7 +16,7 @@ export const SAMPLE_SEED = Number(
 );
 
 /**
- * So many entries of a list, in its order.
+ * This many entries of a list, in its order.
  *
  * @param name what is sampled: two lists of one length need not have the same places taken
  */
@@ -37,20 +37,20 @@ export function chosen<Entry>(
   return list.filter((_, place) => taken.has(place));
 }
 
-/** What this run takes of a list: so many, or everything in `npm run test:long`. */
+/** What this run takes of a list: this many, or everything in `npm run test:long`. */
 export function sampled<Entry>(name: string, list: readonly Entry[], count: number): Entry[] {
   if (everything) return [...list];
   return chosen(name, list, count);
 }
 
-/** How much that is, for the line that a test prints. */
+/** The number of entries, for the line that a test prints. */
 export function shareOf(taken: readonly unknown[], list: readonly unknown[]): string {
   return taken.length === list.length
     ? `all ${list.length}`
     : `${taken.length} of ${list.length} (SAMPLE_SEED=${SAMPLE_SEED}; all of them: npm run test:long)`;
 }
 
-/** A test that takes long and protects less than those beside it: `npm run test:long` runs it. */
+/** A test that takes long and protects less than those next to it: `npm run test:long` runs it. */
 export function itLong(title: string, test: Mocha.Func | Mocha.AsyncFunc): void {
   if (everything) it(title, test as Mocha.AsyncFunc);
   else leave(it(title));
@@ -62,6 +62,6 @@ export function describeLong(title: string, suite: (this: Mocha.Suite) => void):
     describe(title, suite);
     return;
   }
-  // The type says void where the suite is not run.
+  // The type says void if the suite is not run.
   leave(describe.skip(title, suite) as unknown as Mocha.Suite);
 }

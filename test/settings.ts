@@ -1,10 +1,10 @@
-/** Raw configuration for tests: one that can be deployed, and changes of it. */
+/** Raw configuration for tests: a deployable one, and changes to it. */
 import { readSettings } from "../config.ts";
 
-/** What stands under each top-level key. */
+/** The value of each top-level key. */
 export type Raw = Record<string, Record<string, unknown>>;
 
-/** A small configuration that can be deployed. */
+/** A small deployable configuration. */
 export function deployable(): Raw {
   return {
     cluster: { context: "rack" },

@@ -6,11 +6,11 @@ export interface Skip {
   reason: string;
 }
 
-/** The reason of what a run leaves to `npm run test:long`. */
+/** The reason for what a run leaves to `npm run test:long`. */
 export const LEFT = "left to npm run test:long";
 
 function note(skip: Skip): void {
-  // A file, because a test that runs in a worker process of mocha's hands nothing else to the reporter.
+  // A file, because a test in a mocha worker process has no other way to the reporter.
   if (process.env.TEST_SKIPS) appendFileSync(process.env.TEST_SKIPS, `${JSON.stringify(skip)}\n`);
 }
 

@@ -1,7 +1,7 @@
-/** Keys for tests: of a host and of a user, made again in each run. */
+/** Keys for tests, of a host and of a user; new in each run. */
 import { generateKeyPairSync } from "node:crypto";
 
-/** Text with its length in front, as SSH has it. */
+/** Text preceded by its length, as in SSH. */
 function counted(part: Buffer | string): Buffer {
   const bytes = Buffer.from(part);
   const length = Buffer.alloc(4);

@@ -1,4 +1,4 @@
-/** A real SSH server on this machine's loopback, with keys and a port of its own. */
+/** A real SSH server on this machine's loopback, with its own keys and port. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ export type KeyKind = "ed25519" | "ecdsa" | "rsa";
 
 const SSHD = ["/usr/sbin/sshd", "/usr/lib/openssh/sshd"].find((path) => existsSync(path));
 
-/** Why there can be no such server here, or undefined. */
+/** Why such a server cannot run here, or undefined. */
 export function obstacleToSshd(): string | undefined {
   if (SSHD === undefined) return "sshd is not installed (Debian: openssh-server)";
   if (process.getuid?.() !== 0) return "only root can let a user in";
@@ -65,7 +65,7 @@ export class Sshd {
    */
   async start(kinds: readonly KeyKind[], options: readonly string[] = []): Promise<void> {
     if (SSHD === undefined) throw new Error(obstacleToSshd());
-    // It wants a directory of root's to drop its rights in.
+    // It requires a directory owned by root to drop its rights in.
     mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
     chmodSync(this.directory, 0o755);
     for (const kind of kinds) this.makeKey(kind, kind);

@@ -18,11 +18,11 @@ import { run } from "./processes.ts";
 const usage = `usage: npm run catalogue -- [folder]
   folder  PostgreSQL 16's programs. Default: those of the local cluster's stand-in`;
 
-/** Packages of their own in Debian, which the official image does not have; encodings are not libraries that anybody loads. */
+/** Packaged separately in Debian and absent from the official image; encodings are not libraries to load. */
 const NOT_IN_THE_IMAGE =
   /plperl|plpython|pltcl|sepgsql|_and_|sjis|^(libpqwalreceiver|llvmjit|dict_snowball|pgoutput)$/;
 
-/** Words that some enumerations take without showing them in pg_settings.enumvals; all are tried with each. */
+/** Words that some enumerations accept without listing them in pg_settings.enumvals; all are tried with each. */
 const UNSHOWN_WORDS = [
   ...["on", "off", "true", "false", "yes", "no", "1", "0", "auto", "none", "debug", "archive", "hot_standby"],
   ...["sysv", "mmap", "posix", "unspecified", "user", "simple", "jsonb", "2", "3", "t", "f", ""],
@@ -50,7 +50,7 @@ async function settingsOf(programs: Programs, ...first: string[]): Promise<Row[]
   ) as Row[];
 }
 
-/** Settings by the library that a session has to load for them. */
+/** Settings by the library that a session must load for them. */
 async function settingsOfLibraries(programs: Programs): Promise<Map<string, string[]>> {
   const own = new Set((await settingsOf(programs)).map(({ name }) => name));
   const candidates = readdirSync(programs.libraries)
@@ -66,13 +66,13 @@ async function settingsOfLibraries(programs: Programs): Promise<Map<string, stri
         loaded.map(({ name }) => name).filter((name) => !own.has(name)),
       );
     } catch {
-      // Some are libraries of other libraries.
+      // Some are only dependencies of other libraries.
     }
   }
   return found;
 }
 
-/** Words that an enumeration takes beside those it shows. */
+/** Words that an enumeration accepts in addition to those it lists. */
 async function unshownWords(programs: Programs, data: string, row: Row): Promise<string[]> {
   const words = UNSHOWN_WORDS.filter((word) => !row.enumvals?.includes(word));
   const taken: string[] = [];
@@ -88,7 +88,7 @@ async function unshownWords(programs: Programs, data: string, row: Row): Promise
   return taken;
 }
 
-/** Those that wal_consistency_checking takes. */
+/** Words that wal_consistency_checking accepts. */
 async function checkedResourceManagers(programs: Programs): Promise<string[]> {
   const all = (await query(programs, "select rm_name from pg_get_wal_resource_managers() order by 1")).split(
     "\n",
@@ -128,7 +128,7 @@ async function write(programs: Programs): Promise<void> {
   }
   await start(`shared_preload_libraries = '${[...libraries.keys()].join(", ")}'\n`);
   try {
-    // pgvector's are known once a function of it runs, or it is loaded.
+    // pgvector's settings exist once it is loaded or one of its functions has run.
     const rows = await settingsOf(programs);
     const libraryOf = (name: string) => {
       const [prefix = ""] = name.split(".");

@@ -1,4 +1,4 @@
-/** What every command of ./tools does alike: its errors in one line, its files found from anywhere. */
+/** What all commands in ./tools share: one-line errors, and files found from any folder. */
 import { fileURLToPath } from "node:url";
 
 /** A command line that cannot be understood; its message is the usage. */
@@ -9,7 +9,7 @@ export function projectFile(path: string): string {
   return fileURLToPath(new URL(`../${path}`, import.meta.url));
 }
 
-/** Prints how a command is used, where that is asked for. Returns whether it was. */
+/** Prints a command's usage if --help is given. Returns whether it was. */
 export function answersHelp(usage: string): boolean {
   const asked = process.argv.slice(2).includes("--help");
   if (asked) console.log(usage);
@@ -17,8 +17,8 @@ export function answersHelp(usage: string): boolean {
 }
 
 /**
- * Runs a command; with --help, prints its usage instead. What it throws is printed as one message, without a stack trace unless DEBUG is set, and the
- * process ends with 1, or with 2 when the command line was wrong.
+ * Runs a command; with --help, prints its usage instead. An error is printed as one message, without a stack trace
+ * unless DEBUG is set, and the process exits with 1, or with 2 if the command line was wrong.
  *
  * @param usage its first line is the command; the others say what its options are
  */

@@ -1,4 +1,4 @@
-/** `npm run docs`: writes the tables that are made from the code: configuration into README.md, rules into docs/policies.md. */
+/** `npm run docs`: writes the tables generated from code: configuration into README.md, rules into docs/policies.md. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { table } from "../config.ts";
 import { fieldsOf, type Section } from "../config/reader.ts";
@@ -6,10 +6,10 @@ import type { Rule } from "../policy/rule.ts";
 import { rules } from "../policy/rules/index.ts";
 import { answersHelp, projectFile } from "./cli.ts";
 
-/** A page with one table that is made from the code. */
+/** A page with one table generated from the code. */
 export interface Page {
   file: string;
-  /** Its text with the table as the code has it now. */
+  /** Its text with the current table. */
   withTable: (page: string) => string;
 }
 
@@ -19,13 +19,13 @@ const row = (...cells: string[]) => `| ${cells.map(cell).join(" | ")} |`;
 /**
  * Puts a table between its marks.
  *
- * @param what what the marks say: `configuration`
+ * @param what the name in the marks: `configuration`
  */
 function between(page: string, what: string, header: string[], rows: string[]): string {
   const begin = `<!-- ${what}: written by \`npm run docs\`, checked by the tests -->`;
   const end = `<!-- end of ${what} -->`;
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`there is no place for the table: ${begin} … ${end}`);
+  if (from < 0 || to < from) throw new Error(`the marks for the table are missing: ${begin} … ${end}`);
   const lines = [row(...header), row(...header.map(() => "---")), ...rows];
   return `${page.slice(0, from + begin.length)}\n\n${lines.join("\n")}\n\n${page.slice(to)}`;
 }
@@ -59,7 +59,6 @@ function ruleRows(): string[] {
   });
 }
 
-/** All of them. */
 export const pages: readonly Page[] = [
   {
     file: "README.md",

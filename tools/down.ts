@@ -1,4 +1,4 @@
-/** `npm run down`: takes away what `npm run up` made. The data directory stays, unless --remove-data is given. */
+/** `npm run down`: removes what `npm run up` created. The data directory stays, unless --remove-data is given. */
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { runTool } from "./cli.ts";
@@ -10,7 +10,7 @@ import { start, stop } from "./local-cluster/cluster.ts";
 import { withLock } from "./lock.ts";
 
 const usage = `usage: npm run down -- [--remove-data]
-  --remove-data  the data directory too, which is otherwise kept for the next \`npm run up\``;
+  --remove-data  remove the data directory too, which is otherwise kept for the next \`npm run up\``;
 
 await runTool(usage, async () => {
   const { values } = parseArgs({ options: { "remove-data": { type: "boolean", default: false } } });
@@ -20,13 +20,13 @@ await runTool(usage, async () => {
     const { deployment } = state;
     if (deployment) {
       const log = (line: string) => console.log(`  ${line}`);
-      // A machine that was restarted has the deployment's record, but not its cluster.
+      // After a restart of the machine the deployment's record exists, but its cluster does not.
       if (deployment.localCluster !== undefined) await start({ name: deployment.localCluster, log });
       if (deployment.by === "pulumi") {
         const engine = await findEngine();
         if ("reason" in engine) {
           throw new Error(
-            `stack dev was deployed by the Pulumi CLI, which cannot be had now: ${engine.reason}`,
+            `stack dev was deployed by the Pulumi CLI, which is not available now: ${engine.reason}`,
           );
         }
         await downWithEngine(engine, state);

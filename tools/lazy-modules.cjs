@@ -1,12 +1,12 @@
-// Leaves out of the program's start what only a serialized function needs, a dynamic provider's for one: the SDK loads a
-// TypeScript compiler and a package manager for it, in 0.3 s of every preview. They are loaded where they are first used.
-// Required before the program, by Pulumi.yaml.
+// Defers what only serialized functions need, such as a dynamic provider's: the SDK loads a TypeScript compiler and a
+// package manager for them, which takes 0.3 s of every preview. They load on first use. Required before the program, by
+// Pulumi.yaml.
 "use strict";
 
 const { createRequire } = require("node:module");
 const Module = require("node:module");
 
-/** Puts something in a module's place that loads the module itself when it is used. */
+/** Replaces a module with a placeholder that loads it on first use. */
 function lazy(request, standIn) {
   let sdk;
   let path;
@@ -27,7 +27,7 @@ function lazy(request, standIn) {
   require.cache[path] = placeholder;
 }
 
-/** Everything of a module, looked up in it when it is asked for. */
+/** All exports of a module, looked up when they are used. */
 const everything = (real) =>
   new Proxy(
     {},
@@ -38,7 +38,7 @@ const everything = (real) =>
   );
 
 lazy("typescript", everything);
-// The SDK copies this one's exports, of which it uses a class.
+// The SDK copies this one's exports, and uses one class of them.
 lazy("@npmcli/arborist", (real) => ({
   Arborist: new Proxy(class {}, {
     construct: (_, args) => Reflect.construct(real().Arborist, args),

@@ -3,9 +3,9 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
- * Runs `action` while holding the lock on `file`, waiting for whoever holds it now. A `flock` process holds
- * it for us, for as long as its standard input is open: the kernel closes that when we die, however we die,
- * so that no lock is ever stale.
+ * Runs `action` while holding the lock on `file`, after waiting for its current holder. A `flock` process holds it for
+ * us as long as its standard input is open: the kernel closes that when we die, however we die, so no lock is ever
+ * stale.
  */
 export async function withLock<T>(
   file: string,
@@ -15,7 +15,7 @@ export async function withLock<T>(
   mkdirSync(dirname(file), { recursive: true });
   const holder = spawn("flock", [file, "sh", "-c", "echo locked; exec cat >/dev/null"], {
     stdio: ["pipe", "pipe", "inherit"],
-    // Ctrl-C in a terminal reaches the whole group: the lock must outlast our own cleaning up.
+    // Ctrl-C in a terminal reaches the whole group: the lock must outlast our own cleanup.
     detached: true,
   });
   const notice = setTimeout(() => log(`waiting for another process that holds ${file}`), 1000);

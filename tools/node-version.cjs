@@ -1,5 +1,5 @@
-// Loaded before everything else, in the oldest JavaScript that could be asked to read it: a Node that cannot
-// strip types would otherwise stop at the first .ts file with "Unknown file extension".
+// Loaded first, in JavaScript that any Node can read: a Node that cannot strip types would otherwise stop at the first
+// .ts file with "Unknown file extension".
 "use strict";
 
 const wanted = [22, 18];
@@ -10,7 +10,7 @@ if (found[0] < wanted[0] || (found[0] === wanted[0] && found[1] < wanted[1])) {
       process.versions.node +
       " is too old: " +
       wanted.join(".") +
-      " or newer is needed. `npm ci` puts one into node_modules/.bin, which `npm run` uses; for `pulumi` itself: " +
+      " or newer is required. `npm ci` puts one into node_modules/.bin, which `npm run` uses; for `pulumi` itself: " +
       'PATH="$PWD/node_modules/.bin:$PATH" pulumi up',
   );
   process.exit(1);

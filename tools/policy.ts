@@ -1,5 +1,6 @@
 /**
- * `npm run policy -- --stack <name>`: the policy pack over the evaluated program, without engine, cluster or login.
+ * `npm run policy -- --stack <name>`: checks the evaluated program with the policy pack, without engine, cluster or
+ * login.
  * For a pre-commit hook and for forks, which have no secrets.
  */
 import { parseArgs } from "node:util";
@@ -18,7 +19,7 @@ const usage = `usage: npm run policy -- --stack <name> [--config-file <file>] [-
   --policy-config <file>  the pack's configuration. Default: policy/config.<stack>.json, else production's with the
                           stack's own node`;
 
-/** A violation for a person: which rule, which resource, why, and what to write instead. */
+/** A violation as text: which rule, which resource, why, and what to write instead. */
 function blockOf({ rule, subject, why, remedy }: Violation): string {
   return [
     `${rule.level === "mandatory" ? "✖" : "!"} ${rule.name} (${rule.level}): ${subject}`,
@@ -28,13 +29,13 @@ function blockOf({ rule, subject, why, remedy }: Violation): string {
   ].join("\n");
 }
 
-/** Renews what the configurations declare of the program's own Commands. */
+/** Renews the declarations of the program's own Commands. */
 async function declare(): Promise<void> {
-  // With prettier, which those who only judge need not have.
+  // Needs prettier, which is not installed for those who only check.
   const { renewCommands } = await import("./digests/commands.ts");
   const written = await renewCommands();
   for (const name of written) console.log(`written: policy/${name}`);
-  if (written.length === 0) console.log("every declared script is as it was");
+  if (written.length === 0) console.log("no declared script has changed");
 }
 
 await runTool(usage, async () => {

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL's own programs on scratch directories: the local cluster's stand-in, or those of a directory. Servers listen
- * on a unix socket only, and everything is below one temporary directory.
+ * PostgreSQL's own programs on scratch directories: the local cluster's stand-in, or those in a directory. Servers
+ * listen only on a unix socket, and everything is below one temporary directory.
  */
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { attempt, run, type RunResult } from "./processes.ts";
 /** Nobody: PostgreSQL does not start as root. */
 const UNPRIVILEGED = 65534;
 
-/** Stack that a container gets from containerd unless somebody changes it, in kB; max_stack_depth is checked against it. */
+/** Stack that containerd gives to a container by default, in kB; max_stack_depth is checked against it. */
 const STACK = 8192;
 
 /** PostgreSQL's programs, and a directory to use them in. */
@@ -28,22 +28,22 @@ export interface Programs {
   bin: string;
   /** The folder with the libraries that a server can load. */
   libraries: string;
-  /** Takes the scratch directory away. */
+  /** Removes the scratch directory. */
   remove: () => void;
 }
 
 /**
- * Gets programs ready.
+ * Prepares programs for use.
  *
- * @param bin their folder. Default: the stand-in's, which is unpacked, and made beforehand where it is missing
- * @throws when the stand-in cannot be made
+ * @param bin their folder. Default: the stand-in's, unpacked, and built first if it is missing
+ * @throws if the stand-in cannot be built
  */
 export async function postgresPrograms(
   bin: string | undefined,
   log: (line: string) => void,
 ): Promise<Programs> {
   const layer = bin === undefined ? await postgresLayer(log) : undefined;
-  // Short, because a socket's path may have 107 bytes.
+  // Short, because a socket's path is limited to 107 bytes.
   const root = mkdtempSync(join(tmpdir(), "pg-"));
   chmodSync(root, 0o755);
   const remove = () => rmSync(root, { recursive: true, force: true });
@@ -58,7 +58,7 @@ export async function postgresPrograms(
     const output = await run(join(folder, "pg_config"), ["--pkglibdir"]);
     return {
       bin: folder,
-      // The stand-in's pg_config is of another build than its server.
+      // The stand-in's pg_config is from another build than its server.
       libraries: bin === undefined ? join(prefix, "lib/postgresql") : output.trim(),
       scratch,
       remove,
@@ -70,7 +70,7 @@ export async function postgresPrograms(
           cwd: scratch,
           timeout,
           // Nothing of the caller's own PostgreSQL.
-          // No locales but those that are built in, wherever this runs.
+          // Only built-in locales, wherever this runs.
           env: {
             LOCPATH: join(root, "locales"),
             PGHOST: scratch,
@@ -88,7 +88,7 @@ export async function postgresPrograms(
   }
 }
 
-/** Makes an empty data directory, as start-server.sh does, and returns its path. */
+/** Creates an empty data directory, as start-server.sh does, and returns its path. */
 export async function makeDataDirectory(programs: Programs, name: string): Promise<string> {
   const path = join(programs.scratch, name);
   const made = await programs.run("initdb", [
@@ -115,7 +115,7 @@ export interface Start {
 /**
  * Starts a server on a data directory with a text as its postgresql.conf; its socket is in the scratch directory.
  *
- * @param addressSpace kB that one process may have. Default: no limit
+ * @param addressSpace kB that one process may use. Default: no limit
  */
 export async function startServer(
   programs: Programs,
@@ -155,7 +155,7 @@ export async function stopServer(programs: Programs, data: string): Promise<void
 /**
  * Runs statements in one session and returns the last one's only value.
  *
- * @throws with psql's words when a statement fails
+ * @throws with psql's message if a statement fails
  */
 export async function query(programs: Programs, ...statements: string[]): Promise<string> {
   const commands = statements.flatMap((statement) => ["-c", statement]);
@@ -164,7 +164,7 @@ export async function query(programs: Programs, ...statements: string[]): Promis
   return output.trim();
 }
 
-/** What `postgres -C <name>` answers when settings are given: the value it has understood, or its objection. */
+/** The answer of `postgres -C <name>` with these settings: the value as understood, or its objection. */
 export async function understood(
   programs: Programs,
   data: string,

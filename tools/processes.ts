@@ -1,22 +1,22 @@
-/** Running other programs: with their output shown, or with it kept. */
+/** Runs other programs, and shows or keeps their output. */
 import { spawn } from "node:child_process";
 
 /** How a program is run. */
 export interface RunOptions {
   cwd?: string;
-  /** Added to this process's own; undefined takes a variable away. */
+  /** Added to this process's own; undefined removes a variable. */
   env?: NodeJS.ProcessEnv;
   /** Text for its standard input. @default none */
   input?: string;
-  /** Whether its output goes to this process's, as it comes, instead of being returned. @default false */
+  /** Whether its output is printed as it arrives instead of being returned. @default false */
   show?: boolean;
   /** Milliseconds after which it is killed, and counts as failed. @default none */
   timeout?: number;
 }
 
-/** What a program left behind. */
+/** A program's result. */
 export interface RunResult {
-  /** Whether it ended with 0. */
+  /** Whether it exited with 0. */
   ok: boolean;
   /** Null when it could not be started, or was killed. */
   status: number | null;
@@ -26,7 +26,7 @@ export interface RunResult {
   errors: string;
 }
 
-/** A program that ended with something other than 0. */
+/** A program that exited with something other than 0. */
 export class CommandFailed extends Error {
   readonly status: number | null;
   readonly output: string;
@@ -39,7 +39,7 @@ export class CommandFailed extends Error {
   }
 }
 
-/** Runs a program to its end; a failure, a missing program included, is in the result and not thrown. */
+/** Runs a program to its end; a failure, a missing program included, is in the result, not thrown. */
 export function attempt(
   command: string,
   args: readonly string[],
@@ -60,7 +60,7 @@ export function attempt(
     child.stderr?.on("data", (data: Buffer) => (stderr += data.toString()));
     child.on("error", ({ message }) => resolve({ ok: false, status: null, output: stdout, errors: message }));
     child.on("close", (status) => resolve({ ok: status === 0, status, output: stdout, errors: stderr }));
-    // A program that ends without reading its input says why by its status.
+    // If a program ends without reading its input, its status says why.
     child.stdin?.on("error", () => undefined);
     child.stdin?.end(input);
   });

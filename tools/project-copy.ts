@@ -1,4 +1,4 @@
-/** A copy of the project, for whoever changes it and must not touch the checkout. */
+/** A copy of the project, for code that changes it and must not touch the checkout. */
 import { cpSync, symlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { projectFile } from "./cli.ts";
@@ -9,7 +9,7 @@ const ALWAYS = ["node_modules", ".git"];
 /**
  * Copies the project's files as they are now, with the checkout's packages.
  *
- * @param leftOut files and folders of the project's root that the copy does without. @default none
+ * @param leftOut files and folders in the project's root to leave out. @default none
  */
 export function copyProject(directory: string, leftOut: readonly string[] = []): void {
   const root = dirname(projectFile("package.json"));

@@ -7,7 +7,7 @@ import { DevState } from "./dev/state.ts";
 import { deployedLogin, psqlCommand } from "./dev/smoke-test.ts";
 
 const usage = `usage: npm run psql -- [psql's arguments]
-psql in the server's pod, as the owner and in the database of the deployment. Its own help: npm run psql -- '-?'`;
+Runs psql in the server's pod, as the owner, in the deployment's database. psql's own help: npm run psql -- '-?'`;
 
 await runTool(usage, async () => {
   const deployment = new DevState().deployment;

@@ -1,4 +1,6 @@
-/** `npm run render -- --stack <name> --out <dir>`: the program's objects as files for kubectl, Argo CD or Flux. */
+/**
+ * `npm run render -- --stack <name> --out <dir>`: writes the program's objects as files for kubectl, Argo CD or Flux.
+ */
 import { parseArgs } from "node:util";
 import { projectFile, runTool, UsageError } from "./cli.ts";
 import {
@@ -11,9 +13,9 @@ import {
 
 const usage = `usage: npm run render -- --stack <name> [--out <dir>] [--config-file <file>] [--secrets]
   --stack <name>        the stack, as in Pulumi.<name>.yaml
-  --out <dir>           where the files go. Default: rendered/<stack>
+  --out <dir>           the directory to write to. Default: rendered/<stack>
   --config-file <file>  its configuration. Default: Pulumi.<stack>.yaml
-  --secrets             Secrets too, in plain text. Takes the stack's passphrase where it has secure values`;
+  --secrets             write Secrets too, in plain text. Needs the stack's passphrase if it has secure values`;
 
 await runTool(usage, async () => {
   const { values } = parseArgs({

@@ -1,6 +1,6 @@
 /**
- * `npm run up`: the stack `dev` on a real cluster, for somebody who has nothing yet. Makes sure there is a cluster
- * and an engine, deploys, proves the deployment by use, and says how to connect.
+ * `npm run up`: deploys the stack `dev` to a real cluster, on a machine that has nothing yet. Ensures that there are a
+ * cluster and an engine, deploys, runs a smoke test, and prints how to connect.
  */
 import { parseArgs } from "node:util";
 import { contextFlags } from "../cluster/kubectl.ts";
@@ -15,7 +15,7 @@ import { findEngine } from "./engine/engine.ts";
 import { withLock } from "./lock.ts";
 import { smokeTest } from "./dev/smoke-test.ts";
 
-/** Configuration that this machine and its cluster decide. */
+/** Configuration that depends on this machine and its cluster. */
 function overridesFor(cluster: DevCluster, state: DevState): Record<string, Record<string, unknown>> {
   return {
     cluster: { context: cluster.context, kubeconfig: cluster.kubeconfig, domain: cluster.domain },
@@ -44,7 +44,7 @@ await runTool(usage, async () => {
   const state = new DevState();
   state.prepare();
   await withLock(`${state.directory}/lock`, console.log, async () => {
-    // Neither waits for the other.
+    // They do not depend on each other.
     const [engine, cluster] = await Promise.all([
       findEngine(),
       ensureCluster({ ...values, localCluster: values["local-cluster"] }),
@@ -62,14 +62,14 @@ await runTool(usage, async () => {
     };
     if ("reason" in engine) {
       console.log(
-        `the Pulumi CLI cannot be had (${engine.reason}); applying the rendered objects with kubectl instead`,
+        `the Pulumi CLI is not available (${engine.reason}); applying the rendered objects with kubectl instead`,
       );
       await upWithKubectl(cluster, state, cluster.onThisMachine);
     } else {
       console.log(`deploying stack dev with Pulumi ${engine.version}`);
       await upWithEngine(engine, state);
     }
-    console.log(`proved by use: ${await smokeTest(cluster)}`);
+    console.log(`smoke test passed: ${await smokeTest(cluster)}`);
     const kubectl = ["kubectl", ...contextFlags(cluster)].map(shellWord).join(" ");
     console.log(
       [

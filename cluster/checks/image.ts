@@ -1,17 +1,17 @@
-/** Preflight: the image that runs, and the one that is wanted. */
+/** Preflight: the running image and the wanted one. */
 import { compareImages } from "../../postgres/image-version.ts";
 import { runningImage } from "../cluster-state.ts";
 import type { Check } from "../cluster-state.ts";
 
-/** An image that brings another pgvector or distribution than the running one is deployed on purpose or not at all. */
+/** An image with another pgvector or distribution than the running one must be confirmed. */
 export const checkImage: Check = (state, { image, upgradeTo }) => {
   const running = runningImage(state);
   if (running === undefined) return {};
   const { consequences, unclear } = compareImages(running, image);
   if (consequences.length > 0 && upgradeTo !== image) {
     const message =
-      `is ${image}, and the server runs ${running}: ${consequences.join("; ")}. To do it on purpose, ` +
-      "with a Job that brings the database along (docs/upgrades.md): pulumi config set --path " +
+      `is ${image}, and the server runs ${running}: ${consequences.join("; ")}. To confirm it, ` +
+      "with a Job that upgrades the database (docs/upgrades.md): pulumi config set --path " +
       `database.upgradeTo ${image}`;
     return { problems: [{ key: "database.image", message }] };
   }
@@ -19,7 +19,7 @@ export const checkImage: Check = (state, { image, upgradeTo }) => {
   return {
     warnings: [
       `database.image changes from ${running} to ${image}, and a tag does not say which pgvector and which ` +
-        "distribution it holds. When one of them changes, follow docs/upgrades.md",
+        "distribution it contains. If one of them changes, follow docs/upgrades.md",
     ],
   };
 };

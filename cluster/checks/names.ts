@@ -3,12 +3,12 @@ import { ANNOTATIONS } from "../../components/kubernetes/names.ts";
 import { type AnnotatedObject, deployedNames, objectionsToNames } from "../deployed-names.ts";
 import type { Check } from "../cluster-state.ts";
 
-/** Names that are not those in the cluster. Somebody else's objects say nothing about ours. */
+/** The names must be those in the cluster. Objects of other stacks do not count. */
 export const checkNames: Check = ({ volume, statefulSet, initJob }, { identity, names }) => {
   const ours = <T extends AnnotatedObject>(object: T | undefined) =>
     object?.metadata.annotations?.[ANNOTATIONS.identity] === identity ? object : undefined;
   const [ourVolume, ourServer] = [ours(volume), ours(statefulSet)];
-  // The Job does not say whose it is.
+  // The Job does not name its stack.
   const job = ourVolume || ourServer ? initJob : undefined;
   return { problems: objectionsToNames(deployedNames(ourVolume, ourServer, job), names) };
 };

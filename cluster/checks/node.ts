@@ -5,8 +5,8 @@ import type { Check } from "../cluster-state.ts";
 import { type Problem, problemLine } from "../../problem.ts";
 
 /**
- * The node that is meant, and whether it can take the server's pod. What a new pod would wait for without end stops a
- * deployment that has to start one. A server that runs goes on running, and a change of its settings only warns.
+ * The node must exist and be able to run the server's pod. A deployment that must start a pod is stopped by whatever
+ * would keep it waiting forever. If the server is already running, this only warns.
  */
 export const checkNode: Check = (state, { hostname, gpuResource, needs }) => {
   const found = findNode(state.nodes, hostname);
@@ -20,7 +20,7 @@ export const checkNode: Check = (state, { hostname, gpuResource, needs }) => {
       key: "node.gpuResource",
       message:
         `is ${gpuResource}, which node ${name} does not offer. Install the GPU's device plugin on it ` +
-        `(kubectl describe node ${name}), or do without: pulumi config set --path node.requireGpu false`,
+        `(kubectl describe node ${name}), or do not require it: pulumi config set --path node.requireGpu false`,
     });
   }
   for (const { key, message, pod } of needs ? unfitness(node, needs) : []) {

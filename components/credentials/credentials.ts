@@ -20,26 +20,26 @@ export interface CredentialsArgs {
   password?: pulumi.Input<string> | undefined;
   /** The superuser's password. @default 40 characters, generated */
   superuserPassword?: pulumi.Input<string> | undefined;
-  /** Logins beside the owner's, and what each may do. Their passwords are always generated. */
+  /** Logins in addition to the owner, and their rights. Their passwords are always generated. */
   logins: Readonly<Record<string, LoginKind>>;
-  /** Any text. Another text generates all passwords again. @default empty */
+  /** Any text. Changing it generates all passwords again. @default empty */
   rotation?: string | undefined;
-  /** Whether what the passwords are generated from is protected from deletion. */
+  /** Whether the secrets from which passwords are generated are protected from deletion. */
   protect: boolean;
-  /** Runs after a Secret that the server's pod mounts has changed. @default nothing */
+  /** Runs after a change of a Secret that the server's pod mounts. @default nothing */
   afterChange?: pulumi.ResourceHook | undefined;
 }
 
 /**
- * The database's logins: the owner's, the superuser's for the init Job alone, and those of the people and services that
- * need less than the owner may.
+ * The database's logins: the owner's, the superuser's for the init Job only, and those of people and services that need
+ * fewer rights than the owner.
  */
 export class Credentials extends pulumi.ComponentResource {
   /** Name of the Secret with POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD. */
   readonly secretName: pulumi.Output<string>;
   /** Name of the superuser's Secret, with POSTGRES_USER and POSTGRES_PASSWORD. */
   readonly superuserSecretName: pulumi.Output<string>;
-  /** Name of the Secret with the other logins, for what makes them in the database. */
+  /** Name of the Secret with the other logins, for the reconciler that creates them in the database. */
   readonly loginsSecretName: pulumi.Output<string>;
   /** The owner's password. A secret. */
   readonly password: pulumi.Output<string>;
@@ -55,9 +55,9 @@ export class Credentials extends pulumi.ComponentResource {
       ).result;
     const generated = (secret: pulumi.Output<string>, login: string) =>
       pulumi.secret(secret.apply((known) => passwordFrom(known, login, args.rotation ?? "")));
-    // Made also where a password is given: it is protected, and giving one must not mean deleting it.
+    // Created even with a configured password: it is protected, and setting a password must not delete it.
     const [ownerSource, superuserSource] = [source("owner"), source("superuser")];
-    // One for all of them, so that a login can be taken away again.
+    // One for all of them, so that a login can be removed.
     const loginsSource = source("logins");
     const secretOf = (
       secretName: string,

@@ -1,9 +1,8 @@
-/** Resource options for hooks that may be missing. */
+/** Resource options for optional hooks. */
 import type * as pulumi from "@pulumi/pulumi";
 
 /**
- * Resource options for hooks, any of which may be missing: where the program is only evaluated, and some of them in
- * a preview, there are none.
+ * Resource options for optional hooks: a program that is only evaluated has none, and a preview only some.
  */
 export function hooked(
   hooks: Partial<Record<"beforeCreate" | "beforeUpdate" | "afterUpdate", pulumi.ResourceHook | undefined>>,

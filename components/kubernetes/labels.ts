@@ -1,21 +1,21 @@
 /**
- * The labels of everything in the cluster: Kubernetes' recommended ones
+ * The labels of all objects: Kubernetes' recommended ones
  * (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/).
  */
 
-/** What `app.kubernetes.io/part-of` says, and the namespace's name. */
+/** Value of `app.kubernetes.io/part-of`, and the namespace's name. */
 export const APPLICATION = "transcript-pipeline";
 
 /**
- * Selects the server's pods, and nothing else carries it: the guide's
- * `kubectl wait … -l app=postgres` would wait for a finished Job's pod for ever.
+ * Selects only the server's pods: the guide's `kubectl wait … -l app=postgres` would wait forever for a finished Job's
+ * pod.
  */
 export const SERVER_SELECTOR = { app: "postgres" } as const;
 
 /**
  * Recommended labels for an object.
  *
- * @param part the part of the deployment that it belongs to: a capability's name, `storage`
+ * @param part the part of the deployment: a capability's name, such as `storage`
  */
 export function labelsOf(part: string): Record<string, string> {
   return {

@@ -8,7 +8,7 @@ export const SERVER_POD = `${SERVER_NAME}-0`;
 export const HEADLESS_NAME = `${SERVER_NAME}-headless`;
 /** The server's container. */
 export const SERVER_CONTAINER = "postgres";
-/** The container next to the server that keeps roles and passwords as the Secrets have them. */
+/** The container next to the server that keeps roles and passwords in line with the Secrets. */
 export const RECONCILER_CONTAINER = "reconcile";
 /** The ConfigMap with the server's configuration files. */
 export const CONFIG_NAME = "postgres-config";
@@ -24,16 +24,16 @@ export const CLAIM_NAME = "postgres-pvc";
 export const OWNER_SECRET = "postgres-secret";
 /** The Secret with the superuser's password. */
 export const SUPERUSER_SECRET = "postgres-superuser";
-/** The Secret with every login. The reconciler alone mounts it: no login is part of the pod's template. */
+/** The Secret with every login. Only the reconciler mounts it, so logins are not part of the pod's template. */
 export const LOGINS_SECRET = "postgres-logins";
-/** What the names of the consumers' Secrets begin with. */
+/** Prefix of the consumers' Secrets. */
 export const LOGIN_SECRET_PREFIX = "postgres-login-";
 
 /** The Job that tries image and settings before the server gets them. */
 export const SETTINGS_JOB_NAME = "postgres-settings";
-/** The container of that Job which starts a server with the settings. */
+/** That Job's container that starts a server with the settings. */
 export const SETTINGS_CONTAINER = "settings";
-/** The Job that brings an existing database to another image. */
+/** The Job that upgrades an existing database to another image. */
 export const UPGRADE_JOB_NAME = "postgres-upgrade";
 /** The init Job: bootstrap and migrations. */
 export const INIT_JOB_NAME = "postgres-init";
@@ -43,41 +43,41 @@ export const BACKUP_NAME = "postgres-backup";
 /** The Job that makes the first backup in each repository. */
 export const FIRST_BACKUP_JOB = "postgres-backup-first";
 
-/** Label by which pods and volumes are bound to a node. It need not be the node's name. */
+/** Label that binds pods and volumes to a node. It can differ from the node's name. */
 export const HOSTNAME_LABEL = "kubernetes.io/hostname";
 
 const PREFIX = "transcript-pipeline";
 
 /** Annotations of the objects. */
 export const ANNOTATIONS = {
-  /** Whose data it is: project and stack. Of the volume and the StatefulSet. */
+  /** The project and stack that the data belongs to. On the volume and the StatefulSet. */
   identity: `${PREFIX}/identity`,
-  /** The database's name. Of the volume and the StatefulSet. */
+  /** The database's name. On the volume and the StatefulSet. */
   database: `${PREFIX}/database`,
-  /** The name of the database's owner. Of the volume and the StatefulSet. */
+  /** The name of the database's owner. On the volume and the StatefulSet. */
   owner: `${PREFIX}/owner`,
-  /** Checksum of the settings that take a restart. Of the server's pod. */
+  /** Checksum of the settings that require a restart. On the server's pod. */
   restartSettings: `${PREFIX}/restart-settings`,
-  /** Checksum of the scripts. Of the server's pod. */
+  /** Checksum of the scripts. On the server's pod. */
   scripts: `${PREFIX}/scripts`,
-  /** Checksum of every reason for which a Job runs again. Of its pod. */
+  /** Checksum of every reason to run a Job again. On its pod. */
   files: `${PREFIX}/files`,
-  /** When the kubelet was last asked to look at the pod. Of the server's pod. */
+  /** When the kubelet was last made to sync the pod. On the server's pod. */
   lookedAt: `${PREFIX}/looked-at`,
 } as const;
 
-/** What the database and its owner are called. */
+/** The names of the database and its owner. */
 export interface DatabaseNames {
   database: string;
   owner: string;
 }
 
-/** Annotations with these names: of the volume, which outlives everything else, and of the StatefulSet. */
+/** Annotations with these names, on the volume, which outlives everything else, and on the StatefulSet. */
 export function nameAnnotations({ database, owner }: DatabaseNames): Record<string, string> {
   return { [ANNOTATIONS.database]: database, [ANNOTATIONS.owner]: owner };
 }
 
-/** Whose data it is: written into the data's directory once, and compared at every start. */
+/** The stack that the data belongs to: written into the data directory once, and compared at every start. */
 export function identityOf(project: string, stack: string): string {
   return `${project}/${stack}`;
 }

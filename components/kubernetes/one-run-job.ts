@@ -1,4 +1,4 @@
-/** A Job that runs once for each reason. */
+/** A Job that runs once for each change of its reasons. */
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { hooked } from "./hooks.ts";
@@ -12,14 +12,14 @@ export interface OneRunJobArgs {
   /** The part of the deployment, for its labels. */
   part: string;
   placement: Placement;
-  /** The user it runs as. @default the server's */
+  /** The user that it runs as. @default the server's */
   uid?: number | undefined;
-  /** Seconds the Job has, waiting and pulling its images included. */
+  /** Time limit of the Job in seconds, including waiting and pulling images. */
   timeout: number;
-  /** Run one after the other. Their mounts are the volumes'. */
+  /** Run one after the other. The volumes define their mounts. */
   containers: (Omit<k8s.types.input.core.v1.Container, "volumeMounts" | "name"> & { name: string })[];
   volumes: readonly PodVolume[];
-  /** Checksum of everything that, when it changes, is a reason to run the Job again. */
+  /** Checksum of everything whose change is a reason to run the Job again. */
   reasons: pulumi.Input<string>;
   /** Whether nobody waits for its end, or repeats it when it has failed. @default false */
   background?: boolean | undefined;
@@ -27,7 +27,7 @@ export interface OneRunJobArgs {
   before?: pulumi.ResourceHook | undefined;
 }
 
-/** A Job of one pod that runs once, and again whenever a reason for it has changed or it had failed. */
+/** A Job of one pod that runs once, and again whenever a reason has changed or it has failed. */
 export function oneRunJob(
   name: string,
   args: OneRunJobArgs,
@@ -45,23 +45,23 @@ export function oneRunJob(
         namespace: args.namespace,
         labels: labelsOf(args.part),
         annotations: {
-          // A Job that failed is run again by the next `up`.
+          // The next `up` runs a failed Job again.
           ...(args.background === true
             ? { "pulumi.com/skipAwait": "true" }
             : { "pulumi.com/replaceUnready": "true" }),
-          // A Job's template cannot be changed: Argo CD and Flux are told to replace it.
+          // A Job's template is immutable: these make Argo CD and Flux replace it.
           "argocd.argoproj.io/hook": "Sync",
           "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation",
           "kustomize.toolkit.fluxcd.io/force": "enabled",
         },
       },
       spec: {
-        // The scripts go on after a lost connection by themselves, so a pod that failed has failed for good. Only
-        // for this reason (BackoffLimitExceeded) does Pulumi stop waiting at once, and say what the pod said.
+        // The scripts survive a lost connection, so a failed pod has failed for good. Only for this reason
+        // (BackoffLimitExceeded) does Pulumi stop waiting at once and report the pod's message.
         backoffLimit: 0,
         activeDeadlineSeconds: args.timeout,
         podFailurePolicy: {
-          // An evicted pod, or one of a node that is drained, has not failed.
+          // A pod that was evicted or whose node is drained has not failed.
           rules: [{ action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] }],
         },
         template: {
@@ -71,7 +71,7 @@ export function oneRunJob(
           },
           spec: {
             restartPolicy: "Never",
-            // A statement that is cut off is rolled back; there is nothing to wait for.
+            // An interrupted statement is rolled back; there is nothing to wait for.
             terminationGracePeriodSeconds: 10,
             ...placed(args.placement),
             ...restrictedPod(args.uid),

@@ -1,4 +1,4 @@
-/** What every pod of the deployment has in common: where it runs, what it may do, and its volumes. */
+/** What all pods share: placement, security context, and volumes. */
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { HOSTNAME_LABEL } from "./names.ts";
@@ -10,13 +10,13 @@ type Container = k8s.types.input.core.v1.Container;
 export interface Placement {
   /** The only node it may run on, by its label kubernetes.io/hostname. */
   hostname: pulumi.Input<string>;
-  /** The node's taints that it tolerates. */
+  /** Tolerations of the node's taints. */
   tolerations: k8s.types.input.core.v1.Toleration[];
-  /** Name of its RuntimeClass. @default the cluster's own */
+  /** Name of its RuntimeClass. @default the cluster's */
   runtimeClass?: pulumi.Input<string> | undefined;
 }
 
-/** The fields of a pod that place it. */
+/** The fields of a pod that determine its placement. */
 export function placed({
   hostname,
   tolerations,
@@ -33,9 +33,9 @@ export function placed({
 export const POSTGRES_UID = 999;
 
 /**
- * What the restricted Pod Security Standard asks of a pod, as an unprivileged user, and no way to the API server.
+ * The restricted Pod Security Standard for a pod, with an unprivileged user and without access to the API server.
  *
- * @param uid the user, and its group
+ * @param uid the user and its group
  */
 export function restrictedPod(
   uid: number = POSTGRES_UID,
@@ -48,7 +48,7 @@ export function restrictedPod(
       runAsUser: uid,
       runAsGroup: uid,
       fsGroup: uid,
-      // hostPath volumes ignore fsGroup; for the others, do not walk them again at every start.
+      // hostPath volumes ignore fsGroup; the others are not walked again at every start.
       fsGroupChangePolicy: "OnRootMismatch",
       seccompProfile: { type: "RuntimeDefault" },
     },
@@ -56,8 +56,8 @@ export function restrictedPod(
 }
 
 /**
- * What it asks of each container, and a root file system that cannot be written. The last lines of the log are why the
- * container ended, for `kubectl describe` and for Pulumi's output.
+ * The standard for each container, and a read-only root file system. The last lines of the log become the termination
+ * message, for `kubectl describe` and Pulumi's output.
  */
 export const restrictedContainer = {
   imagePullPolicy: "IfNotPresent",
@@ -80,13 +80,13 @@ export interface Mount {
 /** A volume of a pod, with its mounts. */
 export interface PodVolume {
   name: string;
-  /** What it is made of. */
+  /** Its source. */
   source: Omit<k8s.types.input.core.v1.Volume, "name">;
-  /** Its mount in each container that has one, by the container's name. */
+  /** Its mounts by container name. */
   mounts: Readonly<Record<string, Mount>>;
 }
 
-/** A volume in memory. Writing more than its size fails, where a folder on the disk would have the pod evicted. */
+/** A volume in memory. Exceeding its size fails; exceeding that of a directory on disk would evict the pod. */
 export function inMemory(name: string, sizeLimit: string, mounts: PodVolume["mounts"]): PodVolume {
   return { name, source: { emptyDir: { medium: "Memory", sizeLimit } }, mounts };
 }
@@ -96,7 +96,7 @@ export function volumesOf(volumes: readonly PodVolume[]): k8s.types.input.core.v
   return volumes.map(({ name, source }) => ({ name, ...source }));
 }
 
-/** The mounts of one container of it. */
+/** The mounts of one container. */
 export function mountsIn(
   container: string,
   volumes: readonly PodVolume[],

@@ -1,4 +1,4 @@
-/** Scripts of containers: their texts, their place, and the commands that run them. */
+/** The containers' scripts: texts, paths, and commands. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 export const SCRIPTS_PATH = "/usr/local/lib/transcript-pipeline";
 
 /**
- * Files of the folder `scripts` next to a module, by their names, as a ConfigMap holds them.
+ * Files in the folder `scripts` next to a module, by name, as data for a ConfigMap.
  *
  * @param module the module's URL
  */
@@ -22,23 +22,23 @@ export function scriptFile(module: string, name: string): string {
 const STOPPABLE = "stoppable.sh";
 const KEEP_RUNNING = "keep-running.sh";
 
-/** What {@link stoppable} needs among the container's scripts. */
+/** The script for {@link stoppable}. */
 export const stoppableFiles = () => scriptFiles(import.meta.url, STOPPABLE);
 
-/** What {@link keptRunning} needs among the container's scripts. */
+/** The script for {@link keptRunning}. */
 export const keptRunningFiles = () => scriptFiles(import.meta.url, KEEP_RUNNING);
 
-/** The command of a container that runs a script of bash, and ends when it is told to: see scripts/stoppable.sh. */
+/** A command that runs a bash script and stops when asked to: see scripts/stoppable.sh. */
 export function stoppable(script: string): string[] {
   return ["bash", `${SCRIPTS_PATH}/${STOPPABLE}`, `${SCRIPTS_PATH}/${script}`];
 }
 
-/** The command of a container whose script is started again when it ends or hangs: see scripts/keep-running.sh. */
+/** A command that restarts a script when it ends or hangs: see scripts/keep-running.sh. */
 export function keptRunning(script: string, heartbeat: string): string[] {
   return ["bash", `${SCRIPTS_PATH}/${KEEP_RUNNING}`, `${SCRIPTS_PATH}/${script}`, heartbeat];
 }
 
-/** Enough of a SHA-256 to tell two texts apart: an annotation that changes when its text does. */
+/** Enough of a SHA-256 to tell texts apart, for an annotation that changes with its text. */
 export function checksum(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }

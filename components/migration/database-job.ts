@@ -1,4 +1,4 @@
-/** What the Jobs that work on the database have in common. */
+/** What the Jobs that work on the database share. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../kubernetes/labels.ts";
@@ -8,7 +8,7 @@ import { inMemory, type Placement, type PodVolume, restrictedContainer } from ".
 import type { PostgresEndpoint } from "../postgres-endpoint.ts";
 import { checksum, SCRIPTS_PATH, stoppable } from "../kubernetes/scripts.ts";
 
-/** One container of a {@link databaseJob}: a script, the SQL files it runs, and the login it runs them with. */
+/** One container of a {@link databaseJob}: a script, its SQL files, and the login that runs them. */
 export interface SqlContainer {
   name: string;
   image: pulumi.Input<string>;
@@ -16,13 +16,13 @@ export interface SqlContainer {
   env?: k8s.types.input.core.v1.EnvVar[];
   /** Name of the ConfigMap with the SQL files. */
   sqlName: pulumi.Input<string>;
-  /** How it reaches the server. */
+  /** How it connects to the server. */
   way: { secretName: pulumi.Input<string> } | { claimName: pulumi.Input<string> };
 }
 
 /**
- * The container that runs SQL files as the superuser: `bootstrap` or `upgrade`, as superuser-sql.sh knows them. It comes in
- * over the server's socket on the volume, which it mounts read-only: no superuser logs in over the network.
+ * The container that runs SQL files as the superuser: `bootstrap` or `upgrade`, see superuser-sql.sh. It connects through
+ * the server's socket on the volume, mounted read-only: the superuser cannot log in over the network.
  */
 export function superuserContainer(
   task: "bootstrap" | "upgrade",
@@ -53,7 +53,7 @@ export interface DatabaseJobArgs {
   namespace: pulumi.Input<string>;
   endpoint: PostgresEndpoint;
   placement: Placement;
-  /** Seconds the Job has, waiting for the server included. */
+  /** Time limit of the Job in seconds, including waiting for the server. */
   timeout: number;
   /** Run one after the other. */
   containers: SqlContainer[];
@@ -61,7 +61,7 @@ export interface DatabaseJobArgs {
   scriptsName: pulumi.Input<string>;
   /** Runs before the Job is created. @default nothing */
   before?: pulumi.ResourceHook | undefined;
-  /** Everything that, when it changes, is a reason to run the Job again. */
+  /** Everything whose change is a reason to run the Job again. */
   reasons: unknown;
 }
 
@@ -88,7 +88,7 @@ function podContainer(
   };
 }
 
-/** What a container has for itself: its SQL files, and how it reaches the server. */
+/** A container's own volumes: its SQL files and credentials. */
 function ownVolumes({ name, sqlName, way }: SqlContainer): PodVolume[] {
   const sql = {
     name: `${name}-sql`,
@@ -106,7 +106,7 @@ function ownVolumes({ name, sqlName, way }: SqlContainer): PodVolume[] {
   ];
 }
 
-/** The claim with the server's socket, for the containers that come in by it. */
+/** The claim with the server's socket, for the containers that connect through it. */
 function dataVolume(containers: readonly SqlContainer[]): PodVolume[] {
   const over = containers.flatMap(({ name, way }) =>
     "claimName" in way ? [{ name, claimName: way.claimName }] : [],
@@ -123,7 +123,7 @@ function dataVolume(containers: readonly SqlContainer[]): PodVolume[] {
   ];
 }
 
-/** A Job that runs SQL against the database, again whenever a reason for it has changed. */
+/** A Job that runs SQL against the database, and again whenever a reason has changed. */
 export function databaseJob(
   name: string,
   args: DatabaseJobArgs,
@@ -157,7 +157,7 @@ export function databaseJob(
   );
 }
 
-/** A ConfigMap of files for a {@link databaseJob}. Returns its name. */
+/** Creates a ConfigMap of files for a {@link databaseJob}. Returns its name. */
 export function filesForJob(
   name: string,
   namespace: pulumi.Input<string>,

@@ -11,7 +11,7 @@ import { INIT_JOB_NAME } from "../kubernetes/names.ts";
 export interface MigrationArgs {
   namespace: pulumi.Input<string>;
   endpoint: PostgresEndpoint;
-  /** The claim with the server's socket, for the bootstrap alone. */
+  /** The claim with the server's socket, for the bootstrap only. */
   claimName: pulumi.Input<string>;
   /** Image with bash and psql, for the bootstrap: the server's own. */
   postgresImage: pulumi.Input<string>;
@@ -22,15 +22,15 @@ export interface MigrationArgs {
   /** dbmate migrations by file name, in that order. */
   migrations: Readonly<Record<string, string>>;
   placement: Placement;
-  /** Seconds the Job has, waiting for the server included. */
+  /** Time limit of the Job in seconds, including waiting for the server. */
   timeout: number;
-  /** What must have ended before. @default nothing but the server's start */
+  /** What must be complete before. @default only the server's start */
   after?: pulumi.Resource | undefined;
-  /** Runs before the Job is created: one that is there already could not be changed into it. */
+  /** Runs before the Job is created, because an existing Job cannot be changed. */
   beforeJob?: pulumi.ResourceHook | undefined;
 }
 
-/** Brings the database to the schema of its SQL files: extensions and roles first, then the migrations. */
+/** Applies the SQL files to the database: extensions and roles first, then the migrations. */
 export class Migration extends pulumi.ComponentResource {
   /** Name of the Job, known once it has succeeded. */
   readonly jobName: pulumi.Output<string>;

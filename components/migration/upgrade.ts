@@ -1,4 +1,4 @@
-/** The component of the Job that brings an existing database to another image. */
+/** The component of the Job that upgrades an existing database to another image. */
 import * as pulumi from "@pulumi/pulumi";
 import { databaseJob, filesForJob, superuserContainer } from "./database-job.ts";
 import type { Placement } from "../kubernetes/pods.ts";
@@ -15,18 +15,18 @@ export interface UpgradeArgs {
   claimName: pulumi.Input<string>;
   /** The server's image. A new one is the reason to run. */
   image: string;
-  /** SQL that brings a database to what the image holds, by file name, in that order. */
+  /** SQL that upgrades a database to the image's versions, by file name, in that order. */
   sql: Readonly<Record<string, string>>;
   placement: Placement;
-  /** Seconds the Job has: rebuilding the indexes of a large database takes hours. */
+  /** Time limit of the Job in seconds: rebuilding the indexes of a large database takes hours. */
   timeout: number;
-  /** Runs before the Job is created: one that is there already could not be changed into it. */
+  /** Runs before the Job is created, because an existing Job cannot be changed. */
   beforeJob?: pulumi.ResourceHook | undefined;
 }
 
 /**
- * Brings an existing database to the extensions and the sort order of a new image: once for each image, with
- * indexes locked as they are rebuilt, and safe to interrupt.
+ * Upgrades an existing database to the extensions and the sort order of a new image: once for each image. It locks
+ * indexes while rebuilding them, and can be interrupted safely.
  */
 export class Upgrade extends pulumi.ComponentResource {
   constructor(name: string, args: UpgradeArgs, opts?: pulumi.ComponentResourceOptions) {

@@ -1,13 +1,13 @@
-/** Who may connect, and how they prove who they are. Read by the server from its ConfigMap. */
+/** Who may connect, and how clients authenticate. The server reads it from its ConfigMap. */
 
 /** Name of the map in pg_ident.conf. */
 const MAP = "server_pod";
 
 /**
- * pg_hba.conf: over the socket by the operating system's word for who is asking, everywhere else by password.
- * Whoever is listed nowhere is refused, and so is the superuser from anywhere but the pod itself.
+ * pg_hba.conf: peer authentication over the socket, passwords everywhere else. Others are refused, as is the superuser
+ * from outside the pod.
  *
- * @param lines of extensions, before the one for every login
+ * @param lines lines of extensions, before the one for every login
  */
 export function pgHba(lines: readonly string[] = []): string {
   return `# type  database  user  address    method
@@ -20,8 +20,8 @@ ${lines.map((line) => `${line}\n`).join("")}host    all       all   all         
 }
 
 /**
- * pg_ident.conf: the image's user \`postgres\` is the superuser, for reconciliation, and the owner, for
- * \`kubectl exec … psql -U\`. No other user of the pod is anybody.
+ * pg_ident.conf: the image's user \`postgres\` may log in as the superuser, for reconciliation, and as the owner, for
+ * \`kubectl exec … psql -U\`. Other users in the pod cannot log in.
  */
 export function pgIdent(owner: string): string {
   return `# map         system user  database user

@@ -1,28 +1,28 @@
-/** How a capability reaches into the server's pod: TLS, archiving of WAL, a login for metrics. */
+/** How a capability, such as TLS, WAL archiving or a metrics login, extends the server's pod. */
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { PodVolume } from "../kubernetes/pods.ts";
 import { canonicalName } from "../../postgres/catalogue.ts";
 import { isOwnSetting } from "../../postgres/settings.ts";
 
-/** A container. Its mounts are the volumes'. */
+/** A container. The volumes define its mounts. */
 export type NamedContainer = Omit<k8s.types.input.core.v1.Container, "name" | "volumeMounts"> & {
   name: string;
 };
 
 /**
- * What a capability adds to the server. The server takes a list of them and knows none by name. Volumes name the
- * containers that mount them: those of components/kubernetes/names.ts (the server, the reconciler, and the Job's
- * container that tries the settings, which needs what the settings name) and the capability's own.
+ * What a capability adds to the server, which knows none by name. Volumes name the containers that mount them: those in
+ * components/kubernetes/names.ts (the server, the reconciler, and the Job's container that tries the settings, which
+ * needs the files that they name) and the capability's own.
  */
 export interface ServerExtension {
   /** Name of the capability, for messages. */
   name: string;
-  /** PostgreSQL's settings. They are the program's own: `database.settings` cannot change them. */
+  /** PostgreSQL settings, which `database.settings` cannot change. */
   settings?: Readonly<Record<string, string>>;
   /**
-   * Lines of pg_hba.conf. They come before the line that lets every login in by password, and after those that keep the
-   * superuser within the pod, so that none of them can let the superuser in.
+   * Lines of pg_hba.conf. They come before the line that accepts every login by password, and after those that restrict
+   * the superuser to the pod, so that none of them can let the superuser in.
    */
   hba?: readonly string[];
   /** Command in the server's container that fills $DIRECTORY, in place of initdb, where there is no database yet. */
@@ -32,26 +32,26 @@ export interface ServerExtension {
   sidecars?: readonly NamedContainer[];
   /** Containers that run before the server starts. */
   initContainers?: readonly NamedContainer[];
-  /** Paths of files, mounted in the reconciler, whose change makes the server reload. Without spaces. */
+  /** Paths of files, mounted in the reconciler, whose change reloads the server. Without spaces. */
   watched?: readonly string[];
 }
 
-/** All of them together. */
+/** All extensions combined. */
 export type CombinedExtension = Required<Omit<ServerExtension, "name" | "initialization">> &
   Pick<ServerExtension, "initialization">;
 
 function claim(claimed: Map<string, string>, what: string, by: string): void {
   const other = claimed.get(what);
   if (other !== undefined)
-    throw new pulumi.RunError(`${what} is set by ${other} and by ${by}: one of them must leave it`);
+    throw new pulumi.RunError(`${what} is set by ${other} and by ${by}: remove it from one of them`);
   claimed.set(what, by);
 }
 
 /**
  * Combines extensions.
  *
- * @param configured settings of the configuration
- * @throws RunError when two of them, or one and the configuration, set the same thing
+ * @param configured settings from the configuration
+ * @throws RunError if two of them, or one and the configuration, set the same thing
  */
 export function combined(
   extensions: readonly ServerExtension[],
@@ -86,7 +86,7 @@ export function combined(
       claim(claimed, `container ${container.name}`, name);
     for (const path of watched)
       if (/[\s*?[\]]/.test(path))
-        throw new pulumi.RunError(`${name}: watched file "${path}" has a character for shells`);
+        throw new pulumi.RunError(`${name}: watched file "${path}" contains a space or a shell pattern`);
   }
   const all = <T>(of: (extension: ServerExtension) => readonly T[] | undefined) =>
     extensions.flatMap((extension) => of(extension) ?? []);

@@ -1,4 +1,4 @@
-/** The server's pod: the server, the reconciler next to it, and what capabilities add. */
+/** The server's pod: the server, the reconciler next to it, and the additions of capabilities. */
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { RECONCILER_CONTAINER, SERVER_CONTAINER } from "../kubernetes/names.ts";
@@ -17,7 +17,7 @@ import { DATA_PATH, SOCKET_PATH, VOLUME_PATH } from "../../postgres/places.ts";
 import { mebibytes } from "../../quantities.ts";
 import type { CombinedExtension } from "./extension.ts";
 
-/** PostgreSQL's port, in the pod and at the Service. */
+/** PostgreSQL's port, in the pod and in the Service. */
 export const PORT = 5432;
 /** Where the server finds its configuration files. */
 export const CONFIG_PATH = "/etc/postgresql";
@@ -35,27 +35,27 @@ export interface ServerPodArgs {
   placement: Placement;
   /** The claim on the data directory. */
   claimName: pulumi.Input<string>;
-  /** Whose data the directory must be. */
+  /** The stack that the directory's data must belong to. */
   identity: string;
   /** Secret with POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD. */
   secretName: pulumi.Input<string>;
   /** Secret with the superuser's POSTGRES_PASSWORD. */
   superuserSecretName: pulumi.Input<string>;
-  /** Secret with the logins beside the owner's. A pod starts without it, too. */
+  /** Secret with the logins other than the owner's. A pod also starts without it. */
   loginsSecretName: pulumi.Input<string>;
   requests: ComputeResources;
   limits: ComputeResources;
   /** Size of /dev/shm in bytes. */
   sharedMemory: number;
-  /** Bytes of address space that one process of the server may have. */
+  /** Address space of one server process, in bytes. */
   addressSpace: number;
-  /** Seconds a shutdown has for its last checkpoint. */
+  /** Time limit of a shutdown in seconds, including its checkpoint. */
   terminationGracePeriod: number;
-  /** Seconds a start has, crash recovery included. */
+  /** Time limit of a start in seconds, including crash recovery. */
   recoveryTime: number;
 }
 
-/** What `ulimit -v` takes. */
+/** The value for `ulimit -v`. */
 export function addressSpaceKilobytes({ addressSpace }: Pick<ServerPodArgs, "addressSpace">): number {
   return Math.floor(addressSpace / 1024);
 }
@@ -91,7 +91,7 @@ function serverVolumes(
     credentials("superuser-credentials", args.superuserSecretName, "/etc/credentials/superuser"),
     inMemory("socket", "1Mi", both(SOCKET_PATH)),
     inMemory("reconcile-state", "1Mi", both(RECONCILE_STATE_PATH)),
-    // A container's own 64 MiB are too small for a parallel index build.
+    // The default of 64 MiB is too small for a parallel index build.
     inMemory("shared-memory", mebibytes(args.sharedMemory), { [SERVER_CONTAINER]: { path: "/dev/shm" } }),
     inMemory("tmp", "16Mi", { [SERVER_CONTAINER]: { path: "/tmp" } }),
     credentials("logins", args.loginsSecretName, "/etc/credentials/logins", true),
@@ -110,10 +110,10 @@ export function serverPod(
     ...container,
     volumeMounts: mountsIn(container.name, volumes),
   });
-  // 0: accepts connections. 1: refuses them for now, as in crash recovery or shutdown, which no kill would shorten.
+  // 0: accepts connections. 1: rejects them for now, as in crash recovery or shutdown, which a kill would not shorten.
   const alive = ["bash", "-c", "pg_isready -q -h 127.0.0.1 -t 3; [ $? -le 1 ]"];
-  // Over TCP, which is how clients come. And once the Secrets' passwords have been seen to log in; a server that has had
-  // its first start does not wait for that longer than a minute, so that a reconciler which hangs keeps nobody out.
+  // Over TCP, like clients, and only once the Secrets' passwords work. After its first start, a server waits for that at
+  // most a minute, so that a reconciler that hangs does not lock clients out.
   const ready = [
     "pg_isready -q -h 127.0.0.1 -t 3 &&",
     `{ [ -e ${RECONCILE_STATE_PATH}/done ] || { [ ! -e ${RECONCILE_STATE_PATH}/first-start ] &&`,
@@ -162,7 +162,7 @@ export function serverPod(
         name: RECONCILER_CONTAINER,
         image: args.image,
         ...restrictedContainer,
-        // Without probes: a container of the pod that fails one makes the whole pod unready, and a healthy server with it.
+        // No probes: a failing one would make the whole pod unready, including a healthy server.
         command: keptRunning("reconcile.sh", `${RECONCILE_STATE_PATH}/heartbeat`),
         ...(added.watched.length > 0 && { env: [{ name: "WATCHED", value: added.watched.join(" ") }] }),
         resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { cpu: "500m", memory: "128Mi" } },

@@ -21,7 +21,7 @@ import {
   nameAnnotations,
 } from "../kubernetes/names.ts";
 
-/** What runs before a change of the server, in a preview too. */
+/** Hooks before a change of the server, also in a preview. */
 export interface Announcements {
   /** Before its settings change. */
   config: pulumi.ResourceHook;
@@ -32,24 +32,24 @@ export interface Announcements {
 /** Arguments of {@link Server}. */
 export interface ServerArgs extends ServerPodArgs {
   namespace: pulumi.Input<string>;
-  /** The cluster's DNS domain, as in `cluster.local`. */
+  /** The cluster's DNS domain, such as `cluster.local`. */
   clusterDomain: pulumi.Input<string>;
-  /** The database, and its owner, who may come in over the socket next to the superuser. */
+  /** The database, and its owner, who may connect over the socket like the superuser. */
   database: string;
   owner: string;
   /** Bytes of shared_buffers. */
   sharedBuffers: number;
   /** PostgreSQL's settings. */
   settings: Readonly<Record<string, string>>;
-  /** What a session of the owner, and of each kind of login, is held to. */
+  /** Limits of the sessions of the owner and of each kind of login. */
   sessionLimits: SessionLimits;
   /** What capabilities add to the pod. @default nothing */
   extensions?: readonly ServerExtension[] | undefined;
-  /** Who is told of a change beforehand. @default nobody */
+  /** Announce a change before it happens. @default none */
   announcements?: Announcements | undefined;
   /** Runs before the Job that tries the settings is created. @default nothing */
   beforeJob?: pulumi.ResourceHook | undefined;
-  /** Runs after its settings have changed. @default nothing */
+  /** Runs after a change of its settings. @default nothing */
   afterChange?: pulumi.ResourceHook | undefined;
 }
 
@@ -99,7 +99,7 @@ export class Server extends pulumi.ComponentResource {
       { metadata: inNamespace(CONFIG_NAME), data: { ...files, ...initialization } },
       {
         parent: this,
-        // The running server reloads it as soon as it changes.
+        // The running server reloads it at once.
         dependsOn: tried,
         deleteBeforeReplace: true,
         ...hooked({ beforeUpdate: args.announcements?.config, afterUpdate: args.afterChange }),
@@ -122,7 +122,7 @@ export class Server extends pulumi.ComponentResource {
       { parent: this, deleteBeforeReplace: true },
     );
 
-    // The pods' own names; without ready pods too, or a starting server could not be looked at by name.
+    // The pods' DNS names. Published for pods that are not ready too, so that a starting server can be reached by name.
     const headless = new k8s.core.v1.Service(
       HEADLESS_NAME,
       {
@@ -141,7 +141,7 @@ export class Server extends pulumi.ComponentResource {
       {
         metadata: {
           ...inNamespace(SERVER_NAME),
-          // The StatefulSet's readiness is the server's; the wait for endpoints would add ten idle seconds to it.
+          // The StatefulSet's readiness is the server's; waiting for endpoints would add ten idle seconds.
           annotations: { "pulumi.com/skipAwait": "true" },
         },
         spec: {
@@ -166,7 +166,7 @@ export class Server extends pulumi.ComponentResource {
         spec: {
           replicas: 1,
           serviceName: headless.metadata.name,
-          // With OrderedReady a pod that cannot become ready is never replaced by the corrected one.
+          // With OrderedReady, a pod that cannot become ready is never replaced by the corrected one.
           podManagementPolicy: "Parallel",
           selector: { matchLabels: SERVER_SELECTOR },
           template: {
@@ -174,7 +174,7 @@ export class Server extends pulumi.ComponentResource {
               labels: { ...labelsOf("database"), ...SERVER_SELECTOR },
               annotations: {
                 "kubectl.kubernetes.io/default-container": "postgres",
-                // The server is restarted when one of these changes, and only then: a reload does for the rest.
+                // Only a change of one of these restarts the server: a reload is enough for the rest.
                 [ANNOTATIONS.restartSettings]: checksum(restartSettings(args.settings, added.settings)),
                 [ANNOTATIONS.scripts]: checksum(JSON.stringify(scriptTexts)),
               },

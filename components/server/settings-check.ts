@@ -10,18 +10,18 @@ import { checksum, scriptFiles, SCRIPTS_PATH, stoppable, stoppableFiles } from "
 import { superuserFiles } from "./superuser-files.ts";
 import { SETTINGS_CONTAINER, SETTINGS_JOB_NAME } from "../kubernetes/names.ts";
 
-/** The container that looks at the image. */
+/** The container that checks the image. */
 const IMAGE_CONTAINER = "image";
 
-/** Seconds the Job has. Trying takes a few; pulling the image over a slow line takes the rest. */
+/** Time limit of the Job in seconds. Trying takes a few; the rest is for pulling the image over a slow connection. */
 const TIMEOUT = 900;
 
 const GiB = 2 ** 30;
 
 /**
- * Memory of a server that starts and answers a few sessions, in bytes. Of shared_buffers only what describes each page is
- * touched: measured with 4GB and 12GB, a 47th. A 32nd leaves room for page tables. 1 GiB holds the scratch directory, the
- * tables of connections and locks at usual numbers, and the processes. Numbers that need more do so in the server, too.
+ * Memory of a server that starts and serves a few sessions, in bytes. Of shared_buffers, it uses only the page
+ * descriptors: measured with 4GB and 12GB, a 47th. A 32nd leaves room for page tables. 1 GiB holds the scratch directory,
+ * the processes, and the tables of connections and locks at usual sizes. Sizes that need more do so in the server, too.
  */
 export function memoryToTry(sharedBuffers: number): number {
   return GiB + sharedBuffers / 32;
@@ -32,9 +32,9 @@ export interface SettingsCheckArgs {
   namespace: pulumi.Input<string>;
   /** The server's. */
   image: pulumi.Input<string>;
-  /** The server's: it is that node's memory that must do. */
+  /** The server's: the settings must fit that node's memory. */
   placement: Placement;
-  /** The server's configuration files by name, as its ConfigMap is to have them. */
+  /** The server's configuration files by name, as for its ConfigMap. */
   files: Readonly<Record<string, string>>;
   /** Where the server finds them. */
   configPath: string;
@@ -42,16 +42,16 @@ export interface SettingsCheckArgs {
   sharedBuffers: number;
   /** Volumes that the settings need, with their mounts in the container that tries them. */
   volumes: readonly PodVolume[];
-  /** kB of address space that one process of the server may have. */
+  /** Address space of one server process, in kB. */
   addressSpace: number;
-  /** Runs before the Job is created: one that is there already could not be changed into it. */
+  /** Runs before the Job is created, because an existing Job cannot be changed. */
   beforeJob?: pulumi.ResourceHook | undefined;
 }
 
 /**
- * A Job that tries an image and a configuration before the server gets them, on a scratch directory: what PostgreSQL
- * refuses ends the deployment while the server runs on with what it has. The files are in a ConfigMap of their own, as
- * the server would reload its own at once. Whatever changes the server must depend on this.
+ * A Job that tries an image and a configuration on a scratch directory before the server gets them: if PostgreSQL refuses
+ * them, the deployment ends and the server keeps running unchanged. The files are in a separate ConfigMap, because the
+ * server would reload its own at once. Everything that changes the server must depend on this.
  */
 export class SettingsCheck extends pulumi.ComponentResource {
   /** Name of the Job, known once it has succeeded. */
@@ -106,7 +106,7 @@ export class SettingsCheck extends pulumi.ComponentResource {
         placement,
         timeout: TIMEOUT,
         before: args.beforeJob,
-        // A Job's template cannot be changed: everything in it is a reason.
+        // A Job's template is immutable, so everything in it is a reason.
         reasons: pulumi
           .all([image, placement.hostname])
           .apply((names) =>
@@ -116,7 +116,7 @@ export class SettingsCheck extends pulumi.ComponentResource {
           {
             name: IMAGE_CONTAINER,
             ...container,
-            // An image without bash can say so in sh.
+            // sh can report an image without bash.
             command: ["sh", `${SCRIPTS_PATH}/check-image.sh`],
           },
           {

@@ -11,11 +11,11 @@ export type NodeConnection =
       host: string;
       port: number;
       user: string;
-      /** The host's public key. Without one any host would be believed. */
+      /** The host's public key. Without one, any host would be trusted. */
       hostKey: string;
       /** Private key of the user. @default the agent */
       privateKey?: pulumi.Output<string> | undefined;
-      /** Socket of the SSH agent, for where there is no private key. */
+      /** Socket of the SSH agent, if there is no private key. */
       agentSocket?: string | undefined;
     };
 
@@ -27,13 +27,13 @@ export interface NodeStorageArgs {
   /** Kubernetes quantity. */
   capacity: pulumi.Input<string>;
   identity: pulumi.Input<string>;
-  /** uid of the volume's object. A new object is a reason to look at the directory again. */
+  /** uid of the volume's object. A new object is a reason to check the directory again. */
   volumeUid: pulumi.Input<string>;
 }
 
 /**
- * Prepares the data directory on its node and checks what must be true of it: mounted, large enough, owned by
- * the server's user, marked as ours. Runs when the volume is made and when a fact changes, never in a preview.
+ * Prepares and checks the data directory on its node: mounted, large enough, owned by the server's user, marked as ours.
+ * Runs when the volume is created and when a fact changes, never in a preview.
  */
 export class NodeStorage extends pulumi.ComponentResource {
   constructor(name: string, args: NodeStorageArgs, opts?: pulumi.ComponentResourceOptions) {

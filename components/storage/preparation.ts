@@ -1,9 +1,9 @@
-/** The script that prepares the data directory on its node, and the commands that bring it there by hand. */
+/** The script that prepares the data directory on its node, and the commands to run it by hand. */
 import { bytesOfQuantity } from "../../quantities.ts";
 import { shellQuoted, shellWord } from "../../shell-words.ts";
 import { scriptFile } from "../kubernetes/scripts.ts";
 
-/** What the preparation is told of the directory. */
+/** The script's parameters. */
 export interface DirectoryFacts {
   path: string;
   mount?: string | undefined;
@@ -12,7 +12,7 @@ export interface DirectoryFacts {
   identity: string;
 }
 
-/** The script that prepares and checks the directory, with the facts at its top. For /bin/sh on the node. */
+/** The script that prepares and checks the directory, with its parameters at the top. For /bin/sh on the node. */
 export function preparationScript(facts: DirectoryFacts): string {
   const assignments = {
     path: facts.path,
@@ -26,14 +26,14 @@ export function preparationScript(facts: DirectoryFacts): string {
   ].join("\n");
 }
 
-/** The name under which `render` writes the script next to the objects. */
+/** Name of the script's file, which `render` writes next to the objects. */
 export const PREPARATION_FILE = "prepare-storage.sh";
 
 /**
- * What to type where no connection to the node is configured. It is the script that a connection would run, with the
- * same checks: commands of their own would overwrite another deployment's marker, or take a directory of the system.
+ * The commands to run without a configured connection to the node. They run the same script with the same checks: ad hoc
+ * commands could overwrite another deployment's marker, or use a system directory.
  *
- * @param file the script as `render` wrote it, on the machine where the commands are typed
+ * @param file path of the script from `render`, on the machine that runs the commands
  */
 export function commandsForNode(hostname: string, file: string): string[] {
   return [
@@ -43,9 +43,9 @@ export function commandsForNode(hostname: string, file: string): string[] {
 }
 
 /**
- * The same where nothing was rendered yet.
+ * The same commands, if nothing was rendered yet.
  *
- * @param configFile the stack's file, where it is not the one of the checkout
+ * @param configFile the stack's file, if it is not the checkout's
  */
 export function commandsFromCheckout(
   stack: string,

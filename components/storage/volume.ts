@@ -1,4 +1,4 @@
-/** The component of the volume and the claim on it. */
+/** The component of the volume and its claim. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { hooked } from "../kubernetes/hooks.ts";
@@ -21,26 +21,26 @@ export interface VolumeArgs {
   path: pulumi.Input<string>;
   /** Size, as a Kubernetes quantity. */
   capacity: pulumi.Input<string>;
-  /** What the claim in the cluster once asked for, where there is one: it cannot be changed. @default the capacity */
+  /** Size that an existing claim requested, which cannot be changed. @default the capacity */
   claimed?: pulumi.Input<string> | undefined;
-  /** Mount point that must be mounted on the node. @default none is checked */
+  /** Mount point that must be mounted on the node. @default not checked */
   mount?: pulumi.Input<string> | undefined;
-  /** Whose data the directory holds; written into it once and compared at every start of the server. */
+  /** The stack that the data belongs to: written into the directory once, and compared at every start of the server. */
   identity: pulumi.Input<string>;
-  /** How the database in it and its owner are called; said by the volume's object, which outlives all others. */
+  /** Names of the database and its owner, recorded on the volume's object, which outlives all others. */
   database: string;
   owner: string;
-  /** How to reach the node's file system. @default its storage is prepared by hand */
+  /** How to reach the node's file system. @default the storage is prepared by hand */
   connection?: NodeConnection | undefined;
   /** Whether volume and claim are protected from deletion. */
   protect: boolean;
-  /** Runs before the claim is created: a volume that an earlier claim left Released cannot be bound as it is. */
+  /** Runs before the claim is created: a volume that an earlier claim left Released cannot be bound. */
   beforeClaim?: pulumi.ResourceHook | undefined;
 }
 
 /**
- * A directory on one node as a volume that outlives every claim on it. The volume's object stands for the data:
- * while it exists the directory is never prepared again.
+ * A directory on one node as a volume that outlives every claim. The volume's object represents the data: while it
+ * exists, the directory is never prepared again.
  */
 export class Volume extends pulumi.ComponentResource {
   /** The claim's name, known once it is bound to the prepared directory. */
@@ -60,10 +60,10 @@ export class Volume extends pulumi.ComponentResource {
         spec: {
           capacity: { storage: args.capacity },
           accessModes: ["ReadWriteOnce"],
-          // No storage class: a volume of a class would be deleted by whoever provisions for that class.
+          // No storage class: that class's provisioner would delete the volume.
           persistentVolumeReclaimPolicy: "Retain",
           volumeMode: "Filesystem",
-          // Without a uid: reserved for the claim of this name, whichever of its lives.
+          // Without a uid, it is reserved for every claim of this name.
           claimRef: {
             apiVersion: "v1",
             kind: "PersistentVolumeClaim",
@@ -106,7 +106,7 @@ export class Volume extends pulumi.ComponentResource {
         metadata: { name: CLAIM_NAME, namespace: args.namespace, labels: labelsOf("storage") },
         spec: {
           accessModes: ["ReadWriteOnce"],
-          // Not the cluster's default class, which would make a volume of its own somewhere else.
+          // Not the cluster's default class, which would provision another volume.
           storageClassName: "",
           volumeName: volume.metadata.name,
           resources: { requests: { storage: args.claimed ?? args.capacity } },
@@ -115,7 +115,7 @@ export class Volume extends pulumi.ComponentResource {
       {
         parent: this,
         deleteBeforeReplace: true,
-        // Only a volume of a class can be resized through its claim. This one is as large as its own object says.
+        // Only a volume with a class can be resized through its claim. This one's size is in its own object.
         ignoreChanges: ["spec.resources"],
         dependsOn: prepared ? [prepared] : [],
         ...hooked({ beforeCreate: args.beforeClaim }),

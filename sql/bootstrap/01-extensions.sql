@@ -1,8 +1,8 @@
 -- Extensions, in a schema where only a superuser may create: an extension's own scripts run as the superuser and look
--- names up in the schema it is in. `vector` is not a trusted extension: only a superuser can create it.
+-- names up in its schema. `vector` is not a trusted extension: only a superuser can create it.
 --
--- In every file here names are looked up in pg_catalog alone: the owner may create objects in
--- public, and a superuser must not pick one of those up by accident.
+-- Every file here looks names up only in pg_catalog: the owner may create objects in public, and a superuser must not
+-- use one of those by accident.
 SET search_path = pg_catalog;
 SET client_min_messages = warning;
 
@@ -20,8 +20,8 @@ BEGIN
 END
 $$;
 
--- Usable by whoever can connect. As a member of an extension the schema is in no dump: the owner, who may not create it,
--- restores a dump without an error. Its privileges are those of the moment when it becomes a member.
+-- Usable by everybody who can connect. As a member of an extension the schema is not in any dump: the owner, who may
+-- not create it, restores a dump without an error. It keeps the privileges that it has when it becomes a member.
 SELECT 'CREATE SCHEMA extensions'
  WHERE to_regnamespace('extensions') IS NULL
 \gexec
@@ -38,8 +38,8 @@ SELECT 'ALTER EXTENSION plpgsql ADD SCHEMA extensions'
                       AND deptype = 'e')
 \gexec
 
--- A database of before has them in another schema. Functions with a search_path of their own look in both places first,
--- and only once no query runs the function as it was are the extensions moved: a reader runs through it.
+-- An older database has them in another schema. Functions with their own search_path first look in both places, and the
+-- extensions are moved only once no query runs the old function: readers are not disturbed.
 DO $$
 DECLARE
   routine record;
@@ -58,20 +58,20 @@ BEGIN
   LOOP
     path := regexp_split_to_array(routine.written, '\s*,\s*');
     CONTINUE WHEN 'extensions' = ANY (path);
-    -- Each name is taken apart and quoted again: the path is somebody else's text.
+    -- Each name is unquoted and quoted again: the path is untrusted text.
     IF EXISTS (SELECT FROM unnest(path) AS part WHERE part !~ '^("[^"]*"|[a-z_][a-z0-9_$]*)$') THEN
       RAISE WARNING 'function % has the search_path %: if it needs an extension, add the schema extensions to it',
                     routine.signature, routine.written;
       CONTINUE;
     END IF;
-    -- Behind everything but pg_temp, which is last where it is named.
+    -- After everything but pg_temp, which is last if it is named.
     EXECUTE format('ALTER ROUTINE %s SET search_path = %s', routine.signature, (
       SELECT string_agg(quote_ident(btrim(part, '"')), ', ' ORDER BY btrim(part, '"') = 'pg_temp', place)
         FROM unnest(path || 'extensions'::text) WITH ORDINALITY AS named (part, place)));
   END LOOP;
 END
 $$;
--- In a transaction of its own, where psql runs all files in one.
+-- In a separate transaction, where psql runs all files in one.
 SELECT transaction_timestamp() <> statement_timestamp() AS in_transaction
 \gset
 \if :in_transaction
@@ -115,8 +115,8 @@ CREATE EXTENSION IF NOT EXISTS vector SCHEMA extensions;
 CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA extensions;
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA extensions;
 
--- pg_dump writes an extension's comment into the dump, and only the extension's owner may restore
--- one. Without comments the database owner restores its own backup without an error.
+-- pg_dump writes an extension's comment into the dump, and only the extension's owner may restore one. Without comments
+-- the database owner restores its own backup without an error.
 COMMENT ON EXTENSION "uuid-ossp" IS NULL;
 COMMENT ON EXTENSION vector IS NULL;
 COMMENT ON EXTENSION pg_trgm IS NULL;

@@ -1,5 +1,5 @@
--- Group roles. People and services get logins of their own and become members of one of these;
--- nobody but migrations works as the owner.
+-- Group roles. People and services get their own logins, which become members of one of these; only migrations work as
+-- the owner.
 SET search_path = pg_catalog;
 SET client_min_messages = warning;
 
@@ -10,8 +10,8 @@ SELECT format('CREATE ROLE %I', wanted.name)
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name)
 \gexec
 
--- Whatever was changed by hand goes back to what is written here. Only where it was: two sessions
--- that alter one role at the same time fail, and passwords are set while this runs.
+-- Restores what was changed by hand, and only that: two sessions that alter one role at the same time fail, and
+-- passwords are set while this runs.
 SELECT format('ALTER ROLE %I NOLOGIN PASSWORD NULL', rolname)
   FROM pg_authid
  WHERE rolname IN ('transcripts_readonly', 'transcripts_readwrite', 'transcripts_monitoring')

@@ -7,11 +7,11 @@ SET client_min_messages = warning;
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"database"
   TO transcripts_readonly, transcripts_readwrite, transcripts_monitoring;
--- Temporary tables are for loading in bulk; a reader writes nothing at all.
+-- Temporary tables are for bulk loading; a reader writes nothing at all.
 GRANT TEMPORARY ON DATABASE :"database" TO transcripts_readwrite;
 
--- The server's other databases hold nothing, but PUBLIC may connect to them, and write temporary tables
--- and large objects there: what a reader must not do here it could do next door.
+-- The server's other databases are empty, but PUBLIC may connect to them, and write temporary tables and large objects
+-- there: a reader could do there what it must not do here.
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', datname)
   FROM pg_database
  WHERE datname IN ('postgres', 'template1') AND datname <> :'database'
@@ -24,8 +24,8 @@ SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', datname)
 --   pg_logical_emit_message  writes WAL, from a session that may only read
 --   pg_export_snapshot     makes a file with each call
 --   transaction numbers    a reader that takes them by the million brings the next wraparound vacuum on
--- The owner keeps its right: a dump repeats both statements, and for somebody without any right the first would be
--- an error on restoring instead of a warning.
+-- The owner keeps its right: a dump repeats both statements, and without any right the first would be an error on
+-- restoring instead of a warning.
 SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure),
        format('GRANT EXECUTE ON FUNCTION %s TO %I', oid::regprocedure, :'owner')
   FROM pg_proc
@@ -37,8 +37,8 @@ SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure),
 \gexec
 GRANT EXECUTE ON FUNCTION txid_current(), pg_current_xact_id() TO transcripts_readwrite;
 
--- How much a sort may write to the disk is for the superuser to say; the owner, who may fill the disk with rows anyway,
--- may say so for an index build: migrate.sh does.
+-- The superuser decides how much a sort may write to the disk; the owner, who may fill the disk with rows anyway, may
+-- decide it for an index build: migrate.sh does.
 GRANT SET ON PARAMETER temp_file_limit TO :"owner";
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -49,25 +49,25 @@ GRANT USAGE ON SCHEMA public
 
 ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA public
   GRANT SELECT ON TABLES TO transcripts_readonly;
--- For pg_dump: it reads where each sequence stands.
+-- For pg_dump: it reads the position of each sequence.
 ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA public
   GRANT SELECT ON SEQUENCES TO transcripts_readonly;
 
--- No TRUNCATE, REFERENCES or TRIGGER: those are for whoever owns the schema.
+-- No TRUNCATE, REFERENCES or TRIGGER: those are for the schema's owner.
 ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA public
   GRANT INSERT, UPDATE, DELETE ON TABLES TO transcripts_readwrite;
 ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA public
   GRANT USAGE ON SEQUENCES TO transcripts_readwrite;
 
--- PostgreSQL lets everybody execute a new function. Here a writer may, and a reader where a
--- migration says so. Only a default for all schemas can take away what PUBLIC has by default.
+-- By default PostgreSQL lets everybody execute a new function. Here a writer may, and a reader if a migration says so.
+-- Only a default for all schemas can revoke what PUBLIC has by default.
 ALTER DEFAULT PRIVILEGES FOR ROLE :"owner"
   REVOKE EXECUTE ON ROUTINES FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA public
   GRANT EXECUTE ON ROUTINES TO transcripts_readwrite;
 
--- Which migrations have run is for migrations alone to say. The first migration does this as well;
--- here it is for a restored database, where these defaults had given it to writers again.
+-- Only migrations may record which migrations have run. The first migration does this as well; here it is for a
+-- restored database, where these defaults had granted it to writers again.
 SELECT 'REVOKE INSERT, UPDATE, DELETE ON public.schema_migrations FROM transcripts_readwrite'
  WHERE to_regclass('public.schema_migrations') IS NOT NULL
 \gexec

@@ -1,8 +1,8 @@
--- A newer image brings newer libraries; the SQL objects of an extension follow only on request. Upwards
--- only, so that going back to the image before does not fail here.
+-- A newer image has newer libraries; an extension's SQL objects follow only on request. Only upwards, so that going
+-- back to the previous image does not fail here.
 --
--- The scripts of an extension run as the superuser and look names up in the schema it is in: where somebody else may
--- create in that schema, or owns the extension, it is left alone, and said.
+-- An extension's scripts run as the superuser and look names up in its schema: if another role may create in that
+-- schema, or owns the extension, it is skipped, with a message.
 SET search_path = pg_catalog;
 
 CREATE TEMPORARY VIEW behind AS

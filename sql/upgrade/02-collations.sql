@@ -1,6 +1,6 @@
--- Another distribution brings other libraries, which may sort text in another order: an index built in the
--- old order then misses rows. Whatever sorts by a collation whose version has changed is built again, and
--- only then is the new version written down: interrupted, it is found and built again.
+-- Another distribution has other libraries, which may sort text in another order: an index built in the old order then
+-- misses rows. Everything that sorts by a collation whose version has changed is rebuilt, and only then is the new
+-- version recorded: after an interruption, it is found and rebuilt.
 SET search_path = pg_catalog;
 
 SELECT format('REINDEX INDEX %I.%I', n.nspname, c.relname)

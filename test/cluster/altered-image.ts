@@ -1,4 +1,4 @@
-/** Images of another kind: the stand-in with files that are gone or others, under a tag that says nothing of it. */
+/** Altered images: the stand-in with files missing or replaced, under a tag that does not say so. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -35,7 +35,8 @@ export async function alteredImage(
     execFileSync("tar", ["-xf", found?.archive ?? "", "-C", layout]);
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(join(layer, dirname(path)), { recursive: true });
-      // How a layer says that a file of those below is gone: https://github.com/opencontainers/image-spec/blob/main/layer.md
+      // How a layer marks a file of a lower layer as deleted:
+      // https://github.com/opencontainers/image-spec/blob/main/layer.md
       if (text === undefined) writeFileSync(join(layer, dirname(path), `.wh.${basename(path)}`), "");
       else writeFileSync(join(layer, path), text);
     }

@@ -1,4 +1,4 @@
-/** A checkout as somebody has it who deploys production: a Pulumi.prod.yaml of their own, and the commands at hand. */
+/** A checkout as a person has it who deploys production: their own Pulumi.prod.yaml, and the commands at hand. */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -16,7 +16,7 @@ import type { Runbook } from "./runbook.ts";
 /** The stack of the runbooks. */
 export const STACK = "prod";
 
-/** Figures that the tests' node can bear; all else is as it is committed. */
+/** Figures that the tests' node can hold; everything else is as committed. */
 const SMALL = {
   storage: { capacity: "1Gi" },
   database: {
@@ -58,13 +58,13 @@ export async function upWithMigration(name: string, text: string, config?: strin
 
 /** A copy of the project with the stack `prod`, its own backend and its own passphrase. */
 export class Checkout {
-  /** Beside the stack `dev` of `npm run up`, and removed with it. */
+  /** Next to the stack `dev` of `npm run up`, and removed with it. */
   private readonly home = join(dirname(dirname(state().directory)), "checkout");
   /** The project's folder. */
   readonly directory = join(this.home, "transcript-pipeline");
   /** Where Pulumi keeps the state. */
   readonly backend = join(this.home, "backend");
-  /** The person's own, with a context for each cluster they have had. */
+  /** The person's own, with a context for each of their clusters. */
   readonly kubeconfig = join(this.home, "kubeconfig");
   /** For data that is to stay: `prod` is not given a directory below /tmp. */
   private readonly raid = join(homedir(), `.local/state/transcript-pipeline-suite-${CLUSTER}`);
@@ -83,7 +83,7 @@ export class Checkout {
   }
 
   /**
-   * Adds a context for the cluster that runs. Those that were there lead to a machine that does not answer.
+   * Adds a context for the running cluster. The existing ones lead to a machine that does not answer.
    *
    * @returns its name
    */
@@ -121,7 +121,7 @@ export class Checkout {
     this.writeDeclarations(cluster);
   }
 
-  /** Writes what the policy pack is to compare the deployment with: the node, and repositories of the person's own. */
+  /** Writes what the policy pack must compare the deployment with: the node, and the person's own repositories. */
   private writeDeclarations({ nodeName, postgresImage, dbmateImage, pgbackrestImage }: LocalCluster): void {
     const file = join(this.directory, `policy/config.${STACK}.json`);
     const text = readFileSync(file, "utf8").replaceAll('"gen8"', JSON.stringify(nodeName));
@@ -139,7 +139,7 @@ export class Checkout {
     writeFileSync(file, JSON.stringify(rules));
   }
 
-  /** Runs shell commands in the project's folder, stopping at the first that fails. Says yes where Pulumi asks. */
+  /** Runs shell commands in the project's folder, stopping at the first that fails. Answers yes if Pulumi asks. */
   run(commands: string, variables: Record<string, string> = {}): Promise<Ran> {
     return execute("bash", ["-euo", "pipefail", "-c", commands], {
       cwd: this.directory,
@@ -164,7 +164,7 @@ export class Checkout {
     return ran;
   }
 
-  /** Runs a runbook's blocks in their order; each must succeed. Returns what they printed. */
+  /** Runs a runbook's blocks in order; each must succeed. Returns what they printed. */
   async follow(runbook: Runbook, variables: Record<string, string>): Promise<string> {
     let output = "";
     for (const block of runbook.blocks) output += (await this.succeed(block, variables)).output;

@@ -15,10 +15,10 @@ import { type Change, edited } from "../../tools/stack-file/editing.ts";
 import { endPluginsOf } from "../orphans.ts";
 import { skip } from "../skip.ts";
 
-/** The tests' own local cluster, beside the user's. Two checkouts are tested at once under two names. */
+/** The tests' own local cluster, next to the user's. Two checkouts are tested at once under two names. */
 export const CLUSTER = process.env.TEST_CLUSTER ?? "testing";
 
-/** Everything that these tests write. Always the same, so that what a killed run left behind is found and removed. */
+/** Everything that these tests write. Always in the same place, so that what a killed run left is found and removed. */
 const FOLDER = join(tmpdir(), `transcript-pipeline-suite-${CLUSTER}`);
 /** The tests' own state folder, as deep as anybody's: no socket's path, of 107 bytes at most, has room below it. */
 const STATE_HOME = join(FOLDER, "home-directories/of-the-machine-learning-group/local/state");
@@ -28,7 +28,7 @@ export interface Ran {
   status: number | null;
   stdout: string;
   stderr: string;
-  /** Both, as they came. */
+  /** Both, in order. */
   output: string;
   /** Seconds. */
   seconds: number;
@@ -56,14 +56,14 @@ export function theEngine(): Engine {
   return engine;
 }
 
-/** Why this machine cannot have the local cluster, or undefined when it can. */
+/** Why this machine cannot run the local cluster, or undefined if it can. */
 export function clusterObstacle(): string | undefined {
   if (process.platform !== "linux") return "the local cluster needs Linux";
   if (process.getuid?.() !== 0) return "the local cluster needs root";
   return undefined;
 }
 
-/** For the tests of a suite that need the engine: they are skipped, with the reason, where there is none. */
+/** For tests that need the engine: without one they are skipped, with the reason. */
 export function needsEngine(): void {
   before(function () {
     if (engine) return;
@@ -153,7 +153,7 @@ export async function succeed(...args: Parameters<typeof execute>): Promise<Ran>
   return ran;
 }
 
-/** A shell command line, as the guide prints it, with the kubeconfig of these tests. */
+/** A shell command line, as the guide prints it, with these tests' kubeconfig. */
 export function shell(line: string, options: { cwd?: string; timeout?: number } = {}): Promise<Ran> {
   return execute("bash", ["-c", line], { ...options, env: { KUBECONFIG: theCluster().kubeconfig } });
 }
@@ -220,7 +220,7 @@ export function npm(script: string, ...args: string[]): Promise<Ran> {
   return execute("npm", ["run", "--silent", script, "--", ...args]);
 }
 
-/** Takes away what is in the room of the stack `dev`, when something is. */
+/** Removes what occupies the stack `dev`'s place, if anything does. */
 let leaveRoom: (() => Promise<void>) | undefined;
 
 /** Has whatever took the room of the stack `dev` leave it. */
@@ -331,7 +331,7 @@ export function changedConfig(from: string, to: string, changes: Record<string, 
   return to;
 }
 
-/** The deployed configuration with fields changed. */
+/** The deployed configuration with some fields changed. */
 export function configured(changes: Record<string, unknown>): string {
   return changedConfig(state().configFile, join(state().directory, "Pulumi.changed.yaml"), changes);
 }
@@ -351,12 +351,12 @@ export async function tagged(tag: string, repository = "change"): Promise<string
   return name;
 }
 
-/** Starts the cluster again after a test has taken it down, for the tests that follow. */
+/** Starts the cluster again after a test has stopped it, for the tests that follow. */
 export async function restoreCluster(): Promise<void> {
   cluster = await start({ name: CLUSTER, gpu: 1 });
 }
 
-/** A stack of its own for a preview: nothing of it is ever deployed. */
+/** A separate stack for a preview: nothing of it is ever deployed. */
 export async function scratchStack(
   name: string,
   config: string,

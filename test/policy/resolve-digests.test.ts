@@ -85,7 +85,7 @@ describe("resolve-digests", function () {
       readFileSync(file, "utf8"),
       `# Figures of the guide.\nconfig:\n  transcript-pipeline:database:\n    # The server's.\n    image: ${host}/pgvector/pgvector:1@${DIGEST}\n    name: x # stays\n  transcript-pipeline:migration: { image: "${host}/dbmate:1@${DIGEST}" }\n`,
     );
-    assert.match(output, /waivers of image-digest can go now/);
+    assert.match(output, /Remove the waivers of image-digest from/);
   });
 
   it("leaves an image alone that has its digest", async () => {
@@ -102,7 +102,7 @@ describe("resolve-digests", function () {
 
   it("writes nothing when the manifest is not the one that the registry names", async () => {
     said = `sha256:${"0".repeat(64)}`;
-    await fails(/but the manifest it sent is sha256:/);
+    await fails(/but the manifest it sent has digest sha256:/);
   });
 
   it("says so in one line when a registry cannot be reached", async () => {
@@ -119,6 +119,6 @@ describe("resolve-digests", function () {
     assert.equal(short("pgvector/pgvector:0.8.6"), "docker.io pgvector/pgvector 0.8.6");
     assert.equal(short("ghcr.io/amacneil/dbmate:2.36.0"), "ghcr.io amacneil/dbmate 2.36.0");
     assert.equal(short("localhost/a:1"), "localhost a 1");
-    assert.throws(() => parseImage("pgvector/pgvector"), /no image with a tag/);
+    assert.throws(() => parseImage("pgvector/pgvector"), /is not an image with a tag/);
   });
 });

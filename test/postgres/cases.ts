@@ -5,7 +5,7 @@ import { OFFICIAL_IMAGE } from "../../postgres/official-image.ts";
 import { textKindOf } from "../../postgres/texts.ts";
 import type { Random } from "../random.ts";
 
-/** Forms that are numbers somewhere. */
+/** Forms that are numbers in some system. */
 const NUMBERS = [
   ...[
     "0",
@@ -57,7 +57,7 @@ const NUMBERS = [
   ],
 ];
 
-/** Units of PostgreSQL's, of Kubernetes', and of people's. */
+/** Units used by PostgreSQL, by Kubernetes, and by people. */
 const UNITS = [
   ...[
     "B",
@@ -302,7 +302,7 @@ function sample<T>(random: Random, choices: readonly T[], count: number): T[] {
   ).flat();
 }
 
-/** Whether a value can be handed over on a command line and in a line of a file alike. */
+/** Whether a value can be passed unchanged on a command line and in a line of a file. */
 const canBeGiven = (value: string) => !/[\n\r\0]/.test(value);
 
 /** Values for one setting: those that its description points to, and some of each other sort. */

@@ -1,4 +1,4 @@
-/** The stand-in's programs for the tests of this folder: unpacked once, and the reason where they are not there. */
+/** The stand-in's programs for this folder's tests: unpacked once, and the reason if they are not available. */
 import { postgresPrograms, type Programs } from "../../tools/postgres-programs.ts";
 import { skip } from "../skip.ts";
 

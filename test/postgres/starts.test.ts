@@ -24,7 +24,7 @@ const COMBINATIONS = 40;
 const MEMORY: readonly [string, ...string[]] = ["512Mi", "1Gi", "2Gi", "4Gi"];
 const CPUS: readonly [string, ...string[]] = ["500m", "2", "8", "4000"];
 
-/** Settings whose values are the official image's alone, or wait for a connection longer than a test does. */
+/** Settings whose values fit only the official image, or wait for a connection longer than a test does. */
 const NOT_HERE = new Set([...Object.keys(OFFICIAL_IMAGE), "pre_auth_delay", "post_auth_delay"]);
 
 const NAMES = Object.keys(SETTINGS).filter((name) => !NOT_HERE.has(name)) as [string, ...string[]];
@@ -147,7 +147,7 @@ describe(`configurations that are accepted (SEED=${seed})`, function () {
     ["a resource manager that is not there", { wal_consistency_checking: "nothing" }],
     ["too many processes", { max_connections: "262000", max_worker_processes: "500" }],
   ] as const) {
-    it(`are not those that PostgreSQL does not start with: ${what}`, async () => {
+    it(`do not include those that PostgreSQL does not start with: ${what}`, async () => {
       const raw = deployable();
       raw.database = { ...raw.database, settings };
       assert.throws(() => readSettings("prod", raw), ConfigurationError);
@@ -157,7 +157,7 @@ describe(`configurations that are accepted (SEED=${seed})`, function () {
     });
   }
 
-  it("ask for as much shared memory as the sum says, and hardly less", async () => {
+  it("request at most as much shared memory as the sum says, and hardly less", async () => {
     const random = new Random("shared memory", seed);
     const logarithmic = (low: number, high: number) => Math.round(low * (high / low) ** random.next());
     const ranges: Record<string, [low: number, high: number]> = {

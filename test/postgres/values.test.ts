@@ -30,17 +30,17 @@ interface Case {
  */
 const FILES = ["config_file", "data_directory", "hba_file", "ident_file"];
 
-/** A directory that has to be there is one of the container's. */
+/** A directory that must exist is one of the container's. */
 const OF_THE_CONTAINER = ["basic_archive.archive_directory"];
 
 /** Whose check hooks look into a database when a session reads the file, and not when the server starts. */
 const OF_A_DATABASE =
   /^(default_table_access_method|default_tablespace|default_text_search_config|transaction_\w+|recovery_target_time)$/;
 
-/** What is not checked when postgres -C reads it, but when the server has loaded its libraries. */
+/** What is checked only when the server has loaded its libraries, not when postgres -C reads it. */
 const CHECKED_LATER = /\.|^wal_consistency_checking$/;
 
-/** Whether PostgreSQL takes a value, by the program: the value itself, and the sum that check hooks look at. */
+/** Whether PostgreSQL accepts a value, by the program: the value itself, and the sum that check hooks use. */
 function predicted({ name, value }: Case): boolean {
   if (!("value" in readValue(name, value))) return false;
   return !conflictsIn({ [name]: value }).some(({ message }) => /Allowed: a sum of/.test(message));
@@ -109,7 +109,7 @@ describe(`PostgreSQL's own reading of settings (SEED=${seed})`, function () {
           const line = lines.find(({ name }) => name === one.name);
           if (line?.setting !== one.value)
             disagreements.push(`${shown(one)} is written so that it is read as ${line?.setting}`);
-          // Nothing is wrong with a value that only waits for a restart.
+          // A value that only waits for a restart is not wrong.
           const waits = errors.includes(`parameter "${one.name}" cannot be changed without restarting`);
           const isRefused = line?.error !== null && !waits;
           if (isRefused === predicted(one))
@@ -122,7 +122,7 @@ describe(`PostgreSQL's own reading of settings (SEED=${seed})`, function () {
     assert.deepEqual(disagreements, []);
   });
 
-  it("is the program's for postgres -C: everything that is taken, together, and a part of what is refused, one by one", async () => {
+  it("is the program's for postgres -C: everything that is accepted, together, and a part of what is refused, one by one", async () => {
     const disagreements: string[] = [];
     const checked = expected.filter(({ name }) => !CHECKED_LATER.test(name));
     const taken = checked.filter(predicted);
@@ -181,7 +181,7 @@ describe(`PostgreSQL's own reading of settings (SEED=${seed})`, function () {
     assert.deepEqual(disagreements, []);
   });
 
-  it("differs only where the official image was built differently, and nowhere without need", async () => {
+  it("differs only if the official image was built differently, and never without need", async () => {
     const stale: string[] = [];
     for (const [name, { values }] of Object.entries(OFFICIAL_IMAGE)) {
       for (const value of values) {

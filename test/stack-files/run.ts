@@ -41,13 +41,13 @@ function makeProject(directory: string): void {
   symlinkSync(projectFile("node_modules"), join(directory, "node_modules"));
 }
 
-/** The engine's own words on why a file is refused: the first line that says so. */
+/** The engine's own words about why a file is refused: the first line that says so. */
 function reasonIn(output: string): string {
   const lines = output.split("\n").map((line) => line.trim());
   return lines.find((line) => line.startsWith("error:")) ?? lines.find((line) => line !== "") ?? "";
 }
 
-/** A project in a directory of its own, with which one file after another is read. */
+/** A project in a separate directory, which reads one file after another. */
 async function openReader(engine: Engine, directory: string): Promise<(name: string) => Promise<Reading>> {
   makeProject(directory);
   const state = join(directory, "state");
@@ -73,7 +73,7 @@ async function openReader(engine: Engine, directory: string): Promise<(name: str
     );
     if (status === 0)
       return { config: inOrder(JSON.parse(readFileSync(reading, "utf8")) as Record<string, string>) };
-    // What failed after the program had its configuration is not a refusal of the file.
+    // A failure after the program had its configuration is not a refusal of the file.
     if (existsSync(reading)) throw new Error(`${name}: ${output}`);
     return { refused: reasonIn(output).replaceAll(directory, "") };
   };

@@ -7,7 +7,7 @@ import { rules } from "../../policy/rules/index.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { copyProject } from "../../tools/project-copy.ts";
 
-/** What a capability brings: files of its own. */
+/** What a capability brings: its own files. */
 const OWN: Readonly<Record<string, string>> = {
   "components/greeting/greeting.ts": `/** A ConfigMap with a greeting. */
 import * as k8s from "@pulumi/kubernetes";
@@ -21,7 +21,7 @@ export interface GreetingArgs {
   text: pulumi.Input<string>;
 }
 
-/** A greeting for whoever looks. */
+/** A greeting for everybody. */
 export class Greeting extends pulumi.ComponentResource {
   constructor(name: string, args: GreetingArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Greeting", name, {}, opts);
@@ -157,7 +157,7 @@ describe("adding a capability takes the files that CONTRIBUTING.md names, and no
     succeeds("node_modules/eslint/bin/eslint.js", ...files);
   });
 
-  it("its objects are registered, rendered and judged, and its sentences said", () => {
+  it("its objects are registered, rendered and judged, and its sentences are printed", () => {
     succeeds("tools/render.ts", "--stack", "prod", "--out", "rendered/prod");
     const rendered = readdirSync(join(copy, "rendered/prod")).map((file) =>
       readFileSync(join(copy, "rendered/prod", file), "utf8"),

@@ -100,7 +100,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "connections that are all kept for others",
     "database.settings.max_connections",
     3,
-    /max_connections: is 3, but superuser_reserved_connections 3 \+ reserved_connections 0 are kept for others\. Allowed: 4 or more/,
+    /max_connections: is 3, but superuser_reserved_connections 3 \+ reserved_connections 0 are reserved\. Allowed: 4 or more/,
   ],
   [
     "a lock table that does not fit",
@@ -172,7 +172,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "an unknown field",
     "storage.capasity",
     "1Gi",
-    /storage\.capasity: is no field of storage\. Did you mean storage\.capacity\?.*pulumi config rm --path storage\.capasity/,
+    /storage\.capasity: is not a field of storage\. Did you mean storage\.capacity\?.*pulumi config rm --path storage\.capasity/,
   ],
   [
     "an unknown nested field",
@@ -220,7 +220,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "a setting with a line break",
     "database.settings.application_name",
     "a\nport = 1",
-    /application_name: holds a line break/,
+    /application_name: contains a line break/,
   ],
   [
     "an image without a tag",
@@ -228,7 +228,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "pgvector/pgvector",
     /database\.image: .*Allowed: an image with a tag/,
   ],
-  ["the tag latest", "database.image", "pgvector/pgvector:latest", /database\.image: .*not 'latest'/],
+  ["the tag latest", "database.image", "pgvector/pgvector:latest", /database\.image: .*other than 'latest'/],
   ["an owner whose name is reserved", "database.owner", "pg_owner", /database\.owner: is "pg_owner"/],
   [
     "a login of an unknown kind",
@@ -256,7 +256,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "database.logins",
     { [name]: "readonly" },
     new RegExp(
-      `database\\.logins\\.${name}: is no name for a login\\. Allowed: lower-case.*pulumi config rm --path`,
+      `database\\.logins\\.${name}: is not a valid login name\\. Allowed: .*lower-case.*pulumi config rm --path`,
     ),
   ]),
   [
@@ -265,7 +265,12 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     { transcript_user: "readonly" },
     /database\.logins\.transcript_user: is the name of database\.owner.*pulumi config rm --path/,
   ],
-  ["a section that is not a map", "node", "gen8", /node: is "gen8", but holds the fields hostname/],
+  [
+    "a section that is not a map",
+    "node",
+    "gen8",
+    /node: is "gen8", but must be a map of the fields hostname/,
+  ],
   ["SSH without a host", "node.connection", "ssh", /node\.sshHost: is missing, but node\.connection is ssh/],
   [
     "SSH without a host key",
@@ -283,7 +288,7 @@ const refused: [what: string, path: string, value: unknown, says: RegExp][] = [
     "a short password",
     "secrets.databasePassword",
     "hunter2",
-    /secrets\.databasePassword: is of a form that cannot be used.*pulumi config set --secret/,
+    /secrets\.databasePassword: is invalid\. Allowed: .*pulumi config set --secret/,
   ],
   [
     "tolerations of another form",
@@ -300,7 +305,7 @@ describe("configuration", () => {
     });
   }
 
-  it("takes a directory below /tmp for dev alone, whose data may be lost, and never /tmp itself", () => {
+  it("accepts a directory below /tmp only for dev, whose data may be lost, and never /tmp itself", () => {
     const path = "/tmp/transcript-pipeline/pgdata";
     const raw = changed("storage", { path });
     assert.equal(readSettings("dev", raw).settings.storage.path, path);
@@ -309,13 +314,13 @@ describe("configuration", () => {
       assert.match(messageFor(changed("storage", { path: own }), "dev"), /belongs to the operating system/);
   });
 
-  it("refuses production without a context, and takes dev without one", () => {
+  it("refuses production without a context, and accepts dev without one", () => {
     const raw = changed("cluster.context", undefined);
     assert.match(messageFor(raw), /cluster\.context: is missing\..*kubectl config get-contexts/);
     assert.equal(readSettings("dev", raw).settings.cluster.context, undefined);
   });
 
-  it("says every problem at once, one line each", () => {
+  it("reports all problems at once, one line each", () => {
     const raw = changed("node.hostname", undefined);
     raw.storage = { path: "relative", capacity: "5" };
     const lines = messageFor(raw).split("\n");
@@ -327,7 +332,7 @@ describe("configuration", () => {
     assert.doesNotMatch(messageFor(changed("secrets.databasePassword", "hunter2")), /hunter2/);
   });
 
-  it("says with numbers what is doubtful, and deploys it", () => {
+  it("warns about questionable settings with numbers, and deploys them", () => {
     const raw = changed("database.settings.max_connections", 1000);
     const warnings = doubts("prod", raw);
     assert.equal(warnings.length, 1);
@@ -338,7 +343,7 @@ describe("configuration", () => {
     assert.deepEqual(doubts("prod", deployable()), []);
   });
 
-  it("leaves the libraries of an image of one's own to whoever made it", () => {
+  it("leaves the libraries of a custom image to whoever built it", () => {
     const raw = changed("database.settings.shared_preload_libraries", "pg_stat_statements, pg_cron");
     assert.match(messageFor(raw), /the image has no library pg_cron/);
     raw.database = { ...raw.database, image: "registry.example/db:16-pgvector" };
@@ -380,7 +385,7 @@ describe("configuration", () => {
     });
   });
 
-  it("refuses a setting that is there twice, and an extension's that it does not have", () => {
+  it("refuses a setting that is given twice, and an extension's that it does not have", () => {
     const twice = changed("database.settings", { TimeZone: "UTC", timezone: "UTC" });
     assert.match(
       messageFor(twice),

@@ -5,7 +5,7 @@ import { projectFile } from "../../tools/cli.ts";
 const guide = readFileSync(projectFile("CONTRIBUTING.md"), "utf8");
 
 describe("CONTRIBUTING.md", () => {
-  it("leads to twenty rooms or more, all of which are there", () => {
+  it("leads to twenty rooms or more, all of which exist", () => {
     const rows = guide.split("\n").filter((line) => /^\| (?!I want|---)/.test(line) && line.includes("`"));
     const rooms = rows
       .map((row) => row.split("|")[2] ?? "")

@@ -25,7 +25,7 @@ function named(registrations: readonly Registration[], name: string): Registrati
   return found;
 }
 
-/** Whether a text stands in a value other than inside a secret. */
+/** Whether a text occurs in a value other than inside a secret. */
 function inPlainSight(value: unknown, text: string): boolean {
   if (typeof value === "string") return value.includes(text);
   if (typeof value !== "object" || value === null) return false;
@@ -112,7 +112,7 @@ describe("the program", () => {
       ]);
     });
 
-    it("again when anything in the Job changes, which nobody could change, and else not", async () => {
+    it("again when anything in the Job changes, which is immutable, and otherwise not", async () => {
       const reason = (registrations: readonly Registration[]) =>
         trial(registrations).spec.template.metadata.annotations["transcript-pipeline/files"];
       assert.match(reason(prod) ?? "", /^[0-9a-f]{16}$/);
@@ -146,7 +146,7 @@ describe("the program", () => {
       registrations = await program(changed("database.logins", logins));
     });
 
-    it("makes no resource for a password of theirs, which a protected stack could not take away again", () => {
+    it("creates no resource for their passwords, which a protected stack could not remove", () => {
       const random = (of: Registration[]) =>
         of.filter(({ type }) => type.includes("RandomPassword")).map(({ name }) => name);
       assert.deepEqual(random(registrations), random(prod));
@@ -198,7 +198,7 @@ describe("the program", () => {
     });
   });
 
-  it("has the Secret of the logins without any, so that the last one can be taken away", () => {
+  it("has the Secret of the logins even without logins, so that the last one can be removed", () => {
     const { inputs } = named(prod, "postgres-logins");
     assert.deepEqual((unwrapped(inputs) as { stringData: unknown }).stringData, { credentials: "" });
   });
@@ -240,14 +240,14 @@ describe("the program", () => {
     assert.ok(JSON.stringify(command?.inputs.connection).includes(`"hostKey":"${sshHostKey}"`));
   });
 
-  it("prepares the storage again when the volume's object is a new one", async () => {
+  it("prepares the storage again when the volume's object is new", async () => {
     const command = (await program(changed("node.connection", "local"))).find(({ type }) =>
       type.endsWith(":Command"),
     );
     assert.deepEqual(command?.inputs.triggers, ["uid-of-postgres-pv"]);
   });
 
-  it("changes the server's pod for settings that take a restart, and for no others", async () => {
+  it("changes the server's pod for settings that need a restart, and for no others", async () => {
     const template = (registrations: Registration[]) => {
       const set = registrations.find(({ type }) => type.endsWith(":StatefulSet"));
       return JSON.stringify((set?.inputs.spec as { template: unknown }).template);

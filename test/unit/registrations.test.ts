@@ -15,7 +15,7 @@ function everything(): Raw {
   };
 }
 
-/** Type, name and parents of each resource: what people's state files know it by. */
+/** Type, name and parents of each resource, which identify it in people's state files. */
 async function identities(stack: string): Promise<string[]> {
   const config = Object.entries(everything()).map(([name, value]) => [
     `transcript-pipeline:${name}`,

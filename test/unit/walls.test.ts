@@ -41,7 +41,7 @@ function circleFrom(start: string, imports: ReadonlyMap<string, string[]>): stri
   return search(start, [start]);
 }
 
-describe("the walls of the house", function () {
+describe("the walls between the wings", function () {
   this.timeout(60_000);
 
   it("let no circle of imports through", () => {

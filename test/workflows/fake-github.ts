@@ -1,4 +1,4 @@
-/** The few calls of GitHub's API that the workflows make, answered from memory, on loopback. */
+/** The few GitHub API calls that the workflows make, answered from memory, on loopback. */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -48,7 +48,7 @@ export class FakeGitHub {
     return new Promise((resolve) => this.server.close(() => resolve()));
   }
 
-  /** What a workflow's run has in its environment. */
+  /** The environment of a workflow's run. */
   get environment(): Record<string, string> {
     return {
       GITHUB_API_URL: `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`,

@@ -35,7 +35,7 @@ const seenFrom =
 
 const result = (status: number, output = ""): EngineResult => ({ status, stdout: output, output });
 
-/** An engine that writes down what it is asked; its answers are by the command, in their order, the last one for good. */
+/** An engine that records what it is asked; it answers by the command, in order, and then repeats the last answer. */
 function recorder(answers: Record<string, EngineResult[]> = {}): StackEngine & { asked: string[] } {
   const asked: string[] = [];
   const answer = (args: readonly string[]) => {
@@ -52,15 +52,15 @@ describe("recovery", () => {
     assert.deepEqual(locksIn(LOCKED), [lock]);
   });
 
-  it("takes the lock of a process that is dead, on the machine that knows it", () => {
+  it("removes the lock of a dead process, on the machine that knows it", () => {
     assert.equal(objectionTo(lock, machine()), undefined);
     assert.match(objectionTo(lock, machine({ isAlive: () => true })) ?? "", /still running on this machine/);
   });
 
-  it("takes the lock of another machine only where machines are made for one job each", () => {
+  it("removes the lock of another machine only if machines are created for one job each", () => {
     const elsewhere = { ...lock, host: "fv-az1" };
     assert.equal(objectionTo(elsewhere, machine({ host: "fv-az2", isOneJobs: true })), undefined);
-    assert.match(objectionTo(elsewhere, machine({ host: "fv-az2" })) ?? "", /may be a person's/);
+    assert.match(objectionTo(elsewhere, machine({ host: "fv-az2" })) ?? "", /may belong to a person/);
     assert.match(
       objectionTo({ ...lock, user: "anna", host: "laptop" }, machine({ host: "fv-az2", isOneJobs: true })) ??
         "",
@@ -80,7 +80,7 @@ describe("recovery", () => {
     assert.deepEqual(engine.asked, ["cancel --yes"]);
   });
 
-  it("stops at a lock that may be somebody's, and says whose", async () => {
+  it("stops at a lock whose holder may be alive, and names the holder", async () => {
     const engine = recorder();
     await assert.rejects(
       withLockOfDeadRun(engine, () => Promise.resolve(result(255, LOCKED)), seenFrom({ host: "other" })),
@@ -101,7 +101,7 @@ describe("recovery", () => {
     assert.equal(status, 0);
     await assert.rejects(
       withLockOfDeadRun(recorder(), () => Promise.resolve(busy), seenFrom(), 1),
-      /being updated by somebody else/,
+      /being updated by another process/,
     );
   });
 
@@ -132,13 +132,13 @@ describe("recovery", () => {
     const up = ["up", "--yes"];
     const none = result(6, "error: no stack named 'prod' found");
 
-    it("asks for nothing more than the state and the operation, where the last run came to its end", async () => {
+    it("requests only the state and the operation, if the last run ended", async () => {
       const engine = recorder({ "stack export": [stdout({ deployment: { resources: [] } })] });
       assert.equal((await operateRecovered(engine, up)).status, 0);
       assert.deepEqual(engine.asked, ["stack export", "up --yes"]);
     });
 
-    it("takes up first what the last run had begun, and removes its lock", async () => {
+    it("first recovers what the last run had begun, and removes its lock", async () => {
       const engine = recorder({
         "stack export": [begun],
         "stack import": [result(255, LOCKED), result(0)],
@@ -150,10 +150,10 @@ describe("recovery", () => {
       ]);
     });
 
-    it("does not begin where the state cannot be taken up", async () => {
+    it("does not begin where the state cannot be recovered", async () => {
       for (const failing of ["stack import", "refresh"]) {
         const engine = recorder({ "stack export": [begun], [failing]: [result(1, "error: x")] });
-        await assert.rejects(operateRecovered(engine, up), /stack prod could not be taken up/);
+        await assert.rejects(operateRecovered(engine, up), /stack prod could not be recovered/);
         assert.ok(!engine.asked.includes("up --yes"));
       }
       await assert.rejects(
@@ -162,7 +162,7 @@ describe("recovery", () => {
       );
     });
 
-    it("says of a stack that was never made who makes it, makes it, or leaves it, as it is told", async () => {
+    it("refuses, creates or ignores a stack that was never created, as it is told", async () => {
       const refused = recorder({ "stack export": [none] });
       await assert.rejects(
         operateRecovered(refused, up),
@@ -208,7 +208,7 @@ describe("recovery", () => {
       assert.deepEqual(unfinished(state([], job)), ["creating Job postgres-init"]);
     });
 
-    it("puts it where the object was that it replaces", () => {
+    it("puts it in the place of the object that it replaces", () => {
       const old = { ...job, id: "old", pendingReplacement: true };
       const dependent = { ...job, urn: "urn:z", id: "z" };
       const recovered = withPendingCreated(state([old, dependent], job));
@@ -218,7 +218,7 @@ describe("recovery", () => {
       ]);
     });
 
-    it("gives an object outside namespaces its bare name, and forgets what is made again", () => {
+    it("gives an object outside namespaces its bare name, and forgets what is created again", () => {
       const volume = { ...job, inputs: { metadata: { name: "postgres-pv" } } };
       const recovered = withPendingCreated(state([], volume, password));
       assert.deepEqual(recovered.deployment?.resources, [{ ...volume, id: "postgres-pv" }]);

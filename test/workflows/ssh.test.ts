@@ -75,7 +75,7 @@ describe("the engine's SSH client and a real server", function () {
       }),
     });
 
-  /** Whether the engine could prepare a directory, and whether the look beforehand had anything against it. */
+  /** Whether the engine could prepare a directory, and whether the look beforehand objected. */
   async function prepare(name: string, host: string, hostKey: string) {
     const path = join(directory, name, "pgdata");
     const target = { host, port: sshd.port, hostKey };

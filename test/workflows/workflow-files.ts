@@ -46,7 +46,7 @@ export function workflow(file: string): Workflow {
   return parse(readFileSync(projectFile(`.github/workflows/${file}`), "utf8")) as Workflow;
 }
 
-/** The one step of a job that runs a script of ./tools/ci. */
+/** The only step of a job that runs a script of ./tools/ci. */
 export function toolStep(file: string, job: string, script: string): Step & { run: string } {
   const steps = workflow(file).jobs[job]?.steps ?? [];
   const found = steps.filter(({ run }) => run?.includes(`tools/ci/${script}.ts`));

@@ -6,7 +6,7 @@ import { projectFile } from "../../tools/cli.ts";
 import { type Workflow, workflow, workflowTexts } from "./workflow-files.ts";
 import { skip } from "../skip.ts";
 
-/** Every action that is used, by the commit that its tag names; each was looked up in its own repository. */
+/** Every action in use, by the commit that its tag names; each was looked up in its own repository. */
 const ACTIONS: Readonly<Record<string, string>> = {
   "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1": "v7.0.1",
   "actions/setup-node@820762786026740c76f36085b0efc47a31fe5020": "v7.0.0",
@@ -72,7 +72,7 @@ describe("the workflows", () => {
     }
   });
 
-  it("keep a job that writes to GitHub and the secrets of a stack apart", () => {
+  it("separate jobs that write to GitHub from a stack's secrets", () => {
     for (const file of files) {
       for (const [name, { steps, permissions }] of jobsOf(workflow(file))) {
         const text = JSON.stringify(steps);
@@ -150,7 +150,7 @@ describe("the workflows", () => {
         "github.event.pull_request.user.login != 'dependabot[bot]'",
       ],
     );
-    // Nothing but a pull request, a merge, a person with write access or the clock starts what has secrets.
+    // Only a pull request, a merge, a person with write access or the clock starts what has secrets.
     assert.deepEqual(Object.keys(workflow("deploy.yml").on), ["push", "workflow_dispatch"]);
     assert.deepEqual(Object.keys(workflow("drift.yml").on), ["schedule", "workflow_dispatch"]);
   });

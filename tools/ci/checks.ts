@@ -1,6 +1,6 @@
 /**
- * `checks`: what can be said of a change without credentials, of every environment: that it renders, that Kubernetes
- * knows every field of what it renders, and that the policy pack lets it pass.
+ * `checks`: what can be checked without credentials in every environment: that it renders, that Kubernetes knows every
+ * field of what it renders, and that it passes the policy pack.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ import { withNode } from "./stack-config.ts";
 import { kubernetesVersion } from "../local-cluster/build.ts";
 import { KUBECONFORM, kubernetesOpenApi, writeSchemas } from "./schemas.ts";
 
-/** Runs one of the checks and says how it went. */
+/** Runs one of the checks and prints its result. */
 async function check(name: string, action: () => Promise<unknown>): Promise<boolean> {
   try {
     await action();
@@ -30,7 +30,7 @@ const npm = (script: string, ...args: string[]) =>
 
 const usage = `usage: node tools/ci/checks.ts [--stack <name>]... [--without schema]...
   --stack <name>   only this environment; may be given several times. Default: all of them
-  --without <name> leaves a check out`;
+  --without <name> skip a check`;
 
 await runTool(usage, async () => {
   const { values } = parseArgs({
@@ -54,10 +54,10 @@ await runTool(usage, async () => {
     for (const stack of values.stack ?? environments()) {
       const out = join(directory, stack);
       mkdirSync(join(directory, "config"), { recursive: true });
-      // A file that leaves the node open is checked with some node's name.
+      // A file that leaves the node open is checked with a made-up node's name.
       const copy = withNode(stack, "some-node", join(directory, "config"));
       const of = ["--stack", stack, ...(copy === undefined ? [] : ["--config-file", copy])];
-      // With its Secrets, made up here and gone with the directory: their fields are checked too.
+      // Including Secrets, made up here and removed with the directory, so that their fields are checked too.
       const rendered = await check(`${stack}: renders`, () =>
         npm("render", ...of, "--out", out, "--secrets"),
       );

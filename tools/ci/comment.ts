@@ -1,4 +1,4 @@
-/** `comment`: the plans of a pull request as its one comment, which is updated. */
+/** `comment`: writes the plans of a pull request into one comment, which later runs update. */
 import { parseArgs } from "node:util";
 import { runTool, UsageError } from "../cli.ts";
 import { plansMarkdown, type StackPlan } from "../plan/markdown.ts";
@@ -10,7 +10,7 @@ import { readPlans } from "./preview.ts";
 const usage =
   "usage: GITHUB_TOKEN=… GITHUB_REPOSITORY=owner/name PR_NUMBER=… node tools/ci/comment.ts --from <dir>";
 
-/** By which the comment is found again. */
+/** Identifies the comment. */
 const MARK = "<!-- transcript-pipeline: preview -->";
 
 /** The comment's text. */
@@ -30,7 +30,7 @@ export function commentText(plans: readonly StackPlan[], expected: readonly stri
   ].join("\n");
 }
 
-/** Writes the comment, or writes it anew where it is. */
+/** Writes the comment, or updates the existing one. */
 export async function publishComment(
   repository: Repository,
   pullRequest: number,

@@ -1,6 +1,6 @@
 /**
- * `deploy`: brings a stack to what this checkout says. Takes up a run that was killed first, without a prompt; then
- * previews and updates, with the policy pack, which refuses before anything has been changed.
+ * `deploy`: deploys this checkout to a stack. Recovers from a killed run first, without a prompt; then previews and
+ * updates, with the policy pack, which refuses before anything changes.
  */
 import { runTool } from "../cli.ts";
 import { openStack, policyFlags, readStackArguments } from "./stack.ts";
@@ -19,7 +19,7 @@ await runTool(usage, async () => {
       ...(commit === undefined ? [] : ["--message", `commit ${commit}`]),
     ];
     const { status } = await operateRecovered(engine, up);
-    if (status !== 0) throw new Error(`stack ${stack} was not deployed, or not wholly: see above`);
+    if (status !== 0) throw new Error(`stack ${stack} was not deployed, or only in part: see above`);
     console.log(`stack ${stack} is deployed`);
   } finally {
     engine.close();

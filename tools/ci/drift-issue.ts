@@ -1,4 +1,7 @@
-/** `drift-issue`: one issue that says which stacks differ from their cluster, opened, updated, and closed when none does. */
+/**
+ * `drift-issue`: one issue that lists the stacks that differ from their cluster: opened, updated, and closed when none
+ * does.
+ */
 import { parseArgs } from "node:util";
 import { runTool, UsageError } from "../cli.ts";
 import { cut } from "../plan/markdown-text.ts";
@@ -19,12 +22,12 @@ interface Issue extends Post {
   pull_request?: unknown;
 }
 
-/** Whether a stack is known to be as it was deployed. */
+/** Whether a stack is known to be unchanged since its deployment. */
 function isClean({ summary }: StackPlan): boolean {
   return !hasFailed(summary) && summary.changes === 0;
 }
 
-/** The issue's text, or undefined when every stack is known to be as it was deployed. */
+/** The issue's text, or undefined when every stack is known to be unchanged since its deployment. */
 export function driftText(plans: readonly StackPlan[], expected: readonly string[]): string | undefined {
   const clean = plans.filter(isClean).map(({ stack }) => stack);
   const concerned = expected.filter((stack) => !clean.includes(stack));
@@ -33,8 +36,8 @@ export function driftText(plans: readonly StackPlan[], expected: readonly string
     MARK,
     "The cluster and the deployed program differ, or could not be compared. Below is what the next deployment would do.",
     "",
-    "- Wanted that way? Write it into the program or its configuration, and merge.",
-    "- Not wanted? Run the workflow `deploy`: it puts back what the program says.",
+    "- To keep a difference, add it to the program or its configuration, and merge.",
+    "- To undo it, run the workflow `deploy`: it restores what the program says.",
     "",
     plansMarkdown(plans, concerned),
     ...(clean.length === 0 ? [] : ["", `As deployed: ${cut(clean.join(", "), 2000)}.`]),
@@ -48,10 +51,10 @@ export async function publishDrift(repository: Repository, text: string | undefi
   if (text === undefined) {
     if (!own) return "no drift";
     await repository.send("POST", `/issues/${own.number}/comments`, {
-      body: "The cluster is again as the program says.",
+      body: "The cluster matches the program again.",
     });
     await repository.send("PATCH", `/issues/${own.number}`, { state: "closed", state_reason: "completed" });
-    return `no drift any more: closed issue ${own.number}`;
+    return `no more drift: closed issue ${own.number}`;
   }
   if (own) {
     await repository.send("PATCH", `/issues/${own.number}`, { body: text });

@@ -1,34 +1,33 @@
 /**
- * The environments: one for each Pulumi.<name>.yaml, `dev` first. As a command it prints them as a JSON list, and
- * hands it to the workflow's next jobs: `stacks=["dev","prod"]`.
+ * The environments: one per Pulumi.<name>.yaml, `dev` first. As a command it prints them as a JSON list, and passes it
+ * to the workflow's next jobs: `stacks=["dev","prod"]`.
  */
 import { appendFileSync, readdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { projectFile, runTool } from "../cli.ts";
 
-/** What may be a stack's file; GitHub's and other people's file systems do not tell large letters from small ones. */
+/** What may be a stack's file; some file systems, GitHub's included, ignore case. */
 const STACK_FILE = /^pulumi\.(.+)\.(ya?ml|json)$/is;
 
-/** Longer ones do not fit into a runner's paths. */
+/** Longer names do not fit into a runner's paths. */
 const LONGEST = 40;
 
-/** How people mark what is not for use. */
+/** How people mark files that are not for use. */
 const COPY = /[.-](?:bak|backup|copy|disabled|draft|example|new|off|old|orig|sample|save|template|tmp)\d*$/;
 
-/** Names that every object of JavaScript, or a workflow's expression, has for something else. */
+/** Names with another meaning in every JavaScript object or in a workflow's expressions. */
 const TAKEN = ["constructor", "true", "false", "null", "undefined"];
 
 /**
- * Why a name cannot be an environment's, or undefined. It becomes an argument of commands, a file's name, a key, and
- * with `preview-` in front of it a second GitHub environment, which has no protection.
+ * Why a name cannot be an environment's, or undefined. It becomes an argument of commands, a file name, a key, and,
+ * prefixed with `preview-`, a second GitHub environment, which has no protection.
  */
 export function objectionToName(name: string): string | undefined {
   if (name.toLowerCase().startsWith("preview-"))
     return "begins with 'preview-', as the unprotected GitHub environment of another stack does";
-  if (TAKEN.includes(name))
-    return "is a word that JavaScript and GitHub's expressions have for something else";
+  if (TAKEN.includes(name)) return "is a word with another meaning in JavaScript or GitHub's expressions";
   if (!/^[a-z](?:[.-]?[a-z0-9])*$/.test(name) || name.length > LONGEST) return "is not of the form below";
-  if (COPY.test(name)) return "ends as a copy's or an example's does, and would be deployed";
+  if (COPY.test(name)) return "ends like a copy or an example, and would be deployed";
   return undefined;
 }
 
@@ -40,8 +39,8 @@ const ALLOWED =
 /**
  * Names of the environments.
  *
- * @throws when a file looks like a stack's and cannot be one: it would be deployed under a strange name, or left out
- *   without a word
+ * @throws if a file looks like a stack's and cannot be one: it would be deployed under a strange name, or silently left
+ *   out
  */
 export function environments(directory: string = projectFile(".")): string[] {
   const names: string[] = [];
@@ -55,7 +54,7 @@ export function environments(directory: string = projectFile(".")): string[] {
         ? `is not read by Pulumi here: its file ends in .${ending}`
         : undefined) ??
       (entry.isFile() ? undefined : "is not a regular file");
-    // Its name is somebody else's text, and may hold anything but a slash.
+    // Its name is untrusted text, which may contain anything but a slash.
     if (objection === undefined) names.push(name);
     else
       problems.push(
@@ -67,7 +66,7 @@ export function environments(directory: string = projectFile(".")): string[] {
 }
 
 const usage = `usage: node tools/ci/environments.ts [--except <name>]...
-  --except <name>  leaves an environment out; may be given several times`;
+  --except <name>  leave an environment out; may be given several times`;
 
 if (import.meta.main) {
   await runTool(usage, () => {

@@ -8,14 +8,14 @@ export interface Repository {
   send: <T>(method: "POST" | "PATCH", path: string, body: unknown) => Promise<T>;
 }
 
-/** Who writes the comments and issues of a workflow's run. */
+/** The author of the comments and issues of a workflow's run. */
 export const BOT = "github-actions[bot]";
 
 function required(name: string): string {
   const value = process.env[name];
   if (value === undefined || value === "") {
     throw new Error(
-      `${name} is not set. In a workflow it is there or handed on with \`env:\`; by hand: export ${name}=…`,
+      `${name} is not set. A workflow has it or passes it with \`env:\`; by hand: export ${name}=…`,
     );
   }
   return value;
@@ -61,14 +61,14 @@ export function repositoryFromEnvironment(): Repository {
   };
 }
 
-/** What a comment and an issue have alike. */
+/** What a comment and an issue have in common. */
 export interface Post {
   id: number;
   body?: string | null;
   user?: { login: string } | null;
 }
 
-/** Whether a post is the one that carries the mark: the bot's own, not somebody's who has copied the mark. */
+/** Whether a post carries the mark and is the bot's own, not somebody's who has copied the mark. */
 export function isOurs(post: Post, mark: string): boolean {
   return post.user?.login === (process.env.COMMENT_AUTHOR ?? BOT) && (post.body ?? "").startsWith(mark);
 }

@@ -1,6 +1,6 @@
 /**
- * Keeps what a job knows in confidence out of everything that is printed or published. What tools write for other
- * programs (the engine's event log) is masked after it was parsed: escaped, a secret does not look like itself.
+ * Keeps a job's secrets out of everything that is printed or published. What tools write for other programs (the
+ * engine's event log) is masked after parsing: an escaped secret does not look like itself.
  */
 import type { EngineEvent, EventState, EventStep } from "../engine/events.ts";
 import type { PlanSummary } from "../plan/summary.ts";
@@ -12,7 +12,7 @@ export { secretsOf } from "./secret-values.ts";
 
 const MASK = "[secret]";
 
-/** From here on a secret is masked wherever it stands. */
+/** A secret of at least this many characters is masked everywhere. */
 const LONG_ENOUGH = 4;
 
 type Span = [start: number, end: number];
@@ -23,8 +23,8 @@ export class Masker {
   private readonly escaped: RegExp[];
   private readonly encoded: string[];
   /**
-   * Shorter ones: `a` is in nearly every word, and masking it everywhere would leave nothing to read. They are masked
-   * where they stand alone as a value: quoted, or behind `=` or `: `.
+   * Shorter ones, masked only where they stand alone as a value: quoted, or after `=` or `: `. `a` is in nearly every
+   * word, and masking it everywhere would leave nothing to read.
    */
   private readonly short: RegExp[];
 
@@ -65,7 +65,7 @@ export class Masker {
       result += text.slice(done, last[0]) + MASK;
       done = last[1];
     };
-    // Overlapping ones are one: what is left between two masks would be a part of a secret.
+    // Overlapping spans are merged: what is left between two masks would be part of a secret.
     for (const [start, end] of this.spansIn(text)) {
       if (last !== undefined && start <= last[1]) last[1] = Math.max(last[1], end);
       else {
@@ -77,7 +77,7 @@ export class Masker {
     return result + text.slice(done);
   }
 
-  /** A parsed value, with every text in it masked, names of properties too, and numbers that are a secret. */
+  /** A parsed value with every text in it masked, including names of properties and numbers that are secrets. */
   value(value: unknown): unknown {
     if (typeof value === "string") return this.text(value);
     if (typeof value === "number" || typeof value === "bigint")
@@ -117,8 +117,8 @@ export class Masker {
   }
 
   /**
-   * An event of the engine, as far as it is read. The engine's own words (operation, type, severity) stay: with the
-   * passphrase "update" nothing would be understood any more.
+   * An engine event, as far as it is read. The engine's own words (operation, type, severity) stay: with the passphrase
+   * "update" the event would be unreadable.
    */
   event({ resourcePreEvent, resOutputsEvent, diagnosticEvent, policyEvent }: EngineEvent): EngineEvent {
     const of = <T extends { metadata: EventStep }>(event: T) => ({ metadata: this.step(event.metadata) });
@@ -138,7 +138,7 @@ export class Masker {
     };
   }
 
-  /** A summary, whose sentences are put together from parts. */
+  /** A summary, whose sentences are assembled from parts. */
   summary(summary: PlanSummary): PlanSummary {
     const each = (texts: readonly string[]) => texts.map((text) => this.text(text));
     return {
@@ -158,11 +158,11 @@ export class Masker {
   }
 }
 
-/** What the job has learned beside its environment: the decrypted values of a stack's file. */
+/** What the job has learned in addition to its environment: the decrypted values of a stack's file. */
 const learned = new Set<string>();
 let current: { of: string; masker: Masker } | undefined;
 
-/** Has further values masked from now on, for as long as this process runs. */
+/** Masks further values from now on, as long as this process runs. */
 export function keepSecret(values: readonly string[]): void {
   for (const value of values) learned.add(value);
   current = undefined;
@@ -180,7 +180,7 @@ export function masked(text: string, secrets?: readonly string[]): string {
   return (secrets === undefined ? masker() : new Masker(secrets)).text(text);
 }
 
-/** What to say of secrets that are too short to be masked everywhere, or undefined. Without naming them. */
+/** A message about secrets that are too short to be masked everywhere, which it does not show, or undefined. */
 export function weakness(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const short = Object.keys(env).filter((name) => {
     const value = env[name] ?? "";

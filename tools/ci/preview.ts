@@ -15,10 +15,10 @@ import { masker } from "./masking.ts";
 const usage =
   "usage: node tools/ci/preview.ts --stack <name> [--out <dir>] [--drift] [--config-file <file>] [--policy-pack <dir>]";
 
-/** What the engine says at the end that is no reason for a failure. */
+/** The engine's closing messages that do not explain a failure. */
 const NOT_A_REASON = /no changes were expected|preview failed$|update canceled/;
 
-/** Why a preview failed that has no event to tell it: an unknown stack, a backend that does not answer. */
+/** Why a preview failed if no event says so: an unknown stack, a backend that does not answer. */
 function reasonsIn(output: string): string[] {
   return output
     .split("\n")
@@ -26,7 +26,7 @@ function reasonsIn(output: string): string[] {
     .map((line) => line.slice("error: ".length));
 }
 
-/** Previews. A preview that fails is a plan too: one with errors. */
+/** Previews. A failed preview is a plan too, one with errors. */
 export async function preview(engine: CiStack, policyPack: string, drift: boolean): Promise<StackPlan> {
   const {
     status,
@@ -47,7 +47,7 @@ export async function preview(engine: CiStack, policyPack: string, drift: boolea
   const explained = summary.errors.length > 0 || summary.refusals.length > 0;
   const reasons = explained ? [] : reasonsIn(output);
   if (reasons.length > 0 || (status !== 0 && !explained && summary.changes === 0)) {
-    summary.errors.push(...(reasons.length > 0 ? reasons : [`the engine ended with ${status}`]));
+    summary.errors.push(...(reasons.length > 0 ? reasons : [`the engine exited with ${status}`]));
     summary.statements = summary.statements.filter(({ severity }) => severity !== "none");
   }
   const commit = process.env.GITHUB_SHA ?? "";
@@ -81,7 +81,7 @@ if (import.meta.main) {
       writeFileSync(join(values.out, `${stack}.json`), `${JSON.stringify(plan, undefined, 2)}\n`);
     }
     console.log(`${summaryMarkdown(plan.summary)}\n\n${plan.diff}`);
-    // That there is drift is a finding, not a failure: the issue says it.
+    // Drift is a finding, not a failure: the issue reports it.
     const failed = values.drift
       ? hasFailed(plan.summary) && plan.summary.changes === 0
       : hasFailed(plan.summary);

@@ -1,6 +1,6 @@
 /**
  * JSON schemas of Kubernetes' own objects, for kubeconform, from the OpenAPI document in Kubernetes' Go module: the
- * same version as the local cluster's, checksummed by Go, and without a site of schemas to depend on.
+ * same version as the local cluster's, checksummed by Go, and independent of sites that serve schemas.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,7 +20,7 @@ interface Schema {
   [field: string]: unknown;
 }
 
-/** The document's types as they are written down, and with every field that is not theirs refused. */
+/** The document's types as serialized, refusing every field that they do not have. */
 function strict(name: string, schema: Schema): Schema {
   // Both are written as a number or a text, whatever `type` says.
   if (schema.format === "int-or-string" || name.endsWith(".Quantity"))
@@ -50,7 +50,7 @@ export function writeSchemas(document: { definitions: Record<string, Schema> }, 
   writeFileSync(join(directory, "_definitions.json"), JSON.stringify({ definitions }));
   for (const [name, schema] of Object.entries(document.definitions)) {
     const kinds = schema["x-kubernetes-group-version-kind"];
-    // Types such as DeleteOptions belong to every group, and are no objects.
+    // Types such as DeleteOptions belong to every group, and are not objects.
     if (kinds?.length !== 1) continue;
     const [{ group, version, kind }] = kinds as [{ group: string; version: string; kind: string }];
     const suffix = [group.split(".")[0], version].filter((part) => part !== "").join("-");
@@ -65,7 +65,7 @@ export function writeSchemas(document: { definitions: Record<string, Schema> }, 
 /** The OpenAPI document in Kubernetes' Go module, which Go downloads once and checks. */
 export async function kubernetesOpenApi(): Promise<{ definitions: Record<string, Schema> }> {
   const module = `k8s.io/kubernetes@v${kubernetesVersion()}`;
-  // Outside the checkout: no go.mod of ours is to be asked.
+  // Outside the checkout, so that none of its go.mod files applies.
   const { Dir } = JSON.parse(await run("go", ["mod", "download", "-json", module], { cwd: tmpdir() })) as {
     Dir: string;
   };

@@ -8,21 +8,21 @@ import { parseAllDocuments } from "yaml";
 const SECRET_NAME =
   /^AWS_ACCESS_KEY_ID$|(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIALS|(?:ACCESS|SECRET|PRIVATE|API|STORAGE|ACCOUNT|SSH|SAS)_KEY|CONNECTION_STRING|SAS)$/i;
 
-/** Keys of a kubeconfig, a URL or a command line whose value is a secret. A path is none. */
+/** Keys of a kubeconfig, a URL or a command line whose value is a secret. A path is not. */
 const SECRET_KEY =
   /(?:token|password|passwd|passphrase|secret|credentials?|(?:access|secret|private|api|account|storage|shared)[-_]?key(?:[-_]?id)?|key-data|certificate-data|certificate-authority-data|^sig$|^sas$|^auth$)$/i;
 const NO_SECRET_KEY = /(?:file|path|url|name|-id)$/i;
 
 const isSecretKey = (key: string) => SECRET_KEY.test(key) && !NO_SECRET_KEY.test(key);
 
-/** Settings that plugins for logging in take beside their secrets: masking them would blank a region or a profile. */
+/** Settings that login plugins take in addition to their secrets: masking them would blank a region or a profile. */
 const HARMLESS_OF_PLUGINS =
   /^(?:AWS_(?:PROFILE|REGION|DEFAULT_REGION|STS_REGIONAL_ENDPOINTS)|USE_GKE_GCLOUD_AUTH_PLUGIN|KUBERNETES_EXEC_INFO|CLOUDSDK_.*(?:PROJECT|REGION|ZONE)|AZURE_(?:ENVIRONMENT|CONFIG_DIR)|AAD_LOGIN_METHOD|HOME|PATH|LANG|LC_ALL|HTTPS?_PROXY|NO_PROXY)$/i;
 const HARMLESS_OF_PROVIDERS =
   /^(?:apiserver-id|client-id|cmd-args|cmd-path|config-mode|environment|expires-(?:in|on)|expiry|expiry-key|extra-scopes|idp-certificate-authority|idp-issuer-url|scopes|tenant-id|token-key)$/;
 const HARMLESS_VALUE = /^(?:true|false|yes|no|on|off|none|default|v?\d{1,3}(?:\.\d+)*)$/i;
 
-/** Long, of letters and digits, and no word: what a token looks like on a command line. */
+/** Long, with letters and digits, and not a word: how a token looks on a command line. */
 const LOOKS_RANDOM = /^(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9+/=_.~-]{24,}$/;
 
 function decoded(text: string): string {
@@ -33,14 +33,14 @@ function decoded(text: string): string {
   }
 }
 
-/** The secrets in a URL, as they are written and as they are meant: userinfo, and parameters by their name. */
+/** The secrets in a URL, as written and decoded: userinfo, and parameters by their name. */
 export function secretsOfUrl(url: string): string[] {
   const [, rest] = /^[a-z][a-z0-9+.-]*:\/\/(.*)$/is.exec(url.trim()) ?? [];
   if (rest === undefined) return [];
   const found: string[] = [];
   const add = (value: string) => found.push(value, decoded(value), decoded(value.replaceAll("+", " ")));
   const [beforeQuery = "", ...query] = rest.split(/[?#]/);
-  // A password with a '/' in it is no valid URL, but some tools take it.
+  // A password with a '/' makes the URL invalid, but some tools accept it.
   for (const authority of [/^[^/]*/.exec(beforeQuery)?.[0] ?? "", beforeQuery, rest]) {
     const end = authority.lastIndexOf("@");
     if (end < 0) continue;
@@ -70,7 +70,7 @@ function secretsOfArguments(list: readonly unknown[]): string[] {
   });
 }
 
-/** Everything under a key that holds secrets alone. */
+/** Everything under a key that holds only secrets. */
 function scalars(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(scalars);
   if (typeof value === "object" && value !== null) return Object.values(value).flatMap(scalars);
@@ -85,7 +85,7 @@ function walk(value: unknown): string[] {
   return Object.entries(value as Record<string, unknown>).flatMap(([key, entry]) => {
     if (isSecretKey(key)) {
       const found = scalars(entry);
-      // What is written in base64 may be shown decoded.
+      // A base64 value may be shown decoded.
       const shown = found.map((text) => textInBase64(text) ?? "");
       // A registry's login is `user:password`.
       const passwords = key === "auth" ? shown.map((text) => text.slice(text.indexOf(":") + 1)) : [];
@@ -117,7 +117,7 @@ function walk(value: unknown): string[] {
 
 /** The secrets of a kubeconfig, in whichever of YAML's or JSON's styles it is written. */
 export function secretsOfKubeconfig(text: string): string[] {
-  // As texts, whatever they look like: 0123 is a password, not a number.
+  // As text, whatever it looks like: 0123 is a password, not a number.
   const documents = parseAllDocuments(text, {
     schema: "failsafe",
     merge: true,
@@ -133,7 +133,7 @@ export function secretsOfKubeconfig(text: string): string[] {
     }
   });
   if (list.some(({ errors }) => errors.length > 0)) {
-    // Nobody will log in with it, but parts of it may be shown: every word that is long enough.
+    // Nobody can log in with it, but parts of it may be shown: every word that is long enough.
     found.push(...(text.match(/[^\s"'{}[\],:]{12,}/g) ?? []));
   }
   return found;
@@ -144,12 +144,12 @@ function readSmall(path: string | undefined): string {
   try {
     return statSync(path).size <= 1 << 20 ? readFileSync(path, "utf8") : "";
   } catch {
-    // Who needs it will say that it is not there.
+    // Whatever needs it will report that it is missing.
     return "";
   }
 }
 
-/** A secret of several lines, and each of its lines; not those that every such secret has. */
+/** A secret of several lines, and each of its lines, except those that all such secrets have. */
 function withLines(secret: string): string[] {
   const lines = secret
     .split(/\r?\n/)
@@ -158,7 +158,7 @@ function withLines(secret: string): string[] {
   return [secret, secret.trim(), ...(lines.length > 1 || secret !== secret.trim() ? lines : [])];
 }
 
-/** What a text in base64 says, on one line or on several; undefined when it is not one, or not of a text. */
+/** A base64 text decoded, from one line or several; undefined if it is not base64, or not of text. */
 export function textInBase64(text: string): string | undefined {
   const digits = text.replace(/\s/g, "");
   if (digits.length < 8 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(digits)) return undefined;
@@ -169,7 +169,7 @@ export function textInBase64(text: string): string | undefined {
 /** Marks of a file with logins: a kubeconfig's users, a registry's, a service account's key. */
 const LOOKS_LIKE_LOGINS = /(?:^|[\s{,"'-])(?:users|auths|private_key|client_secret)["']?\s*:/;
 
-/** The texts with logins that variables hold, under whatever name, as they are or in base64. */
+/** The texts with logins in variables, under any name, plain or in base64. */
 function loginsIn(env: NodeJS.ProcessEnv): string[] {
   return Object.values(env)
     .flatMap((value = "") => [value, textInBase64(value) ?? ""])

@@ -1,4 +1,4 @@
-/** The configuration of a stack whose committed file leaves the node open, as that of `dev` does. */
+/** The configuration of a stack whose committed file leaves the node open, as `dev` does. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectFile } from "../cli.ts";

@@ -14,7 +14,7 @@ import { keepSecret, masked, weakness } from "./masking.ts";
 import { textInBase64 } from "./secret-values.ts";
 import { withNode } from "./stack-config.ts";
 
-/** The engine on a stack of a workflow, ready to run. */
+/** The engine, ready to run on a workflow's stack. */
 export interface CiStack extends StackEngine {
   /** Files of this run alone. */
   directory: string;
@@ -41,7 +41,7 @@ export function stackOf(values: { stack?: string | undefined }, usage: string): 
   return values.stack;
 }
 
-/** Reads a command line of nothing but {@link stackOptions}. */
+/** Parses a command line that has only {@link stackOptions}. */
 export function readStackArguments(usage: string): {
   stack: string;
   configFile?: string;
@@ -58,22 +58,22 @@ export function readStackArguments(usage: string): {
 const KUBECONFIG_MARK = "# KUBECONFIG_CONTENT of one run, which removes it at its end.\n";
 
 /**
- * Puts a kubeconfig that is given as text where kubectl and the provider look by themselves. Not elsewhere under
+ * Writes a kubeconfig that is given as text to where kubectl and the provider look by default. Not elsewhere, under
  * KUBECONFIG: the provider keeps that path in the state, and the next run's refresh would look for it there.
  *
- * @returns what takes it away again
- * @throws when there is another one
+ * @returns a function that removes it
+ * @throws if another one exists
  */
 function installKubeconfig(): () => void {
   const given = process.env.KUBECONFIG_CONTENT;
   if (given === undefined || given.trim() === "") return () => undefined;
-  // Other tools want it in base64, which no kubeconfig looks like.
+  // Other tools want it in base64, which does not look like a kubeconfig.
   const content = textInBase64(given) ?? given;
   const directory = join(homedir(), ".kube");
   const file = join(directory, "config");
-  // That of a run that was killed is replaced, and then removed.
+  // The one of a killed run is replaced, and then removed.
   if (existsSync(file) && !readFileSync(file, "utf8").startsWith(KUBECONFIG_MARK)) {
-    throw new Error(`${file} is there already: unset KUBECONFIG_CONTENT to use it, or move the file`);
+    throw new Error(`${file} already exists: unset KUBECONFIG_CONTENT to use it, or move the file`);
   }
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(file, KUBECONFIG_MARK + content, { mode: 0o600 });
@@ -81,31 +81,31 @@ function installKubeconfig(): () => void {
 }
 
 /**
- * The flags that attach the policy pack, with the stack's configuration of it: its own, or for an environment that is a
- * file alone, production's with that environment's node.
+ * The flags that attach the policy pack, with its configuration for the stack: the stack's own, or, for an environment
+ * without one, production's with that environment's node.
  */
 export function policyFlags({ stack, directory, hostname }: CiStack, policyPack: string): string[] {
   const attach = ["--policy-pack", policyPack];
   const own = ownPackConfigFile(stack, resolve(projectFile("."), policyPack));
   if (own !== undefined) return [...attach, "--policy-pack-config", own];
-  // Another pack has configurations of its own, or none.
+  // Another pack has its own configurations, or none.
   if (ownPackConfigFile("prod", resolve(projectFile("."), policyPack)) === undefined) return attach;
   const config = join(directory, `config.${stack}.json`);
   writeFileSync(config, JSON.stringify(packConfigOf(stack, hostname)));
   return [...attach, "--policy-pack-config", config];
 }
 
-/** The secure values of a stack's file, where the environment's passphrase opens them. */
+/** The secure values of a stack's file, if the environment's passphrase decrypts them. */
 function secretsOfStack(file: string): string[] {
   try {
     return readStackFile(file).secrets;
   } catch {
-    // A wrong passphrase, a file that is no YAML: the engine stops at it, and says so.
+    // A wrong passphrase, a file that is not YAML: the engine reports it.
     return [];
   }
 }
 
-/** The node that a file names. Where it cannot be read the engine stops at it, and says so. */
+/** The node that a file names. If it cannot be read, the engine reports it. */
 function hostnameIn(file: string): string | undefined {
   try {
     return hostnameOf(file);
@@ -114,18 +114,19 @@ function hostnameIn(file: string): string | undefined {
   }
 }
 
-/** What of a job's environment is for the engine. */
+/** The part of a job's environment that is for the engine. */
 function workflowEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  // A workflow hands on what is not set as an empty text, which is not the same to everybody. An empty passphrase is one.
+  // A workflow passes what is not set as an empty text, which not every tool takes for unset. A passphrase may be
+  // empty.
   const set = Object.entries(env).filter(
     ([name, value]) => value !== "" || name === "PULUMI_CONFIG_PASSPHRASE",
   );
-  // Neither the program nor its providers have a use for what publishes comments and issues.
+  // The program and its providers have no use for the token that publishes comments and issues.
   return { ...Object.fromEntries(set), KUBECONFIG_CONTENT: undefined, GITHUB_TOKEN: undefined };
 }
 
 /**
- * Makes ready to run the engine on a stack.
+ * Prepares the engine for a stack.
  *
  * @param options.configFile instead of the committed Pulumi.<stack>.yaml; without one NODE_HOSTNAME names the node
  *   where the committed file does not

@@ -3,7 +3,7 @@
  * shell escape it, in base64 and in hexadecimal digits, on one line or on several.
  */
 
-/** A text without its escapes, quotes and spaces, and where in the original each of its characters stands. */
+/** A text without its escapes, quotes and spaces, and the position of each of its characters in the original. */
 export interface Plain {
   text: string;
   starts: number[];
@@ -27,7 +27,7 @@ const TOKEN = new RegExp(
   "g",
 );
 
-/** What comes and goes with quoting and folding. `+` is a space in a form, and one of base64's digits. */
+/** What quoting and folding add and remove. `+` is a space in a form, and one of base64's digits. */
 const DROPPED = /[\\'"`\s+\u0000-\u001f\u007f]/;
 
 function bytesIn(run: string): number[] {
@@ -49,7 +49,7 @@ function charactersOf(bytes: readonly number[]): string {
   }
 }
 
-/** Takes the escapes out of a text. */
+/** Removes the escapes from a text. */
 export function plainOf(text: string): Plain {
   const plain: Plain = { text: "", starts: [], ends: [] };
   const parts: string[] = [];
@@ -75,7 +75,7 @@ export function plainOf(text: string): Plain {
       const values = bytesIn(bytes);
       const characters = charactersOf(values);
       if (characters.length === values.length) {
-        // One for one: each with its own place, so that no more than the secret is taken out.
+        // One by one, each with its position, so that only the secret is removed.
         const single = [...bytes.matchAll(/%(?:25)*[0-9A-Fa-f]{2}|\\+(?:x[0-9A-Fa-f]{2}|[0-3][0-7]{2})/g)];
         single.forEach(({ 0: one, index }, position) =>
           add(characters.charAt(position), start + index, start + index + one.length),
@@ -100,7 +100,7 @@ const literal = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 const digits = (number: number, least: number) =>
   [...number.toString(16).padStart(least, "0")].map((digit) => `[${digit}${digit.toUpperCase()}]`).join("");
 
-/** Bounded, or a long run of them would be looked through again from each of its places. */
+/** Bounded: a long run of them would otherwise be searched again from each of its positions. */
 const ESCAPED = String.raw`\\{0,64}`;
 const ENTITY = "&(?:amp;)*";
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -155,7 +155,7 @@ function formsOf(character: string): string {
   const letter = LETTERS[character];
   if (entity !== undefined) forms.unshift(ENTITY + entity);
   if (letter !== undefined) forms.unshift(String.raw`\\+${letter}`);
-  // Folding cuts what is two units long.
+  // Folding cuts a character of two units in half.
   if (character.length === 2) forms.push(numberedUnits(character).join(FOLD));
   if (character === "&") forms.unshift(ENTITY);
   if (character === "%") forms.unshift("%(?:25)+");
@@ -179,7 +179,7 @@ function expressionFor(text: string): string {
   let before: "start" | "spaces" | "backslashes" | "character" = "start";
   for (const { 0: part, 1: spaces, 2: backslashes, index } of text.matchAll(/([ \t\r\n]+)|(\\+)|[^]/gu)) {
     if (spaces !== undefined) {
-      // Inside, folding and indentation make more of them; at the ends they would take those next to the secret along.
+      // Inside, folding and indentation add more of them; at the ends they would include those next to the secret.
       const isEdge = index === 0 || index + spaces.length === text.length;
       expression += `${SPACES}{1,${isEdge ? spaces.length : 200}}`;
       before = "spaces";

@@ -1,4 +1,4 @@
-/** Which cluster `npm run up` deploys to: the one named, else a K3s on this machine, else the local cluster. */
+/** Which cluster `npm run up` deploys to: the named one, else a K3s on this machine, else the local cluster. */
 import { existsSync } from "node:fs";
 import { hostname as thisHost, networkInterfaces } from "node:os";
 import { dirname, delimiter } from "node:path";
@@ -23,7 +23,7 @@ export interface DevCluster extends ClusterContext {
   local?: { name: string; postgresImage?: string; dbmateImage?: string; pgbackrestImage?: string };
 }
 
-/** What a person may say on the command line. */
+/** Options of the command line. */
 export interface ClusterChoice {
   context?: string | undefined;
   node?: string | undefined;
@@ -31,7 +31,7 @@ export interface ClusterChoice {
   localCluster: string;
 }
 
-/** What this machine is called, and its addresses. */
+/** This machine's name and addresses. */
 export interface Machine {
   hostname: string;
   addresses: readonly string[];
@@ -47,7 +47,7 @@ const configured = (node: NodeObject) => hostnameOf(node) ?? node.metadata.name;
 
 const isNamed = (node: NodeObject, name: string) => node.metadata.name === name || hostnameOf(node) === name;
 
-/** Whether a node is this machine: it is called so, or has one of its addresses. K3s takes any name (`--node-name`). */
+/** Whether a node is this machine: it has its name or one of its addresses. K3s takes any name (`--node-name`). */
 export function isThisMachine(node: NodeObject, { hostname, addresses }: Machine): boolean {
   const address = (node.status?.addresses ?? []).some(
     ({ type, address }) => type.endsWith("IP") && addresses.includes(address),
@@ -58,9 +58,9 @@ export function isThisMachine(node: NodeObject, { hostname, addresses }: Machine
 /**
  * The node of a cluster for the database.
  *
- * @param wanted what a person has named
- * @param usual the one to take where nobody has
- * @throws Error where it is not clear which
+ * @param wanted the node that was named
+ * @param usual the one to take if none was named
+ * @throws Error if the choice is ambiguous
  */
 export function chooseNode(
   nodes: readonly NodeObject[],
@@ -77,7 +77,7 @@ export function chooseNode(
   const names = nodes.map(configured).join(", ") || "none";
   throw new Error(
     wanted === undefined
-      ? `--node: which node? ${which} has: ${names}. Name it: npm run up -- --node <name>`
+      ? `--node: ${which} has these nodes: ${names}. Name one: npm run up -- --node <name>`
       : `--node: "${wanted}" is not a node of ${which}. It has: ${names}`,
   );
 }
@@ -86,7 +86,7 @@ async function nodesOf(cluster: ClusterContext): Promise<NodeObject[]> {
   return (await read<{ items: NodeObject[] }>(cluster, "/api/v1/nodes"))?.items ?? [];
 }
 
-/** The DNS domain that a node's kubelet gives to its pods; the usual one where it cannot be asked. */
+/** The DNS domain that a node's kubelet gives to its pods; the usual one if the kubelet does not answer. */
 async function domainOf(cluster: ClusterContext, node: NodeObject): Promise<string> {
   const path = `/api/v1/nodes/${node.metadata.name}/proxy/configz`;
   const config = await read<{ kubeletconfig?: { clusterDomain?: string } }>(cluster, path).catch(
@@ -102,7 +102,7 @@ function versionOf(cluster: ClusterContext): Promise<string> {
   );
 }
 
-/** What a deployment is told about a cluster. */
+/** What a deployment needs to know about a cluster. */
 async function described(
   cluster: ClusterContext,
   node: NodeObject,
@@ -132,24 +132,24 @@ async function k3sHere(wanted: string | undefined): Promise<DevCluster | undefin
     nodes = await nodesOf(cluster);
   } catch (error) {
     if (!(error instanceof KubectlError)) throw error;
-    console.log(`there is a K3s on this machine, but it cannot be used: ${error.message}`);
+    console.log(`this machine has a K3s, but it cannot be used: ${error.message}`);
     return undefined;
   }
   const machine = thisMachine();
   const node = chooseNode(nodes, wanted, "K3s on this machine", (one) => isThisMachine(one, machine));
-  // Its only node is where K3s runs, whatever it is called and whatever its addresses are.
+  // Its only node is where K3s runs, whatever its name and addresses are.
   const onThisMachine = nodes.length === 1 || isThisMachine(node, machine);
   return { ...cluster, ...(await described(cluster, node)), onThisMachine };
 }
 
 async function localCluster(name: string, wanted: string | undefined): Promise<DevCluster> {
   console.log(
-    "an existing cluster (K3s, kind, k3d) takes seconds: npm run up -- --context <name>. None was named and there is no " +
-      `K3s on this machine, so the local cluster "${name}" is started, and built first where it never was ` +
+    "an existing cluster (K3s, kind, k3d) takes seconds: npm run up -- --context <name>. None was named and this " +
+      `machine has no K3s, so the local cluster "${name}" is started, and built first if it never was ` +
       "(tools/local-cluster/README.md). `npm run down` stops it",
   );
   const cluster = await start({ name, log: (line) => console.log(`  ${line}`) });
-  // The cluster brings a kubectl of its own, for machines without one.
+  // The cluster has its own kubectl, for machines without one.
   process.env.PATH = `${process.env.PATH}${delimiter}${dirname(cluster.kubectl)}`;
   const { kubeconfig, context } = cluster;
   const node = chooseNode(await nodesOf({ kubeconfig, context }), wanted, `the local cluster "${name}"`);
@@ -167,7 +167,7 @@ async function localCluster(name: string, wanted: string | undefined): Promise<D
   };
 }
 
-/** Makes sure there is a cluster, starting the local one where there is none. */
+/** Ensures that there is a cluster; starts the local one if there is none. */
 export async function ensureCluster(choice: ClusterChoice): Promise<DevCluster> {
   if (choice.context !== undefined) return namedCluster(choice.context, choice.node);
   return (await k3sHere(choice.node)) ?? (await localCluster(choice.localCluster, choice.node));

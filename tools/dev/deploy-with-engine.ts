@@ -9,12 +9,12 @@ import type { DevState } from "./state.ts";
 
 const STACK = "dev";
 
-/** Where the stack's state is, and what opens it. */
+/** The stack's state, and its passphrase. */
 export function backendOf({ backend, passphraseFile }: DevState): Backend {
   return { directory: backend, passphrase: { file: passphraseFile } };
 }
 
-/** Runs the checkout's program with the configuration of the state folder, which is a project of its own. */
+/** Runs the checkout's program with the configuration in the state folder, a separate project. */
 function devStack(engine: Engine, state: DevState): StackEngine {
   return stackEngine({
     engine,
@@ -32,15 +32,15 @@ function devStack(engine: Engine, state: DevState): StackEngine {
   });
 }
 
-/** Whoever calls holds the state's lock, so a lock of the backend is that of a run that was killed. */
+/** The caller holds the state's lock, so a lock in the backend belongs to a run that was killed. */
 const ALONE: Recovery = { objection: () => undefined };
 
-/** `pulumi up`. The first one makes the stack, and has the engine write its salt into the configuration. */
+/** `pulumi up`. The first run creates the stack and lets the engine write its salt into the configuration. */
 export async function upWithEngine(engine: Engine, state: DevState): Promise<void> {
   await operate(engine, state, "up", { ...ALONE, missing: "create" });
 }
 
-/** `pulumi destroy`, also after an `up` that was ended before it had made the stack. */
+/** `pulumi destroy`, also after an `up` that ended before it created the stack. */
 export async function downWithEngine(engine: Engine, state: DevState): Promise<void> {
   await operate(engine, state, "destroy", { ...ALONE, missing: "leave" });
 }

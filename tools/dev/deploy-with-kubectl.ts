@@ -1,6 +1,6 @@
 /**
- * The stack `dev` where no Pulumi CLI is available: the rendered objects, applied server-side, with what the engine's
- * program does beside them (the look at the cluster, the node's storage, the Released volume).
+ * The stack `dev` without a Pulumi CLI: the rendered objects, applied server-side, and what else the program does with
+ * the engine (the look at the cluster, the node's storage, the Released volume).
  */
 import { rmSync } from "node:fs";
 import { deployedNames } from "../../cluster/deployed-names.ts";
@@ -49,11 +49,11 @@ function dataObjects(rendering: MarkedRendering): { volume: VolumeManifest; serv
   throw new Error(`the program registers no volume and no server with ${ANNOTATIONS.identity}`);
 }
 
-/** What the rendered objects expect of the cluster. */
+/** What the rendered objects expect from the cluster. */
 function expectationsOf(rendering: MarkedRendering): Expectations {
   const { volume, server } = dataObjects(rendering);
   const { nodeSelector, tolerations = [], containers } = server.spec.template.spec;
-  // Named as the StatefulSet is, whatever stands next to it.
+  // Named like the StatefulSet, whatever runs next to it.
   const container = containers.find(({ name }) => name === server.metadata.name);
   return {
     hostname: nodeSelector[HOSTNAME_LABEL] ?? "",
@@ -79,7 +79,7 @@ function watchOf(cluster: ClusterContext): Watch {
   };
 }
 
-/** Applies the stack and waits until the schema is there. */
+/** Applies the stack and waits until the schema exists. */
 export async function upWithKubectl(cluster: ClusterContext, state: DevState, here: boolean): Promise<void> {
   const rendering = await renderMarked("dev", state.configFile);
   const live = await lookAtCluster(cluster, APPLICATION);
@@ -90,7 +90,7 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
   for (const warning of warnings) console.log(warning);
 
   const { notes } = writeRendering(rendering, state.renderedDirectory, { secrets: false });
-  // While the volume's object exists there is data: a directory that is not there must not be made again.
+  // As long as the volume's object exists there is data: a missing directory must not be created again.
   if (here && live.volume === undefined) {
     const script = volumeScript(dataObjects(rendering).volume, rendering.mount);
     process.stdout.write(await run("/bin/sh", ["-c", script]));
@@ -102,12 +102,12 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
   await applyRendering(new ClusterObjects(cluster), rendering, watchOf(cluster));
 }
 
-/** Deletes the stack's objects. The directory, and the passwords' meaning with it, stay on the node. */
+/** Deletes the stack's objects. The directory stays on the node, and with it the passwords that open it. */
 export async function downWithKubectl(cluster: ClusterContext, state: DevState): Promise<void> {
   const objects = new ClusterObjects(cluster);
   const own = (await objects.labelled(OWN, "cluster")).filter(isDeployed);
   const isNamespace = ({ kind }: Manifest) => kind === "Namespace";
-  // A volume is kept for as long as a claim in the namespace has it.
+  // A volume is kept as long as a claim in the namespace uses it.
   await objects.delete(own.filter(isNamespace));
   await objects.delete(own.filter((object) => !isNamespace(object)));
   rmSync(state.renderedDirectory, { recursive: true, force: true });

@@ -1,5 +1,5 @@
--- One transcript of one sentence, the same at every run: written, then found by vector distance.
--- How often it has been written tells whether an earlier deployment's rows are still there.
+-- One transcript with one sentence, the same in every run: written, then found by vector distance.
+-- The number of times it was written shows whether an earlier deployment's rows are still there.
 BEGIN;
 INSERT INTO recordings (id, source_uri, title, language, metadata)
 VALUES ('00000000-0000-4000-8000-000000000001', 'smoke:test', 'Smoke test', 'en', '{"runs": 1}')

@@ -15,19 +15,19 @@ function inServer(cluster: ClusterContext, flags: readonly string[], ...command:
   ];
 }
 
-/** Who owns which database. */
+/** Owner and database. */
 export interface Login {
   owner: string;
   database: string;
 }
 
-/** The configuration's usual names. */
+/** The configuration's defaults. */
 const USUAL: Login = {
   owner: table.database.owner.default ?? "",
   database: table.database.name.default ?? "",
 };
 
-/** What the deployment's Secret says under a key; nothing where there is no Secret. */
+/** The value of a key in the deployment's Secret; empty without a Secret. */
 async function deployedSecret(cluster: ClusterContext): Promise<(key: string) => string> {
   const path = `/api/v1/namespaces/${APPLICATION}/secrets/postgres-secret`;
   const { data = {} } = (await read<{ data?: Record<string, string> }>(cluster, path)) ?? {};
@@ -50,24 +50,24 @@ export function psqlCommand(
 }
 
 /**
- * As a client comes: to the pod's address, with what the Secret says. The password is the first line of the input, and so
- * in no list of processes.
+ * psql as a client connects: to the pod's address, with the Secret's login. The password is the first line of the
+ * input, so no list of processes shows it.
  */
 const AS_A_CLIENT = [
   "IFS= read -r PGPASSWORD || exit 2; export PGPASSWORD PGCONNECT_TIMEOUT=10 PGAPPNAME=transcript-pipeline/smoke-test",
-  // What the settings say to applications does not decide about the proof. A commit that waits for a standby waits for good.
+  // Settings meant for applications do not affect the test. A commit that waits for a standby would wait forever.
   "export PGOPTIONS='-c statement_timeout=60s -c lock_timeout=30s -c default_transaction_read_only=off -c row_security=on'",
   'exec timeout 90 psql -X -q -w -At -v ON_ERROR_STOP=1 -h "$(hostname -i)" -U "$0" -d "$1"',
 ].join("; ");
 
 /** psql's status when it could not log in. */
 const NOT_CONNECTED = 2;
-/** Milliseconds that a changed password has until it is in force: the kubelet was told to look, and needs a few seconds. */
+/** Milliseconds until a changed password is in force: the kubelet was told to look, and needs a few seconds. */
 const PATIENCE = 60_000;
 
 /**
- * Proves the deployment by use: logs in as a client does, writes a transcript with an embedding, and finds it again by
- * vector distance.
+ * Tests the deployment by using it: logs in as a client does, writes a transcript with an embedding, and finds it again
+ * by vector distance.
  *
  * @returns what was found, in a sentence
  * @throws when the Secret does not open the database within a minute, or the transcript is not found
@@ -91,7 +91,7 @@ export async function smokeTest(cluster: ClusterContext): Promise<string> {
     if (ok && output.trim() !== "") return output.trim();
     if (ok) throw new Error("the transcript that was written was not found by vector distance");
     if (status !== NOT_CONNECTED || Date.now() > deadline)
-      throw new Error(`the deployment could not be proved by use: ${errors.trim() || output.trim()}`);
+      throw new Error(`the deployment failed its smoke test: ${errors.trim() || output.trim()}`);
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What `npm run up` keeps of the stack `dev`, outside the checkout: Pulumi's state, the passphrase it is encrypted
- * with, the configuration it was deployed with, and, on a cluster of this machine, the data directory.
+ * What `npm run up` keeps of the stack `dev`, outside the checkout: Pulumi's state, the passphrase that encrypts it,
+ * the configuration it was deployed with, and, on a cluster of this machine, the data directory.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -22,7 +22,7 @@ import { readDocument } from "../stack-file/stack-file.ts";
 export interface Deployment {
   kubeconfig?: string | undefined;
   context?: string | undefined;
-  /** By Pulumi's engine, or by kubectl where no engine could be had. */
+  /** By Pulumi's engine, or by kubectl if no engine is available. */
   by: "pulumi" | "kubectl";
   /** Name of the local cluster that was started for it. */
   localCluster?: string | undefined;
@@ -49,19 +49,19 @@ export class DevState {
   get renderedDirectory(): string {
     return join(this.directory, "rendered");
   }
-  /** The database's directory, where the cluster's node is this machine. */
+  /** The database's directory, if the cluster's node is this machine. */
   get dataDirectory(): string {
-    // A home folder may be reached by a link (/home is one on some systems); the node's directory must not be.
+    // A home folder may be behind a link (/home is one on some systems); the node's directory must not be.
     return join(existsSync(this.directory) ? realpathSync(this.directory) : this.directory, "pgdata");
   }
   private get deploymentFile(): string {
     return join(this.directory, "deployment.json");
   }
 
-  /** Makes the folder, and the passphrase once: without it the state could not be read again. */
+  /** Creates the folder, and once the passphrase: without it the state cannot be read. */
   prepare(): void {
     mkdirSync(this.backend, { recursive: true, mode: 0o700 });
-    // Makes this folder a project of the same name, for the commands that write to the project's own stack file.
+    // Makes this folder a project of the same name, for commands that write to the project's own stack file.
     writeWhole(join(this.directory, "Pulumi.yaml"), "name: transcript-pipeline\nruntime: nodejs\n");
     if (existsSync(this.passphraseFile)) return;
     writeWhole(this.passphraseFile, `${randomBytes(32).toString("base64url")}\n`);
@@ -80,8 +80,8 @@ export class DevState {
   }
 
   /**
-   * Writes the configuration: the committed Pulumi.dev.yaml with this machine's values over it, and with the
-   * encryption salt that an earlier copy was given.
+   * Writes the configuration: the committed Pulumi.dev.yaml with this machine's values over it, and with the encryption
+   * salt of an earlier copy.
    */
   writeConfig(overrides: Record<string, Record<string, unknown>>): void {
     const committed = readFileSync(projectFile("Pulumi.dev.yaml"), "utf8");
@@ -94,7 +94,7 @@ export class DevState {
   }
 }
 
-/** Writes a file of the owner's alone, whole or not at all. */
+/** Writes a file that only its owner can read, whole or not at all. */
 function writeWhole(path: string, text: string): void {
   writeFileSync(`${path}.new`, text, { mode: 0o600 });
   renameSync(`${path}.new`, path);

@@ -1,6 +1,6 @@
 /**
- * The declarations of the program's own scripts, made from them as they are: those of Commands are written into the
- * pack's configuration, those in ConfigMaps, which are the same for every stack, into the pack.
+ * Declarations of the program's own scripts, made from their current text: those of Commands go into the pack's
+ * configuration, those in ConfigMaps, which are the same for every stack, into the pack.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { evaluate } from "../evaluation/evaluate.ts";
 import { resourcesOf } from "../evaluation/policy-stack.ts";
 import { readStackFile } from "../stack-file/stack-file.ts";
 
-/** Every script that a stack can have, whether or not it has it: its configuration decides it. */
+/** Every script that a stack can have, whatever its configuration. */
 async function everythingOf(stack: string): Promise<Resource[]> {
   const { config } = readStackFile(projectFile(`Pulumi.${stack}.yaml`));
   const filled = withNode(stack, config);
@@ -23,7 +23,7 @@ async function everythingOf(stack: string): Promise<Resource[]> {
     const key = `transcript-pipeline:${section}`;
     return { [key]: JSON.stringify({ ...(JSON.parse(filled[key] ?? "{}") as object), ...fields }) };
   };
-  // An upgrade is there when both are the same.
+  // An upgrade exists when both are the same.
   const image = "pgvector/pgvector:0.8.6-pg16-bookworm";
   const evaluation = await evaluate(stack, {
     ...filled,
@@ -45,7 +45,7 @@ export async function scriptLinesOf(stack: string): Promise<string[]> {
   return objects.flatMap((object) => scriptFilesOf(object).map(({ line }) => line)).sort();
 }
 
-/** A configuration of the pack in which exactly these lines declare the scripts that they name. */
+/** A configuration of the pack in which only these lines declare the scripts that they name. */
 function renewed(config: PackConfig, lines: readonly string[]): PackConfig {
   const rule = "declared-commands";
   const before = (config[rule]?.declared ?? []) as string[];

@@ -1,11 +1,11 @@
-/** Writing the digests of a stack's images behind their tags. */
+/** Writes the digests of a stack's images after their tags. */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { table } from "../../config.ts";
 import { withFields } from "../stack-file/editing.ts";
 import { plainSection, readDocument } from "../stack-file/stack-file.ts";
 import { parseImage, resolveDigest } from "./images.ts";
 
-/** The configuration's images, with what stands in for those that are not written. */
+/** The configuration's images, with defaults for those that are not set. */
 const IMAGES = [
   { section: "database", usual: table.database.image.default },
   { section: "migration", usual: table.migration.image.default },
@@ -21,9 +21,9 @@ function imagesOf(path: string): { section: string; image: string }[] {
 }
 
 /**
- * Asks the registries for the digest of each image, and writes them into the stack's file: all of them or none.
+ * Asks the registries for the digest of each image, and writes all of them into the stack's file, or none.
  *
- * @param refresh whether images that have a digest are asked for too
+ * @param refresh whether to ask also for images that have a digest
  * @returns one line for each image
  * @throws Error with one line
  */
@@ -31,7 +31,7 @@ export async function writeDigests(path: string, { refresh }: { refresh: boolean
   const resolved = await Promise.all(
     imagesOf(path).map(async ({ section, image }) => {
       const name = parseImage(image);
-      // What is pinned stays: a tag that has moved since is for a person to look at.
+      // A pinned image stays: a tag that has moved since needs a person's review.
       if (name.digest !== undefined && !refresh) return { section, image, pinned: image };
       return { section, image, pinned: `${name.tagged}@${await resolveDigest(name)}` };
     }),

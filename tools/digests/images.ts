@@ -1,7 +1,7 @@
-/** Reading an image's digest from its registry: https://github.com/opencontainers/distribution-spec, without a login. */
+/** Reads an image's digest from its registry: https://github.com/opencontainers/distribution-spec, without a login. */
 import { createHash } from "node:crypto";
 
-/** An image's name, taken apart. */
+/** An image's name, split into parts. */
 export interface ImageName {
   /** As written, without a digest. */
   tagged: string;
@@ -11,17 +11,17 @@ export interface ImageName {
   digest: string | undefined;
 }
 
-/** Takes an image's name apart, as docker and containerd read it: `pgvector/pgvector:1` is Docker Hub's. */
+/** Splits an image's name as docker and containerd read it: `pgvector/pgvector:1` is Docker Hub's. */
 export function parseImage(image: string): ImageName {
   const [tagged = "", digest] = image.split("@");
   const match = /^(?:((?:[^/]*[.:][^/]*|localhost))\/)?([^:]+):([\w][\w.-]*)$/.exec(tagged);
-  if (!match) throw new Error(`${image} is no image with a tag`);
+  if (!match) throw new Error(`${image} is not an image with a tag`);
   const [, registry = "docker.io", name = "", tag = ""] = match;
   const official = registry === "docker.io" && !name.includes("/");
   return { tagged, registry, repository: official ? `library/${name}` : name, tag, digest };
 }
 
-/** Manifests of all sorts; an index, for several architectures, first. */
+/** All types of manifest; the index, for several architectures, first. */
 const ACCEPT = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -31,7 +31,7 @@ const ACCEPT = [
 
 const TIMEOUT = 20_000;
 
-/** Where a registry answers. Docker Hub has a name of its own for it; a registry on this machine has no TLS. */
+/** A registry's address. Docker Hub's differs from its name; a registry on this machine has no TLS. */
 function originOf(registry: string): string {
   if (registry === "docker.io") return "https://registry-1.docker.io";
   return /^(localhost|127\.0\.0\.1)(:\d+)?$/.test(registry) ? `http://${registry}` : `https://${registry}`;
@@ -47,7 +47,7 @@ async function get(url: string, headers: Record<string, string>): Promise<Respon
   }
 }
 
-/** A token that lets anybody read, as the registry's refusal says where to get it. */
+/** An anonymous token for pulling, from the address in the registry's refusal. */
 async function anonymousToken(refusal: Response): Promise<string> {
   const challenge = refusal.headers.get("www-authenticate") ?? "";
   const fields = new Map(
@@ -55,7 +55,7 @@ async function anonymousToken(refusal: Response): Promise<string> {
   );
   const realm = fields.get("realm");
   if (!/^bearer /i.test(challenge) || realm === undefined) {
-    throw new Error("asks for a login that is not anonymous");
+    throw new Error("requires a login");
   }
   const url = new URL(realm);
   for (const name of ["service", "scope"]) {
@@ -63,7 +63,7 @@ async function anonymousToken(refusal: Response): Promise<string> {
     if (value !== undefined) url.searchParams.set(name, value);
   }
   const answer = await get(url.href, {});
-  if (!answer.ok) throw new Error(`gives nobody a token: ${answer.status} from ${url.host}`);
+  if (!answer.ok) throw new Error(`issues no anonymous token: ${answer.status} from ${url.host}`);
   const { token, access_token: accessToken } = (await answer.json()) as {
     token?: string;
     access_token?: string;
@@ -74,7 +74,7 @@ async function anonymousToken(refusal: Response): Promise<string> {
 }
 
 /**
- * Reads the digest of an image's tag: of the manifest itself, not only what the registry says of it.
+ * Resolves an image's tag to the digest of the manifest itself, not only to what the registry reports.
  *
  * @throws Error with one line that names the image
  */
@@ -93,7 +93,7 @@ export async function resolveDigest(image: ImageName): Promise<string> {
       .digest("hex")}`;
     const said = answer.headers.get("docker-content-digest");
     if (said !== null && said !== digest) {
-      throw new Error(`the registry says ${said}, but the manifest it sent is ${digest}`);
+      throw new Error(`the registry reports ${said}, but the manifest it sent has digest ${digest}`);
     }
     return digest;
   } catch (error) {

@@ -1,22 +1,22 @@
-/** Finding a Pulumi CLI. */
+/** Finds a Pulumi CLI. */
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { projectFile } from "../cli.ts";
 import { run } from "../processes.ts";
 import { engineEnvironment } from "./environment.ts";
 
-/** A CLI that runs. */
+/** A CLI that works. */
 export interface Engine {
   command: string;
   version: string;
 }
 
-/** Where no CLI could be had, and why. */
+/** Why no CLI is available. */
 export interface NoEngine {
   reason: string;
 }
 
-/** The npm package's, which downloads the CLI at its first use. */
+/** The npm package's, which downloads the CLI on first use. */
 const LAUNCHER = projectFile("node_modules/.bin/pulumi");
 
 function executable(path: string): boolean {
@@ -41,8 +41,8 @@ async function engineAt(command: string): Promise<Engine | NoEngine> {
 }
 
 /**
- * The CLI on PATH; else the npm launcher's, which it downloads at its first use. The launcher is itself first on
- * PATH under `npm run`, so it is passed over while looking.
+ * The CLI on PATH; else the one that the npm launcher downloads on first use. Under `npm run` the launcher itself is
+ * first on PATH, so the search skips it.
  */
 export async function findEngine(): Promise<Engine | NoEngine> {
   const onPath = (process.env.PATH ?? "")
@@ -53,20 +53,20 @@ export async function findEngine(): Promise<Engine | NoEngine> {
   if (onPath !== undefined) return engineAt(onPath);
   if (!existsSync(LAUNCHER))
     return { reason: "pulumi is not on PATH, and `npm ci` has not installed its launcher" };
-  console.log("looking for the Pulumi CLI through npm; its first use downloads it …");
+  console.log("looking for the Pulumi CLI through npm; the first use downloads it …");
   return engineAt(LAUNCHER);
 }
 
 /**
- * The CLI that package-lock.json pins; where its download is out of reach, the one on PATH.
+ * The CLI that package-lock.json pins; the one on PATH if that cannot be downloaded.
  *
- * @throws when there is neither
+ * @throws if neither is available
  */
 export async function pinnedEngine(): Promise<Engine> {
   const pinned = await engineAt(LAUNCHER);
   const engine = "reason" in pinned ? await findEngine() : pinned;
-  if ("reason" in engine) throw new Error(`the Pulumi CLI cannot be had: ${engine.reason}`);
-  const from = engine === pinned ? "" : ", from PATH: the pinned one could not be had";
+  if ("reason" in engine) throw new Error(`the Pulumi CLI is not available: ${engine.reason}`);
+  const from = engine === pinned ? "" : ", from PATH: the pinned one is not available";
   console.log(`Pulumi ${engine.version}${from}`);
   return engine;
 }

@@ -1,8 +1,8 @@
-/** What the engine finds in its environment: the only place that says so. */
+/** The engine's environment variables: the only place that sets them. */
 import { delimiter } from "node:path";
 import { projectFile } from "../cli.ts";
 
-/** Where a stack's state is kept in files, and what opens the secrets in it. */
+/** A stack's state in files, and the passphrase for its secrets. */
 export interface Backend {
   /** Folder of the state, absolute. */
   directory: string;
@@ -10,13 +10,13 @@ export interface Backend {
   passphrase: string | { file: string };
 }
 
-/** How the environment comes about. */
+/** What the environment is made from. */
 export interface EnvironmentOptions {
-  /** What it is made from. @default this process's */
+  /** Variables to start from. @default this process's */
   inherited?: NodeJS.ProcessEnv;
-  /** A backend of files. @default the one that the person is logged in to, with their passphrase */
+  /** A backend of files. @default the user's login, with their passphrase */
   backend?: Backend;
-  /** Variables of one caller; undefined takes one away. @default none */
+  /** Variables of one caller; undefined removes one. @default none */
   variables?: NodeJS.ProcessEnv;
 }
 
@@ -28,7 +28,7 @@ export function engineEnvironment({
 }: EnvironmentOptions = {}): NodeJS.ProcessEnv {
   return {
     ...inherited,
-    // The Node that came with `npm ci`, which is new enough whatever the machine has.
+    // Node from `npm ci`, which is new enough whatever the machine has.
     PATH: `${projectFile("node_modules/.bin")}${delimiter}${inherited.PATH ?? ""}`,
     PULUMI_SKIP_UPDATE_CHECK: "true",
     ...(backend && backendVariables(backend)),
@@ -36,7 +36,7 @@ export function engineEnvironment({
   };
 }
 
-/** A person's token would lead to another backend, and the passphrase of another stack would be taken before a file's. */
+/** A user's token would lead to another backend, and another stack's passphrase would take precedence over a file's. */
 function backendVariables({ directory, passphrase }: Backend): NodeJS.ProcessEnv {
   return {
     PULUMI_ACCESS_TOKEN: undefined,

@@ -1,4 +1,7 @@
-/** The engine's events, as far as they are read here. A field without a value is absent in the SDK's types and null in a log. */
+/**
+ * The engine's events, as far as they are read here. A field without a value is absent in the SDK's types and null in a
+ * log.
+ */
 import type {
   DiagnosticEvent,
   PolicyEvent,
@@ -7,7 +10,7 @@ import type {
   StepEventStateMetadata,
 } from "@pulumi/pulumi/automation/index.js";
 
-/** Some of a type's fields, the optional ones of which may be null. */
+/** Some of a type's fields; optional ones may be null. */
 type Read<T, Fields extends keyof T> = {
   [Field in Fields]: undefined extends T[Field] ? T[Field] | null : T[Field];
 };
@@ -28,12 +31,12 @@ export interface EngineEvent {
   resOutputsEvent?: { metadata: EventStep };
   diagnosticEvent?: Pick<DiagnosticEvent, "urn" | "message" | "severity" | "ephemeral">;
   policyEvent?: Pick<PolicyEvent, "resourceUrn" | "message" | "policyName"> & {
-    /** The SDK knows "warning" in the place of what the engine writes. */
+    /** The SDK has "warning" instead of what the engine writes. */
     enforcementLevel: "advisory" | PolicyEvent["enforcementLevel"];
   };
 }
 
-/** Reads an event log: one JSON object a line. A last line that a killed engine left unfinished is passed over. */
+/** Reads an event log: one JSON object per line. A last line that a killed engine left unfinished is skipped. */
 export function parseEventLog(text: string): EngineEvent[] {
   return text.split("\n").flatMap((line) => {
     try {

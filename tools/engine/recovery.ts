@@ -1,11 +1,11 @@
-/** Taking up a stack after a run that was killed: whose lock it is that is left, and what it had begun. */
+/** Recovers a stack after a killed run: whose lock is left, and what the run had begun. */
 import { readFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { type EngineResult, succeeded } from "./runner.ts";
 import type { StackEngine } from "./stack.ts";
 
-/** Who holds a stack's lock, as the CLI says it. */
+/** The holder of a stack's lock, as the CLI prints it. */
 export interface Lock {
   user: string;
   host: string;
@@ -17,7 +17,7 @@ export interface Lock {
 export interface Machine {
   user: string;
   host: string;
-  /** A machine that GitHub makes for one job and throws away. */
+  /** A machine that GitHub creates for one job and discards. */
   isOneJobs: boolean;
   isAlive: (pid: number) => boolean;
 }
@@ -31,7 +31,7 @@ function isAlive(pid: number): boolean {
   return !isZombie(pid);
 }
 
-/** Whether a process has ended and nobody has asked how. Where there is no /proc, it is not known to be. */
+/** Whether a process has ended but was not waited for. Without /proc, this is not known to be so. */
 function isZombie(pid: number): boolean {
   try {
     return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
@@ -58,36 +58,36 @@ export function locksIn(output: string): Lock[] {
 }
 
 /**
- * Why a lock may still be somebody's, or undefined when its holder is known to be dead. A workflow's concurrency
- * group lets one run at a time at a stack, so another run's lock is a dead run's; a person's need not be.
+ * Why a lock's holder may be alive, or undefined when it is known to be dead. A workflow's concurrency group allows one
+ * run at a time on a stack, so another run's lock is a dead run's; a person's need not be.
  */
 export function objectionTo(lock: Lock, here: Machine): string | undefined {
   const holder = `${lock.user}@${lock.host}, process ${lock.pid}, since ${lock.since}`;
   if (lock.host === here.host) {
     return here.isAlive(lock.pid) ? `${holder}, is still running on this machine` : undefined;
   }
-  // Those machines have names of their own each time, and one user.
+  // These machines have a new name each time, and the same user.
   if (here.isOneJobs && lock.user === here.user) return undefined;
-  return `${holder}, is not of this machine, and may be a person's`;
+  return `${holder}, is from another machine, and may belong to a person`;
 }
 
-/** Why a lock may still be somebody's, or undefined. */
+/** Why a lock's holder may be alive, or undefined. */
 export type Objection = (lock: Lock) => string | undefined;
 
-/** What speaks for the locks that others may hold too. */
+/** Objections to removing a lock, as seen from this machine. */
 const objectionHere: Objection = (lock) => objectionTo(lock, thisMachine());
 
 const LOCKED = /the stack is currently locked by/;
-/** Pulumi Cloud's answer. A run that died stops renewing its lease there, which then runs out by itself. */
+/** Pulumi Cloud's answer. A dead run stops renewing its lease there, which then expires. */
 const LEASED = /\[409\][^\n]*Another update is currently in progress/;
 const LEASE_WAITS = 14;
 const LEASE_WAIT_MS = 30_000;
 
 /**
- * Runs a command that needs the stack's lock, and takes the lock from a run that is dead.
+ * Runs a command that needs the stack's lock, and removes the lock of a run that is dead.
  *
- * @param objection whether a lock's holder may be alive. @default what is known of this machine and its processes
- * @throws when somebody who may be alive holds it
+ * @param objection whether a lock's holder may be alive. @default judged from this machine and its processes
+ * @throws if a process that may be alive holds it
  */
 export async function withLockOfDeadRun(
   engine: StackEngine,
@@ -99,10 +99,10 @@ export async function withLockOfDeadRun(
   for (let waits = 0; result.status !== 0 && LEASED.test(result.output); waits++) {
     if (waits === LEASE_WAITS) {
       throw new Error(
-        `stack ${engine.stack} is being updated by somebody else. If nobody is: pulumi cancel ${engine.stack}`,
+        `stack ${engine.stack} is being updated by another process. If none is running: pulumi cancel ${engine.stack}`,
       );
     }
-    console.log("another update holds the stack; waiting for it, or for its lease to run out");
+    console.log("another update holds the stack; waiting for it to end, or for its lease to expire");
     await wait(leaseWait);
     result = await operation();
   }
@@ -111,7 +111,7 @@ export async function withLockOfDeadRun(
   const objections = locks.flatMap((lock) => objection(lock) ?? []);
   if (locks.length === 0 || objections.length > 0) {
     throw new Error(
-      `stack ${engine.stack} is locked: ${objections.join("; ") || "the engine does not say by whom"}. ` +
+      `stack ${engine.stack} is locked: ${objections.join("; ") || "the engine does not name the holder"}. ` +
         `If that run is dead: pulumi cancel ${engine.stack}`,
     );
   }
@@ -123,7 +123,7 @@ export async function withLockOfDeadRun(
   return operation();
 }
 
-/** A resource of the state, as far as it is looked at. */
+/** A resource in the state, as far as it is read. */
 interface StateResource {
   urn: string;
   type: string;
@@ -143,7 +143,7 @@ export interface ExportedState {
   [other: string]: unknown;
 }
 
-/** The operations that a run had begun and not ended, in words. */
+/** The operations that a run began and did not end, in words. */
 export function unfinished({ deployment }: ExportedState): string[] {
   return (deployment?.pending_operations ?? []).map(
     ({ type, resource }) => `${type} ${resource.type.split(":").at(-1)} ${resource.urn.split("::").at(-1)}`,
@@ -158,11 +158,11 @@ function idOf({ type, inputs }: StateResource): string | undefined {
 }
 
 /**
- * The state in which every object of Kubernetes that a killed run was about to create counts as created. The refresh
- * that must follow finds out whether it is there. Forgotten, as `refresh
- * --clear-pending-creates` does it, a Job that is there would be killed and made again, and every other object
- * would be adopted unseen; `refresh --import-pending-creates` does not import (both run with 3.260).
- * What was made nowhere but in the run that died, a generated password, is forgotten, and made again.
+ * The state in which every Kubernetes object that a killed run was about to create counts as created; the refresh that
+ * must follow finds out whether it exists. If they were forgotten instead, as `refresh --clear-pending-creates` does,
+ * an existing Job would be killed and created again, and every other object would be adopted unseen; `refresh
+ * --import-pending-creates` does not import (both tried with 3.260). What existed only in the run that died, a
+ * generated password, is forgotten and generated again.
  */
 export function withPendingCreated(state: ExportedState): ExportedState {
   const { deployment } = state;
@@ -173,7 +173,7 @@ export function withPendingCreated(state: ExportedState): ExportedState {
     const id = idOf(resource);
     if (id === undefined) continue;
     const created = { ...resource, id };
-    // What it was to replace is deleted already, and marked; its place in the list is right for its dependents.
+    // The object it was to replace is already deleted, and marked; its place in the list suits its dependents.
     const place = resources.findIndex(
       ({ urn, pendingReplacement }) => urn === resource.urn && pendingReplacement,
     );
@@ -192,9 +192,9 @@ export function withPendingCreated(state: ExportedState): ExportedState {
 }
 
 /**
- * Reads the state. Never shown: it holds everything.
+ * Reads the state, which is never shown: it holds everything.
  *
- * @returns undefined for a stack that was never made
+ * @returns undefined for a stack that was never created
  * @throws when it cannot be read
  */
 async function exportState(engine: StackEngine): Promise<ExportedState | undefined> {
@@ -204,23 +204,23 @@ async function exportState(engine: StackEngine): Promise<ExportedState | undefin
   throw new Error(output.trim());
 }
 
-/** How a stack is taken up. */
+/** How a stack is recovered. */
 export interface Recovery {
-  /** Whether a lock's holder may be alive. @default what is known of this machine and its processes */
+  /** Whether a lock's holder may be alive. @default judged from this machine and its processes */
   objection?: Objection;
   /**
-   * What becomes of a stack that was never made: it is an error that says so, it is made, or there is nothing to do.
+   * What happens if the stack was never created: an error, its creation, or nothing.
    * @default "refuse"
    */
   missing?: "refuse" | "create" | "leave";
 }
 
 /**
- * Runs an operation on a stack, its output shown. Where the last run was killed, takes up first what that one had begun,
+ * Runs an operation on a stack and shows its output. If the last run was killed, first recovers what it had begun,
  * without a prompt.
  *
  * @param args the operation, `up` and its options
- * @throws when the stack is not there, cannot be read or taken up, or is locked by somebody who may be alive
+ * @throws if the stack does not exist, cannot be read or recovered, or is locked by a process that may be alive
  */
 export async function operateRecovered(
   engine: StackEngine,
@@ -236,25 +236,25 @@ export async function operateRecovered(
     return { status: 0, stdout: "", output };
   } else {
     throw new Error(
-      `no stack named '${engine.stack}' found. A person makes it, once: pulumi stack init ${engine.stack}`,
+      `no stack named '${engine.stack}' found. Create it once: pulumi stack init ${engine.stack}`,
     );
   }
   return withLockOfDeadRun(engine, () => engine.operate(args, { show: true }), objection);
 }
 
-/** Takes up what a killed run had begun, and looks at what became of it. */
+/** Recovers what a killed run had begun, and checks the result. */
 async function takeUp(engine: StackEngine, state: ExportedState, objection: Objection): Promise<void> {
   const begun = unfinished(state);
   if (begun.length === 0) return;
-  console.log(`an earlier run was killed while ${begun.join(", ")}; looking at what became of it`);
+  console.log(`an earlier run was killed while ${begun.join(", ")}; checking what it left`);
   const text = JSON.stringify(withPendingCreated(state));
   const imported = await withLockOfDeadRun(engine, () => engine.manage(["stack", "import"], text), objection);
   if (imported.status !== 0)
-    throw new Error(`stack ${engine.stack} could not be taken up:\n${imported.output}`);
+    throw new Error(`stack ${engine.stack} could not be recovered:\n${imported.output}`);
   const refreshed = await engine.operate(["refresh", "--yes", "--skip-preview", "--suppress-outputs"], {
     show: true,
   });
   if (refreshed.status !== 0) {
-    throw new Error(`stack ${engine.stack} could not be taken up: the refresh failed, see above`);
+    throw new Error(`stack ${engine.stack} could not be recovered: the refresh failed, see above`);
   }
 }

@@ -1,4 +1,4 @@
-/** Running the engine: the only place that starts it. */
+/** Runs the engine: the only place that starts it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,29 +11,29 @@ import type { Engine } from "./engine.ts";
 export interface EngineRun {
   /** The project's folder. */
   cwd: string;
-  /** All of its environment, as engineEnvironment() makes it. */
+  /** Its complete environment, from engineEnvironment(). */
   env: NodeJS.ProcessEnv;
   /** Text for its standard input. @default none */
   input?: string | undefined;
-  /** Whether what it prints goes to this process's output too, as it comes. @default false */
+  /** Whether this process also prints the output as it arrives. @default false */
   show?: boolean;
-  /** Takes out of whole lines what nobody may see. @default nothing */
+  /** Masks what nobody may see in whole lines. @default nothing */
   mask?: (text: string) => string;
   /** Whether it prints colours. @default false */
   color?: boolean;
-  /** Whether its events are wanted. @default false */
+  /** Whether to read its events. @default false */
   eventLog?: boolean;
 }
 
-/** What a command of the engine did. */
+/** The result of an engine command. */
 export interface EngineResult {
   /** Null when it was killed. */
   status: number | null;
-  /** Its standard output as it was, secrets included. */
+  /** Its standard output, unmasked. */
   stdout: string;
-  /** Standard output and standard error as they came, masked and without colours. */
+  /** Standard output and standard error in order, masked and without colours. */
   output: string;
-  /** The text of its event log, secrets included, where it was wanted. Empty where the engine stopped before it. */
+  /** The text of its event log, unmasked, if requested. Empty if the engine stopped before it. */
   eventLog?: string;
 }
 
@@ -41,7 +41,7 @@ export interface EngineResult {
  * Runs the engine to its end, without a prompt.
  *
  * @param args the command with its options
- * @returns what it did, a failure too
+ * @returns the result, also of a failure
  * @throws when it cannot be started
  */
 export async function runEngine(
@@ -53,7 +53,7 @@ export async function runEngine(
   const directory = mkdtempSync(join(tmpdir(), "transcript-pipeline-events-"));
   try {
     const log = join(directory, "events.jsonl");
-    // Pulumi's own Automation API reads this log; the CLI knows the option under this switch.
+    // Pulumi's own Automation API reads this log; the CLI has the option only with this switch.
     const env = { ...options.env, PULUMI_DEBUG_COMMANDS: "true" };
     const result = await execute(engine, [...args, "--event-log", log], { ...options, env });
     return { ...result, eventLog: existsSync(log) ? readFileSync(log, "utf8") : "" };
@@ -73,7 +73,7 @@ function execute(
       env,
       stdio: ["pipe", "pipe", "pipe"],
     });
-    // One that ends without reading it says why by its status.
+    // If it ends without reading its input, its status says why.
     child.stdin.on("error", () => undefined);
     child.stdin.end(input);
     const result: EngineResult = { status: null, stdout: "", output: "" };
@@ -114,20 +114,20 @@ function eachLines(stream: NodeJS.ReadableStream, take: (text: string) => void):
   });
 }
 
-/** Milliseconds in which several signals are one: npm hands on what has reached the group of processes already. */
+/** Milliseconds within which several signals count as one: npm forwards what the process group has already received. */
 const ONE_SIGNAL = 1000;
 
 /**
- * Lets the engine end the operation it is in, and write down where it was, when this process is told to end. The engine
- * drops everything at a second signal, so it must not get the first one twice.
+ * When this process is told to end, lets the engine finish its operation and record its state. The engine aborts at a
+ * second signal, so it must not receive the first one twice.
  *
- * @returns what ends it
+ * @returns a function that stops this
  */
 function handOnSignals(child: ChildProcess): () => void {
   let last = -Infinity;
   const interrupt = (signal: NodeJS.Signals) => {
     const now = performance.now();
-    // Ctrl-C in a terminal reaches the engine by itself.
+    // Ctrl-C in a terminal reaches the engine directly.
     const isTerminals = signal === "SIGINT" && process.stdin.isTTY;
     if (!isTerminals && now - last > ONE_SIGNAL) child.kill("SIGINT");
     last = now;
@@ -140,7 +140,7 @@ function handOnSignals(child: ChildProcess): () => void {
  * The result of a command that must succeed.
  *
  * @param what the command, for the message
- * @param shown whether its output was shown as it came, and need not be repeated
+ * @param shown whether its output was already shown
  * @throws CommandFailed
  */
 export function succeeded(what: string, result: EngineResult, shown = false): EngineResult {

@@ -12,14 +12,14 @@ export interface StackEngine {
   manage: (args: readonly string[], input?: string) => Promise<EngineResult>;
 }
 
-/** A stack, and how the engine is run on it. */
+/** A stack, and how to run the engine on it. */
 export interface StackOptions extends Pick<EngineRun, "env" | "mask" | "color"> {
   engine: Engine;
   stack: string;
   /** The stack's configuration. @default Pulumi.<stack>.yaml of the checkout */
   configFile?: string | undefined;
   /**
-   * Folder of the project that `manage` runs in: such commands know no --config-file, and write to the stack's file
+   * Folder of the project that `manage` runs in: these commands have no --config-file, and write to the stack's file
    * there. @default the checkout
    */
   manageIn?: string;

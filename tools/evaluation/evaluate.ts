@@ -1,14 +1,14 @@
-/** The program, evaluated in this process: no CLI, no cluster, and the same objects that the engine would register. */
+/** Evaluates the program in this process: no CLI, no cluster, and the same objects that the engine would register. */
 import { readConfig } from "../../config.ts";
 import { program } from "../../program.ts";
 import { PROJECT } from "../stack-file/document.ts";
 import { recorded, type Registration } from "./recorder.ts";
 
-/** What came of it. */
+/** The result. */
 export interface Evaluation {
   /** All resources, components included. */
   registrations: Registration[];
-  /** What the configuration's reader warns about. */
+  /** Warnings about the configuration. */
   warnings: string[];
 }
 
@@ -16,8 +16,8 @@ export interface Evaluation {
  * Evaluates the program for a stack.
  *
  * @param config the stack's configuration, by full key
- * @param secretKeys those of its keys that hold secrets
- * @throws ConfigurationError with every problem at once
+ * @param secretKeys the keys that hold secrets
+ * @throws ConfigurationError with all problems at once
  */
 export async function evaluate(
   stack: string,

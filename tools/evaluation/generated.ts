@@ -1,7 +1,7 @@
 /**
- * Which values of a stack's Secrets the evaluation made up. The engine keeps what a password is generated from in its
- * state; an evaluation has no state and makes up another one each time. So the program is evaluated twice: what differs
- * is made up. No capability has to say it, and none is known by name.
+ * Which values in a stack's Secrets the evaluation made up. The engine keeps what a password is generated from in its
+ * state; an evaluation has no state and generates another one each time. So the program is evaluated twice: what
+ * differs is made up. No capability needs to declare it, and none is known by name.
  */
 import { isDeepStrictEqual } from "node:util";
 import { evaluate, type Evaluation } from "./evaluate.ts";
@@ -13,18 +13,18 @@ export type Part = string | number;
 
 /** The made-up values of a stack. */
 export interface Generated {
-  /** Those that contain no other one, as the first evaluation made them up. */
+  /** Those that contain no other made-up value, from the first evaluation. */
   values: string[];
-  /** By {@link objectId} and by key of the Secret: what the value is made of, in its order. */
+  /** By {@link objectId} and by key of the Secret: the parts of the value, in order. */
   parts: ReadonlyMap<string, Readonly<Record<string, readonly Part[]>>>;
 }
 
-/** Characters below which a value is not looked for inside others: a short one is found everywhere by chance. */
+/** Shorter values, in characters, are not searched for inside others: they would be found by chance. */
 const FINDABLE = 8;
 
 /**
- * The values of a Secret by key, as the pods see them: a character for each byte, since a value need not be text. The same
- * in the other direction is {@link encoded}.
+ * The values of a Secret by key, as the pods see them: one character per byte, since a value need not be text. The
+ * inverse is {@link encoded}.
  */
 export function secretValues(secret: Manifest): Record<string, string> {
   const { data = {}, stringData = {} } = secret as {
@@ -38,12 +38,12 @@ export function secretValues(secret: Manifest): Record<string, string> {
   return Object.fromEntries(bytes.map(([key, value]) => [key, value.toString("latin1")]));
 }
 
-/** A value as it stands under a Secret's `data`. */
+/** A value as written under a Secret's `data`. */
 export function encoded(value: string): string {
   return Buffer.from(value, "latin1").toString("base64");
 }
 
-/** A text as a pattern that matches it alone. */
+/** A pattern that matches only this text. */
 const escaped = (text: string) => text.replaceAll(/[^A-Za-z0-9]/g, "\\$&");
 
 /** A text with the known values in it replaced by their indices. */
@@ -59,7 +59,7 @@ function partsOf(text: string, values: readonly string[]): Part[] {
     .filter((part) => part !== "");
 }
 
-/** Everything of an object but a Secret's values. */
+/** An object without a Secret's values. */
 function othersOf(manifest: Manifest): Manifest {
   return manifest.kind === "Secret" ? { ...manifest, data: undefined, stringData: undefined } : manifest;
 }
@@ -84,7 +84,7 @@ export function generatedIn(first: readonly Manifest[], second: readonly Manifes
       !isDeepStrictEqual(Object.keys(texts ?? {}), Object.keys(otherTexts ?? {}))
     ) {
       throw new Error(
-        `${manifest.kind} ${manifest.metadata.name} is another one each time the program is evaluated, and kubectl would ` +
+        `${manifest.kind} ${manifest.metadata.name} differs each time the program is evaluated, so kubectl would ` +
           "change it at each deployment: only the values of Secrets may be generated",
       );
     }
@@ -94,13 +94,13 @@ export function generatedIn(first: readonly Manifest[], second: readonly Manifes
     }
   }
 
-  // The shortest first: a value is known before those that contain it.
+  // Shortest first: a value is known before those that contain it.
   differing.sort((a, b) => a.texts[0].length - b.texts[0].length);
   const known: [string[], string[]] = [[], []];
   const parts = new Map<string, Record<string, Part[]>>();
   for (const { id, key, texts } of differing) {
     const [made, otherMade] = [partsOf(texts[0], known[0]), partsOf(texts[1], known[1])];
-    // What still differs when the known values are taken out is made up itself.
+    // What still differs without the known values is made up itself.
     const isComposed = isDeepStrictEqual(made, otherMade);
     const value = isComposed ? made : [known[0].push(texts[0]) - 1];
     if (!isComposed) known[1].push(texts[1]);

@@ -1,4 +1,4 @@
-/** From registered resources to files that `kubectl apply -k`, Argo CD and Flux take. */
+/** Converts registered resources to files for `kubectl apply -k`, Argo CD and Flux. */
 import { stringify } from "yaml";
 import { type Registration, unwrapped } from "./recorder.ts";
 
@@ -16,18 +16,18 @@ export interface RenderedFile {
   manifest: Manifest;
 }
 
-/** Whether a resource is an object of the cluster. */
+/** Whether a resource is an object in the cluster. */
 export function isKubernetes({ type }: Pick<Registration, "type">): boolean {
   return type.startsWith("kubernetes:");
 }
 
-/** What an object is known by: its kind, without the version, its namespace and its name. */
+/** An object's identity: its kind, without the version, its namespace and its name. */
 export function objectId({ apiVersion, kind, metadata: { namespace = "", name } }: Manifest): string {
   const group = apiVersion.includes("/") ? apiVersion.split("/")[0] : "";
   return [group, kind, namespace, name].join("/");
 }
 
-/** The number and the ending that files of a kind have: the guide's. Kinds that the guide does not have get 10. */
+/** Number and suffix of a kind's files, as in the guide. Kinds that the guide does not have get 10. */
 const KINDS: Readonly<Record<string, { number: string; ending: string }>> = {
   Secret: { number: "01", ending: "" },
   ConfigMap: { number: "02", ending: "" },
@@ -39,8 +39,8 @@ const KINDS: Readonly<Record<string, { number: string; ending: string }>> = {
 };
 
 /**
- * Names from before there was a rule. They are an interface (people commit these files), so they stay; a new object needs
- * no line here.
+ * Names that predate the rule. They are an interface (people commit these files), so they stay; a new object needs no
+ * line here.
  */
 const EARLIER_NAMES: Readonly<Record<string, string>> = {
   "Namespace/transcript-pipeline": "00-namespace",
@@ -58,19 +58,19 @@ const EARLIER_NAMES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The file's name without its ending. It says the object and nothing of the others, so that no object that comes or goes
- * renames the file of another one.
+ * The file's name without its suffix. It depends only on the object, so an object that is added or removed never
+ * renames another one's file.
  */
 export function fileOf({ kind, metadata: { name } }: Manifest): string {
   const { number, ending } = KINDS[kind] ?? { number: "10", ending: `-${kind.toLowerCase()}` };
-  // A name may have dots, and a file that is replaced by the next rendering has none.
+  // A name may contain dots; names of files that the next rendering replaces do not.
   return EARLIER_NAMES[`${kind}/${name}`] ?? `${number}-${name.replaceAll(/[^a-z0-9-]/g, "-")}${ending}`;
 }
 
 /**
- * The Kubernetes objects among the registered resources with their files, by the files' names.
+ * The Kubernetes objects among the registered resources with their files, by file name.
  *
- * @throws when two objects would be written into one file
+ * @throws if two objects would be written into one file
  */
 export function manifestsOf(registrations: readonly Pick<Registration, "type" | "inputs">[]): RenderedFile[] {
   const files = registrations

@@ -11,13 +11,12 @@ export function ownPackConfigFile(stack: string, pack = projectFile("policy")): 
   return existsSync(own) ? own : undefined;
 }
 
-/** What compares a name of its own with the node that a stack names. */
+/** Rules that compare a configured name with the stack's node. */
 const OF_THE_NODE = ["volume-pinned", "placement"] as const;
 
 /**
- * The configuration of the pack for a stack: its own, else production's with the node that the stack itself names, so that
- * a file is all that a new environment takes. Who wants the node compared with another source writes a file of the
- * stack's own.
+ * The pack's configuration for a stack: its own, else production's with the node that the stack itself names, so that a
+ * new environment takes only one file. To compare the node with another source, write a file for the stack.
  */
 export function packConfigOf(stack: string, hostname: string | undefined): PackConfig {
   const own = ownPackConfigFile(stack);
@@ -45,7 +44,7 @@ export function readPackConfig(file: string): PackConfig {
   return config;
 }
 
-/** Fills in the name of the node for `dev`, whose file leaves it to each machine: no rule depends on it there. */
+/** Fills in the node's name for `dev`, whose file leaves it to each machine: no rule depends on it there. */
 export function withNode(stack: string, config: Record<string, string>): Record<string, string> {
   const key = "transcript-pipeline:node";
   const node = JSON.parse(config[key] ?? "{}") as Record<string, unknown>;

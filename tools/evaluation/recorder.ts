@@ -1,4 +1,4 @@
-/** What a program asks the engine for, recorded in this process. */
+/** Records in this process what a program asks the engine for. */
 import { randomBytes } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 
@@ -9,24 +9,24 @@ export interface Registration {
   type: string;
   /** Logical name. */
   name: string;
-  /** Whether a provider makes it. Components and the stack are not made. */
+  /** Whether a provider creates it. Components and the stack are not created. */
   custom: boolean;
-  /** Secrets are marked as the engine has them marked: see {@link unwrapped}. */
+  /** Secrets carry the engine's marks: see {@link unwrapped}. */
   inputs: Record<string, unknown>;
-  /** URN of the parent. Empty: the stack has none. */
+  /** URN of the parent. Empty for the stack. */
   parent: string;
   protect: boolean;
   deleteBeforeReplace: boolean;
-  /** Top-level fields that the state keeps encrypted because the program says so. */
+  /** Top-level fields that the program wants encrypted in the state. */
   secretOutputs: string[];
-  /** URNs of what was named in dependsOn and of what the inputs are made from. */
+  /** URNs of the resources in dependsOn and of those that the inputs are made from. */
   dependencies: string[];
 }
 
-/** The mark by which the SDK wraps a secret on its way to the engine. */
+/** The mark with which the SDK wraps a secret on its way to the engine. */
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 
-/** The value without the marks of secrecy. */
+/** The value without the marks of secrets. */
 export function unwrapped(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(unwrapped);
   if (typeof value !== "object" || value === null) return value;
@@ -34,7 +34,7 @@ export function unwrapped(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, unwrapped(entry)]));
 }
 
-/** 40 alphanumeric characters, as the program asks the provider for. */
+/** 40 alphanumeric characters, as the program requests from the provider. */
 export function generatedPassword(): string {
   return randomBytes(64)
     .toString("base64")
@@ -42,14 +42,14 @@ export function generatedPassword(): string {
     .slice(0, 40);
 }
 
-/** Stands in for what only the engine's providers could answer. */
+/** Stands in for answers that only the engine's providers have. */
 function outputsOf(type: string, name: string, inputs: Record<string, unknown>): Record<string, unknown> {
   if (type === "random:index/randomPassword:RandomPassword")
     return { ...inputs, result: generatedPassword() };
   return { ...inputs, metadata: { ...(inputs.metadata as object | undefined), uid: `uid-of-${name}` } };
 }
 
-/** What is read of the request by which the SDK registers a resource (pulumi/resource.proto, RegisterResourceRequest). */
+/** Fields of the request with which the SDK registers a resource (pulumi/resource.proto, RegisterResourceRequest). */
 interface RegisterRequest {
   getType(): string;
   getName(): string;
@@ -67,10 +67,10 @@ interface Monitor {
 }
 
 /**
- * Runs a program as the SDK's mocks do, which take the requests and hand on a part of them.
+ * Runs a program as the SDK's mocks do, which receive the requests and pass on a part of them.
  *
  * @param run the program
- * @returns all registrations, in the order in which they were made, which is that of dependency
+ * @returns all registrations, in the order in which they were made, which is the order of dependency
  */
 export async function recorded(project: string, stack: string, run: () => object): Promise<Registration[]> {
   const registrations: Registration[] = [];
@@ -114,8 +114,8 @@ export async function recorded(project: string, stack: string, run: () => object
 }
 
 /**
- * Runs a program whose error the SDK hands out several times: to who waits for it, and as rejections that nobody waits
- * for, each of which would end this process with a trace of the stack. What was thrown is thrown once.
+ * Runs a program whose error the SDK delivers several times: to the caller, and as unhandled rejections, each of which
+ * would end this process with a stack trace. The error is thrown once.
  */
 async function withoutEchoes(run: () => Promise<void>): Promise<void> {
   const others = process.rawListeners("unhandledRejection");

@@ -1,4 +1,4 @@
-/** Writing a set of files into a directory that somebody else may be able to write to as well. */
+/** Writes a set of files into a directory that others may be able to write to. */
 import {
   closeSync,
   constants,
@@ -35,9 +35,9 @@ function statOf(path: string): Stats | undefined {
 }
 
 /**
- * The directory without links, made where it is missing.
+ * The directory without links, created if it is missing.
  *
- * @throws when a link on the way was made by somebody else, who could have it lead anywhere, or nowhere
+ * @throws if another user, who could point it anywhere, made a link on the way, or a link leads nowhere
  */
 export function realDirectory(directory: string): string {
   const user = process.getuid?.();
@@ -53,12 +53,11 @@ export function realDirectory(directory: string): string {
       }
       if (user !== undefined && stats.uid !== user && stats.uid !== 0) {
         throw new Error(
-          `${next} is a symbolic link of another user (uid ${stats.uid}), and nothing is written through it: ` +
+          `${next} is a symbolic link of another user (uid ${stats.uid}), and render does not write through it: ` +
             `choose another directory with --out, or remove the link`,
         );
       }
-      if (seen.length > 40)
-        throw new Error(`${directory} is a circle of symbolic links: choose another --out`);
+      if (seen.length > 40) throw new Error(`${directory} is a loop of symbolic links: choose another --out`);
       seen.push(next);
       real = follow(resolve(real, readlinkSync(next)));
     }
@@ -73,9 +72,9 @@ export function realDirectory(directory: string): string {
 }
 
 /**
- * The beginning of a file that is no link, or undefined when there is none.
+ * The beginning of a file that is not a link, or undefined if there is none.
  *
- * @throws when it is a link or anything but a file
+ * @throws if it is a link or anything but a file
  */
 export function ownText(path: string): string | undefined {
   const stats = statOf(path);
@@ -83,7 +82,7 @@ export function ownText(path: string): string | undefined {
   if (!stats.isFile()) {
     const what = stats.isSymbolicLink() ? "a symbolic link" : "not a regular file";
     throw new Error(
-      `${path} is ${what}, and nothing is written through it: remove it (rm ${path}), or choose another ` +
+      `${path} is ${what}, and render does not write through it: remove it (rm ${path}), or choose another ` +
         "directory with --out",
     );
   }
@@ -96,13 +95,13 @@ export function ownText(path: string): string | undefined {
 }
 
 /**
- * Replaces files of a directory. Each is written whole, in a directory of its own that nobody else can enter, and then
- * renamed: a link that somebody puts in its place meanwhile is replaced, never followed. When that fails, none of the
- * new files stays.
+ * Replaces files in a directory. Each is written whole, in a separate directory that nobody else can enter, and then
+ * renamed: a link that somebody puts in its place meanwhile is replaced, never followed. If that fails, none of the new
+ * files stays.
  *
  * @param directory without links: {@link realDirectory}
  * @param files in the order in which they appear; the last one makes the set complete
- * @param isOld whether a file that is there already belongs to the earlier set, and goes
+ * @param isOld whether an existing file belongs to the earlier set and is removed
  */
 export function replaceFiles(
   directory: string,
@@ -126,7 +125,7 @@ export function replaceFiles(
         closeSync(file);
       }
     }
-    // From its last file backwards: until that is there again, the set is not taken for a whole one.
+    // Backwards from its last file: until that exists again, the set does not count as complete.
     const order = files.map(({ name }) => name);
     replaced.sort((a, b) => order.indexOf(b) - order.indexOf(a));
     for (const name of replaced) rmSync(join(directory, name));

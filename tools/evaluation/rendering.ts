@@ -24,25 +24,25 @@ import {
 export interface Rendering {
   stack: string;
   files: RenderedFile[];
-  /** Mount point that must be mounted on the node for the data's directory to be the real one. */
+  /** Mount point that must be mounted on the node for the data directory to be the real one. */
   mount?: string | undefined;
-  /** What the configuration's reader warns about. */
+  /** Warnings about the configuration. */
   warnings: string[];
   /** Secure configuration values that could not be decrypted. */
   undecrypted: string[];
 }
 
-/** A stack's objects as they are applied to a cluster by this program itself. */
+/** A stack's objects as this program itself applies them to a cluster. */
 export interface MarkedRendering extends Rendering {
-  /** In the order of registration, which is that of dependency. */
+  /** In the order of registration, which is the order of dependency. */
   objects: Manifest[];
-  /** The values that the evaluation made up, where the engine has its state. */
+  /** The values that the evaluation made up, and that the engine would have in its state. */
   generated: Generated;
-  /** The image to which the existing database is brought on purpose. @default none */
+  /** The image to which the existing database is upgraded on purpose. @default none */
   upgradeTo?: string | undefined;
 }
 
-/** What no object says, from the configuration, which the evaluation has read and checked. */
+/** What no object says, from the configuration that the evaluation has read and checked. */
 function sectionOf<T>({ config }: StackFile, section: string): Partial<T> {
   return JSON.parse(config[`transcript-pipeline:${section}`] ?? "{}") as Partial<T>;
 }
@@ -73,7 +73,7 @@ export async function renderStack(stack: string, configFile: string): Promise<Re
   return renderingOf(stack, stackFile, await evaluate(stack, stackFile.config, stackFile.secretKeys));
 }
 
-/** Evaluates the program for a stack, twice, with a mark on what was made up. */
+/** Evaluates the program for a stack twice, and marks what was made up. */
 export async function renderMarked(stack: string, configFile: string): Promise<MarkedRendering> {
   const stackFile = readForRendering(stack, configFile);
   const { evaluation, generated } = await evaluateMarked(stack, stackFile.config, stackFile.secretKeys);
@@ -86,42 +86,42 @@ export async function renderMarked(stack: string, configFile: string): Promise<M
   return { ...rendering, objects, generated, upgradeTo };
 }
 
-/** Stops where a Secret would be written with a made-up value in the place of one that could not be decrypted. */
+/** Refuses to write a Secret with a made-up value in place of one that could not be decrypted. */
 export function refuseMissingSecrets({ stack, undecrypted }: Rendering): void {
   if (undecrypted.length === 0) return;
   throw new Error(
     [
-      `the Secrets of stack ${stack} cannot be written: their values are encrypted, and could not be read:`,
+      `the Secrets of stack ${stack} cannot be written: these values are encrypted, and could not be decrypted:`,
       ...undecrypted.map((key) => `  ${key}`),
       "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the stack's passphrase and render again, or leave out",
-      "--secrets. With another secrets provider than a passphrase, deploy with: pulumi up",
+      "--secrets. If the stack's secrets provider is not a passphrase, deploy with: pulumi up",
     ].join("\n"),
   );
 }
 
 /**
- * Bytes of annotations that the API server takes (TotalAnnotationSizeLimitB, 256 KiB). `kubectl apply` keeps the whole
- * object in one.
+ * Bytes of annotations that the API server accepts (TotalAnnotationSizeLimitB, 256 KiB). `kubectl apply` keeps the
+ * whole object in one.
  */
 const ANNOTATIONS_LIMIT = 256 * 1024;
 
-/** Bytes of annotations that an object has once `kubectl apply` has made it. */
+/** Bytes of annotations that an object has after `kubectl apply` creates it. */
 function annotationBytes(manifest: Manifest): number {
   const { annotations = {} } = manifest.metadata as { annotations?: Record<string, string> };
-  // Go writes these with an escape.
+  // Go escapes these.
   const json = JSON.stringify(manifest).replace(/[<>&\u2028\u2029]/g, "\\u0000");
   return Object.entries({ ...annotations, "kubectl.kubernetes.io/last-applied-configuration": `${json}\n` })
     .map(([key, value]) => Buffer.byteLength(key) + Buffer.byteLength(value))
     .reduce((sum, size) => sum + size, 0);
 }
 
-/** Stops where `kubectl apply -k` would fail at an object, with those before it deployed. */
+/** Refuses what `kubectl apply -k` would fail at, with the objects before it already deployed. */
 export function refuseTooLarge({ files }: Rendering): void {
   for (const { manifest } of files) {
     const size = annotationBytes(manifest);
     if (size <= ANNOTATIONS_LIMIT) continue;
     throw new Error(
-      `${manifest.kind} ${manifest.metadata.name} takes ${size} bytes of annotations when it is applied by kubectl, and the ` +
+      `${manifest.kind} ${manifest.metadata.name} takes ${size} bytes of annotations when kubectl applies it, and the ` +
         `API server allows ${ANNOTATIONS_LIMIT}: squash the oldest files in sql/, or deploy with pulumi up, which needs none`,
     );
   }
@@ -130,7 +130,7 @@ export function refuseTooLarge({ files }: Rendering): void {
 const COMPONENT_LABEL = "app.kubernetes.io/component";
 
 const KUSTOMIZATION = "kustomization.yaml";
-/** First line of a kustomization.yaml that was made here, by which a directory is known to be ours to replace. */
+/** First line of a generated kustomization.yaml; it marks a directory as ours to replace. */
 const MARK = "# Rendered by `npm run render`; the next rendering replaces this directory's files.\n";
 
 /** First lines of the script for the node. */
@@ -144,7 +144,7 @@ export type VolumeManifest = Manifest & {
   spec: { capacity: { storage: string }; hostPath: { path: string } };
 };
 
-/** The object of a kind that says whose data it has: of the volumes and the servers there may be, the database's. */
+/** The object of a kind with the data's identity: of all volumes and servers, the database's. */
 export function objectWithData<T extends Manifest>({ files }: Rendering, kind: string): T | undefined {
   const isIt = ({ kind: its, metadata }: Manifest) =>
     its === kind &&
@@ -152,7 +152,7 @@ export function objectWithData<T extends Manifest>({ files }: Rendering, kind: s
   return files.find(({ manifest }) => isIt(manifest))?.manifest as T | undefined;
 }
 
-/** The script that makes the volume's directory on its node. */
+/** The script that creates the volume's directory on its node. */
 export function volumeScript(volume: VolumeManifest, mount: string | undefined): string {
   return preparationScript({
     path: volume.spec.hostPath.path,
@@ -164,7 +164,7 @@ export function volumeScript(volume: VolumeManifest, mount: string | undefined):
 
 type PodTemplate = { spec: { nodeSelector?: Record<string, string> } };
 
-/** The script that prepares the directory on the node, and the node, as the rendered objects have them. */
+/** The script that prepares the directory on the node, and the node, from the rendered objects. */
 function preparationOf(rendering: Rendering): { hostname: string; script: string } | undefined {
   const volume = objectWithData<VolumeManifest>(rendering, "PersistentVolume");
   const server = objectWithData<Manifest & { spec: { template: PodTemplate } }>(rendering, "StatefulSet");
@@ -174,10 +174,10 @@ function preparationOf(rendering: Rendering): { hostname: string; script: string
 }
 
 /**
- * What applies a rendering, typed in this order. A Job cannot be changed and a finished one is not run again, so those
- * that are there make room; run again, they find nothing to do.
+ * The commands that apply a rendering, in order. A Job cannot be changed, and a finished one does not run again, so
+ * existing ones are deleted; run again, they find nothing to do.
  *
- * @param directory where it was written
+ * @param directory where the rendering is
  */
 export function applyCommands({ files }: Rendering, directory: string): string[] {
   const components = files
@@ -192,7 +192,7 @@ export function applyCommands({ files }: Rendering, directory: string): string[]
   ];
 }
 
-/** Whether an earlier rendering may have written a file of this name. */
+/** Whether an earlier rendering may have written a file with this name. */
 const isRendered = (name: string) => /^\d\d-[a-z0-9-]+\.yaml$/.test(name);
 
 /**
@@ -200,7 +200,7 @@ const isRendered = (name: string) => /^\d\d-[a-z0-9-]+\.yaml$/.test(name);
  * written through a link.
  *
  * @param secrets whether Secrets are written too, in plain text
- * @returns the files, and what a person should know
+ * @returns the files, and notes for the user
  */
 export function writeRendering(
   rendering: Rendering,
@@ -232,7 +232,7 @@ export function writeRendering(
         mode: isSecret(file) ? 0o600 : 0o644,
       })),
       ...(node ? [{ name: PREPARATION_FILE, text: node.script, mode: 0o644 }] : []),
-      // kustomization.yaml last: until it is there the directory is no half-written deployment, but none.
+      // kustomization.yaml last: without it the directory is not a half-written deployment, but none.
       { name: KUSTOMIZATION, text: MARK + kustomizationText(files), mode: 0o644 },
     ],
     isRendered,
@@ -240,12 +240,12 @@ export function writeRendering(
 
   const notes = rendering.undecrypted.map(
     (key) =>
-      `left out: ${key}, which is encrypted. To have it: set PULUMI_CONFIG_PASSPHRASE and render again`,
+      `left out: ${key}, which is encrypted. To include it: set PULUMI_CONFIG_PASSPHRASE and render again`,
   );
   if (leftOut.length > 0) {
     const names = leftOut.map(({ manifest }) => manifest.metadata.name).join(", ");
     notes.push(
-      `left out: Secret ${names}; an applied placeholder would overwrite a live password. With them, in plain text: --secrets`,
+      `left out: Secret ${names}; an applied placeholder would overwrite a live password. To include them, in plain text: --secrets`,
     );
   }
   if (node) {

@@ -6,13 +6,13 @@ import { makeWhole, requireSpace } from "./disk.ts";
 import { withLock } from "../lock.ts";
 import { run } from "../processes.ts";
 
-/** What go/go.mod calls itself. */
+/** The module path in go/go.mod. */
 const MODULE = "transcript-pipeline.local/node";
 const KUBERNETES = "k8s.io/kubernetes";
 
 const moduleFolder = join(import.meta.dirname, "go");
 
-/** A part of the node, as the benchmark tells them apart: its packages, each of which becomes one program. */
+/** A part of the node, as the benchmark measures it: its packages, each of which becomes one program. */
 export interface Part {
   title: string;
   packages: readonly string[];
@@ -21,9 +21,9 @@ export interface Part {
 }
 
 /**
- * What a node is made of, all in the module under go/: so that what the parts share (client-go, gRPC, OpenTelemetry, the
- * standard library) has one version and is compiled once. containerd.mod differs in one line: containerd speaks the CRI's
- * next release, whose Go interfaces the kubelet's client does not fulfil. Packages that start with a dot are this
+ * The parts of a node, all in the module under go/, so that what they share (client-go, gRPC, OpenTelemetry, the
+ * standard library) has one version and is compiled once. containerd.mod differs in one line: containerd uses the CRI's
+ * next release, whose Go interfaces the kubelet's client does not implement. Packages that start with a dot are this
  * project's own mains, which leave out what the node does not use.
  */
 export const parts: readonly Part[] = [
@@ -58,24 +58,24 @@ export const kubernetesPrograms = [
   "kubelet",
 ] as const;
 
-/** On two cores, from nothing: what bench/results/build.md says, rounded up. */
+/** On two cores, from scratch: bench/results/build.md, rounded up. */
 const MINUTES = 6;
 /** Peak use of Go's caches plus the result. */
 const SPACE_MIB = 5000;
 
 /**
- * SQLite is C. Half of gcc's optimization takes half of its time, and a node's database is small. The rest of C in the
- * node is glue.
+ * SQLite is C. Half of gcc's optimization takes half of its time, and a node's database is small. The node's other C
+ * code is glue.
  */
 const buildEnvironment = { CGO_ENABLED: "1", CGO_CFLAGS: "-O1" };
 
-/** True when nothing is left to be compiled. */
+/** Whether everything is compiled. */
 export function binariesAreBuilt(): boolean {
   return existsSync(target());
 }
 
 /**
- * Builds the node's programs where the cache does not hold them; a second caller waits for the first and finds them.
+ * Builds the node's programs that the cache does not have; a second caller waits for the first and finds them.
  *
  * @returns the folder with all of them
  */
@@ -88,7 +88,7 @@ export async function buildBinaries(log: (line: string) => void): Promise<string
   return target();
 }
 
-/** Downloads the sources of parts and of what they import, which a build does by itself otherwise. */
+/** Downloads the sources of parts and of what they import, as a build otherwise does. */
 export async function download(chosen: readonly Part[]): Promise<void> {
   for (const { packages, versions } of chosen) {
     await run("go", ["list", `-modfile=${versions}`, "-tags=seccomp", "-deps", ...packages], {
@@ -103,7 +103,7 @@ export function importPath(packageOfPart: string): string {
 }
 
 /**
- * Compiles parts into a folder, all of the same versions in one go: while one program is being linked, the other core
+ * Compiles parts into a folder, those with the same versions at once: while one program is being linked, the other core
  * compiles.
  *
  * @param more further arguments of `go build`, by the file of versions
@@ -130,12 +130,12 @@ export async function compile(
 }
 
 /**
- * How much memory Go's compiler and linker may take before they collect garbage. By default they collect whenever the
- * heap has doubled, which is a fifth of the time of a build whose processes end within seconds.
+ * How much memory Go's compiler and linker may use before they collect garbage. By default they collect whenever the
+ * heap has doubled, which takes a fifth of the time of a build whose processes end within seconds.
  *
- * @param availableMiB what this machine, or this container, can give
- * @param cores as many compilers run at once
- * @returns environment variables; none where memory is short, and Go decides
+ * @param availableMiB what this machine, or this container, has
+ * @param cores the number of compilers that run at once
+ * @returns environment variables; none if memory is short, and Go decides
  */
 export function compilerMemory(availableMiB: number, cores: number): Record<string, string> {
   const share = Math.floor(Math.min(1500, (0.6 * availableMiB) / cores));
@@ -145,7 +145,7 @@ export function compilerMemory(availableMiB: number, cores: number): Record<stri
 /** The folder of the Kubernetes module's sources, which also hold the C source of `pause`. */
 export async function kubernetesSources(): Promise<string> {
   const cwd = moduleFolder;
-  // Not needed for compiling when all its packages are in Go's build cache, hence not necessarily there.
+  // May be missing: compiling does not need it if all its packages are in Go's build cache.
   await run("go", ["mod", "download", KUBERNETES], { cwd });
   return (await run("go", ["list", "-m", "-f", "{{.Dir}}", KUBERNETES], { cwd })).trim();
 }
@@ -174,7 +174,7 @@ async function build(log: (line: string) => void): Promise<void> {
 }
 
 /**
- * Nobody debugs these programs: without DWARF in the compiler too, not in the linker alone. Without inlining (-l) a
+ * Nobody debugs these programs, so the compiler writes no DWARF either, not only the linker. Without inlining (-l) a
  * package costs a quarter less to compile, and a request to the API server about a tenth more.
  */
 function buildArguments(): string[] {
@@ -190,7 +190,7 @@ function buildArguments(): string[] {
   ];
 }
 
-/** Changes with whatever could change the programs. */
+/** Changes with everything that could change the programs. */
 function target(): string {
   const inputs = [...buildArguments(), JSON.stringify([buildEnvironment, parts, kubernetesPrograms])];
   const files = readdirSync(moduleFolder, { recursive: true, withFileTypes: true })

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { join } from "node:path";
 import { run } from "../processes.ts";
 
-/** Whom a certificate names: a Kubernetes user, its group, and for servers the addresses. */
+/** The subject of a certificate: a Kubernetes user, its group, and for servers the addresses. */
 interface Subject {
   user: string;
   group?: string;
@@ -13,7 +13,7 @@ interface Subject {
 const tenYears = "3650";
 const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
 
-/** The cluster's own authority and what it signed; made once, kept in the cluster's state folder. */
+/** The cluster's certificate authority and what it signed; created once, kept in the cluster's state folder. */
 export class Certificates {
   readonly folder: string;
 
@@ -21,7 +21,7 @@ export class Certificates {
     this.folder = folder;
   }
 
-  /** Makes the authority and the key that signs service accounts' tokens, unless they are there. */
+  /** Creates the authority and the key that signs service accounts' tokens, unless they exist. */
   async prepare(clusterName: string): Promise<void> {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     if (!existsSync(this.path("ca.crt"))) {
@@ -39,7 +39,7 @@ export class Certificates {
     }
   }
 
-  /** Makes `<name>.crt` and `<name>.key`, unless they are there and name the same subject. */
+  /** Creates `<name>.crt` and `<name>.key`, unless they exist and name the same subject. */
   async issue(name: string, subject: Subject): Promise<void> {
     const wanted = JSON.stringify(subject);
     const record = this.path(`${name}.subject`);
@@ -59,7 +59,7 @@ export class Certificates {
     writeFileSync(record, wanted);
   }
 
-  /** A kubeconfig, complete in itself, for the holder of certificate `name`. */
+  /** A self-contained kubeconfig for the holder of certificate `name`. */
   kubeconfig(name: string, context: string, server: string): string {
     const data = (file: string): string => readFileSync(this.path(file)).toString("base64");
     return JSON.stringify(

@@ -4,14 +4,14 @@ import type { ClusterPaths } from "./paths.ts";
 import { waitUntil } from "./wait-until.ts";
 
 /**
- * Every process of a cluster is in a control group below one named after it: the node's own in `node`, pods
- * in `kubepods`. That is how they are found again, whatever happened to the node.
+ * Every process of a cluster is in a control group below one named after it: the node's own in `node`, pods in
+ * `kubepods`. This is how they are found, whatever happened to the node.
  */
 export function clusterCgroups(paths: ClusterPaths): string[] {
   return hierarchies().map((mount) => join(mount, paths.fullName));
 }
 
-/** Makes the node's own control groups and returns the files that a process writes itself into. */
+/** Creates the node's own control groups and returns the files to which a process writes itself. */
 export function makeCgroups(paths: ClusterPaths): string[] {
   return clusterCgroups(paths).map((cgroup) => {
     const node = join(cgroup, "node");
@@ -37,14 +37,14 @@ export function clusterProcesses(paths: ClusterPaths): number[] {
         const lines = readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n");
         for (const line of lines) if (line !== "" && line !== "0") found.add(Number(line));
       } catch {
-        // The group went away between listing and reading.
+        // The group disappeared between listing and reading.
       }
     }
   }
   return [...found];
 }
 
-/** Removes the cluster's control groups, which must hold no process any more. */
+/** Removes the cluster's control groups, which must not contain processes. */
 export async function removeCgroups(paths: ClusterPaths): Promise<void> {
   // A group whose last process has just ended stays busy for a moment.
   await waitUntil(() => {
@@ -53,7 +53,7 @@ export async function removeCgroups(paths: ClusterPaths): Promise<void> {
         try {
           rmdirSync(folder);
         } catch {
-          // Tried again.
+          // Retried.
         }
       }
     }

@@ -6,9 +6,9 @@ const usage = `usage: npm run cluster:up -- [--name <name>] [--gpu <count>] [--d
        npm run cluster:down -- [--name <name>] [--purge]
        npm run cluster:status -- [--name <name>]
   --name <name>  which local cluster. Default: local
-  --gpu <count>  GPUs that its node says it has
+  --gpu <count>  GPUs that its node reports
   --domain <domain>  the domain of its Services. Default: cluster.local
-  --purge        removes its state and images too`;
+  --purge        remove its state and images too`;
 
 /** The command line of the local cluster: `npm run cluster:up`, `cluster:down` and `cluster:status`. */
 async function main(): Promise<number> {

@@ -25,7 +25,7 @@ import { preflight } from "./preflight.ts";
 import { attempt, run } from "../processes.ts";
 import { waitUntil } from "./wait-until.ts";
 
-/** A running cluster, and how to use it. */
+/** A running cluster, and how to access it. */
 export interface LocalCluster {
   name: string;
   /** Path of a kubeconfig for an administrator of the cluster. */
@@ -47,17 +47,17 @@ type Log = (line: string) => void;
 
 const defaultName = "local";
 const silent: Log = () => undefined;
-/** Says of a state folder that it is ours, and with which programs the cluster was last started. */
+/** Marks a state folder as ours, and records the programs with which the cluster was last started. */
 const recordFile = "cluster.json";
 
 /**
- * Starts the cluster, unless it runs, and returns when its node is ready and can start pods. What a former
- * run of the same name left (objects, images, pods on their volumes) is there again, as after a reboot.
+ * Starts the cluster, unless it runs, and returns when its node is ready and can start pods. What an earlier run of the
+ * same name left (objects, images, pods on their volumes) is restored, as after a reboot.
  *
- * @param options.nodeName what the node is called from this start on, as if its disk were in another machine.
- *   Default: as at the last start, at first `<name>-node`
- * @param options.domain DNS domain of the cluster's names. Default: as at the last start, at first `cluster.local`
- * @throws one clear line; nothing of the cluster is left on the machine then
+ * @param options.nodeName the node's name from this start on, as if its disk were in another machine. Default: that of
+ *   the last start, at first `<name>-node`
+ * @param options.domain DNS domain of the cluster's names. Default: that of the last start, at first `cluster.local`
+ * @throws one clear line; nothing of the cluster is then left on the machine
  */
 export async function start(
   options: { name?: string; log?: Log; gpu?: number; nodeName?: string; domain?: string } = {},
@@ -83,10 +83,10 @@ export async function start(
 }
 
 /**
- * Stops the cluster: containers get their stop signal and up to ten seconds, then everything ends. State
- * stays unless `purge` is set. Stopping one that does not run, or the remains of one, is fine.
+ * Stops the cluster: containers get their stop signal and up to ten seconds, then everything ends. State stays unless
+ * `purge` is set. It is safe to stop one that does not run, or the remains of one.
  *
- * @throws if something of the cluster could not be removed
+ * @throws if a part of the cluster could not be removed
  */
 export async function stop(options: { name?: string; purge?: boolean; log?: Log } = {}): Promise<void> {
   const paths = clusterPaths(options.name ?? defaultName);
@@ -97,7 +97,8 @@ export async function stop(options: { name?: string; purge?: boolean; log?: Log 
     if (options.purge) rmSync(paths.state, { recursive: true, force: true });
   });
   const left = await leftovers(paths.name);
-  if (left.length > 0) throw new Error(`cluster "${paths.name}" is not completely gone: ${left.join(", ")}`);
+  if (left.length > 0)
+    throw new Error(`cluster "${paths.name}" is not completely removed: ${left.join(", ")}`);
   log(`cluster "${paths.name}" is stopped${options.purge ? " and its state removed" : ""}`);
 }
 
@@ -116,14 +117,14 @@ export async function status(name = defaultName): Promise<LocalCluster | undefin
   return answer.ok ? cluster : undefined;
 }
 
-/** Keeps this process, and what it starts, from asking a proxy for the node, which no proxy can reach. */
+/** Keeps this process, and what it starts, from using a proxy for the node, which no proxy can reach. */
 function reachDirectly(name: string): void {
   const { node } = addresses(name);
   const without = (process.env["NO_PROXY"] ?? "").split(",").filter((entry) => entry !== "");
   if (!without.includes(node)) process.env["NO_PROXY"] = [...without, node].join(",");
 }
 
-/** What of a cluster is on the machine, whether it runs or was left behind; empty after a stop. */
+/** What a cluster has on the machine, whether it runs or was left behind; empty after a stop. */
 export async function leftovers(name = defaultName): Promise<string[]> {
   const paths = clusterPaths(name);
   const found = clusterProcesses(paths).map((process) => `process ${process}`);
@@ -146,7 +147,7 @@ export async function leftovers(name = defaultName): Promise<string[]> {
   return found;
 }
 
-/** Makes the node say that it has `count` GPUs; pods that ask for one are then scheduled, and find none. */
+/** Makes the node report `count` GPUs; pods that request one are then scheduled, and find none. */
 export async function advertiseGpu(cluster: LocalCluster, count: number): Promise<void> {
   const gpus = { "nvidia.com/gpu": String(count) };
   const patch = JSON.stringify({ status: { capacity: gpus, allocatable: gpus } });
@@ -155,16 +156,16 @@ export async function advertiseGpu(cluster: LocalCluster, count: number): Promis
 }
 
 /**
- * Fetches a real image into the node, from the host: the node has no way out.
+ * Pulls a real image into the node through the host: the node has no route out.
  *
- * @returns false, within seconds, where the image's registry cannot be reached
+ * @returns false, within seconds, if the image's registry cannot be reached
  */
 export async function pull(cluster: LocalCluster, image: string): Promise<boolean> {
   const paths = clusterPaths(cluster.name);
   const reference = fullyQualified(image);
   const registry = reference.slice(0, reference.indexOf("/"));
   const address = registry === "docker.io" ? "registry-1.docker.io" : registry;
-  // Any answer will do, a refusal too. A process of its own, because proxies are an option of Node's.
+  // Any answer will do, even a refusal. A separate process, because proxies are an option of Node's.
   const probe = `fetch("https://${address}/v2/", {signal: AbortSignal.timeout(5000)}).catch(() => process.exit(1))`;
   const env = { NODE_USE_ENV_PROXY: "1" };
   if (!(await attempt(process.execPath, ["-e", probe], { env, timeout: 10_000 })).ok) return false;
@@ -225,7 +226,7 @@ async function launch(paths: ClusterPaths, node: string, binaries: string): Prom
     node,
     serviceRange,
   ];
-  // The shell puts itself into the control groups before it becomes what all the node descends from.
+  // The shell joins the control groups before it becomes the ancestor of everything in the node.
   const script = `for file in ${makeCgroups(paths).join(" ")}; do echo 0 >"$file" || exit; done; exec "$@"`;
   const command = ["nsenter", `--net=${paths.networkNamespace}`, "unshare", ...namespaces, "bash", ...init];
   const child = spawn("sh", ["-c", script, "sh", ...command], {
@@ -274,8 +275,8 @@ async function untilReady(cluster: LocalCluster, paths: ClusterPaths, begun: num
   const path = `jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].lastHeartbeatTime}`;
   const ready = await waitUntil(async () => {
     const [condition, heartbeat] = (await get("node", paths.nodeName, "-o", path)).split(" ");
-    // At first the API still tells the state in which the node went down. Heartbeats are whole seconds; a
-    // node needs more than one.
+    // At first the API still reports the state in which the node went down. Heartbeats are whole seconds; a node needs
+    // more than one.
     if (condition !== "True" || Date.parse(heartbeat ?? "") < begun) return false;
     if ((await get("--raw", "/readyz")) !== "ok") return false;
     if ((await get("serviceaccount", "default", "-o", "name")) === "") return false;
@@ -297,7 +298,7 @@ async function namesResolve(paths: ClusterPaths): Promise<boolean> {
   );
 }
 
-/** Ends everything that runs and removes everything that the kernel or /run holds of the cluster. */
+/** Ends everything that runs and removes everything that the kernel or /run has of the cluster. */
 async function remove(paths: ClusterPaths): Promise<void> {
   const gone = (): boolean => clusterProcesses(paths).length === 0;
   const init = clusterProcesses(paths).find(isInit);
@@ -328,13 +329,11 @@ function signal(target: number, name: NodeJS.Signals): void {
   try {
     process.kill(target, name);
   } catch {
-    // It ended by itself.
+    // It has already ended.
   }
 }
 
-/**
- * Refuses a state folder that is not a cluster's, and a name under which a cluster runs with other state.
- */
+/** Refuses a state folder that is not a cluster's, and a name under which a cluster runs with other state. */
 function requireOwnState(paths: ClusterPaths): void {
   const foreign =
     existsSync(paths.state) && readdirSync(paths.state).length > 0 && readRecord(paths) === undefined;
@@ -348,7 +347,7 @@ function requireOwnState(paths: ClusterPaths): void {
     const other = readFileSync(running, "utf8");
     if (other !== paths.state) {
       throw new Error(
-        `a cluster "${paths.name}" runs already with its state in ${other}: use --name for another one`,
+        `a cluster "${paths.name}" already runs with its state in ${other}: use --name for another one`,
       );
     }
   }
@@ -377,7 +376,7 @@ interface ClusterRecord {
   domain?: string;
 }
 
-/** The cluster's paths, with the node's name as it was at the last start. */
+/** The cluster's paths, with the node's name of the last start. */
 function pathsOf(name: string): ClusterPaths {
   const paths = clusterPaths(name);
   const { nodeName = paths.nodeName, domain = paths.domain } = readRecord(paths) ?? {};
@@ -406,14 +405,14 @@ function kubectlArguments({ kubeconfig }: LocalCluster, command: string[]): stri
   return ["--kubeconfig", kubeconfig, ...command];
 }
 
-/** Docker's short names, as containerd wants them. */
+/** Docker's short names in full, as containerd requires them. */
 function fullyQualified(image: string): string {
   const [first = "", ...rest] = image.split("/");
   if (rest.length === 0) return `docker.io/library/${image}`;
   return /[.:]|^localhost$/.test(first) ? image : `docker.io/${image}`;
 }
 
-/** The end of a component's log, also of a node that is down. */
+/** The end of a component's log, even if the node is down. */
 export function lastLines(paths: ClusterPaths, component: string, count = 3): string {
   const file = join(paths.state, "logs", `${component}.log`);
   return existsSync(file)
@@ -421,12 +420,12 @@ export function lastLines(paths: ClusterPaths, component: string, count = 3): st
     : "never started";
 }
 
-/** There while a start is under way: a node that lost its starter may lack its images. */
+/** Exists during a start: a node whose start was interrupted may lack its images. */
 function startingFile(paths: ClusterPaths): string {
   return join(paths.runtime, "starting");
 }
 
-/** Beside the state folder, as a purge removes that. */
+/** Next to the state folder, because a purge removes that. */
 function lockFile(paths: ClusterPaths): string {
   return `${paths.state}.lock`;
 }

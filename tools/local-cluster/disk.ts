@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 const mebibyte = 1024 * 1024;
 
 /**
- * Refuses to begin what would fill the disk half-way.
+ * Refuses to begin something that would fill the disk half-way.
  *
  * @throws naming the folder, what is needed and what is free
  */
@@ -15,16 +15,16 @@ export function requireSpace(folder: string, neededMiB: number, what: string): v
   const freeMiB = Math.floor((bavail * bsize) / mebibyte);
   if (freeMiB < neededMiB) {
     throw new Error(
-      `${what} needs ${neededMiB} MiB in ${folder}, ${freeMiB} MiB are free: make room there, or point XDG_CACHE_HOME ` +
-        `(finished builds), GOCACHE and GOMODCACHE (Go's own) to a larger disk. What is finished stays valid.`,
+      `${what} needs ${neededMiB} MiB in ${folder}, ${freeMiB} MiB are free: free some there, or point XDG_CACHE_HOME ` +
+        `(finished builds), GOCACHE and GOMODCACHE (Go's own) to a larger disk. Finished parts stay valid.`,
     );
   }
 }
 
 /**
- * Makes `target` (a file or a folder) by way of a temporary neighbour that is renamed once complete, so
- * that whatever is killed or runs out of disk leaves nothing that could be taken for finished.
- * Callers hold a lock: other neighbours are the remains of killed runs, whose last children may still write.
+ * Creates `target` (a file or a folder) through a temporary neighbour that is renamed once complete, so that a kill or
+ * a full disk leaves nothing that could be taken for finished. Callers hold a lock: other neighbours are the remains of
+ * killed runs, whose last children may still write.
  */
 export async function makeWhole(target: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = `${target}.${process.pid}.unfinished`;
@@ -42,8 +42,8 @@ export async function makeWhole(target: string, make: (temporary: string) => Pro
     const full = error instanceof Error && /ENOSPC|no space left on device/i.test(error.message);
     if (!full) throw error;
     throw new Error(
-      `the disk of ${dirname(target)} (or of Go's own caches, see \`go env GOCACHE GOMODCACHE GOTMPDIR\`) became full ` +
-        `while making ${target}: make room and start again. What was finished before is still valid.`,
+      `the disk of ${dirname(target)} (or of Go's own caches, see \`go env GOCACHE GOMODCACHE GOTMPDIR\`) filled up ` +
+        `while making ${target}: free some space and start again. Finished parts are still valid.`,
     );
   }
 }

@@ -15,13 +15,13 @@ import { withLock } from "../lock.ts";
 import { cacheRoot, digest } from "./paths.ts";
 import { run } from "../processes.ts";
 
-/** An image that is ready to be imported: a tar in OCI layout. */
+/** An image that is ready to import: a tar in OCI layout. */
 export interface Image {
   reference: string;
   archive: string;
 }
 
-/** What the image's processes get unless a pod says otherwise. */
+/** What the image's processes get unless a pod overrides it. */
 interface Defaults {
   Env?: string[];
   Entrypoint?: string[];
@@ -41,11 +41,11 @@ interface Definition {
 
 const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/16/bin";
 
-/** Names of their own: nobody shall take them for the images they stand in for. */
+/** Distinct names, so that nobody takes them for the images they stand in for. */
 export const postgresImage = "localhost/transcript-pipeline/postgres-standin:16-pgvector";
 export const dbmateImage = "localhost/transcript-pipeline/dbmate-standin:2.36.0";
 export const pgbackrestImage = "localhost/transcript-pipeline/pgbackrest-standin:2.55";
-/** Fully qualified, or containerd would not recognise it as the image it must keep. */
+/** Fully qualified; otherwise containerd would not recognise it as the image it must keep. */
 export const pauseImage = `localhost/transcript-pipeline/pause:${kubernetesVersion()}`;
 
 const definitions: Definition[] = [
@@ -81,12 +81,12 @@ const definitions: Definition[] = [
   },
 ];
 
-/** True when nothing is left to be fetched or packed. */
+/** Whether everything is fetched and packed. */
 export function imagesAreBuilt(): boolean {
   return definitions.every((definition) => existsSync(archivePath(definition)));
 }
 
-/** Makes the images that the cache does not hold yet. */
+/** Builds the images that the cache does not have yet. */
 export async function buildImages(log: (line: string) => void): Promise<Image[]> {
   if (!imagesAreBuilt()) {
     await withLock(join(cacheRoot(), "images.lock"), log, async () => {
@@ -101,7 +101,9 @@ export async function buildImages(log: (line: string) => void): Promise<Image[]>
   }));
 }
 
-/** The stand-in's programs, as a tar of a root file system: /usr/lib/postgresql/16 and what it needs. Made where missing. */
+/**
+ * The stand-in's programs, as a tar of a root file system: /usr/lib/postgresql/16 and what it needs. Built if missing.
+ */
 export function postgresLayer(log: (line: string) => void): Promise<string> {
   return withLock(join(cacheRoot(), "images.lock"), log, () => layerTar("postgres", log));
 }
@@ -211,7 +213,7 @@ function archivePath(definition: Definition): string {
   return join(cacheRoot(), "images", `${name}-${key}.tar`);
 }
 
-/** Changes with whatever could change the layer. */
+/** Changes with everything that could change the layer. */
 function layerKey(layer: string): string {
   const inputs = [readFileSync(script(layer), "utf8")];
   if (layer === "pause") inputs.push(kubernetesVersion());

@@ -18,8 +18,8 @@ export interface Addresses {
 }
 
 /**
- * The four addresses of a cluster: LOCAL_CLUSTER_SUBNET, or four of 10.213.0.0/16 by the cluster's name, so that
- * a kubeconfig stays valid over restarts.
+ * The four addresses of a cluster: LOCAL_CLUSTER_SUBNET, or four of 10.213.0.0/16 chosen by the cluster's name, so that
+ * a kubeconfig stays valid across restarts.
  */
 export function addresses(name: string): Addresses {
   // One of the 16,384 blocks of four in 10.213.0.0/16.
@@ -60,7 +60,7 @@ export async function requireFreeRange(paths: ClusterPaths, range: string): Prom
   }
 }
 
-/** Makes the node's network namespace and the cable to it. */
+/** Creates the node's network namespace and the cable to it. */
 export async function connect(paths: ClusterPaths, { host, node }: Addresses): Promise<void> {
   const inside = ["-netns", paths.fullName];
   await run("ip", ["netns", "add", paths.fullName]);
@@ -71,11 +71,11 @@ export async function connect(paths: ClusterPaths, { host, node }: Addresses): P
   await run("ip", [...inside, "link", "set", "lo", "up"]);
   await run("ip", [...inside, "address", "add", `${node}/30`, "dev", "eth0"]);
   await run("ip", [...inside, "link", "set", "eth0", "up"]);
-  // Leads nowhere, as the host forwards nothing for the node; Kubernetes expects a default route.
+  // Leads nowhere, because the host forwards nothing for the node; Kubernetes expects a default route.
   await run("ip", [...inside, "route", "add", "default", "via", host]);
 }
 
-/** Removes the namespace, and with it the cable's both ends and every firewall rule of the node. */
+/** Removes the namespace, and with it both ends of the cable and every firewall rule of the node. */
 export async function disconnect(paths: ClusterPaths): Promise<void> {
   await attempt("ip", ["link", "delete", paths.interface]);
   if (existsSync(paths.networkNamespace)) await run("ip", ["netns", "delete", paths.fullName]);

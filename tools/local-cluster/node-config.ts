@@ -99,10 +99,10 @@ function kubelet(
     clusterDomain: paths.domain,
     clusterDNS: [node],
     resolvConf,
-    // Images cannot be pulled again where there is no registry, and a full disk is the machine's business.
+    // Without a registry images cannot be pulled again, and a full disk is the machine's concern.
     imageGCHighThresholdPercent: 100,
     evictionHard: { "memory.available": "50Mi", "nodefs.available": "0%", "imagefs.available": "0%" },
-    // Everything runs with the machine's default: lowering it takes a capability that is not always there.
+    // Everything runs with the machine's default: lowering it requires a capability that is not always available.
     oomScoreAdj: 0,
   };
 }
@@ -159,7 +159,7 @@ function podNetwork(): object {
         ipMasq: true,
         ipam: {
           type: "host-local",
-          // Addresses are forgotten with the pods that held them, at every start.
+          // At every start, addresses are forgotten with the pods that held them.
           dataDir: "/run/cni-addresses",
           ranges: [[{ subnet: podRange }]],
           routes: [{ dst: "0.0.0.0/0" }],
@@ -170,7 +170,7 @@ function podNetwork(): object {
   };
 }
 
-/** Answers for the cluster's own names; every other name does not exist, and is answered at once. */
+/** Resolves the cluster's own names; every other name is answered at once as nonexistent. */
 export function corefile(domain: string, { node }: Addresses, kubeconfig: string): string {
   return `${domain} in-addr.arpa ip6.arpa {
   bind ${node}
@@ -191,7 +191,7 @@ export function corefile(domain: string, { node }: Addresses, kubeconfig: string
 `;
 }
 
-/** An overlay cannot lie on another overlay, which is what a container's own files are. */
+/** An overlay cannot lie on another overlay, such as a container's own files. */
 function canOverlay(folder: string): boolean {
   const overlay = 0x794c7630;
   return statfsSync(folder).type !== overlay;

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Process 1 of the node: mounts what the node must not share with the machine, starts the components, starts
-# again whichever dies, and on SIGTERM stops the containers before it goes. When this process ends, however
-# it ends, the kernel ends every process of the node and drops every mount: as if the power had failed.
+# Process 1 of the node: mounts what the node must not share with the machine, starts the components, restarts any that
+# dies, and on SIGTERM stops the containers before it exits. When this process ends, however it ends, the kernel ends
+# every process of the node and drops every mount, as in a power failure.
 #
 # Usage: node-init.sh STATE RUNTIME NODE_NAME NODE_ADDRESS SERVICE_RANGE
 # PATH begins with the folder of the node's programs. Runs in its own mount, PID, network, UTS and IPC
@@ -13,11 +13,11 @@ config=$state/config
 logs=$state/logs
 
 hostname "$node"
-# What the machine mounts and unmounts is seen here too, and nothing of what is mounted here is seen there.
+# Mounts and unmounts of the machine are visible here, but not the other way round.
 mount --make-rshared /
 mount -t proc proc /proc
 
-# A /run of the node's own, in which the runtime folder stays the host's: `ctr` connects from there.
+# The node's own /run, in which the runtime folder stays the host's: `ctr` connects from there.
 mkdir -p "$state/runtime"
 mount --bind "$runtime" "$state/runtime"
 mount -t tmpfs -o mode=755 tmpfs /run
@@ -33,8 +33,8 @@ mount --bind "$state/var-log" /var/log
 mount --bind "$state/var-lib-cni" /var/lib/cni
 mount --bind "$state/kubelet" /var/lib/kubelet
 
-# The kubelet insists on some settings of the whole machine's kernel. It reads these files, finds its wishes
-# fulfilled, and the machine keeps its own values.
+# The kubelet insists on some settings of the whole machine's kernel. It reads these files, finds what it wants, and the
+# machine keeps its own values.
 pretend() {
   local file="$state/kernel/${1//\//-}"
   echo "$2" >"$file"
@@ -50,7 +50,7 @@ pretend kernel/keys/root_maxbytes 25000000
 echo 1 >/proc/sys/net/ipv4/ip_forward
 set +e
 
-# Runs a component for good. Its log is the last 2 runs'.
+# Keeps a component running. Its log holds the last 2 runs.
 keep() {
   local name=$1
   shift
@@ -105,8 +105,8 @@ containers() {
   CONTAINERD_ADDRESS=$runtime/containerd.sock ctr --namespace k8s.io "$@"
 }
 
-# Without the kubelet nobody starts the containers again. Each is sent the stop signal of its image, and what
-# has not ended after ten seconds loses its power.
+# Without the kubelet nothing restarts the containers. Each is sent the stop signal of its image, and is cut off if it
+# has not ended after ten seconds.
 shut_down() {
   trap '' TERM
   kill "${keepers[@]}" 2>/dev/null

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Where everything of one cluster is, and what it is called: all of it follows from the cluster's name. */
+/** The paths and names of one cluster, all derived from the cluster's name. */
 export interface ClusterPaths {
   name: string;
   /** Prefix of what the kernel or the user sees: network namespace, cgroup, kubeconfig context. */
@@ -10,9 +10,9 @@ export interface ClusterPaths {
   nodeName: string;
   /** DNS domain of the cluster's names. */
   domain: string;
-  /** What outlives a stop: the API's database, images, certificates, pod logs. */
+  /** What survives a stop: the API's database, images, certificates, pod logs. */
   state: string;
-  /** Sockets and other things that end with the node. Short, because a socket's path may have 107 bytes. */
+  /** Sockets and other things that end with the node. Short, because a socket's path is limited to 107 bytes. */
   runtime: string;
   containerdSocket: string;
   kubeconfig: string;
@@ -32,7 +32,7 @@ const product = "transcript-pipeline";
 export function clusterPaths(name: string): ClusterPaths {
   if (!/^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/.test(name)) {
     throw new Error(
-      `"${name}" cannot be a cluster's name: up to 30 lower-case letters, digits and hyphens, a letter first`,
+      `"${name}" cannot be a cluster's name: use up to 30 lower-case letters, digits and hyphens, beginning with a letter`,
     );
   }
   const fullName = `${product}-${name}`;

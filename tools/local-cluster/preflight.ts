@@ -3,7 +3,7 @@ import { binariesAreBuilt } from "./build.ts";
 import { imagesAreBuilt } from "./images.ts";
 import { attempt, run } from "../processes.ts";
 
-/** A Debian package, and what of it must be there. */
+/** A Debian package, and what must exist of it. */
 interface Requirement {
   package: string;
   command?: string;
@@ -36,15 +36,15 @@ const toBuildImages: Requirement[] = [
 ];
 
 /**
- * Makes sure that this machine can run a node, and build what is not built yet.
- * Missing Debian packages are installed where there is apt-get, after saying so.
+ * Ensures that this machine can run a node, and build what is not built yet. Installs missing Debian packages with
+ * apt-get if it is available, and says so first.
  *
- * @throws one line naming what is missing and what to do
+ * @throws one line that names what is missing and what to do
  */
 export async function preflight(log: (line: string) => void): Promise<void> {
   if (process.platform !== "linux") {
     throw new Error(
-      `the local cluster needs Linux, this is ${process.platform}: name the context of a K3s instead`,
+      `the local cluster needs Linux, this is ${process.platform}: use the context of a K3s instead`,
     );
   }
   if (process.arch !== "x64") {
@@ -64,7 +64,7 @@ export async function preflight(log: (line: string) => void): Promise<void> {
 
 async function requireGo(): Promise<void> {
   const { ok, output } = await attempt("go", ["version"]);
-  if (!ok) throw new Error("building the local cluster needs Go 1.21 or newer, and there is no `go` on PATH");
+  if (!ok) throw new Error("building the local cluster needs Go 1.21 or newer, and `go` is not on PATH");
   const [, major, minor] = /go(\d+)\.(\d+)/.exec(output) ?? [];
   if (Number(major) === 1 && Number(minor) < 21) {
     throw new Error(
@@ -79,7 +79,7 @@ async function requirePackages(required: Requirement[], log: (line: string) => v
   const list = missing.join(" ");
   if (!(await attempt("apt-get", ["--version"])).ok) {
     throw new Error(
-      `the local cluster needs what Debian calls ${list}: install it with this system's package manager`,
+      `the local cluster needs Debian's ${list}: install the equivalent with this system's package manager`,
     );
   }
   log(`installing Debian packages: ${list}`);

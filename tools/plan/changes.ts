@@ -1,4 +1,4 @@
-/** From the engine's steps to changes: one for each resource, whatever the number of its steps. */
+/** Converts the engine's steps to changes: one per resource, whatever the number of its steps. */
 import type { EventStep } from "../engine/events.ts";
 import { list, quoted } from "./statements.ts";
 
@@ -9,7 +9,7 @@ export interface Change {
   /** Kind and logical name, as `StatefulSet postgres`. */
   name: string;
   logicalName: string;
-  /** Paths of the properties that differ, with what is done to them. */
+  /** Paths of the properties that differ, with what happens to them. */
   paths: Map<string, string>;
   old: Record<string, unknown>;
   new: Record<string, unknown>;
@@ -77,7 +77,7 @@ export function changesOf(steps: readonly EventStep[]): Change[] {
       old: {},
       new: {},
     };
-    // A replacement is several steps; whichever comes first, it is one.
+    // A replacement consists of several steps; whichever comes first, it is one.
     if (kind === "replace") change.kind = kind;
     if (step.old?.inputs) change.old = step.old.inputs;
     if (step.new?.inputs) change.new = step.new.inputs;
@@ -95,11 +95,11 @@ export const isKind =
   ({ type }: { type: string }): boolean =>
     type.startsWith("kubernetes:") && kinds.includes(type.split(":").at(-1) ?? "");
 
-/** Components and the stack itself group resources and are nothing in the cluster. */
+/** Components and the stack itself group resources and do not exist in the cluster. */
 export const isGroup = ({ type }: { type: string }): boolean =>
   type === "pulumi:pulumi:Stack" || /^transcript-pipeline:index:/.test(type);
 
-/** The files of a ConfigMap that differ, with what is done to them. */
+/** The files of a ConfigMap that differ, with what happens to them. */
 export function filesOf({ paths }: Change): { file: string; how: string }[] {
   return [...paths].flatMap(([path, how]) => {
     const [root, file] = keysOf(path);

@@ -3,7 +3,7 @@ import { codeBlock, codeSpan, cut, sentence } from "./markdown-text.ts";
 import type { Severity } from "./statements.ts";
 import type { PlanSummary } from "./summary.ts";
 
-/** What became of the preview of one stack. */
+/** The result of one stack's preview. */
 export interface StackPlan {
   stack: string;
   /** The commit whose program was previewed. */
@@ -20,10 +20,10 @@ const MARKS: Readonly<Record<Severity, string>> = {
   none: "⚪",
 };
 
-/** GitHub takes 65536 characters; the rest is for what surrounds the plans. */
+/** GitHub accepts 65536 characters; the rest is for what surrounds the plans. */
 export const LIMIT = 60_000;
 
-/** For saying that there are more environments than fit. */
+/** Reserved for a note that there are more environments than fit. */
 const REST = 100;
 
 /** Of one message. A cluster's answer can be as long as an object. */
@@ -40,7 +40,7 @@ export function readableDiff(output: string): string {
     .trim();
 }
 
-/** The lines of a summary, of which the last ones can be left out. */
+/** The lines of a summary, of which the last ones can be omitted. */
 interface Lines {
   title?: string;
   items: string[];
@@ -68,7 +68,7 @@ const more = (count: number, artifact: string) => `- … and ${count} more, in $
 /**
  * What matters, in plain words.
  *
- * @param room how many characters it may have; what does not fit is counted. @default as many as there are
+ * @param room how many characters it may have; what does not fit is counted. @default unlimited
  * @param artifact where all of it is
  */
 export function summaryMarkdown(
@@ -115,7 +115,7 @@ function planMarkdown({ stack, summary, diff }: StackPlan, room: number): string
   if (diff === "") return begun;
   let shown = cut(diff, Math.max(0, left));
   let block = codeBlock(shown, "diff");
-  // Written out, what cannot be seen is longer.
+  // Invisible characters take more room once written out.
   while (block.length > left && shown.length > 200) {
     shown = cut(diff, Math.floor(shown.length / 2));
     block = codeBlock(shown, "diff");
@@ -127,7 +127,7 @@ function planMarkdown({ stack, summary, diff }: StackPlan, room: number): string
 /**
  * The plans of several stacks, in at most {@link LIMIT} characters.
  *
- * @param expected every stack that was to be previewed; one without a plan is named
+ * @param expected every stack that should have been previewed; one without a plan is named
  */
 export function plansMarkdown(plans: readonly StackPlan[], expected: readonly string[]): string {
   const sizeOf = ({ summary, diff }: StackPlan) => summaryMarkdown(summary).length + diff.length;
@@ -140,7 +140,7 @@ export function plansMarkdown(plans: readonly StackPlan[], expected: readonly st
   );
   const without = expected.filter((stack) => !bySize.some(({ plan }) => plan.stack === stack));
   let room = LIMIT - REST - without.reduce((sum, stack) => sum + (parts.get(stack)?.length ?? 0) + 2, 0);
-  // The shortest first: what they leave goes to the longer ones.
+  // The shortest first: the room that they leave goes to the longer ones.
   bySize.forEach(({ plan }, index) => {
     const part = planMarkdown(plan, Math.floor(room / (bySize.length - index)) - 2);
     parts.set(plan.stack, part);

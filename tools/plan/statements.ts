@@ -1,6 +1,6 @@
-/** What a reader of a plan is told, and how its words are written. */
+/** Statements for the reader of a plan, and how their words are written. */
 
-/** From harmless to what cannot be taken back. */
+/** From harmless to irreversible. */
 export const severities = ["none", "routine", "attention", "danger"] as const;
 export type Severity = (typeof severities)[number];
 
@@ -10,10 +10,10 @@ export interface Statement {
   text: string;
 }
 
-/** Tells the reader something. Said twice, it is told once. */
+/** Tells the reader something. Repetitions are dropped. */
 export type Say = (severity: Severity, text: string) => void;
 
-/** The mark by which the engine knows a secret; what stands beside it is already "[secret]". */
+/** The engine's mark on a secret; what stands next to it is already "[secret]". */
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 
 /** A value of the plan in a sentence: short, on one line, and unable to be Markdown. */

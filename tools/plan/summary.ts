@@ -1,7 +1,7 @@
 /**
- * What a preview means for the people who own the database, from the engine's own events
- * (`pulumi preview --event-log`). Nothing here reads a value that the engine has marked as secret, and nothing knows a
- * capability: what a change of its resources means, each says in sentences/.
+ * What a preview means for the people who own the database, from the engine's own events (`pulumi preview
+ * --event-log`). Nothing here reads a value that the engine has marked as secret, and nothing knows a capability: each
+ * says in sentences/ what a change to its resources means.
  */
 import { type Change, changesOf, isGroup, nameOf } from "./changes.ts";
 import type { EngineEvent, EventStep } from "../engine/events.ts";
@@ -11,11 +11,11 @@ import { list, quoted, type Say, severities, type Severity, type Statement } fro
 
 /** What a preview says, in plain words. */
 export interface PlanSummary {
-  /** That of the gravest statement. */
+  /** The severity of the gravest statement. */
   severity: Severity;
   /** Gravest first. "Nothing changes." alone when it is so. */
   statements: Statement[];
-  /** Differences between the cluster and the state that the change under review did not make. */
+  /** Differences between the cluster and the state that the change under review did not cause. */
   drift: string[];
   /** Policies that refuse the plan. */
   refusals: string[];
@@ -28,7 +28,7 @@ export interface PlanSummary {
   changes: number;
 }
 
-/** Whose a resource is. */
+/** Who owns a resource. */
 const speakerOf = (change: Change): Sentences | undefined =>
   capabilities.find((capability) => capability.owns(change));
 
@@ -50,7 +50,7 @@ function sayChanges(changes: readonly Change[], say: Say): void {
   }
 }
 
-/** Protection that the plan takes away or gives. It shows in no operation: such a resource is the `same`. */
+/** Protection that the plan removes or adds. No operation shows it: such a resource is the `same`. */
 function sayProtection(steps: readonly EventStep[], say: Say): void {
   const lost: string[] = [];
   const gained: string[] = [];
@@ -67,7 +67,7 @@ function sayProtection(steps: readonly EventStep[], say: Say): void {
   if (gained.length > 0) say("routine", `Protected from deletion from now on: ${list(gained)}`);
 }
 
-/** What the refresh found in the cluster that the state did not know. */
+/** What the refresh found in the cluster that the state did not have. */
 function driftOf(events: readonly EngineEvent[]): string[] {
   return events.flatMap(({ resOutputsEvent }) => {
     const step = resOutputsEvent?.metadata;

@@ -12,7 +12,7 @@ import {
 } from "yaml";
 import { type ScalarValue, scalarValue, Time } from "./scalars.ts";
 
-/** A map: all keys are texts, or they are of any kind and the engine keeps them so. */
+/** A map: all keys are texts, or they are of any kind and the engine keeps them that way. */
 export class Mapping {
   /** Whether Go holds it as map[string]any. */
   readonly ofTexts: boolean;
@@ -35,14 +35,14 @@ export class Mapping {
 /** A decoded value. */
 export type Decoded = ScalarValue | Decoded[] | Mapping;
 
-/** Tells keys apart as a Go map of interfaces does: 1 and "1" are two. */
+/** Distinguishes keys as a Go map of interfaces does: 1 and "1" are two. */
 function identityOf(key: ScalarValue): string {
   return key instanceof Time ? `time ${key.text}` : `${key === null ? "null" : typeof key} ${String(key)}`;
 }
 
 const PREFIX = "tag:yaml.org,2002:";
 
-/** The tag that is written, by its last part where it is one of YAML's own. `!` alone is none. */
+/** The written tag, by its last part if it is one of YAML's own. `!` alone is not one. */
 function tagOf(node: Node): string | undefined {
   const tag = (node as { tag?: string }).tag;
   if (tag === undefined || tag === "!" || tag === "") return undefined;
@@ -128,7 +128,7 @@ export class Decoder {
     return isAlias(node) ? this.resolved(this.targetOf(node)) : node;
   }
 
-  /** A key that is not quoted and says that another map's fields belong to this one. */
+  /** An unquoted key that merges another map's fields into this one. */
   private isMerge(key: unknown): boolean {
     return (
       isScalar(key) &&
@@ -148,7 +148,7 @@ export class Decoder {
     });
   }
 
-  /** Two keys of one text are an error, whatever their kinds. */
+  /** Two keys with the same text are an error, whatever their kinds. */
   private checkKeys(node: YAMLMap): void {
     const seen = new Set<string>();
     for (const { key } of node.items) {
@@ -194,7 +194,7 @@ export class Decoder {
     }
   }
 
-  /** Adds the fields of another map, or of several, that are not there yet: the first one wins. */
+  /** Adds the fields of another map, or of several, that do not exist yet: the first one wins. */
   private merge(mapping: Mapping, node: unknown, taken: Set<string>): void {
     const from = (source: unknown) => {
       const map = this.resolved(source);

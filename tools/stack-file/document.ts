@@ -1,8 +1,8 @@
 /**
- * Reading a Pulumi.<stack>.yaml as the engine does (pulumi/sdk/go/common/workspace/loaders.go and resource/config), so
+ * Reads a Pulumi.<stack>.yaml as the engine does (pulumi/sdk/go/common/workspace/loaders.go and resource/config), so
  * that what is rendered, judged and previewed without the engine is what the engine would deploy. The engine reads the
- * file, gives keys without a namespace the project's, writes the result as YAML and reads that; both readings are done
- * here. test/stack-files holds what a real engine made of each kind of file.
+ * file, gives the project's namespace to keys without one, writes the result as YAML and reads that; both readings
+ * happen here. test/stack-files holds what a real engine made of each kind of file.
  */
 import { CST, parseAllDocuments, Parser } from "yaml";
 import { type Decoded, Decoder, Mapping } from "./decoding.ts";
@@ -12,10 +12,10 @@ import { floatText, meaningOf, type ScalarValue, Time } from "./scalars.ts";
 /** The project's name in Pulumi.yaml, the namespace of its configuration. */
 export const PROJECT = "transcript-pipeline";
 
-/** A file that the engine refuses, or reads one time so and another time so. */
+/** A file that the engine refuses, or does not read the same way each time. */
 export class StackFileError extends Error {}
 
-/** A value under a key of the configuration. A secure one is encrypted, and stands in maps and lists too. */
+/** A value under a key of the configuration. A secure one is encrypted, and can be inside maps and lists too. */
 export type ConfigValue =
   | null
   | boolean
@@ -34,11 +34,11 @@ export class Secure {
   }
 }
 
-/** What is in a stack's file. */
+/** The content of a stack's file. */
 export interface StackDocument {
   /** Full key, `transcript-pipeline:node`, to its value. */
   config: ReadonlyMap<string, ConfigValue>;
-  /** Salt of the passphrase that secure values are encrypted with. */
+  /** Salt of the passphrase that encrypts secure values. */
   encryptionSalt?: string;
 }
 
@@ -74,7 +74,7 @@ function again(value: Decoded): Decoded {
     const text = keyText(key);
     if (texts.has(text)) throw new StackFileError(`mapping key ${JSON.stringify(text)} already defined`);
     texts.add(text);
-    // It was quoted; the engine writes it without the quotes, and takes it for a merge then.
+    // It was quoted; the engine writes it without the quotes, and then takes it for a merge.
     if (key === "<<") merged = again(entry);
     else result.set(rewritten(key), again(entry));
   }
@@ -108,7 +108,7 @@ function configValue(value: Decoded): ConfigValue {
 /**
  * A key's full form, `<namespace>:<name>`.
  *
- * @param project the namespace of a key that has none
+ * @param project the namespace of a key without one
  * @throws StackFileError
  */
 export function fullKey(key: string, project: string): string {
@@ -139,7 +139,7 @@ function configOf(file: Mapping, project: string): Map<string, ConfigValue> {
     if (typeof key !== "string")
       throw new StackFileError(`config has a key that is not a text: ${keyText(key)}. Put it in quotes`);
     const full = fullKey(key, project);
-    // Which of the two the engine takes is left to chance.
+    // The engine takes either of the two at random.
     if (config.has(full))
       throw new StackFileError(`config has ${full} twice: with and without its namespace`);
     config.set(full, value === null ? "" : configValue(again(value)));
@@ -154,11 +154,11 @@ function hasEnvironment(file: Mapping): boolean {
   return !(value instanceof Mapping) || value.entries.length > 0;
 }
 
-/** What yaml.v3 writes in quotes alone, for its escapes. */
+/** What yaml.v3 writes only in quotes, for its escapes. */
 const UNPRINTABLE =
   /[^\t\n\r\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
 
-/** Control characters that YAML has in no form, and line breaks that one YAML knows and the other does not. */
+/** Control characters that YAML cannot write, and line breaks that only some YAML versions know. */
 const UNREADABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\u2029\ufffe\uffff]/;
 
 const hasTab = (tokens: readonly CST.SourceToken[]) =>
@@ -167,11 +167,10 @@ const hasTab = (tokens: readonly CST.SourceToken[]) =>
 const hasSlashEscape = (token: CST.Token | null | undefined) =>
   token?.type === "double-quoted-scalar" && /(?<!\\)(?:\\\\)*\\\//.test(token.source);
 
-/** What other readers take and the engine's does not: a tab before an entry, and an escaped slash. */
+/** What other readers accept and the engine's does not: a tab before an entry, and an escaped slash. */
 function checkTokens(text: string): void {
   const refuseTab = (tokens: readonly CST.SourceToken[]) => {
-    if (hasTab(tokens))
-      throw new StackFileError("invalid YAML file: a tab stands where an entry begins. Use spaces");
+    if (hasTab(tokens)) throw new StackFileError("invalid YAML file: an entry begins with a tab. Use spaces");
   };
   for (const token of new Parser().parse(text)) {
     if (token.type === "space") refuseTab([token]);
@@ -190,13 +189,13 @@ function checkTokens(text: string): void {
  * Reads a stack's file.
  *
  * @param bytes the file as it is
- * @param project the name that keys without a namespace belong to
- * @throws StackFileError with the reason, where the engine would refuse the file or could not be followed
+ * @param project the project to which keys without a namespace belong
+ * @throws StackFileError with the reason, if the engine would refuse the file or this reader cannot follow it
  */
 export function readStackDocument(bytes: Uint8Array, project: string): StackDocument {
   let text: string;
   try {
-    // A mark of byte order at the beginning is taken off, as by the engine.
+    // A byte order mark at the beginning is removed, as by the engine.
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     throw new StackFileError("is not UTF-8");
@@ -216,7 +215,7 @@ export function readStackDocument(bytes: Uint8Array, project: string): StackDocu
     strict: true,
     logLevel: "silent",
   });
-  // The engine reads the first document alone.
+  // The engine reads only the first document.
   const document = Array.isArray(documents) ? documents[0] : undefined;
   if (document === undefined) return { config: new Map() };
   const [error] = document.errors;
@@ -228,7 +227,7 @@ export function readStackDocument(bytes: Uint8Array, project: string): StackDocu
     const file = new Decoder(document).decode();
     if (file === null) return { config: new Map() };
     if (!(file instanceof Mapping))
-      throw new StackFileError("holds no map: a stack's file has a map `config`");
+      throw new StackFileError("is not a map: a stack's file has a map `config`");
     const strangeKey = file.entries.find(([key]) => typeof key !== "string");
     if (strangeKey) throw new StackFileError(`expected only string keys, got '${keyText(strangeKey[0])}'`);
     if (hasEnvironment(file)) {

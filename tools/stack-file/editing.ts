@@ -1,6 +1,6 @@
 /**
- * Changing a Pulumi.<stack>.yaml: a text in, a text out. Comments, encrypted values and the way in which each value is
- * written stay. The result is read again as the engine reads it: it holds the changes and otherwise what it held.
+ * Changes a Pulumi.<stack>.yaml: text in, text out. Comments, encrypted values and the style of each value stay. The
+ * result is read again as the engine reads it: it must hold the changes and otherwise what it held before.
  */
 import { isDeepStrictEqual } from "node:util";
 import {
@@ -46,9 +46,9 @@ export function withFields(
 }
 
 /**
- * Makes changes, one after the other.
+ * Makes changes in order.
  *
- * @throws StackFileError when the engine would refuse the file, or when the file cannot hold a change
+ * @throws StackFileError if the engine would refuse the file, or the file cannot hold a change
  */
 export function edited(text: string, changes: readonly Change[]): string {
   const wanted = changes.reduce(applied, meaningOfFile(text));
@@ -77,12 +77,12 @@ export function withEncryptionSalt(text: string, salt: string | undefined): stri
   return salt === undefined ? text : rewritten(text, (file) => setIn(file, ["encryptionsalt"], salt));
 }
 
-/** The first document of a file, which is the one that the engine reads. */
+/** The first document of a file, the one that the engine reads. */
 function rewritten(text: string, change: (file: Document) => void): string {
-  // With a schema of texts alone, what is not changed is written as it was, whatever it means.
+  // With a schema of texts alone, what does not change is written as it was, whatever it means.
   const options = { schema: "failsafe", merge: false, resolveKnownTags: false } as const;
   const [file, next] = parseAllDocuments(text, options) as Document.Parsed[];
-  // A file of comments alone, or of nothing, holds no document.
+  // A file with only comments, or nothing, has no document.
   const first = file ?? parseDocument(text, options);
   try {
     change(first);
@@ -93,7 +93,7 @@ function rewritten(text: string, change: (file: Document) => void): string {
   }
 }
 
-/** The key of a section as the file has it: `node`, or with its namespace. */
+/** The key of a section as in the file: `node`, or with its namespace. */
 function keyOf(file: Document, section: string): string {
   const full = `${PROJECT}:${section}`;
   const config = isMap(file.contents) ? file.contents.get("config") : undefined;
@@ -108,7 +108,7 @@ function setIn(file: Document, path: readonly string[], value: unknown): void {
   const before = map.get(key, true);
   if (before !== undefined) release(file, before);
   if (isScalar(before) && typeof value === "string") {
-    // In its own quotes, with the comment behind it.
+    // Keeps its quotes and the comment after it.
     before.value = value;
     if (!isQuoted(before)) before.type = styleOf(value);
     delete before.tag;
@@ -135,7 +135,7 @@ function rootOf(file: Document): YAMLMap {
   return root;
 }
 
-/** The map of fields under a key, made where there is none, and no other key's too. */
+/** The map of fields under a key, created if missing, and shared with no other key. */
 function mapUnder(file: Document, parent: YAMLMap, key: string): YAMLMap {
   const found = parent.get(key, true);
   if (isMap(found)) {
@@ -159,7 +159,7 @@ const isNothing = (node: Node) => isScalar(node) && !isQuoted(node) && meaningOf
 
 const isQuoted = ({ type }: Scalar) => type === Scalar.QUOTE_DOUBLE || type === Scalar.QUOTE_SINGLE;
 
-/** Gives whatever refers to a node, or to a part of it, a copy of its own, so that it can be changed. */
+/** Gives everything that refers to a node, or to a part of it, its own copy, so that it can be changed. */
 function release(file: Document, node: Node): void {
   if (isAlias(node)) return;
   visit(node, { Node: (_, part) => releaseOne(file, part) });
@@ -221,7 +221,7 @@ function scalarOf(text: string): Scalar {
   return scalar;
 }
 
-/** In quotes where the engine would take the text for a number or another value, and where it is not one line. */
+/** In quotes if the engine would take the text for a number or another value, and if it is not one line. */
 function styleOf(text: string): Scalar.Type {
   const isPlain = meaningOf(text) === text && /^[\x20-\x7e]+$/.test(text);
   return isPlain ? Scalar.PLAIN : Scalar.QUOTE_DOUBLE;
@@ -259,7 +259,7 @@ function applied(meaning: Meaning, { path: [section, ...fields], value }: Change
   return result === undefined ? meaning : new Map(meaning).set(key, result);
 }
 
-/** The keys that two files do not have alike. */
+/** The keys in which two files differ. */
 function differences(one: Meaning, other: Meaning): string[] {
   return [...new Set([...one.keys(), ...other.keys()])].filter(
     (key) => !isDeepStrictEqual(one.get(key), other.get(key)),

@@ -1,9 +1,9 @@
 /**
- * What a scalar of a stack's file means to the engine: the rules of gopkg.in/yaml.v3 (resolve.go), which reads it there.
- * They are neither YAML 1.1's nor 1.2's: 0777 is octal, `yes` is a text, 2026-01-01 is a time.
+ * The meaning of a scalar in a stack's file to the engine: the rules of gopkg.in/yaml.v3 (resolve.go), which reads it
+ * there. They are neither YAML 1.1's nor 1.2's: 0777 is octal, `yes` is a text, 2026-01-01 is a time.
  */
 
-/** A point in time, as Go prints it: its text is all that reaches a program. */
+/** A point in time, as Go prints it: only its text reaches a program. */
 export class Time {
   readonly text: string;
   constructor(text: string) {
@@ -11,10 +11,10 @@ export class Time {
   }
 }
 
-/** A scalar's value. Whole numbers are exact, as they are in the engine; a number is a 64-bit float. */
+/** A scalar's value. Whole numbers are exact, as in the engine; a number is a 64-bit float. */
 export type ScalarValue = null | boolean | bigint | number | string | Time;
 
-/** Tags whose meaning is looked for in the text. A scalar with another tag is its text. */
+/** Tags whose meaning is read from the text. A scalar with another tag is its text. */
 const RESOLVED = ["bool", "int", "float", "null", "timestamp"] as const;
 
 const WORDS: ReadonlyMap<string, null | boolean | number> = new Map(
@@ -52,7 +52,7 @@ function timeOf(text: string): Time | undefined {
   if (zone !== "Z" && (Number(zone.slice(1, 3)) > 24 || Number(zone.slice(4)) > 60)) return undefined;
   const fraction = (match[7] ?? match[12] ?? "").slice(1, 10).replace(/0+$/, "");
   const offset = zone === "Z" ? "+0000" : zone.replace(":", "");
-  // A zone of the machine's own would have a name; like the engine on a machine in UTC, this knows that one alone.
+  // A machine's own zone would have a name; like the engine on a machine in UTC, this knows only that one.
   const name = offset === "+0000" || offset === "-0000" ? "UTC" : offset;
   return new Time(
     `${year}-${TWO_DIGITS(Number(month))}-${TWO_DIGITS(Number(day))} ` +
@@ -71,13 +71,13 @@ function integerOf(text: string): bigint | undefined {
   if (!allowed.test(digits)) return undefined;
   const literal = { 16: "0x", 10: "", 8: "0o", 2: "0b" }[base] ?? "";
   const value = BigInt(literal + digits) * (sign === "-" ? -1n : 1n);
-  // What neither 64-bit kind holds is not an integer. ParseUint takes no sign.
+  // What fits neither 64-bit kind is not an integer. ParseUint accepts no sign.
   if (value < -(2n ** 63n) || value >= 2n ** 64n || (value >= 2n ** 63n && sign !== "")) return undefined;
   return value;
 }
 
 const DECIMAL = /^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$/;
-/** What begins with a dot is read by Go's own rules, which allow an underscore between two digits. */
+/** Go's own rules read what begins with a dot; they allow an underscore between two digits. */
 const DOTTED = /^\.[0-9]+(_[0-9]+)*([eE][-+]?[0-9]+(_[0-9]+)*)?$/;
 
 function floatOf(text: string): number | undefined {
@@ -85,7 +85,7 @@ function floatOf(text: string): number | undefined {
   return Number.isFinite(value) ? value : undefined;
 }
 
-/** What a plain text means, where no tag says what it is. */
+/** The meaning of a plain text without a tag. */
 export function meaningOf(text: string, withTimes = true): ScalarValue {
   const word = WORDS.get(text);
   if (word !== undefined) return word;
@@ -112,7 +112,7 @@ function kindOf(value: ScalarValue): string {
  *
  * @param tag the written tag's last part, `int` of `!!int`; another tag in full; undefined without one
  * @param quoted whether it is quoted, or a block of lines
- * @throws Error when the text is none of what its tag says
+ * @throws Error if the text does not fit its tag
  */
 export function scalarValue(text: string, tag: string | undefined, quoted: boolean): ScalarValue {
   if (tag === "str" || (tag === undefined && quoted)) return text;

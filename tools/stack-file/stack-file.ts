@@ -1,4 +1,4 @@
-/** Reading Pulumi.<stack>.yaml where no Pulumi CLI does it. */
+/** Reads Pulumi.<stack>.yaml without a Pulumi CLI. */
 import { createDecipheriv, pbkdf2Sync } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { ConfigurationError, table } from "../../config.ts";
@@ -23,7 +23,7 @@ export interface StackFile {
   secrets: string[];
   /** Full keys under which there are secure values. */
   secretKeys: string[];
-  /** Fields under `secrets` that stand in the file in plain text, `secrets.databasePassword`. */
+  /** Fields under `secrets` that are in the file in plain text, `secrets.databasePassword`. */
   plainSecrets: string[];
 }
 
@@ -51,9 +51,9 @@ function passphraseFromEnvironment(): string | undefined {
 }
 
 /**
- * The decryption that the environment's passphrase allows.
+ * The decryption with the environment's passphrase.
  *
- * @param salt `encryptionsalt` of the stack file, which holds a known word to check the passphrase by
+ * @param salt `encryptionsalt` of the stack file, which holds a known word to check the passphrase with
  * @throws when the passphrase is not the stack's
  */
 function decryption(salt: string | undefined): Decrypt | undefined {
@@ -74,7 +74,7 @@ function decryption(salt: string | undefined): Decrypt | undefined {
 /** Reads a stack's file as it is, with its secure values encrypted. */
 export function readDocument(path: string): StackDocument {
   if (!existsSync(path))
-    throw new Error(`there is no ${path}: a new environment is a copy of Pulumi.prod.yaml under its name`);
+    throw new Error(`${path} does not exist: to add an environment, copy Pulumi.prod.yaml to that name`);
   try {
     return readStackDocument(readFileSync(path), PROJECT);
   } catch (error) {
@@ -91,7 +91,7 @@ export function plainSection(document: StackDocument, section: string): Record<s
   return JSON.parse(configText(new Map(plain))) as Record<string, unknown>;
 }
 
-/** The plain fields of every section of the project's own. */
+/** The plain fields of each of the project's own sections. */
 export function plainSections(document: StackDocument): Record<string, Record<string, unknown>> {
   const sections = [...document.config.keys()].flatMap((key) => {
     const [namespace, section = ""] = key.split(":");
@@ -106,7 +106,7 @@ function holdsSecure(value: ConfigValue): boolean {
   return value instanceof Map && [...(value as ReadonlyMap<string, ConfigValue>).values()].some(holdsSecure);
 }
 
-/** Fields under `secrets` that stand there in plain text. */
+/** Fields under `secrets` that are in plain text. */
 function plainSecrets(value: ConfigValue | undefined): string[] {
   if (!(value instanceof Map)) return [];
   return [...(value as ReadonlyMap<string, ConfigValue>)]
@@ -114,13 +114,13 @@ function plainSecrets(value: ConfigValue | undefined): string[] {
     .map(([name]) => `secrets.${name}`);
 }
 
-/** The node that a stack's file names, or undefined where it leaves it open. */
+/** The node that a stack's file names, or undefined if it names none. */
 export function hostnameOf(path: string): string | undefined {
   const { hostname } = plainSection(readDocument(path), "node");
   return typeof hostname === "string" || typeof hostname === "number" ? String(hostname) : undefined;
 }
 
-/** Stops where a secret stands in a stack's file in plain text: beside one that is encrypted, the program cannot tell. */
+/** Refuses a secret in plain text in a stack's file: next to an encrypted one, the program cannot tell them apart. */
 export function refusePlainSecrets(stack: string, { plainSecrets: plain }: StackFile): void {
   if (plain.length > 0) throw new ConfigurationError(stack, plain.map(plainSecretProblem));
 }
@@ -129,13 +129,15 @@ export function refusePlainSecrets(stack: string, { plainSecrets: plain }: Stack
 export function readStackFile(path: string): StackFile {
   const { config: written, encryptionSalt } = readDocument(path);
   if (encryptionSalt !== undefined && !/^v1:[^:]*:v1:[^:]+:[^:]+$/.test(encryptionSalt))
-    throw new Error(`${path}: encryptionsalt is none that the engine wrote. Take it from the committed file`);
+    throw new Error(
+      `${path}: encryptionsalt was not written by the engine. Restore it from the committed file`,
+    );
   for (const section of Object.keys(table)) {
-    // A text that holds a map looks like one to the program; the engine stops before.
+    // To the program, text that holds a map looks like a map; the engine refuses it.
     const value = written.get(`${PROJECT}:${section}`);
     if (value instanceof Secure || (typeof value === "string" && value.trimStart().startsWith("{")))
       throw new Error(
-        `${path}: ${section} is one text, but is a map of fields. Write them below it, one a line`,
+        `${path}: ${section} is a text, but must be a map of fields. Write them below it, one per line`,
       );
   }
   const undecrypted: string[] = [];

@@ -1,16 +1,15 @@
 #!/bin/bash
-# Process 1 of a container whose script must always run: `keep-running.sh <script> <heartbeat> [<pause>]`. A script that
-# ends is started again, and so is one that has not touched the file <heartbeat> in two pauses of 30 s. The container
-# itself never ends for it: a container of a pod that is being restarted makes the whole pod unready, and a healthy server
-# next to it would lose its clients.
+# Process 1 of a container whose script must always run: `keep-running.sh <script> <heartbeat> [<pause>]`. Restarts a
+# script that ends, or that has not touched the file <heartbeat> in two pauses of 30 s. The container itself never ends
+# for it: restarting a container makes the whole pod unready, and a healthy server next to it would lose its clients.
 #
-# Like stoppable.sh, which says why, it substitutes nothing.
+# Like stoppable.sh, which says why, it substitutes no command.
 trap 'exit 143' INT TERM
 
 pause=${3:-30}
 missed=0
 while true; do
-  # In a session of its own, to be ended with all its processes.
+  # In its own session, to be ended with all its processes.
   setsid bash "$1" &
   script=$!
   while true; do
@@ -20,7 +19,7 @@ while true; do
     wait -n $script $!
     status=$?
     kill -0 $script 2>/dev/null || break
-    # Two looks in a row without a beat in between.
+    # Two checks in a row without a beat in between.
     if [ "$2" -nt "$2.watched" ]; then missed=0; else missed=$((missed + 1)); fi
     if [ "$missed" -ge 2 ]; then
       echo "keep-running: $1 has given no sign of life for $((2 * pause)) s" >&2

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs sql/migrations with dbmate as the owner of the database. Can be run at any time, any number at once.
-# Environment: PGHOST, PGPORT, WAIT (seconds the server may be out of reach, or somebody may hold a lock).
-# A lost connection is begun again, and so is a migration that somebody's lock stood in the way of; one that failed ends
-# it, as running it again would not help.
+# Runs sql/migrations with dbmate as the owner of the database. Can run at any time, any number at once.
+# Environment: PGHOST, PGPORT, WAIT (seconds that the server may be unreachable, or that others may hold a lock).
+# Retries after a lost connection, or if another session's lock blocked a migration; a migration that failed ends it,
+# because running it again would not help.
 set -u
 # Process 1 ignores a signal that it has no handler for.
 trap 'exit 143' TERM INT
@@ -12,12 +12,12 @@ PGDATABASE=$(cat /etc/credentials/POSTGRES_DB)
 PGPASSFILE=/tmp/pgpass
 PGCONNECT_TIMEOUT=5
 PGAPPNAME=transcript-pipeline/migrate
-# A migration may take as long as it needs and sort as much as it needs: what the owner's sessions are held to is for
-# applications. It waits for nobody's lock longer than this: behind a statement that waits, everybody else does too.
+# A migration may take as long and sort as much as it needs: the limits on the owner's sessions are for applications. It
+# waits no longer than this for a lock: everybody else queues behind a waiting statement.
 PGOPTIONS="-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c temp_file_limit=-1 -c lock_timeout=5s"
-# And what postgresql.conf says to applications does not decide what a migration does: that it may write, that the session
-# which holds the lock may wait for it, that its commit waits for no standby, and how its text is read. In which schema a
-# table is made stays with search_path.
+# Nor do the settings in postgresql.conf for applications decide what a migration does: that it may write, that the
+# session which holds the lock may wait for it, that its commit waits for no standby, and how its text is read.
+# search_path still decides in which schema a table is created.
 PGOPTIONS="$PGOPTIONS -c idle_session_timeout=0 -c local_preload_libraries= -c synchronous_commit=local -c default_transaction_read_only=off"
 PGOPTIONS="$PGOPTIONS -c default_transaction_isolation=read\\ committed -c default_transaction_deferrable=off"
 PGOPTIONS="$PGOPTIONS -c row_security=on -c check_function_bodies=on -c default_tablespace= -c default_table_access_method=heap"
@@ -27,8 +27,8 @@ export PGUSER PGDATABASE PGPASSFILE PGCONNECT_TIMEOUT PGAPPNAME PGOPTIONS
 (umask 077 && printf '*:*:*:*:%s\n' "$(sed -e 's/[\\:]/\\&/g' /etc/credentials/POSTGRES_PASSWORD)" >"$PGPASSFILE")
 export DATABASE_URL="postgres://$PGUSER@$PGHOST:$PGPORT/$PGDATABASE?sslmode=prefer"
 
-# Whether PGHOST, which is <service>.<namespace>.svc.<domain>, ends in another domain than the cluster's (real): it would
-# never have an address, however long one waits. The kubelet has written the cluster's into the pod's resolv.conf.
+# Whether PGHOST, which is <service>.<namespace>.svc.<domain>, ends in a domain other than the cluster's (real): it
+# would never have an address, however long one waits. The kubelet writes the cluster's into the pod's resolv.conf.
 wrong_domain() {
   case $PGHOST in *.svc.*) domain=${PGHOST#*.svc.} ;; *) return 1 ;; esac
   if getent hosts "kubernetes.default.svc.$domain" >/dev/null 2>&1; then return 1; fi
@@ -38,7 +38,7 @@ wrong_domain() {
 
 reachable() { psql -X -q -w -c '' 2>/tmp/errors; }
 
-# dbmate takes no lock against a second run of itself; the session around it holds one until dbmate has ended.
+# dbmate does not lock out a second run of itself; the session around it holds a lock until dbmate has ended.
 migrate_locked() {
   rm -f /tmp/status /tmp/said
   psql -X -q -w -v ON_ERROR_STOP=1 -v VERBOSITY=verbose 2>/tmp/errors <<'SQL'
@@ -48,7 +48,7 @@ SQL
   [ "$(cat /tmp/status 2>/dev/null)" = 0 ]
 }
 
-# Who has been in a transaction for a while: they hold what is waited for.
+# Sessions that have been in a transaction for a while: they hold what is waited for.
 holders() {
   psql -X -q -w -At -c "select string_agg(format('%s (%s, pid %s, %s, for %s s)', usename, application_name, pid, state,
       extract(epoch from clock_timestamp() - xact_start)::int), '; ') from pg_stat_activity
@@ -65,11 +65,11 @@ started=$(date +%s)
 while true; do
   if reachable; then
     if migrate_locked; then exit 0; fi
-    # 55P03 is lock_not_available. Above 128 dbmate was killed; and a server that has gone is no fault of the migration's.
+    # 55P03 is lock_not_available. Above 128 dbmate was killed; and a lost server is not the migration's fault.
     if [ ! -e /tmp/status ] && grep -q 55P03 /tmp/errors; then
-      tell_once "another run of the migrations is under way; waiting for it"
+      tell_once "another run of the migrations is in progress; waiting for it"
     elif grep -q 55P03 /tmp/said 2>/dev/null; then
-      tell_once "a lock stands in the way, and the migration was rolled back; trying again for $WAIT s"
+      tell_once "a lock blocks the migration, which was rolled back; trying again for $WAIT s"
     elif [ "$(cat /tmp/status 2>/dev/null || echo 255)" -le 128 ] && reachable; then
       echo "migrate: a migration failed and was rolled back; those before it are kept. Correct it in sql/migrations and deploy again" >&2
       exit 3
@@ -80,7 +80,7 @@ while true; do
   fi
   if [ $(($(date +%s) - started)) -ge "$WAIT" ]; then
     if grep -q 55P03 /tmp/said /tmp/errors 2>/dev/null; then
-      echo "migrate: not within $WAIT seconds, because of somebody's lock: $(holders). End that transaction (docs/logins.md) and deploy again" >&2
+      echo "migrate: not done within $WAIT seconds, because of another session's lock: $(holders). End that transaction (docs/logins.md) and deploy again" >&2
     else
       echo "migrate: no login at $PGHOST:$PGPORT within $WAIT seconds: $(cat /tmp/errors)" >&2
     fi

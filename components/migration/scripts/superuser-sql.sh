@@ -1,17 +1,17 @@
 #!/bin/bash
-# Runs the files of /sql as the superuser, over the server's socket. Can be run at any time, any number at once.
-# Environment: SUPERUSER_SOCKET, OWNER, DATABASE, WAIT (seconds the server may be out of reach), and TASK:
+# Runs the files in /sql as the superuser, over the server's socket. Can run at any time, any number at once.
+# Environment: SUPERUSER_SOCKET, OWNER, DATABASE, WAIT (seconds that the server may be unreachable), and TASK:
 #   bootstrap   quietly, in transactions of its own
 #   upgrade     statement by statement, each shown as it begins: indexes are rebuilt, which takes its time
-# A lost connection, or a lock that somebody holds, is waited for; any other error of the SQL ends it, as running it again
-# would not help.
+# Waits after a lost connection, or while another session holds a lock; any other SQL error ends it, because running it
+# again would not help.
 # Run by stoppable.sh, which ends it.
 set -uo pipefail
 
 # shellcheck source=components/server/scripts/superuser.sh
 . "${BASH_SOURCE%/*}/superuser.sh"
 
-# Waits for nobody's lock longer than this: behind a statement that waits, everybody else does too.
+# Waits no longer than this for a lock: everybody else queues behind a waiting statement.
 options="-c statement_timeout=0 -c lock_timeout=10s"
 
 case $TASK in
@@ -20,7 +20,7 @@ case $TASK in
   *) echo "TASK is '$TASK'. Allowed: bootstrap, upgrade" >&2 && exit 2 ;;
 esac
 
-# The work itself, while the session around it holds the lock. With the code of each error, which says what to do.
+# The work itself, while the session around it holds the lock. Errors come with their code, which says what to do.
 if [ "${1:-}" = work ]; then
   files=()
   for file in /sql/*.sql; do files+=(-f "$file"); done
@@ -33,7 +33,7 @@ if [ "${1:-}" = work ]; then
   exit
 fi
 
-# The container's standard error: that of the session which holds the lock is looked at instead of shown.
+# The container's standard error: that of the session which holds the lock is checked instead of shown.
 exec 3>&2
 
 said=
@@ -44,7 +44,7 @@ say_once() {
 
 while true; do
   rm -f /tmp/status /tmp/errors
-  # Waiting helps nobody whose names have changed.
+  # Waiting does not help if the names have changed.
   renamed=$(superuser "$TASK names" "$options" -d postgres -At -v owner="$OWNER" -v database="$DATABASE" \
     -f "${BASH_SOURCE%/*}/names.sql" 2>/dev/null)
   if [ -n "$renamed" ]; then
@@ -60,17 +60,17 @@ while true; do
   case $status in
     0) exit 0 ;;
     3)
-      # tuple concurrently updated; a serialization failure, a deadlock, a lock that somebody held.
+      # tuple concurrently updated; a serialization failure, a deadlock, a lock that another session held.
       if ! grep -qE 'ERROR:  (XX000|40001|40P01|55P03):' /tmp/errors; then
         # The last line is what a deployment shows of an init container.
         echo "$TASK: the SQL failed, and the statement was rolled back: $(grep -m 1 -A 1 'ERROR:  ' /tmp/errors | grep -oE '(ERROR|HINT): .*' | tr '\n' ' '). Correct it in sql/$TASK and deploy again" >&2
         exit 3
       fi
-      say_once "somebody holds a lock on what is to be changed; trying again for $WAIT seconds"
+      say_once "another session holds a lock on an object to change; trying again for $WAIT seconds"
       ;;
     *)
       # No session at all, or one that did not get the lock.
-      if grep -q '55P03' /tmp/unreachable; then say_once "another $TASK of this database is under way; waiting for it"; fi
+      if grep -q '55P03' /tmp/unreachable; then say_once "another $TASK of this database is in progress; waiting for it"; fi
       ;;
   esac
   if [ "$SECONDS" -ge "$WAIT" ]; then

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Finds out whether this image holds what the scripts and the database need: what a tag cannot say. Reads nothing but the
-# image, writes nothing. Run by the Job postgres-settings before the server changes, and by start-server.sh before it
-# touches the directory. In the language of any /bin/sh: a missing bash is one of the things it reports.
-# Prints one line with everything that is wrong and ends with 1, or one line with what the image holds.
+# Checks that this image has what the scripts and the database need, which a tag cannot say. Reads only the image,
+# writes nothing. Run by the Job postgres-settings before the server changes, and by start-server.sh before it touches
+# the directory. For any /bin/sh: a missing bash is one of the things it reports.
+# Prints one line with all problems and exits with 1, or one line with what the image contains.
 # Environment, for the tests: PASSWD (default /etc/passwd).
 set -u
 trap 'exit 143' INT TERM
@@ -11,7 +11,7 @@ trap 'exit 143' INT TERM
 major=16
 # The user that owns the data directory: restrictedPod in pod-security.ts, and the peer of pg_ident.conf.
 uid=999
-# What sql/bootstrap creates, and shared_preload_libraries names.
+# What sql/bootstrap creates and shared_preload_libraries names.
 extensions="vector uuid-ossp pg_trgm pg_stat_statements"
 # What the scripts of the server's pod and of its Jobs call.
 programs="postgres initdb psql pg_isready bash flock setsid timeout find grep awk sed sync touch cat cksum readlink paste od tr sleep env"
@@ -32,10 +32,10 @@ if [ -n "$server" ]; then
   version=$(postgres --version 2>&1 | awk '{ print $3 }')
   case $version in
     "$major" | "$major".* | "$major"[a-z]*) ;;
-    *) add "it is PostgreSQL ${version:-of no version that it says}, and this project is for PostgreSQL $major" ;;
+    *) add "it is PostgreSQL ${version:-of an unknown version}, and this project is for PostgreSQL $major" ;;
   esac
-  # The loader stands in the program itself. musl sorts text by code point whatever the collation says, and pgvector's and
-  # contrib's libraries are built for one of the two.
+  # The loader is named in the program itself. musl sorts text by code point whatever the collation is, and the
+  # libraries of pgvector and contrib are built for one of the two.
   if grep -q ld-musl "$server" 2>/dev/null; then
     add "its C library is musl, as in Alpine's images: a collation sorts differently there, and an index of a database made with glibc would miss rows"
   fi
@@ -43,11 +43,11 @@ fi
 
 name=$(awk -F: -v uid="$uid" '$3 == uid { print $1; exit }' "${PASSWD:-/etc/passwd}" 2>/dev/null)
 if [ "$name" != postgres ]; then
-  add "its user $uid is ${name:-nobody} and not postgres: the data directory belongs to $uid, and only postgres is let in over the socket"
+  add "its user $uid is ${name:-nobody} and not postgres: the data directory belongs to $uid, and only postgres may connect over the socket"
 fi
 
-# Says where the server looks for extensions, which no variable and no other program of every image does. It needs a name
-# for the user that runs it: without one, which has been reported by now, nothing is said of extensions.
+# Where the server looks for extensions, which no variable and no other program of every image says. It needs a name for
+# the user that runs it: without one, which has been reported by now, nothing is reported about extensions.
 share=
 [ -z "$(command -v initdb 2>/dev/null || true)" ] ||
   share=$(initdb --show -D /nonexistent 2>&1 | awk -F= '$1 == "share_path" { print $2 }')

@@ -1,25 +1,26 @@
 # Part of start-server.sh: which configuration the server starts with. Sets `configuration`, the options of postgres.
 #
-# A configuration that is not the one which started last is tried first: the server is started on its own directory, at a
-# port that nobody knows, and stopped as soon as it accepts connections. Then its files are kept in the volume's root.
-# One that does not start is compared with those files, and no message is interpreted: when the kept files start where
-# the deployed ones do not, twice, the deployed ones are at fault, and the server runs with the kept ones. When neither
-# start, something else is (a full disk, damaged data, a wrong owner), and nothing is hidden by falling back.
+# Tries a configuration other than the last one that started first: starts the server on its own directory, at a port
+# that nobody knows, and stops it as soon as it accepts connections. Then keeps the files in the volume's root. If it
+# does not start, it is compared with the kept files, and no message is interpreted: when the kept files start and the
+# deployed ones do not, twice, the deployed ones are at fault, and the server runs with the kept ones. When neither
+# start, something else is wrong (a full disk, damaged data, a wrong owner), and no fallback hides it.
 #
-# Who may connect is never decided by old files: pg_hba.conf and pg_ident.conf are the deployed ones, always. Where the
-# server cannot load them, nobody comes in over the network.
+# Old files never decide who may connect: pg_hba.conf and pg_ident.conf are always the deployed ones. If the server
+# cannot load them, nobody connects over the network.
 #
 # Like start-server.sh, which says why, it substitutes no command.
 
 deployed=/etc/postgresql
 state=/run/reconcile
-# A link to last-started.<checksum>, turned when that directory is whole. SHA256SUMS in it begins with the server's version.
+# A link to last-started.<checksum>, switched once that directory is complete. Its SHA256SUMS begins with the server's
+# version.
 kept=$VOLUME/last-started
-# There while a trial runs: one that was killed leaves a postmaster.pid whose number may be anybody's by now.
+# Exists while a trial runs: a killed trial leaves a postmaster.pid whose number may be any process's by now.
 trial_mark=$VOLUME/last-started.trial
 trial_port=5431
 trial=
-# Whether the server was only asked about its files, or started: `files` or `server`.
+# Whether the server only checked its files, or started: `files` or `server`.
 asked=
 # Files of the ConfigMap that PostgreSQL does not read.
 not_read=(sessions.conf initialization)
@@ -32,9 +33,9 @@ stop_trial() {
   exit 143
 }
 
-# forget_killed_trial: what a trial leaves that was killed with its container. Its number may be another process's by now,
-# and the server would take that one for itself. Nobody else can be meant: this start holds the directory's lock, which the
-# last process of an earlier server would still hold.
+# forget_killed_trial: removes what a trial left that was killed with its container. Its number may be another process's
+# by now, and the server would take that one for itself. It cannot be a real server's: this start holds the directory's
+# lock, which the last process of an earlier server would still hold.
 forget_killed_trial() {
   local lines directories directory
   IFS=, read -r -a directories </tmp/trial.sockets || true
@@ -46,10 +47,10 @@ forget_killed_trial() {
   [ "${lines[3]:-}" != "$trial_port" ] || rm -f "$PGDATA/postmaster.pid"
 }
 
-# try <options>: whether the server becomes ready with them. What it said is in /tmp/trial.said, and in the log.
+# try <options>: whether the server becomes ready with them. Its output is in /tmp/trial.said, and in the log.
 try() {
   local lines status=0 ready= tee
-  # First what can be told without a start: it names every wrong line.
+  # First what can be checked without a start: this names every wrong line.
   if ! postgres -D "$PGDATA" "$@" -C unix_socket_directories >/tmp/trial.sockets 2>/tmp/trial.said; then
     cat /tmp/trial.said >&2
     asked=files
@@ -67,7 +68,7 @@ try() {
   trial=$!
   while kill -0 "$trial" 2>/dev/null; do
     { mapfile -t lines <"$PGDATA/postmaster.pid"; } 2>/dev/null || lines=()
-    # Its first line is the number of the process, its last one the state, as pg_ctl reads it.
+    # Its first line is the process number, its last one the state, as pg_ctl reads it.
     if [ "${lines[0]:-}" = "$trial" ] && [[ ${lines[7]:-} =~ ^(ready|standby) ]]; then
       ready=1
       kill -INT "$trial" 2>/dev/null || true
@@ -81,20 +82,20 @@ try() {
   wait "$tee" || true
   rm -f /tmp/trial.pipe "$trial_mark"
   [ -n "$ready" ] || return 1
-  # A server that cannot stop cleanly has not shown that it runs.
+  # A server that cannot stop cleanly has not proved that it runs.
   [ "$status" = 0 ]
 }
 
-# reason: what the server said last, in one line, for people: every line of a complaint, or the end of the log.
+# reason: the server's last messages in one line, for people: every line of a complaint, or the end of the log.
 reason() {
   local line all=() complaints=() bare=
   reason=
   { mapfile -t all </tmp/trial.said; } 2>/dev/null || true
   for line in "${all[@]}"; do
-    # Without the time and the process. What it says before its log is set up has no level.
+    # Without the time and the process. Messages from before its log is set up have no level.
     if [[ $line =~ (LOG|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT):\ +(.*)$ ]]; then
       line=${BASH_REMATCH[2]} bare=
-      # A server that starts has other things to log than complaints.
+      # A server that starts logs other things than complaints.
       [ "${BASH_REMATCH[1]} $asked" != "LOG server" ] || continue
     elif [[ $line =~ ^postgres:\  ]]; then
       bare=1
@@ -103,7 +104,7 @@ reason() {
     fi
     complaints+=("$line")
   done
-  [ ${#complaints[@]} -gt 0 ] || complaints=("it ended without a word")
+  [ ${#complaints[@]} -gt 0 ] || complaints=("it ended without a message")
   for line in "${complaints[@]:0:6}"; do reason+="${reason:+; }$line"; done
   reason=${reason:0:900}
 }
@@ -121,18 +122,18 @@ list_deployed() {
   ) >/tmp/deployed.sums || true
 }
 
-# kept_whole: whether there are kept files, as they were written.
+# kept_whole: whether kept files exist, unchanged since they were written.
 kept_whole() {
   [ -s "$kept/SHA256SUMS" ] || return 1
   if [ -s "$kept/postgresql.conf" ] && (cd "$kept" && sha256sum --check --status --strict SHA256SUMS) 2>/dev/null; then return 0; fi
-  say "the files of $kept are damaged and are not used"
+  say "the files in $kept are damaged and are not used"
   return 1
 }
 
 # same <file>: whether it is deployed as it was kept.
 same() { cmp -s "$deployed/$1" "$kept/$1"; }
 
-# keep: the deployed files, as listed, become the kept ones. A disk that is full must not keep the server from starting.
+# keep: the deployed files, as listed, become the kept ones. A full disk must not keep the server from starting.
 keep() {
   local name sum file
   sha256sum </tmp/deployed.sums | read -r sum _
@@ -151,11 +152,11 @@ keep() {
   done
 }
 
-# turn <link> <target>: at once.
+# turn <link> <target>: atomically.
 turn() { ln -s "$2" "$state/$1.new" && mv -T "$state/$1.new" "$state/$1"; }
 
 # refused_with <configuration> <access>: prepares a start without what the server refuses, and the options for it.
-# reconcile-configuration.sh turns both links to the deployed files when these are changed, and reloads.
+# reconcile-configuration.sh switches both links to the deployed files when these change, and reloads.
 #   kept | deployed       the settings
 #   deployed | pod-only   who may connect
 refused_with() {
@@ -163,7 +164,7 @@ refused_with() {
   mkdir -m 0700 -p "$state/last-started/access"
   if [ "$1" = kept ]; then
     cp "$kept"/* "$state/last-started/"
-    # What it includes by its full name was of the ConfigMap as it was then.
+    # Files included by absolute path were those of the ConfigMap at that time.
     sed -E -i "s,^(\s*include(_dir|_if_exists)?\s*=?\s*'?)$deployed/,\1$state/last-started/," "$state/last-started/postgresql.conf"
   else
     echo "include '$deployed/postgresql.conf'" >"$state/last-started/postgresql.conf"
@@ -173,7 +174,7 @@ refused_with() {
     turn access "$deployed"
   else
     cat >"$state/last-started/access/pg_hba.conf" <<'HBA'
-# The deployed pg_hba.conf could not be loaded, and no older one is used: nobody comes in over the network.
+# The deployed pg_hba.conf could not be loaded, and no older one is used: nobody connects over the network.
 local  all  postgres                peer
 local  all  all                     peer map=server_pod
 host   all  all       127.0.0.1/32  scram-sha-256
@@ -187,8 +188,8 @@ HBA
   )
 }
 
-# tell_refusal <what runs instead>: for everybody who looks: the log, the reconciler, and every session
-# (`show transcript_pipeline.refused_configuration`). Needs the reason, and the link of the refused ConfigMap.
+# tell_refusal <what runs instead>: for every place where people look: the log, the reconciler, and every session (`show
+# transcript_pipeline.refused_configuration`). Needs the reason, and the link of the refused ConfigMap.
 tell_refusal() {
   local text="$1: $reason"
   printf '%s\n' "$text" >"$state/refused-configuration"
@@ -200,13 +201,13 @@ tell_refusal() {
 
 read_link() { link=; readlink "$deployed/..data" | read -r link || true; }
 
-# start_other_than_deployed: after the deployed files were refused. 1: they are not at fault, or nothing else is there.
+# start_other_than_deployed: after the deployed files were refused. 1: they are not at fault, or nothing else exists.
 start_other_than_deployed() {
   local refusal file changed=
   reason
   refusal=$reason
   if ! kept_whole; then
-    refuse "the server does not start with the configuration that is deployed, and there is none that started before: $refusal. Nothing was changed. Correct it and deploy again; see docs/refused-configuration.md"
+    refuse "the server does not start with the deployed configuration, and no earlier one has started: $refusal. Nothing was changed. Correct it and deploy again; see docs/refused-configuration.md"
   fi
   for file in "$deployed"/*; do
     file=${file##*/}
@@ -235,7 +236,7 @@ start_other_than_deployed() {
       say "trying the start with ${settings} settings and ${access} access files"
       refused_with "$settings" "$access"
       try "${configuration[@]}" || continue
-      # Once more: it may have been killed, or the disk been full for a moment.
+      # Once more: it may have been killed, or the disk may have been full for a moment.
       if try -c "config_file=$deployed/postgresql.conf"; then return 2; fi
       reason
       tell_refusal "$instead"
@@ -246,7 +247,7 @@ start_other_than_deployed() {
   return 1
 }
 
-# choose_configuration: sets `configuration`. Ends the start when no configuration makes the server ready.
+# choose_configuration: sets `configuration`. Ends the start if no configuration makes the server ready.
 choose_configuration() {
   trap stop_trial INT TERM
   if [ -e "$trial_mark" ]; then rm -f "$PGDATA/postmaster.pid" "$trial_mark"; fi
@@ -257,15 +258,15 @@ choose_configuration() {
     before=$link
     list_deployed
     configuration=(-c "config_file=$deployed/postgresql.conf")
-    # A server that recovers has the files of another day; it is not the settings that are tried then.
+    # A server that recovers has another day's files; its settings are not tried then.
     if [ -e "$PGDATA/recovery.signal" ]; then break; fi
-    # Started before, with this very server.
+    # It started before, with this very server.
     if cmp -s /tmp/deployed.sums "$kept/SHA256SUMS" && kept_whole; then break; fi
     say "trying the configuration, which is not the one that started last"
     status=0
     if ! try "${configuration[@]}"; then start_other_than_deployed || status=$?; fi
     read_link
-    # A ConfigMap that was changed meanwhile is tried in its turn.
+    # A ConfigMap that changed meanwhile is tried next.
     [ "$link" = "$before" ] || continue
     case $status in
       0) ;;
@@ -273,7 +274,7 @@ choose_configuration() {
       *) refuse "the server starts neither with the deployed configuration nor with the last one that started, so the configuration is not what is wrong: $reason" ;;
     esac
     if [ ! -e "$state/refused-configuration" ] && ! keep 2>/tmp/keep.said; then
-      say "the configuration could not be kept for a start with a wrong one:" && cat /tmp/keep.said >&2
+      say "the configuration could not be kept as a fallback for a wrong one:" && cat /tmp/keep.said >&2
     fi
     break
   done

@@ -1,16 +1,16 @@
-# Part of reconcile.sh: whether what the ConfigMap says is in force. PostgreSQL writes what it refuses into its log alone,
-# goes on with what it had, and ends over it at its next start.
+# Part of reconcile.sh: whether what the ConfigMap says is in force. PostgreSQL writes what it refuses only into its
+# log, continues with what it had, and fails at its next start.
 # Uses say, said, administer, $here and $again of reconcile.sh.
 
-# Seconds between two looks while nothing changes, and that a reload may take to arrive.
+# Seconds between two checks while nothing changes, and seconds that a reload may take to arrive.
 read_back_pause=60
 reload_time=5
 read_back_at=0
 
-# load_time: when the server last took up its files, or nothing.
+# load_time: when the server last loaded its files, or nothing.
 load_time() { administer -At -c 'select pg_conf_load_time()' 2>/dev/null; }
 
-# read_back: says, whenever it is something else, what of the files the server cannot use and what waits for its restart.
+# read_back: reports, whenever it changes, what in the files the server cannot use and what waits for its restart.
 # Returns 0 when all of it is in force or only waits, 1 when something is wrong, 2 when it could not be read.
 read_back() {
   local found tab=$'\t' wrong waits
@@ -21,25 +21,25 @@ read_back() {
   }
   wrong=$(sed -n "s/^wrong$tab//p" <<<"$found")
   waits=$(sed -n "s/^restart$tab//p" <<<"$found" | paste -s -d '~' - | sed 's/~/, /g')
-  # The last line is what `kubectl logs --tail` and the deployment show: the state as a whole.
-  said "settings that are wrong" "${wrong:+SETTINGS REFUSED by the server, which goes on with those it had and could not be started again with these:
+  # The last line is what `kubectl logs --tail` and the deployment show: the overall state.
+  said "settings that are wrong" "${wrong:+SETTINGS REFUSED by the server, which keeps those it had and could not be started again with these:
 $(sed 's/^/reconcile:   /' <<<"$wrong")
-reconcile: put database.settings right and deploy again; docs/settings-refused.md}"
+reconcile: correct database.settings and deploy again; docs/settings-refused.md}"
   said "settings that wait" "${waits:+in force only after a restart of the server: $waits}"
   [ -z "$wrong" ]
 }
 
-# reload: has the server read its files again, and says what came of it. Returns 1 when it could not be told to.
+# reload: has the server read its files again, and reports the result. Returns 1 if it could not be told to.
 reload() {
   local before until=$((SECONDS + reload_time))
   before=$(load_time)
   administer -c 'select pg_reload_conf()' >/dev/null 2>&1 || return 1
-  # The server says nothing of it to whom it was told by. A file it cannot read at all leaves the time as it was.
+  # The server reports nothing to the session that told it. If it cannot read a file at all, the time does not change.
   while [ "$(load_time)" = "$before" ] && [ "$SECONDS" -lt "$until" ]; do sleep 0.2; done
   read_back
   case $? in
     0) say "settings reloaded" ;;
-    2) say "settings reloaded; what came of it cannot be read at the moment" ;;
+    2) say "settings reloaded; the result cannot be read at the moment" ;;
   esac
   return 0
 }

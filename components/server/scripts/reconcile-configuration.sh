@@ -1,21 +1,22 @@
-# Part of reconcile.sh, whose functions it uses: a server that runs without the deployed configuration, because PostgreSQL
-# refused it (last-started.sh). It is said in the log, once and again every ten minutes, and the server takes up the
-# corrected files by a reload, where a reload does.
+# Part of reconcile.sh, whose functions it uses: a server that runs without the deployed configuration, because
+# PostgreSQL refused it (last-started.sh). The log says so at once and again every ten minutes, and the server takes the
+# corrected files by a reload, if a reload is enough.
 
 # Seconds until a server that runs without its configuration is mentioned again.
 remind=600
 reminded=0
-# The ConfigMap, by its link, that was tried last.
+# The link of the ConfigMap that was tried last.
 configuration_tried=
 
-# turn <link> <target>: at once. The server's configuration is behind these links while it runs without the deployed one.
+# turn <link> <target>: atomically. These links lead to the server's configuration while it runs without the deployed
+# one.
 turn() { ln -s "$2" "$state/$1.new" && mv -T "$state/$1.new" "$state/$1"; }
 
-# complaint_about_files: why the server would not start with the deployed files, or could not load who may connect; in one
-# line. Asked of the program where it can be, which a running server cannot: it takes no setting that needs a restart.
+# complaint_about_files: why the server would not start with the deployed files, or could not load who may connect; in
+# one line. Asks the program where that is possible; a running server takes no setting that needs a restart.
 complaint_about_files() {
   local said
-  # The file that ALTER SYSTEM writes is not asked about here.
+  # The file that ALTER SYSTEM writes is not checked here.
   mkdir -p "$state/no-database" && : >"$state/no-database/postgresql.auto.conf"
   if ! said=$(postgres -D "$state/no-database" -c config_file=/etc/postgresql/postgresql.conf -C config_file 2>&1 >/dev/null); then
     grep -oE '(LOG|ERROR|FATAL|HINT|DETAIL): .*' <<<"$said" | sed -E 's/^[A-Z]+: +//' | head -n 6 | tr '\n' ' '
@@ -30,8 +31,8 @@ select string_agg(format('%s line %s: %s', regexp_replace(file, '.*/', ''), line
 SQL
 }
 
-# take_up_configuration: the deployed files instead of those that the server was started with. Where they are wrong
-# as well, nothing changes: files that cannot be read are not loaded, and the links go back.
+# take_up_configuration: uses the deployed files instead of those that the server was started with. If they are wrong
+# too, nothing changes: files that cannot be read are not loaded, and the links are switched back.
 take_up_configuration() {
   local settings access complaint waiting
   settings=$(readlink "$state/configuration") && access=$(readlink "$state/access") || return 1
@@ -50,10 +51,10 @@ take_up_configuration() {
   waiting=$(administer -At -c "select string_agg(name, ', ') from pg_settings where pending_restart" 2>/dev/null) || return 1
   rm -f "$state/refused-configuration" "$state/refused-link"
   already["configuration"]=
-  say "the deployed configuration is in force${waiting:+, but for what takes a restart: $waiting}"
+  say "the deployed configuration is in force${waiting:+, except for what needs a restart: $waiting}"
 }
 
-# reconcile_configuration: nothing where the server runs with what is deployed.
+# reconcile_configuration: does nothing if the server runs with what is deployed.
 reconcile_configuration() {
   local link refused
   [ -s "$state/refused-configuration" ] || return 0

@@ -1,8 +1,8 @@
-# Part of reconcile.sh, whose functions it uses: keeps what the Secret `postgres-logins` says true of the database.
+# Part of reconcile.sh, whose functions it uses: keeps the database as the Secret `postgres-logins` says.
 # Each line of the Secret is `<kind> <login> <password>`.
 
-# The logins beside the owner's. Each is a member of one group role of the bootstrap and of nothing else; the comment on
-# a role says which ones were made here, and no other is ever touched.
+# The logins besides the owner's. Each is a member of one group role of the bootstrap and of nothing else; the comment
+# on a role marks those created here, and no other is ever touched.
 
 logins=/etc/credentials/logins/credentials
 mark="managed by transcript-pipeline"
@@ -11,7 +11,7 @@ logins_tried=
 logins_again=0
 logins_output=
 
-# on_login <login> <group>: the superuser's psql with both as variables. What goes wrong is said.
+# on_login <login> <group>: the superuser's psql with both as variables. Reports errors.
 on_login() {
   administer -At -v login="$1" -v group="$2" -v mark="$mark" -f - 2>"$state/errors" || {
     say "login $1: $(tail -n 1 "$state/errors")"
@@ -53,7 +53,7 @@ commit;
 SQL
 }
 
-# end_sessions <login>: all of them, and waits until they have gone.
+# end_sessions <login>: all of them, and waits until they are gone.
 end_sessions() {
   on_login "$1" "" >/dev/null <<'SQL'
 select pg_terminate_backend(pid) from pg_stat_activity where usename = :'login';
@@ -61,8 +61,8 @@ select pg_terminate_backend(pid, 2000) from pg_stat_activity where usename = :'l
 SQL
 }
 
-# retire_login <login>: it may own something, so it is not dropped. A transaction of its own that has changed the role
-# stands in the way of every other change of it, so its sessions end first, and again after: it may have come back.
+# retire_login <login>: it may own objects, so it is not dropped. A transaction of its own that has changed the role
+# blocks every other change to it, so its sessions end first, and again afterwards: it may have come back.
 retire_login() {
   end_sessions "$1" || return 1
   on_login "$1" "" >/dev/null <<'SQL' || return 1
@@ -73,10 +73,10 @@ select format('revoke %I from %I granted by %I cascade', pg_get_userbyid(roleid)
 commit;
 SQL
   end_sessions "$1" || return 1
-  say "login $1 is no longer in the Secret: it can log in no more, and is a member of nothing"
+  say "login $1 is no longer in the Secret: it can no longer log in, and is a member of nothing"
 }
 
-# retired_logins <owner> <wanted...>: logins that were made here, are not wanted any more, and can still do something.
+# retired_logins <owner> <wanted...>: logins created here, no longer wanted, that can still do something.
 retired_logins() {
   administer -At -v mark="$mark" -v owner="$1" -v wanted="${*:2}" -f - <<'SQL'
 select rolname from pg_authid
@@ -86,7 +86,7 @@ select rolname from pg_authid
 SQL
 }
 
-# ensure_login <kind> <login> <password> <database>. 2: its group is not there yet.
+# ensure_login <kind> <login> <password> <database>. 2: its group does not exist yet.
 ensure_login() {
   local group=transcripts_$1 found
   found=$(look_at_login "$2" "$group") || {
@@ -100,7 +100,7 @@ ensure_login() {
     return 1
     ;;
   new | wrong)
-    # The password without a look at the old one: of a role that has none, the server logs each attempt.
+    # The password without checking the old one: for a role that has none, the server logs each attempt.
     make_login "$2" "$group" && set_password "$2" "$3" || return 1
     say "login $2 is a member of $group"
     ;;
@@ -108,8 +108,8 @@ ensure_login() {
   ensure_session_settings "$2" "$1" && ensure_password "$2" "$3" "$4"
 }
 
-# apply_logins: an error of one login does not stop the others. 0: all is as the Secret says. 1: something is not.
-# 2: nothing is wrong, but the groups are not there yet: the init Job makes them, once the server is ready.
+# apply_logins: an error with one login does not stop the others. 0: all is as the Secret says. 1: something is not. 2:
+# nothing is wrong, but the groups do not exist yet: the init Job creates them, once the server is ready.
 apply_logins() {
   local owner database lines line kind login retired wanted=() early= failed=
   owner=$(cat /etc/credentials/owner/POSTGRES_USER)
@@ -130,13 +130,13 @@ apply_logins() {
     local refusal
     refusal=$(refusal_of_password "${line#* * }")
     if [ -n "$refusal" ]; then
-      say "login $login: its password $refusal; nothing of it was changed"
+      say "login $login: its password $refusal; the login was not changed"
       failed=1
       continue
     fi
     if [[ ! $kind =~ ^(readwrite|readonly|monitoring)$ || ! $login =~ ^[a-z_][a-z0-9_]{0,62}$ ||
       $login =~ ^(pg_|transcripts_|postgres$) || $login = "$owner" ]]; then
-      say "login $login: a line of the Secret is not <kind> <login> <password>, and is left out"
+      say "login $login: a line of the Secret is not <kind> <login> <password>, and is ignored"
       failed=1
       continue
     fi
@@ -151,7 +151,7 @@ apply_logins() {
   [ -z "$early" ] || return 2
 }
 
-# reconcile_logins: said is what changes, so that a login that cannot be made, or not yet, does not fill the log.
+# reconcile_logins: reports changes, so that a login that cannot be created, or not yet, does not fill the log.
 reconcile_logins() {
   local wanted output result
   wanted=$(cat "$SUPERUSER_SOCKET/.s.PGSQL.5432.lock" "$sessions" "$logins" 2>/dev/null | cksum) || return
@@ -170,7 +170,7 @@ reconcile_logins() {
     ;;
   2)
     logins_again=0
-    said "waiting logins" "the logins wait for the init Job, which makes their groups"
+    said "waiting logins" "the logins wait for the init Job, which creates their groups"
     ;;
   *) logins_again=$((SECONDS + 30)) ;;
   esac

@@ -1,13 +1,13 @@
-# Part of reconcile.sh, whose functions it uses: what a session of each role may take, and what a role, the owner or
+# Part of reconcile.sh, whose functions it uses: the limits of each role's sessions, and what a role, the owner or
 # somebody by hand has set differently. PostgreSQL lets every role change its own password and settings, and the owner
-# the settings of the database, for all sessions to come; what the program says is looked at again and put right.
+# the settings of the database, for all future sessions; this checks them again and restores what the program says.
 
 # Each line of the ConfigMap's sessions.conf is `<whose> <setting> <value>`; <whose> is `owner` or a kind of login. The
-# setting `connections` is the number of connections at once, any other one is PostgreSQL's.
+# setting `connections` is the number of concurrent connections, any other one is PostgreSQL's.
 sessions=/etc/postgresql/sessions.conf
 
-# Settings that the owner may attach to the database: those of the extensions, which tune a search and nothing else. The
-# bootstrap sets two of them.
+# Settings that the owner may attach to the database: those of the extensions, which only tune a search. The bootstrap
+# sets two of them.
 attachable='^(hnsw|ivfflat|pg_trgm)\.'
 
 # protect_superuser: the superuser's own settings, for people who connect as postgres. See superuser.sh.
@@ -30,12 +30,12 @@ alter role postgres set temp_file_limit = '-1';
 \endif
 commit;
 SQL
-    said superuser "the settings of postgres could not be put right: $(tail -n 1 "$state/errors")"
+    said superuser "the settings of postgres could not be corrected: $(tail -n 1 "$state/errors")"
     return 1
   }
 }
 
-# ensure_database_settings <database>: what the owner attached to it, for every session, is taken off again.
+# ensure_database_settings <database>: removes what the owner attached to it for every session.
 ensure_database_settings() {
   local reset
   reset=$(
@@ -48,11 +48,11 @@ select format('alter database %I reset %I', :'database', split_part(setting, '='
  where datname = :'database' and setrole = 0 and setting !~ :'attachable' \gexec
 SQL
   ) || {
-    said settings "the settings of database $1 could not be put right: $(tail -n 1 "$state/errors")"
+    said settings "the settings of database $1 could not be corrected: $(tail -n 1 "$state/errors")"
     return 1
   }
   [ -z "$reset" ] ||
-    say "settings that were attached to database $1 by hand are taken off: ${reset//$'\n'/, }. What all sessions are to have belongs in database.settings"
+    say "removed settings that were attached to database $1 by hand: ${reset//$'\n'/, }. Settings for all sessions belong in database.settings"
 }
 
 # wanted_sessions <whose>: a line `<setting>=<value>` for each of PostgreSQL's settings, sorted as the server sorts.
@@ -72,8 +72,8 @@ wanted_connections() {
   echo "$found"
 }
 
-# ensure_session_settings <role> <whose>: the settings and the number of connections of one role, and nothing that it has
-# set for itself.
+# ensure_session_settings <role> <whose>: the settings and the number of connections of one role, and nothing that it
+# has set for itself.
 ensure_session_settings() {
   local changed
   changed=$(
@@ -104,14 +104,14 @@ alter role :"role" connection limit :connections;
 commit;
 SQL
   ) || {
-    said "sessions of $1" "the settings of $1 could not be put right: $(tail -n 1 "$state/errors")"
+    said "sessions of $1" "the settings of $1 could not be corrected: $(tail -n 1 "$state/errors")"
     return 1
   }
-  [ -z "$changed" ] || say "settings of $1 that were not the program's are taken off: $changed"
+  [ -z "$changed" ] || say "removed settings of $1 that were not the program's: $changed"
 }
 
-# fingerprint: everything of the roles and the database that a role, the owner or somebody by hand can change, as one
-# hash; a password's verifier is in it, and cannot be read from it.
+# fingerprint: everything about the roles and the database that a role, the owner or somebody by hand can change, as one
+# hash; it covers a password's verifier, which cannot be read from it.
 fingerprint() {
   administer -At -v owner="$(cat /etc/credentials/owner/POSTGRES_USER)" -v database="$(cat /etc/credentials/owner/POSTGRES_DB)" \
     -v mark="$mark" -f - 2>/dev/null <<'SQL'
@@ -133,12 +133,12 @@ select encode(sha256(convert_to(coalesce(string_agg(line, E'\n' order by line), 
 SQL
 }
 
-# Share of the queue of notifications above which it is emptied: its 8 GB are on the volume.
+# Share of the notification queue above which it is emptied: its 8 GB are on the volume.
 notifications=0.02
 
-# watch_notifications: every login may NOTIFY, and PostgreSQL 16 has no bound but the queue's 8 GB. What fills it is a
-# session that listens and stays in one transaction. Which one listens no view says: all that are idle in a transaction are
-# ended, or else the one at work for longest.
+# watch_notifications: every login may NOTIFY, and PostgreSQL 16 has no limit but the queue's 8 GB. A session that
+# listens and stays in one transaction fills it. No view says which one listens: all that are idle in a transaction are
+# ended, or else the one that has been active the longest.
 watch_notifications() {
   local ended
   ended=$(

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Keeps what the Secrets and the ConfigMap say true of the running server: the logins with their passwords, attributes
-# and settings, the database, and the settings that a reload brings into force. Runs next to the server, over its socket,
-# as the operating system's user that pg_ident maps to `postgres`.
-# Mounted: /etc/credentials/owner, /etc/credentials/superuser and, where there is one, /etc/credentials/logins
-# (Secrets), /etc/postgresql (ConfigMap), /run/reconcile (memory), and the files that WATCHED names.
-# Run by keep-running.sh, which starts it again when it ends or hangs: every statement here has its time.
+# Keeps the running server as the Secrets and the ConfigMap say: the logins with their passwords, attributes and
+# settings, the database, and the settings that a reload brings into force. Runs next to the server, over its socket, as
+# the operating system's user that pg_ident maps to `postgres`.
+# Mounted: /etc/credentials/owner, /etc/credentials/superuser and, if it exists, /etc/credentials/logins (Secrets),
+# /etc/postgresql (ConfigMap), /run/reconcile (memory), and the files that WATCHED names.
+# Run by keep-running.sh, which restarts it when it ends or hangs: every statement here has a time limit.
 set -uo pipefail
 
 state=/run/reconcile
@@ -23,8 +23,8 @@ say() { echo "reconcile: $*"; }
 # shellcheck source=components/server/scripts/read-back.sh
 . "$here/read-back.sh"
 
-# No statement takes long, and none waits long for a role or a database that somebody has locked. Nothing of a password
-# may reach the server's log or the statistics.
+# No statement takes long, and none waits long for a role or a database that another session has locked. No part of a
+# password may reach the server's log or the statistics.
 options="-c statement_timeout=10s -c lock_timeout=2s -c log_statement=none -c log_min_duration_statement=-1"
 options+=" -c log_min_error_statement=panic -c pg_stat_statements.track=none"
 
@@ -35,7 +35,7 @@ administer() {
   superuser reconcile "$options" -d postgres "$@"
 }
 
-# said <topic> <text>: says something about a topic once, until it is something else. An empty text is said to nobody.
+# said <topic> <text>: says something about a topic once, until it changes. An empty text is not printed.
 declare -A already
 said() {
   [ "${already[$1]:-}" = "$2" ] && return
@@ -43,8 +43,8 @@ said() {
   [ -z "$2" ] || say "$2"
 }
 
-# configuration_version: something else whenever the server has to load its files again. A ConfigMap volume is changed by
-# turning one symbolic link. WATCHED names the files that capabilities have added, with spaces between them.
+# configuration_version: changes whenever the server has to load its files again. A ConfigMap volume changes by
+# switching one symbolic link. WATCHED names the files that capabilities have added, separated by spaces.
 configuration_version() {
   readlink /etc/postgresql/..data
   # shellcheck disable=SC2086 # several words
@@ -54,7 +54,7 @@ configuration_version() {
 # accepts: whether the server takes connections. Over TCP, where asking needs no session.
 accepts() { pg_isready -q -h 127.0.0.1 -U nobody -t 3; }
 
-# logs_in <role> <password> <database>: whether the password is the one in the database, over TCP as clients come.
+# logs_in <role> <password> <database>: whether the password is the one in the database, over TCP as clients connect.
 logs_in() {
   local escaped=${2//\\/\\\\} own=() first=()
   touch "$state/heartbeat"
@@ -62,7 +62,7 @@ logs_in() {
     umask 077
     printf '*:*:*:*:%s\n' "${escaped//:/\\:}" >"$state/pgpass"
   )
-  # The superuser's session is protected like every other one of his.
+  # The superuser's session is protected like all of its sessions.
   [ "$1" != postgres ] || own=(PGOPTIONS="$superuser_options") first=(-f "$here/superuser-session.sql")
   env PGAPPNAME=transcript-pipeline/login "${own[@]}" PGPASSFILE="$state/pgpass" PGCONNECT_TIMEOUT=5 \
     timeout 20 psql -X -q -w -h 127.0.0.1 -U "$1" -d "$3" "${first[@]}" -c '' >/dev/null 2>"$state/login"
@@ -71,8 +71,8 @@ logs_in() {
   return $status
 }
 
-# set_password <role> <password>: psql makes the SCRAM verifier, so that the server never sees the password.
-# Without a terminal \password reads it from standard input, asked twice.
+# set_password <role> <password>: psql computes the SCRAM verifier, so that the server never sees the password.
+# Without a terminal \password reads it from standard input, twice.
 set_password() {
   printf '%s\n%s\n' "$2" "$2" | administer -c "\\password \"$1\"" >/dev/null 2>"$state/errors" || {
     say "the password of $1 could not be set: $(grep -v '^Enter' "$state/errors")"
@@ -96,7 +96,7 @@ ensure_password() {
   say "the password of $1 is now the one in its Secret"
 }
 
-# refusal_of_password <password>: why it cannot be anybody's, or nothing.
+# refusal_of_password <password>: why it cannot be a password, or nothing.
 refusal_of_password() {
   if [ -z "$1" ]; then
     echo "is empty"
@@ -140,13 +140,13 @@ select format('alter database %I with allow_connections true connection limit -1
   from pg_database where datname = :'database' and (not datallowconn or datconnlimit <> -1) \gexec
 SQL
     {
-      said "owner" "the owner $1 and the database $2 could not be made as the Secret says: $(tail -n 1 "$state/errors")"
+      said "owner" "the owner $1 and the database $2 could not be changed to what the Secret says: $(tail -n 1 "$state/errors")"
       return 1
     }
 }
 
-# apply: the superuser, the owner and the database, as the Secrets say. Nothing is changed for a Secret that cannot be
-# meant, and that is said once.
+# apply: the superuser, the owner and the database, as the Secrets say. An invalid Secret changes nothing, and is
+# reported once.
 apply() {
   local owner database password superuser_password refusal
   owner=$(cat /etc/credentials/owner/POSTGRES_USER) && database=$(cat /etc/credentials/owner/POSTGRES_DB) &&
@@ -159,7 +159,7 @@ apply() {
     if [ -n "$refusal" ]; then refusal="POSTGRES_PASSWORD $refusal"; else refusal=$(refusal_of_owner "$owner" "$database"); fi
     [ -z "$refusal" ] || refusal="Secret postgres-secret: $refusal"
   fi
-  said refusal "${refusal:+REFUSED: $refusal. Nothing was changed; deploy again, or put the Secret right}"
+  said refusal "${refusal:+REFUSED: $refusal. Nothing was changed; deploy again, or correct the Secret}"
   [ -z "$refusal" ] || return 2
 
   protect_superuser &&
@@ -170,11 +170,11 @@ apply() {
     ensure_password "$owner" "$password" "$database"
 }
 
-# notice <database>: says what the image brings and the database has not followed. Following is done on purpose, by
-# the Job of docs/upgrades.md.
+# notice <database>: reports what the image has and the database has not followed. Following is done on purpose, by the
+# Job of docs/upgrades.md.
 notice() {
   superuser notice "$options" -d "$1" -At -f - <<'SQL' | while read -r line; do say "$line. See docs/upgrades.md"; done
-select format('extension %s of %s is at %s, and the image brings %s', e.extname, current_database(), e.extversion, a.default_version)
+select format('extension %s of %s is at %s, and the image has %s', e.extname, current_database(), e.extversion, a.default_version)
   from pg_extension e join pg_available_extensions a on a.name = e.extname
  where a.default_version <> e.extversion;
 select format('collation %s of %s was sorted by version %s, and the image sorts by %s', c.collname, current_database(), c.collversion, pg_collation_actual_version(c.oid))
@@ -186,7 +186,7 @@ select format('database %s was sorted by version %s, and the image sorts by %s',
 SQL
 }
 
-# Seconds between two looks at what the server really has, and before something that failed is tried again.
+# Seconds between two checks of the server's real state, and before something that failed is tried again.
 look=5
 again=10
 
@@ -199,13 +199,13 @@ looked=0
 loaded=
 while true; do
   touch "$state/heartbeat"
-  # The socket's lock file names the postmaster and its start: another server is another reason to look.
+  # The socket's lock file names the postmaster and its start: a new server is a reason to check.
   if wanted=$(cat "$SUPERUSER_SOCKET/.s.PGSQL.5432.lock" /etc/postgresql/sessions.conf /etc/credentials/{owner,superuser}/* 2>/dev/null | cksum) &&
     accepts; then
     if [ -n "$applied" ] && [ "$SECONDS" -ge "$looked" ]; then
       looked=$((SECONDS + look))
       watch_notifications
-      # Somebody changed by hand what the Secrets and the program say: everything is looked at again.
+      # Somebody changed by hand what the Secrets and the program say: everything is checked again.
       if now=$(fingerprint) && [ "$now" != "$found" ]; then
         [ -z "$found" ] || applied= logins_applied=
         found=$now
@@ -226,7 +226,7 @@ while true; do
       esac
     fi
   fi
-  # After what makes the pod ready, which no login holds back. Without the Secret nothing is known about any.
+  # After what makes the pod ready, which no login delays. Without the Secret nothing is known about any login.
   if [ -n "$applied" ]; then
     before=$logins_applied
     reconcile_logins
@@ -235,7 +235,7 @@ while true; do
   reconcile_configuration
   version=$(configuration_version)
   if [ "$version" != "$loaded" ] && [ -n "$applied" ] && [ ! -s "$state/refused-configuration" ]; then
-    # Read at its start already. A reload that fails, as when the server is just being started, is tried again.
+    # The server has read it at its start. A reload that fails, such as while the server is starting, is tried again.
     if [ -z "$loaded" ]; then
       loaded=$version
     elif reload; then

@@ -1,14 +1,14 @@
--- What of the configuration files the server cannot use, and what waits for its restart: one row each, `<kind> <tab>
--- <text>`, kind `wrong`, `unknown` or `restart`; none when everything is in force. Run with -At -F <tab>, by a superuser,
--- in a session of its own.
+-- What in the configuration files the server cannot use, and what waits for its restart: one row each, `<kind> <tab>
+-- <text>`, kind `wrong`, `unknown` or `restart`; none when everything is in force. Run with -At -F <tab>, by a
+-- superuser, in a separate session.
 --
--- Reading the file marks, in this session, what only a restart could change. It has to have happened before the next
--- statement looks at the marks.
+-- Reading the file marks, in this session, what only a restart could change. This must happen before the next statement
+-- reads the marks.
 select count(*) as read_lines from pg_file_settings \gset
 
 with file as (
   select sourcefile, sourceline, seqno, name, setting, applied, error,
-         -- Of a setting that is written twice the last one counts; the others are not errors.
+         -- If a setting is written twice, the last one counts; the others are not errors.
          row_number() over (partition by lower(name) order by seqno desc) = 1 as counts
     from pg_file_settings
 ), judged as (
@@ -22,7 +22,7 @@ select 'wrong',
        format('%s line %s: %s%s. %s', sourcefile, sourceline, coalesce(name, 'the file'), coalesce(format(' = ''%s''', setting), ''),
          case
            when error is null and not known then 'The library that owns this prefix has no such setting'
-           when error is null then format('The server took it for wrong and uses %s', in_force)
+           when error is null then format('The server considers it wrong and uses %s', in_force)
            else upper(left(error, 1)) || substr(error, 2)
          end
          || case
@@ -33,12 +33,12 @@ select 'wrong',
             end)
   from judged
  where (error is not null and not waits)
-    -- Of a library that is loaded, and yet not the file's: the library did not take the value, with no more than a warning.
+    -- From a loaded library, and yet not the file's value: the library did not accept it, with no more than a warning.
     or (error is null and counts and known and source = 'default' and name like '%.%')
     or (error is null and counts and not known and not kept)
 union all
 select 'unknown',
-       format('%s line %s: %s = ''%s''. No library that is loaded knows it', sourcefile, sourceline, name, setting)
+       format('%s line %s: %s = ''%s''. No loaded library knows it', sourcefile, sourceline, name, setting)
   from judged
  where error is null and counts and not known and kept
 union all

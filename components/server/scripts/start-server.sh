@@ -1,12 +1,12 @@
 #!/bin/bash
 # Starts PostgreSQL as PID 1 of its container, on a directory that is known to be the right one and to be free.
 # Environment: VOLUME (the mounted directory), IDENTITY (whose data it must be), PGDATA (a directory inside it),
-# ADDRESS_SPACE (kB that one process may have).
+# ADDRESS_SPACE (kB that one process may use).
 set -euo pipefail
 
 # PID 1 ignores a signal it has no handler for, and a pod that is told to stop here would wait for its kill. Bash loses
-# a SIGINT that comes during a command substitution, so there is none on the way to the server; see stoppable.sh, which
-# cannot serve here because the server must become process 1.
+# a SIGINT that comes during a command substitution, so there is none before the server; see stoppable.sh, which cannot
+# be used here because the server must become process 1.
 trap 'exit 143' INT TERM
 
 say() { echo "start-server: $*" >&2; }
@@ -15,8 +15,8 @@ refuse() {
   exit 1
 }
 
-# What this user may not read looks as if it were not there, and what it may not write fails later: somebody has copied the
-# data as root. An empty directory of root's is another thing, the place where a disk belongs. $1: what it is, $2: its place.
+# What this user may not read looks missing, and what it may not write fails later: somebody has copied the data as
+# root. An empty directory of root's is different, a place where a disk belongs. $1: what it is, $2: its path.
 require_own() {
   refuse "$1 belongs to uid $(stat -c %u "$2"), and the server is uid $EUID. Nothing was written. Give it all to the server, on the node: chown -R $EUID:$EUID <storage.path>"
 }
@@ -28,7 +28,7 @@ for file in volume.identity server.lock initialize.once; do
 done
 [ ! -e "$PGDATA" ] || [ -O "$PGDATA" ] || { readable "$PGDATA" && [ ! -e "$PGDATA/PG_VERSION" ]; } || require_own "$PGDATA" "$PGDATA"
 [ ! -e "$PGDATA/PG_VERSION" ] || [ -O "$PGDATA/PG_VERSION" ] || require_own "$PGDATA/PG_VERSION" "$PGDATA/PG_VERSION"
-# What the tag of the image does not say; where nothing runs the Job before the server, as with kubectl, it is found out here.
+# What the image's tag does not say; if no Job checks it before the server, as with kubectl, it is found here.
 sh "${BASH_SOURCE%/*}/check-image.sh" || exit 1
 # shellcheck source=components/server/scripts/last-started.sh
 . "${BASH_SOURCE%/*}/last-started.sh"
@@ -40,8 +40,8 @@ found=
 [ "$found" = "$IDENTITY" ] ||
   refuse "the directory behind $VOLUME belongs to $found, and this server is $IDENTITY. Nothing was written."
 
-# Held until the last process of this server has gone, whatever became of its pod: the descriptor is inherited by
-# postgres and all its children. postmaster.pid cannot do this, every server being PID 1 of its own container.
+# Held until the last process of this server is gone, whatever happened to its pod: postgres and all its children
+# inherit the descriptor. postmaster.pid cannot do this, because every server is PID 1 of its own container.
 exec {lock}>>"$VOLUME/server.lock"
 until flock --exclusive --wait 10 "$lock"; do
   say "another server still runs on this directory; waiting for it to end"
@@ -50,11 +50,11 @@ done
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   [ ! -e "$PGDATA" ] || refuse "$PGDATA exists but holds no database. Nothing was written."
   [ -e "$VOLUME/initialize.once" ] ||
-    refuse "$PGDATA is missing and there is no permission to make a new one. If a new database is wanted: npm run render -- --stack ${IDENTITY#*/}, copy rendered/${IDENTITY#*/}/prepare-storage.sh to the node, and there: sudo sh prepare-storage.sh new-database"
-  say "making a new database"
-  # Nobody can log in before the Secrets' passwords are in it: see the pod's readiness probe.
+    refuse "$PGDATA is missing and there is no permission to create a new one. If a new database is wanted: npm run render -- --stack ${IDENTITY#*/}, copy rendered/${IDENTITY#*/}/prepare-storage.sh to the node, and there: sudo sh prepare-storage.sh new-database"
+  say "creating a new database"
+  # Nobody can log in before it has the Secrets' passwords: see the pod's readiness probe.
   : >/run/reconcile/first-start
-  # Under another name until it is whole: a start that is killed half-way begins again, and what restores goes on.
+  # Under another name until it is complete: a start that is killed half-way begins again, and a restore continues.
   if [ -s /etc/postgresql/initialization ]; then
     mapfile -t initialization </etc/postgresql/initialization
     DIRECTORY=$PGDATA.initializing "${initialization[@]}" &
@@ -69,7 +69,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
 fi
 rm -f "$VOLUME/initialize.once"
 
-# Another major version would say so too, but not what to do.
+# PostgreSQL would report another major version too, but not what to do.
 read -r -d '' holds <"$PGDATA/PG_VERSION" || true
 # "postgres (PostgreSQL) 16.14 (…)"; lastpipe keeps what is read at the end of a pipeline.
 shopt -s lastpipe
@@ -78,21 +78,22 @@ runs=${version%%.*}
 [ "$holds" = "$runs" ] ||
   refuse "$PGDATA holds a database of PostgreSQL $holds, and this image is PostgreSQL $runs. Nothing was written. Go back to an image of PostgreSQL $holds; docs/upgrades.md says how to leave with every row"
 
-# A second socket, for the superuser's Jobs: they mount the volume, read-only, and come in as the operating system's user.
+# A second socket, for the superuser's Jobs: they mount the volume read-only, and connect as the operating system's
+# user.
 mkdir -p -m 0700 "$VOLUME/socket"
 
-# A statement that asks for more fails, with "out of memory", where the kernel would end the whole server: PostgreSQL
-# bounds no session's memory, which every session can set for itself.
+# A statement that asks for more fails with "out of memory"; otherwise the kernel would end the whole server, because
+# PostgreSQL does not bound a session's memory, which every session can set for itself.
 ulimit -v "$ADDRESS_SPACE"
 
 choose_configuration
-# What a restored database needs until it has recovered, an option a line: PostgreSQL takes the signal away then.
+# Options of a restored database until it has recovered, one a line; PostgreSQL removes the signal then.
 if [ -e "$PGDATA/recovery.signal" ] && [ -e "$PGDATA/recovery.options" ]; then
   say "recovering: nobody gets in until it is done"
   while read -r option; do configuration+=(-c "$option"); done <"$PGDATA/recovery.options"
 else
   rm -f "$PGDATA/recovery.options"
 fi
-# Process 1 loses a signal that comes before it has a handler, and the pod would stand until its grace period ends.
-# Blocked, the signal waits: the postmaster takes it up when its handlers are there (PostmasterMain, UnBlockSig).
+# Process 1 loses a signal that comes before it has a handler, and the pod would hang until its grace period ends.
+# Blocked, the signal waits: the postmaster receives it once its handlers exist (PostmasterMain, UnBlockSig).
 exec env --block-signal=INT --block-signal=TERM postgres -D "$PGDATA" "${configuration[@]}"

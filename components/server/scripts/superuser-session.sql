@@ -1,4 +1,4 @@
--- The first statement of every superuser's session: see superuser.sh. It uses pg_catalog alone, which is the whole
+-- The first statement of every superuser's session: see superuser.sh. It uses only pg_catalog, which is the whole
 -- search_path by now; PL/pgSQL belongs to the superuser.
 DO LANGUAGE plpgsql $session$
 DECLARE
@@ -10,8 +10,8 @@ BEGIN
                     session_user, current_user, current_setting('search_path')
       USING HINT = 'Connect with the options of superuser.sh.';
   END IF;
-  -- What the owner attached to the database and no option of the connection outranks; and how statements behave by what
-  -- postgresql.conf says to applications. Memory, planning and logging stay as they are configured.
+  -- What the owner attached to the database and no option of the connection outranks; and how statements behave
+  -- according to what postgresql.conf says to applications. Memory, planning and logging stay as configured.
   FOR attached IN
     SELECT name, boot_val FROM pg_settings
      WHERE context = 'user' AND source = 'database'
@@ -23,7 +23,7 @@ BEGIN
   LOOP
     PERFORM set_config(attached.name, coalesce(attached.boot_val, ''), false);
   END LOOP;
-  -- Whoever has connections logged can see in the log that this one went this way.
+  -- If connections are logged, the log shows that this one was protected.
   IF current_setting('log_connections') = 'on' THEN
     RAISE LOG 'superuser session protected: %', current_setting('application_name');
   END IF;

@@ -1,4 +1,4 @@
-# Prepares the directory that a PostgreSQL server will own, and checks that it is the one that is meant.
+# Prepares the directory that a PostgreSQL server will own, and checks that it is the right one.
 # Run by a POSIX shell on the node, as root or as a user who may `sudo -n`. Set above this line:
 #   path      the directory
 #   mount     mount point that must be mounted, or empty
@@ -24,7 +24,7 @@ fi
 invoker=$(id -u)
 if [ "$invoker" = 0 ]; then invoker=${SUDO_UID:-0}; fi
 
-# One root shell for everything: it walks to the directory, stays in it, and from then on says "." instead of a path.
+# One root shell for everything: it walks to the directory, stays in it, and then says "." instead of a path.
 as_root /bin/sh -s -- "$path" "$mount" "$capacity" "$identity" "$invoker" "${1-}" <<'AS_ROOT'
 set -eu
 umask 077
@@ -87,7 +87,7 @@ not_mounted() {
 }
 
 mount_reached=
-# The current directory, once it is entered: on the mount that is meant.
+# The current directory, just entered: on the right mount.
 check_mount() {
   [ -n "$mount" ] || return 0
   if [ "$here" = "$mount" ]; then
@@ -101,8 +101,8 @@ check_mount() {
   fi
 }
 
-# The current directory, from which the next one is reached: nobody but root may exchange what is in it. In a sticky
-# directory such as /tmp everybody may add, and nobody may rename what is root's.
+# The current directory, from which the next one is reached: only root may exchange what is in it. In a sticky directory
+# such as /tmp everybody may add, but nobody may rename what is root's.
 check_parent() {
   shown=${here:-/}
   facts=$(ls -ldn .)
@@ -116,7 +116,7 @@ check_parent() {
     ????????w*) writers="everybody" ;;
     ?????w????+*) writers="an access control list" ;;
     ?????w*)
-      # A group of one: its number is its user's.
+      # A group with one member: its number is its user's.
       case $4 in
         0 | "$invoker") writers= ;;
         *) writers="group $4" ;;
@@ -124,10 +124,10 @@ check_parent() {
     *) writers= ;;
   esac
   [ -z "$writers" ] ||
-    fail "$shown is above $path and can be written by $writers, who could exchange the directory. Take that away ('chmod go-w $shown') and $again, or choose another: pulumi config set --path storage.path <path>"
+    fail "$shown is above $path and can be written by $writers, who could exchange the directory. Remove that permission ('chmod go-w $shown') and $again, or choose another: pulumi config set --path storage.path <path>"
 }
 
-# Enters ./$1. What is entered is where the path says, even if somebody exchanges it meanwhile.
+# Enters ./$1. What is entered is what the path names, even if somebody exchanges it meanwhile.
 enter() {
   here=$here/$1
   [ ! -L "./$1" ] ||
@@ -158,18 +158,18 @@ kind_of() {
   if [ -L "./$1" ]; then echo "a symbolic link"; elif [ -d "./$1" ]; then echo "a directory"; else echo "not a regular file"; fi
 }
 
-# ./$1, where it is there, is a regular file of at most $2 bytes.
+# ./$1, if it exists, is a regular file of at most $2 bytes.
 check_file() {
   if [ ! -L "./$1" ] && [ ! -e "./$1" ]; then return 0; fi
   if [ -L "./$1" ] || [ ! -f "./$1" ]; then
-    fail "$path/$1 is $(kind_of "$1"), which nothing of this deployment made. It was left alone, and not read. Look at it ('ls -l $path'), remove it, and $again"
+    fail "$path/$1 is $(kind_of "$1"), which this deployment did not create. It was left alone, and not read. Inspect it ('ls -l $path'), remove it, and $again"
   fi
   size=$(ls -ln "./$1" | { read -r _ _ _ _ size _ && echo "$size"; })
   [ "$size" -le "$2" ] ||
-    fail "$path/$1 has $size bytes, so it is not a file of this deployment. It was left alone, and not read. Look at it ('ls -l $path'), remove it, and $again"
+    fail "$path/$1 has $size bytes, so it is not a file of this deployment. It was left alone, and not read. Inspect it ('ls -l $path'), remove it, and $again"
 }
 
-# Whose directory this is (found), and whether there is anything else in it (entries).
+# Whose directory this is (found), and whether it has anything else in it (entries).
 look() {
   found=
   entries=
@@ -188,16 +188,16 @@ look() {
   [ -e ./volume.identity ] || return 0
   found=$(head -c 512 <./volume.identity | tr '\000' '?')
   lines=$(printf '%s\n' "$found" | grep -c '')
-  # Only what has a marker's form is ever shown: the file might be anything.
+  # Only what has a marker's form is shown: the file might be anything.
   if [ "$lines" != 1 ] || ! printf '%s\n' "$found" |
     grep -Eqx '[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+(, moved to /[A-Za-z0-9._@%+/-]*)?'; then
-    fail "$path/volume.identity does not hold the name of a deployment. It is not shown here. Look at it on the node, remove it if it is not a marker, and $again"
+    fail "$path/volume.identity does not hold the name of a deployment. It is not shown here. Inspect it on the node, remove it if it is not a marker, and $again"
   fi
 }
 
 by_hand="npm run render -- --stack ${identity#*/}; copy rendered/${identity#*/}/prepare-storage.sh to the node; there: sudo sh prepare-storage.sh"
 
-# What was found allows the task.
+# Whether what was found allows the task.
 judge() {
   if [ -n "$found" ] && [ "$found" != "$identity" ]; then
     fail "$path belongs to $found, and this deployment is $identity. $elsewhere"
@@ -213,7 +213,7 @@ judge() {
     new-database)
       [ -n "$found" ] || fail "$path has no marker of $identity. Prepare it first: the same command without 'new-database'"
       if [ -L ./pgdata ] || [ -e ./pgdata ]; then
-        fail "$path/pgdata is there, and no new database is made next to it. Move it away first, if it is really not needed"
+        fail "$path/pgdata exists, and no new database is created next to it. Move it away first, if it is really not needed"
       fi ;;
     *)
       if [ -z "$found" ] && [ -n "$entries" ]; then
@@ -232,7 +232,7 @@ if [ -z "$missing" ]; then
     *) fail "$path belongs to uid $3, neither to root nor to the server. If it is meant for the database: 'chown root $path' on the node, and $again" ;;
   esac
 fi
-# Copied by root, it could not be read by the server, which would say that it is not there.
+# Copied by root, the server could not read it, and would report it as missing.
 if [ -n "$found" ]; then
   for entry in volume.identity pgdata pgdata/PG_VERSION; do
     if [ -L "./$entry" ] || [ ! -e "./$entry" ]; then continue; fi
@@ -247,7 +247,7 @@ free=$(df -Pk . | sed -n 's/.*[[:space:]]\(-\{0,1\}[0-9]\{1,\}\)[[:space:]]\{1,\
 free=$((free * 1024))
 used=0
 if [ -z "$missing" ]; then
-  # Files of a running server come and go while they are counted.
+  # A running server's files come and go while they are counted.
   used=$(du -skx . 2>/dev/null | { read -r used _ && echo "$used"; })
   used=$((used * 1024))
 fi
@@ -258,11 +258,11 @@ fi
 while [ -n "$missing" ]; do
   name=${missing%%/*}
   missing=${missing#*/}
-  (umask 022 && mkdir "./$name") || fail "$here/$name cannot be made"
+  (umask 022 && mkdir "./$name") || fail "$here/$name cannot be created"
   enter "$name"
 done
 
-# Takes the directory away from its owner while root writes in it: nothing can be planted between a look and a write.
+# Takes the directory from its owner while root writes in it: nothing can be planted between a check and a write.
 lock() {
   chown 0:0 .
   chmod 0700 .
@@ -293,7 +293,7 @@ chmod 0700 .
 chmod ug-s .
 chown 999:999 .
 
-# A pod may write only what is labelled for containers where SELinux says so. What is made later inherits the label.
+# With SELinux, a pod may write only what is labelled for containers. What is created later inherits the label.
 enforcing=
 if [ -r /sys/fs/selinux/enforce ]; then read -r enforcing </sys/fs/selinux/enforce || true; fi
 if [ "$enforcing" = 1 ]; then

@@ -130,7 +130,7 @@ describe("the workflows' steps, on a cluster", function () {
     assert.match(texts(planned), /First deployment: creates \d+ objects/);
   });
 
-  it("refuses by policy, in the preview and in the deployment, before anything is changed", async () => {
+  it("refuses by policy, in the preview and in the deployment, before anything changes", async () => {
     configure({ database: { terminationGracePeriod: 30 } });
     const { ran, plan: planned } = await preview();
     assert.equal(ran.status, 1);
@@ -188,7 +188,7 @@ describe("the workflows' steps, on a cluster", function () {
     assert.match(texts(plan()), /Creates Service `postgres-headless`/);
   });
 
-  it("leaves no kubeconfig behind, and the committed files of the checkout alone", () => {
+  it("leaves no kubeconfig behind, and does not touch the checkout's committed files", () => {
     assert.ok(!existsSync(join(scratch, "home/.kube/config")));
     assert.equal(
       readFileSync(join(checkout, "Pulumi.prod.yaml"), "utf8"),

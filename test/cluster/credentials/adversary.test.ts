@@ -166,7 +166,7 @@ describe("the adversary", function () {
       await asOwner("drop function for_postgres()");
     });
 
-    it("is refused to the owner where the extensions are", async () => {
+    it("is refused to the owner in the extensions' schema", async () => {
       const schemas = await asSuperuser(
         "select string_agg(distinct extnamespace::regnamespace::text, ' ') from pg_extension where extname <> 'plpgsql'",
       );
@@ -315,7 +315,7 @@ describe("the adversary", function () {
       assert.notEqual((await inPod(["test", "-e", "/tmp/adversary"])).status, 0);
     });
 
-    it("are named and protected in the server's log, each of them", async () => {
+    it("are each named and protected in the server's log", async () => {
       // A session that has just come in is in the log before it is protected: what is not by now is not later.
       const atOnce = superuserSessions(await log.text()).length;
       await new Promise((resolve) => setTimeout(resolve, 3000));

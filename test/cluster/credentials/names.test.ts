@@ -71,7 +71,7 @@ describe("another name of the database or of its owner", function () {
     itLong(
       "stops the deployment where only the directory knows the old name, and the clients go on",
       async () => {
-        // As after a lost cluster: no object says how the database is called.
+        // In a separate transaction, where psql runs all files in one.
         const annotations = ["transcript-pipeline/database-", "transcript-pipeline/owner-"];
         await kubectl("annotate", "pv", "postgres-pv", ...annotations);
         await kubectl("annotate", "statefulset", "postgres", ...NAMESPACE, ...annotations);
@@ -88,7 +88,7 @@ describe("another name of the database or of its owner", function () {
         assert.notEqual(ran.status, 0, ran.output);
         assert.match(
           ran.output,
-          /bootstrap: REFUSED: POSTGRES_DB is 'other_db', and this server holds transcripts_db.*docs\/renaming\.md/,
+          /bootstrap: REFUSED: POSTGRES_DB is 'other_db', and this server has transcripts_db.*docs\/renaming\.md/,
         );
         assert.match(
           await kubectl("logs", ...NAMESPACE, "postgres-0", "-c", "reconcile"),

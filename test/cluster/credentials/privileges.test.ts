@@ -1,6 +1,6 @@
 /**
  * Least privilege, proved by doing: each role, over TCP with its password, does what it is for and is refused the rest.
- * The logins are those of a configuration, so they are also seen to come, to change and to go under a running server.
+ * The logins come from a configuration, so they are also seen to appear, change and disappear under a running server.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -26,19 +26,19 @@ const NAMESPACE = "transcript-pipeline";
 const LOGINS = { scribe: "readwrite", reader: "readonly", watcher: "monitoring" } as const;
 type LoginName = keyof typeof LOGINS;
 const names = Object.keys(LOGINS) as LoginName[];
-/** A role that somebody made by hand, who belongs to no group. */
+/** A role created by hand that belongs to no group. */
 const STRANGER = "stranger";
-/** What a password may hold that a shell, psql, a file of passwords or SQL would take for something else. */
+/** What a password may contain that a shell, psql, a password file or SQL would interpret. */
 const ODD_PASSWORD = `  it's "odd": a\\ss $(id) \`id\` %s #;--  ${Math.random()} `;
 
-/** psql's whole answer to a statement that takes a privilege which the role does not have. */
+/** psql's whole answer to a statement that requires a privilege which the role does not have. */
 const DENIED = "ERROR:  42501";
 
 const passwords: Record<string, string> = {};
 /** Statements that were refused, all roles together. */
 let refused = 0;
 
-/** SQL over TCP, as clients come. Errors are answered by their code alone. */
+/** SQL over TCP, as clients connect. Errors are answered only by their code. */
 async function as(role: string, statements: string, database = "transcripts_db"): Promise<string> {
   const ran = await shellInPod(
     `IFS= read -r PGPASSWORD || exit 99; export PGPASSWORD; exec psql -X -q -w -At -v VERBOSITY=sqlstate -h 127.0.0.1 -U ${role} -d ${database} 2>&1`,
@@ -67,7 +67,7 @@ async function reconcileLog(): Promise<string> {
   return kubectl("logs", "-n", NAMESPACE, "postgres-0", "-c", "reconcile");
 }
 
-/** The pod, and how often each container of it has been started again. */
+/** The pod, and the restart count of each of its containers. */
 function thePod(): Promise<string> {
   return kubectl(
     ...["get", "pod", "postgres-0", "-n", NAMESPACE, "-o"],
@@ -96,7 +96,7 @@ async function readPasswords(): Promise<void> {
   }
 }
 
-/** What the Secret that reconcile reads says, changed by hand. */
+/** The Secret that reconcile reads, changed by hand. */
 async function writeLogins(text: string): Promise<void> {
   const secret = JSON.parse(
     await kubectl("get", "secret", "postgres-logins", "-n", NAMESPACE, "-o", "json"),
@@ -109,7 +109,7 @@ async function writeLogins(text: string): Promise<void> {
   await kubectl("annotate", "pod", "postgres-0", "-n", NAMESPACE, "--overwrite", `look=${Date.now()}`);
 }
 
-/** Every table, view and sequence of the schema, the extensions' aside. */
+/** Every table, view and sequence in the schema, except those of extensions. */
 async function relations(kinds: string): Promise<string[]> {
   const found = await sql(
     `select c.oid::regclass from pg_class as c
@@ -142,7 +142,7 @@ describe("least privilege in the database", function () {
   });
 
   describe("logins from the configuration", () => {
-    it("come without a restart, and one whose group is not there yet holds back neither the pod nor the others", async () => {
+    it("appear without a restart, and one whose group does not exist yet delays neither the pod nor the others", async () => {
       await sql("alter role transcripts_monitoring rename to not_there_yet", "postgres");
       try {
         outputs.push((await deploy(LOGINS)).output);
@@ -357,7 +357,7 @@ describe("least privilege in the database", function () {
   });
 
   describe("the owner", () => {
-    it("makes tables and functions in a later migration that are covered from the start", async () => {
+    it("creates tables and functions in a later migration that are covered from the start", async () => {
       await sql(
         `create table privileges_later (id bigint generated always as identity primary key, word text);
        create function privileges_later() returns int language sql return 1;`,
@@ -438,7 +438,7 @@ describe("least privilege in the database", function () {
       ]);
     });
 
-    it("a process of another user of the operating system is nobody, root included", async () => {
+    it("a process of another operating system user is nobody, root included", async () => {
       const server = clusterProcesses(clusterPaths(CLUSTER)).find(
         (pid) => commandLine(pid).startsWith("postgres -D /var/lib/postgresql/data/pgdata") && isFirst(pid),
       );
@@ -463,7 +463,7 @@ describe("least privilege in the database", function () {
   });
 
   describe("a change of the logins", () => {
-    it("takes an odd password, leaves a role of the same name alone, and is not stopped by a line that is wrong", async () => {
+    it("accepts an odd password, leaves a role of the same name alone, and is not stopped by a wrong line", async () => {
       await writeLogins(
         `superuser intruder ${"x".repeat(40)}\nreadwrite transcript_user ${"x".repeat(40)}\nreadonly ${STRANGER} ${passwords[STRANGER] ?? ""}\n` +
           `readwrite scribe ${ODD_PASSWORD}\nreadonly reader ${passwords.reader ?? ""}\nmonitoring watcher ${passwords.watcher ?? ""}\n`,
@@ -485,7 +485,7 @@ describe("least privilege in the database", function () {
       assert.match(log, /login transcript_user: a line of the Secret is not/);
     });
 
-    it("takes another kind at once, and refuses a removed login, whose session ends", async () => {
+    it("applies another kind at once, and refuses a removed login, whose session ends", async () => {
       const session = as("reader", "select pg_sleep(120)");
       await until(
         "the session is there",
@@ -522,7 +522,7 @@ describe("least privilege in the database", function () {
       );
     });
 
-    it("takes the last one away, too, in a server that none of it has restarted", async () => {
+    it("removes the last one, too, in a server that none of it has restarted", async () => {
       const ran = await pulumi(["up", "--yes", "--skip-preview"]);
       assert.equal(ran.status, 0, ran.output);
       outputs.push(ran.output);

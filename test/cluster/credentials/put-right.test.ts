@@ -1,6 +1,6 @@
 /**
- * The Secrets and the program stay the truth: what a role, the owner or somebody by hand has changed is put right, what
- * cannot be meant is refused, and nothing that goes wrong next to the server takes the server out of its Service.
+ * The Secrets and the program stay the truth: changes by a role, the owner or somebody by hand are corrected, invalid
+ * Secrets are refused, and no failure next to the server takes the server out of its Service.
  */
 import assert from "node:assert/strict";
 import { clusterProcesses } from "../../../tools/local-cluster/cgroups.ts";
@@ -42,7 +42,7 @@ const readiness = () =>
     "jsonpath={.metadata.uid} {.status.containerStatuses[*].ready} {.status.containerStatuses[*].restartCount}",
   );
 
-/** Looks at the pod all the time while something is done, and returns every look that was not like the first. */
+/** Checks the pod all the time while something is done, and returns every result that differs from the first. */
 async function unsteadiness(work: () => Promise<void>): Promise<string[]> {
   const first = await readiness();
   const others = new Set<string>();
@@ -63,7 +63,7 @@ async function unsteadiness(work: () => Promise<void>): Promise<string[]> {
   return [...others];
 }
 
-/** Processes of the reconciler's script, the first of its container not among them. */
+/** Processes of the reconciler's script, except the first of its container. */
 function reconcilers(): number[] {
   return clusterProcesses(clusterPaths(CLUSTER)).filter((pid) => {
     try {
@@ -122,7 +122,7 @@ describe("the Secrets and the program stay the truth", function () {
     });
   }
 
-  it("a login's own settings are taken off, and its limits put back", async () => {
+  it("a login's own settings are removed, and its limits restored", async () => {
     const own = "synchronous_commit = off; alter role scribe set search_path = nowhere";
     await as("scribe", `alter role scribe set ${own}; alter role scribe set statement_timeout = 0`);
     await as("scribe", "alter role scribe in database transcripts_db set work_mem = '1MB'");
@@ -172,7 +172,7 @@ describe("the Secrets and the program stay the truth", function () {
       );
       assert.match(
         await reconcileLog(),
-        /attached to database transcripts_db by hand are taken off: default_transaction_read_only/,
+        /removed settings that were attached to database transcripts_db by hand: default_transaction_read_only/,
       );
       // What only tunes a search may stay.
       await as(
@@ -188,7 +188,7 @@ describe("the Secrets and the program stay the truth", function () {
     },
   );
 
-  it("a login that is removed while it holds its own role goes, and holds up neither the others nor the pod", async () => {
+  it("a login that is removed while it holds its own role is retired, and delays neither the others nor the pod", async () => {
     const session = as("leaver", "begin; alter role leaver set work_mem = '1MB'; select pg_sleep(300)");
     await until(
       "it holds its role",
@@ -218,7 +218,7 @@ describe("the Secrets and the program stay the truth", function () {
     await sql("drop role later", "postgres");
   });
 
-  describe("a Secret that cannot be meant", () => {
+  describe("an invalid Secret", () => {
     const roles = () =>
       sql("select md5(string_agg(a::text, ' ' order by rolname)) from pg_authid a", "postgres");
     const databases = () =>
@@ -227,7 +227,7 @@ describe("the Secrets and the program stay the truth", function () {
       ["POSTGRES_PASSWORD", "", /POSTGRES_PASSWORD is empty/],
       ["POSTGRES_PASSWORD", "with a line\nbreak-0123456", /POSTGRES_PASSWORD holds a line break/],
       ["POSTGRES_DB", "postgres", /POSTGRES_DB is 'postgres', which cannot be the database/],
-      ["POSTGRES_DB", "transcripts", /POSTGRES_DB is 'transcripts', and this server holds transcripts_db/],
+      ["POSTGRES_DB", "transcripts", /POSTGRES_DB is 'transcripts', and this server has transcripts_db/],
       ["POSTGRES_USER", "postgres", /POSTGRES_USER is 'postgres', which cannot be the owner/],
       [
         "POSTGRES_USER",
@@ -238,7 +238,7 @@ describe("the Secrets and the program stay the truth", function () {
       ["POSTGRES_USER", "a'b", /POSTGRES_USER is 'a'b', which cannot be the owner/],
     ] as const;
     for (const [key, value, said] of sampled("Secrets that cannot be meant", every, 3)) {
-      it(`${key} ${JSON.stringify(value)} is refused, said once, and changes nothing`, async () => {
+      it(`${key} ${JSON.stringify(value)} is refused, reported once, and changes nothing`, async () => {
         const own = await secretValue("postgres-secret", key);
         const [rolesBefore, databasesBefore, logBefore] = [
           await roles(),
@@ -265,7 +265,7 @@ describe("the Secrets and the program stay the truth", function () {
     }
   });
 
-  it("a reconciler that is killed is started again, and the pod stays ready", async () => {
+  it("a reconciler that is killed is restarted, and the pod stays ready", async () => {
     const [before] = reconcilers();
     assert.ok(before, "no reconciler is running");
     const seen = await unsteadiness(async () => {
@@ -314,7 +314,7 @@ describe("the Secrets and the program stay the truth", function () {
     await until("scribe logs in again", async () => (await as("scribe", "select 1")) === "1", 30_000);
   });
 
-  it("writing too much to the pod's /tmp fails, and has nobody evicted", async () => {
+  it("writing too much to the pod's /tmp fails, and evicts nobody", async () => {
     const written = await inPod(["dd", "if=/dev/zero", "of=/tmp/x", "bs=1M", "count=100"]);
     await inPod(["rm", "-f", "/tmp/x"]);
     assert.match(written.output, /No space left on device/);
@@ -331,7 +331,7 @@ describe("the Secrets and the program stay the truth", function () {
     );
   });
 
-  it("a claim that was deleted under the running server is said by preview and up, with the way back", async () => {
+  it("a claim that was deleted under the running server is reported by preview and up, with the way back", async () => {
     const rows = await sql("select count(*) from recordings");
     await kubectl("delete", "pvc", "postgres-pvc", ...NAMESPACE, "--wait=false");
     for (const args of [["preview"], ["up", "--yes", "--skip-preview"]]) {

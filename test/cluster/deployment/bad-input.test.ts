@@ -1,4 +1,6 @@
-/** Bad input that only a cluster, an engine or a machine can tell; what the configuration alone tells is a unit test. */
+/**
+ * Bad input that only a cluster, an engine or a machine can detect; what the configuration alone shows is a unit test.
+ */
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -18,7 +20,7 @@ describe("bad input, with the engine", function () {
   const previewWith = (changes: Record<string, unknown>) =>
     pulumi(["preview", "--config-file", configured(changes)]);
 
-  it("a hostname that is no node stops the preview in one line", async () => {
+  it("a hostname that is not a node stops the preview in one line", async () => {
     const ran = await previewWith({ "node.hostname": "gen9" });
     assert.notEqual(ran.status, 0);
     assert.match(
@@ -42,7 +44,7 @@ describe("bad input, with the engine", function () {
     assert.doesNotMatch(ran.output, /at .*\.ts:\d+/);
   });
 
-  it("a StatefulSet of somebody else stops the preview", async () => {
+  it("somebody else's StatefulSet stops the preview", async () => {
     await shell(
       "kubectl annotate statefulset postgres -n transcript-pipeline --overwrite transcript-pipeline/identity=other/stack",
     );
@@ -76,7 +78,7 @@ describe("bad input, with the engine", function () {
       const preview = await pulumi(["preview", "--refresh=false", "--config-file", file]);
       assert.match(
         preview.output,
-        /cluster gone cannot be looked at: nothing listens at .*Not checked: whether node \S+-node exists/s,
+        /cluster gone cannot be queried: nothing listens at .*Not checked: whether node \S+-node exists/s,
       );
       const deploy = await pulumi([
         "up",
@@ -87,7 +89,7 @@ describe("bad input, with the engine", function () {
         file,
       ]);
       assert.notEqual(deploy.status, 0);
-      assert.match(deploy.output, /cluster\.context: cluster gone cannot be looked at/);
+      assert.match(deploy.output, /cluster\.context: cluster gone cannot be queried/);
       assert.equal(await sql("select 1"), "1");
     } finally {
       rmSync(directory, { recursive: true });
@@ -141,7 +143,7 @@ describe("bad input of the local cluster", function () {
     }
   });
 
-  it("without root it says so", async () => {
+  it("a user who is not root is told so", async () => {
     const ran = await succeed("bash", [
       "-c",
       `cd / && setpriv --reuid=65534 --regid=65534 --clear-groups env HOME=/tmp XDG_STATE_HOME=/tmp/no-such ` +
@@ -172,7 +174,7 @@ describe("bad input of the tools", () => {
     const script = `Object.defineProperty(process.versions, "node", { value: "20.1.0" }); require(${JSON.stringify(projectFile("tools/node-version.cjs"))});`;
     const ran = await execute(process.execPath, ["-e", script]);
     assert.equal(ran.status, 1);
-    assert.match(ran.stderr, /^Node 20\.1\.0 is too old: 22\.18 or newer is needed\..*\n$/);
+    assert.match(ran.stderr, /^Node 20\.1\.0 is too old: 22\.18 or newer is required\..*\n$/);
   });
 
   it("a context that does not exist is named", async () => {
@@ -185,12 +187,12 @@ describe("bad input of the tools", () => {
     assert.match(ran.stderr, /--context: cluster no-such-context cannot be reached/);
   });
 
-  it("an unknown stack is named, and what to do", async () => {
+  it("an unknown stack is named, with what to do", async () => {
     const ran = await execute("npm", ["run", "--silent", "render", "--", "--stack", "stagging"]);
     assert.equal(ran.status, 1);
     assert.match(
       ran.stderr,
-      /there is no .*Pulumi\.stagging\.yaml: a new environment is a copy of Pulumi\.prod\.yaml/,
+      /Pulumi\.stagging\.yaml does not exist: to add an environment, copy Pulumi\.prod\.yaml/,
     );
   });
 

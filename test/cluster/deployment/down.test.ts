@@ -34,7 +34,7 @@ describe("npm run down", function () {
     assert.ok(existsSync(state().dataDirectory));
   });
 
-  it("says that there is nothing to take down the second time", async () => {
+  it("reports the second time that there is nothing to take down", async () => {
     const ran = await npm("down");
     assert.equal(ran.status, 0, ran.output);
     assert.match(ran.stdout, /nothing to take down/);
@@ -45,7 +45,7 @@ describe("npm run down", function () {
     assert.equal(await sql("select count(*) from recordings where source_uri = 'down'"), "1");
   });
 
-  it("removes the data when that is asked for, and only then", async () => {
+  it("removes the data if that is requested, and only then", async () => {
     const ran = await npm("down", "--remove-data");
     assert.equal(ran.status, 0, ran.output);
     assert.ok(!existsSync(state().dataDirectory));

@@ -185,7 +185,7 @@ describe("the guide's commands work as printed", function () {
     );
     // The roles' privileges are the bootstrap's: it can be run again at any time.
     await kubectl("delete", "job", "postgres-init", "-n", "transcript-pipeline");
-    assert.match((await up()).stdout, /proved by use/);
+    assert.match((await up()).stdout, /smoke test passed/);
   });
 
   it("Cleanup, Remove Only Database Data: the next `up` binds the volume again and finds the rows", async () => {

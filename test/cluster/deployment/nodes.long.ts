@@ -10,7 +10,7 @@ const NAME = `${CLUSTER}-nodes`;
 const FOLDER = join(tmpdir(), `transcript-pipeline-${NAME}`);
 const NAMESPACE = ["-n", "transcript-pipeline"];
 
-// A cluster of its own: the node's label and the domain are the cluster's from its first start on.
+// A separate cluster: the node's label and the domain belong to the cluster from its first start on.
 describe("a cluster of another domain, with a node whose label is not its name", function () {
   this.timeout(600_000);
   let cluster: LocalCluster;
@@ -52,13 +52,13 @@ describe("a cluster of another domain, with a node whose label is not its name",
     assert.match(names, / svc\.k8s\.example /);
   });
 
-  it("refuses a node that is not there, by name", async () => {
+  it("refuses a node that does not exist, by name", async () => {
     const ran = await up("--node", "rack-8");
     assert.notEqual(ran.status, 0);
     assert.match(ran.output, /--node: "rack-8" is not a node of the local cluster "\S+"\. It has: rack-7/);
   });
 
-  /** The Job as it is rendered, of the configuration that `up` has deployed. */
+  /** The Job as rendered, with the configuration that `up` has deployed. */
   async function renderedJob(): Promise<string> {
     const out = join(FOLDER, "rendered");
     const { configFile } = new DevState(join(FOLDER, "transcript-pipeline"));
@@ -70,7 +70,7 @@ describe("a cluster of another domain, with a node whose label is not its name",
     return job;
   }
 
-  /** Puts a Job in the place of the one that is there, by hand. */
+  /** Replaces the existing Job, by hand. */
   async function replaceJob(text: string): Promise<void> {
     await kubectl("delete", "job", "postgres-init", ...NAMESPACE, "--ignore-not-found");
     const args = ["--kubeconfig", cluster.kubeconfig, "apply", "-f", "-"];
@@ -78,14 +78,14 @@ describe("a cluster of another domain, with a node whose label is not its name",
     assert.equal(applied.status, 0, applied.output);
   }
 
-  it("has a Job of another specification replaced by kubectl, in a sentence", async () => {
+  it("replaces a Job with another specification through kubectl, and says so", async () => {
     const job = await renderedJob();
     const other = job.replaceAll(/(name: WAIT\n +value: )"\d+"/g, '$1"7"');
     assert.notEqual(other, job);
     await replaceJob(other);
     await kubectl("wait", ...NAMESPACE, "--for=condition=Complete", "job/postgres-init", "--timeout=120s");
 
-    // Nothing on PATH is called pulumi, and the launcher would have to download.
+    // Nothing on PATH is named pulumi, and the launcher would have to download.
     const directories = (process.env.PATH ?? "").split(delimiter);
     const ran = await execute("npm", ["run", "--silent", "up", "--", "--local-cluster", NAME], {
       env: {
@@ -95,13 +95,13 @@ describe("a cluster of another domain, with a node whose label is not its name",
       },
     });
     assert.equal(ran.status, 0, ran.output);
-    assert.match(ran.output, /^Job postgres-init: replaced by the one of this configuration$/m);
+    assert.match(ran.output, /^Job postgres-init: replaced with the one in this configuration$/m);
     assert.doesNotMatch(ran.output, /immutable/);
     const wait = "jsonpath={..env[?(@.name=='WAIT')].value}";
     assert.doesNotMatch(await kubectl("get", "job", "postgres-init", ...NAMESPACE, "-o", wait), /\b7\b/);
   });
 
-  it("takes rendered files by the commands that `render` prints, whatever has changed in a Job", async () => {
+  it("accepts rendered files with the commands that `render` prints, whatever has changed in a Job", async () => {
     const out = join(FOLDER, "by-hand");
     const configFile = new DevState(join(FOLDER, "transcript-pipeline")).configFile;
     changedConfig(configFile, join(FOLDER, "Pulumi.dev.yaml"), { "migration.timeout": 500 });
@@ -126,8 +126,8 @@ describe("a cluster of another domain, with a node whose label is not its name",
     assert.equal(await kubectl(...job), "500");
   });
 
-  it("warns of a cordoned node under a server that runs, and stops where one would have to start", async () => {
-    // A Job that is not of this configuration would have to start on it, too.
+  it("warns about a cordoned node under a running server, and stops if a server would have to start", async () => {
+    // A Job that is not from this configuration would have to start on it, too.
     assert.equal((await up()).status, 0);
     await kubectl("cordon", cluster.nodeName);
     try {

@@ -21,7 +21,7 @@ describe("render", function () {
     if (directory) rmSync(directory, { recursive: true, force: true });
   });
 
-  it("of dev is accepted by kubectl apply -k, and changes nothing of what is deployed", async () => {
+  it("of dev is accepted by kubectl apply -k, and changes nothing that is deployed", async () => {
     const out = join(directory, "dev");
     assert.equal(
       (await npm("render", "--stack", "dev", "--config-file", state().configFile, "--out", out)).status,
@@ -87,7 +87,7 @@ describe("render", function () {
       );
       for (const [index, { file, manifest }] of rendered.entries()) {
         if (manifest.kind === "Secret") {
-          // Their values are secrets, or not known before they are made.
+          // Their values are secrets, or not known before they are created.
           assert.equal(byEngine[index]?.manifest.metadata.name, manifest.metadata.name);
           continue;
         }
@@ -102,7 +102,7 @@ describe("render", function () {
   });
 });
 
-/** Without the provider's own marks, which the engine has beside the inputs. */
+/** Without the provider's own marks, which the engine has in addition to the inputs. */
 function comparable(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(comparable);
   if (typeof value !== "object" || value === null) return value;

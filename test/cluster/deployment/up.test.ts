@@ -18,12 +18,12 @@ describe("npm run up, with the engine", function () {
   this.timeout(300_000);
   needsEngine();
 
-  it("brings the database up and proves it by use", async () => {
+  it("brings the database up, and it passes the smoke test", async () => {
     const { stdout } = await up();
     assert.match(stdout, /deploying stack dev with Pulumi v\d/);
     assert.match(
       stdout,
-      /proved by use: "The foxes were jumping" found at cosine distance 0, written 1 time/,
+      /smoke test passed: "The foxes were jumping" found at cosine distance 0, written 1 time/,
     );
     assert.match(stdout, /npm run psql/);
   });
@@ -99,7 +99,7 @@ describe("npm run up, with the engine", function () {
     assert.match(ran.stdout, /violates PodSecurity "restricted:latest"/);
   });
 
-  it("puts a changed password into force without touching the pod or an open connection", async () => {
+  it("applies a changed password without touching the pod or an open connection", async () => {
     const pod = (path: string) =>
       kubectl("get", "pod", "postgres-0", "-n", "transcript-pipeline", "-o", `jsonpath={${path}}`);
     const prompted = () => pod(".metadata.annotations.transcript-pipeline/looked-at");
@@ -117,7 +117,7 @@ describe("npm run up, with the engine", function () {
     assert.equal(ran.status, 0, ran.output);
     assert.ok(!ran.output.includes(password), "the password is in Pulumi's output");
     assert.equal(await pod(".metadata.uid"), before);
-    // The kubelet was told to look, and does not wait until it would by itself.
+    // The kubelet was told to look, and does not wait for its own interval.
     assert.notEqual(await prompted(), promptedBefore);
     assert.equal(await sql("select pg_postmaster_start_time()"), started);
     const logsIn = async () =>
@@ -157,7 +157,7 @@ describe("npm run up, with the engine", function () {
     }
   });
 
-  it("says the SQL error of a failed migration, and goes on from there", async () => {
+  it("reports the SQL error of a failed migration, and continues from there", async () => {
     const broken = (statement: string, back = "") =>
       upWithMigration("29990101000000_broken.sql", `-- migrate:up\n${statement};\n-- migrate:down\n${back}`);
     const failed = await broken("select no_such_column from recordings");

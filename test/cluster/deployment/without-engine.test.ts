@@ -16,7 +16,7 @@ import { CLUSTER, execute, kubectl, npm, sql, state, until, up, upWithKubectl } 
 import { itLong } from "../../sample.ts";
 import { skip } from "../../skip.ts";
 
-describe("npm run up, where no Pulumi CLI can be had", function () {
+describe("npm run up, when no Pulumi CLI is available", function () {
   this.timeout(300_000);
   let home: string;
   let env: NodeJS.ProcessEnv;
@@ -25,7 +25,7 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
     await npm("down");
     home = mkdtempSync(join(tmpdir(), "no-engine-"));
     env = {
-      // The launcher would have to download, and nothing on PATH is called pulumi.
+      // The launcher would have to download, and nothing on PATH is named pulumi.
       PATH: (process.env.PATH ?? "")
         .split(delimiter)
         .filter((directory) => directory !== "/usr/local/bin")
@@ -45,14 +45,14 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
   const run = (script: string, ...args: string[]) =>
     execute("npm", ["run", "--silent", script, "--", ...args], { env });
 
-  it("says so, applies the rendered objects, and proves the deployment by use", async () => {
+  it("says so, applies the rendered objects, and runs the smoke test", async () => {
     const ran = await run("up", "--local-cluster", CLUSTER);
     assert.equal(ran.status, 0, ran.output);
     assert.match(
       ran.stdout,
-      /the Pulumi CLI cannot be had .*applying the rendered objects with kubectl instead/,
+      /the Pulumi CLI is not available .*applying the rendered objects with kubectl instead/,
     );
-    assert.match(ran.stdout, /proved by use/);
+    assert.match(ran.stdout, /smoke test passed/);
     await sql("insert into recordings (source_uri) values ('without-engine')");
   });
 
@@ -66,7 +66,7 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
     assert.equal(await ownersSecret(), secret);
   });
 
-  it("makes logins, keeps their passwords, and takes away those that are no longer configured", async () => {
+  it("creates logins, keeps their passwords, and removes those that are no longer configured", async () => {
     const deploy = async (logins: Record<string, string>) => {
       const ran = await upWithKubectl({ "database.logins": logins }, false, env);
       assert.equal(ran.status, 0, ran.output);
@@ -127,7 +127,7 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
     await kubectl("delete", "job", "postgres-init", "-n", "transcript-pipeline");
     renameSync(dataDirectory, `${dataDirectory}.away`);
     try {
-      // It waits for as long as the server refuses. timeout ends all that it has started.
+      // It waits as long as the server refuses. timeout ends all that it has started.
       const stuck = await execute("timeout", ["25", "npm", "run", "up", "--", "--local-cluster", CLUSTER], {
         env,
       });
@@ -143,7 +143,7 @@ describe("npm run up, where no Pulumi CLI can be had", function () {
     assert.equal(await sql("select count(*) from recordings where source_uri = 'without-engine'"), "1");
   });
 
-  it("is taken over by the engine when there is one again", async function () {
+  it("is taken over by the engine when one is available again", async function () {
     const ran = await up();
     if (!ran.stdout.includes("deploying stack dev with Pulumi")) {
       skip(this, "no Pulumi CLI can be had on this machine");

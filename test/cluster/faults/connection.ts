@@ -4,7 +4,7 @@
  */
 import pg from "pg";
 
-/** Where and as whom. */
+/** The address and the login. */
 export interface Login {
   host: string;
   port: number;
@@ -22,7 +22,7 @@ export class ServerError extends Error {
   }
 }
 
-/** States after which the server hangs up: it shuts down, or takes no more connections. */
+/** States after which the server disconnects: it shuts down, or accepts no more connections. */
 const HANGS_UP = /^(57P|08|53300)/;
 
 /** Values as the server sends them. */
@@ -34,11 +34,11 @@ export class Connection {
 
   private constructor(client: pg.Client) {
     this.client = client;
-    // A connection that is lost between two statements is reported here; the next statement fails by itself.
+    // A connection that is lost between two statements is reported here; the next statement fails anyway.
     client.on("error", () => undefined);
   }
 
-  /** Logs in. `milliseconds` is for the whole of it. */
+  /** Logs in, within `milliseconds` in all. */
   static async open(login: Login, milliseconds: number): Promise<Connection> {
     const client = new pg.Client({
       ...login,
@@ -64,7 +64,7 @@ export class Connection {
     });
     try {
       const answered = this.client.query<(string | null)[]>({ text: statement, rowMode: "array" });
-      // Several statements have several results, which the types do not know of.
+      // Several statements have several results, which the types do not declare.
       const results = await Promise.race([answered, deadline]);
       return [results].flat().flatMap(({ rows }) => rows);
     } catch (error) {
@@ -77,7 +77,7 @@ export class Connection {
   }
 
   close(): void {
-    // Without a word to the server, which may be past hearing it. `end` alone would wait for the server's own.
+    // Without notice to the server, which may not respond any more. `end` alone would wait for it.
     this.client.connection.stream.destroy();
     void this.client.end().catch(() => undefined);
   }

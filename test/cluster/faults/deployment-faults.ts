@@ -8,7 +8,7 @@ import { signal } from "./node-processes.ts";
 import type { Fault } from "./runner.ts";
 import { destroy, pulumi, RunningUp, upOnce } from "./running-up.ts";
 
-/** `up` of a whole deployment, killed after a while that chance decides. */
+/** `up` of a whole deployment, killed after a random time. */
 function killedUp(name: string, which: (title: string) => boolean, needsEngine: boolean): Fault {
   return {
     name,
@@ -64,7 +64,7 @@ export const deploymentFaults: Fault[] = [
       }
       const ran = await up;
       assert.equal(ran.status, 0, ran.output);
-      assert.match(ran.output, /REFUSED: .*pgdata is missing and there is no permission to make a new one/);
+      assert.match(ran.output, /REFUSED: .*pgdata is missing and there is no permission to create a new one/);
       return { since, note: "the same `up` then succeeded" };
     },
     restore: async (lab) => {

@@ -1,4 +1,4 @@
-/** All faults, in the order in which they are done. */
+/** All faults, in order. */
 import { setTimeout as pause } from "node:timers/promises";
 import { deploymentFaults } from "./deployment-faults.ts";
 import { initialisationFaults } from "./initialisation-faults.ts";
@@ -8,14 +8,14 @@ import type { Fault } from "./runner.ts";
 import { serverFaults } from "./server-faults.ts";
 import { storageFaults } from "./storage-faults.ts";
 
-/** What the machine's own unsteadiness looks like in these figures. */
+/** How the machine's own unsteadiness looks in these figures. */
 const nothing: Fault = {
   name: "nothing, for comparison",
   group: "none",
   strike: () => pause(2000).then(() => undefined),
 };
 
-/** The faults by what is struck, and how many of each `npm test` does: about a quarter, each kind among them. */
+/** The faults by what they strike, and how many of each `npm test` runs: about a quarter, with some of each kind. */
 export const KINDS: readonly { name: string; faults: readonly Fault[]; usual: number }[] = [
   { name: "server", faults: serverFaults, usual: 4 },
   { name: "storage", faults: storageFaults, usual: 3 },

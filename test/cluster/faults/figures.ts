@@ -2,7 +2,7 @@
 import { machineLine } from "../../../bench/figures.ts";
 import { type Outcome, percentile } from "./runner.ts";
 
-/** Seconds from kill to write that are aimed at, at the 95th percentile. */
+/** The aim for the seconds from kill to write, at the 95th percentile. */
 const AIM = 10;
 
 function seconds(value: number): string {

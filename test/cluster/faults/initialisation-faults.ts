@@ -19,13 +19,13 @@ const INTERRUPTIONS = 12;
 const ROUNDS = 10;
 const SCRATCH_POD = "faults-init";
 
-/** Removes the pod, also one that a killed run left behind. */
+/** Removes the pod, also one that a killed run left. */
 async function removeInitPod(lab: Lab): Promise<void> {
   const now = ["--grace-period=0", "--force", "--ignore-not-found"];
   await lab.kubectl("delete", "pod", SCRATCH_POD, "-n", NAMESPACE, ...now);
 }
 
-/** A pod that has all that the init Job's has, and does nothing: for a database of its own. */
+/** A pod with everything that the init Job's has, which does nothing: for a separate database. */
 async function initPod(lab: Lab, database: string): Promise<void> {
   await removeInitPod(lab);
   const job = await lab.read<{
@@ -70,7 +70,7 @@ async function initScript(
   container: "bootstrap" | "migrate",
   kills: readonly number[] = [],
 ): Promise<{ killed: number; took: number }> {
-  // setsid: a process group of its own, which is killed as a whole.
+  // setsid: a separate process group, which is killed as a whole.
   const driver = `
     for seconds in $2; do
       setsid $1 "/usr/local/lib/transcript-pipeline/$0" >/tmp/log 2>&1 & script=$!
@@ -94,13 +94,13 @@ async function initScript(
   };
 }
 
-/** Everything that the init makes, as text. */
+/** Everything that the init Job creates, as text. */
 async function schemaOf(lab: Lab, database: string): Promise<string> {
   const [dump, migrations] = await Promise.all([
     lab.inPod("pg_dump", "-U", "postgres", "-d", database, "--schema-only"),
     lab.ask("select version from schema_migrations order by version", database),
   ]);
-  // These two lines hold a random word.
+  // These two lines contain a random word.
   return `${dump.replace(/^\\(un)?restrict .*$/gm, "")}\n${migrations}`;
 }
 
@@ -115,7 +115,7 @@ const SCRATCH_NAMESPACE = "faults";
 const FIRST_START_POD = "first-start";
 const FIRST_START_IDENTITY = "transcript-pipeline/first-start";
 
-/** The server's container with nothing to do, on a directory of its own, in a namespace that allows it. */
+/** The server's container with nothing to do, on a separate directory, in a namespace that allows it. */
 async function firstStartPod(lab: Lab, path: string): Promise<void> {
   await lab.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: SCRATCH_NAMESPACE } });
   for (const name of ["postgres-config", "postgres-scripts"]) {
@@ -140,7 +140,7 @@ async function firstStartPod(lab: Lab, path: string): Promise<void> {
     metadata: { name: FIRST_START_POD, namespace: SCRATCH_NAMESPACE },
     spec: {
       ...spec,
-      // Its first process only sleeps, and does not hear the signal to stop.
+      // Its first process only sleeps, and ignores the stop signal.
       terminationGracePeriodSeconds: 1,
       containers: [
         {
@@ -168,7 +168,7 @@ async function firstStartPod(lab: Lab, path: string): Promise<void> {
   );
 }
 
-/** Starts the server's script beside the sleeping first process. */
+/** Starts the server's script next to the sleeping first process. */
 function firstStart(lab: Lab): { output: () => string; end: Promise<void> } {
   const child = lab.spawnKubectl(
     ...["exec", FIRST_START_POD, "-n", SCRATCH_NAMESPACE, "--", "bash", "-c"],
@@ -180,7 +180,7 @@ function firstStart(lab: Lab): { output: () => string; end: Promise<void> } {
 }
 
 async function killFirstStart(lab: Lab): Promise<void> {
-  // Again until nothing is left: what was being forked at the first look is there at the next.
+  // Repeated until nothing is left: what was being forked at the first look exists at the next.
   await until(
     "all have ended",
     async () => {
@@ -202,14 +202,14 @@ async function interruptedFirstStarts(lab: Lab, random: Random, path: string): P
   await firstStartPod(lab, path);
   const stages: string[] = [];
   for (let interruption = 0; interruption < 6; interruption++) {
-    // Whole already: there would be nothing to interrupt.
+    // Already complete: there would be nothing to interrupt.
     if (existsSync(join(path, "pgdata"))) {
       for (const entry of readdirSync(path)) rmSync(join(path, entry), { recursive: true });
       await prepare();
     }
     const start = firstStart(lab);
-    // By its own word: the folder may be the one of the start before.
-    await until("initdb has begun", () => start.output().includes("making a new database"), 20_000, 5);
+    // From its own log: the folder may be from the previous start.
+    await until("initdb has begun", () => start.output().includes("creating a new database"), 20_000, 5);
     await Promise.race([pause(random.between(0, 900)), start.end]);
     await killFirstStart(lab);
     await start.end;
@@ -233,7 +233,7 @@ async function interruptedFirstStarts(lab: Lab, random: Random, path: string): P
     "select count(*), current_setting('data_checksums'), min(datcollate) from pg_database",
   );
   assert.equal(answer.trim(), "3|on|C.UTF-8");
-  // Nothing half-made, and one copy of the configuration that started.
+  // Nothing incomplete, and one copy of the configuration that started.
   assert.match(
     readdirSync(path).sort().join(" "),
     /^last-started last-started\.[0-9a-f]{16} pgdata server\.lock socket volume\.identity$/,

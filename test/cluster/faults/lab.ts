@@ -17,11 +17,14 @@ import { describeProcess, type NodeProcess, podProcesses } from "./node-processe
 
 export const NAMESPACE = "transcript-pipeline";
 export const POD = "postgres-0";
-/** The Service by which the ledger's writer comes in from outside; it follows the pod's readiness as the product's does. */
+/**
+ * The Service through which the ledger's writer connects from outside; like the product's, it follows the pod's
+ * readiness.
+ */
 const DOOR = "faults-door";
 const DOOR_PORT = 31432;
 
-/** Seconds, the default of `database.terminationGracePeriod`: so long may a pod take to end. */
+/** Seconds, the default of `database.terminationGracePeriod`: the longest time that a pod may take to end. */
 const GRACE_PERIOD = 300;
 
 /**
@@ -34,7 +37,7 @@ const DOOR_PATIENCE = 75_000;
 const EVIDENCE_LINES = 40;
 const EVIDENCE_WIDTH = 400;
 
-/** What of a pod is looked at. */
+/** What is read of a pod. */
 export interface PodObject {
   metadata: { uid: string; deletionTimestamp?: string };
   status?: {
@@ -50,11 +53,11 @@ export interface PodObject {
   };
 }
 
-/** What the lab is made of. */
+/** The parts of the lab. */
 export interface LabParts {
   cluster: LocalCluster;
   state: DevState;
-  /** Undefined where there is no Pulumi CLI. */
+  /** Undefined without a Pulumi CLI. */
   engine: Engine | undefined;
   /** `npm run up` on this cluster; must succeed. */
   up: () => Promise<Ran>;
@@ -87,7 +90,7 @@ export class Lab {
     });
   }
 
-  /** Opens the door and begins the ledger. */
+  /** Creates the Service and begins the ledger. */
   async open(): Promise<void> {
     await this.openDoor();
     await this.untilReady(60_000);
@@ -115,7 +118,7 @@ export class Lab {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** The Service for the writer; made again after the namespace was destroyed. */
+  /** The Service for the writer; created again after the namespace was destroyed. */
   async openDoor(): Promise<void> {
     const selector = { app: "postgres" };
     const ports = [{ port: 5432, targetPort: 5432, nodePort: DOOR_PORT }];
@@ -135,7 +138,7 @@ export class Lab {
     try {
       return await Connection.open(this.login, milliseconds);
     } catch (error) {
-      // A password that was made anew: looked up at the next attempt.
+      // The password was generated again: looked up at the next attempt.
       if (error instanceof Error && /password authentication/.test(error.message)) this.login = undefined;
       throw error;
     }
@@ -182,14 +185,14 @@ export class Lab {
     ).stdout;
   }
 
-  /** kubectl, whatever comes of it. */
+  /** kubectl, whatever the result. */
   tryKubectl(...args: string[]): Promise<Ran> {
     return execute(this.cluster.kubectl, ["--kubeconfig", this.cluster.kubeconfig, ...args], {
       timeout: 120_000,
     });
   }
 
-  /** kubectl that goes on running. */
+  /** kubectl that keeps running. */
   spawnKubectl(...args: string[]): ChildProcess {
     return spawn(this.cluster.kubectl, ["--kubeconfig", this.cluster.kubeconfig, ...args], {
       stdio: ["ignore", "pipe", "ignore"],
@@ -212,7 +215,7 @@ export class Lab {
     return this.read<PodObject>("pod", POD);
   }
 
-  /** What the server's container said, this run of it and the one before. */
+  /** The log of the server's container, of this run and the one before. */
   async serverLog(): Promise<string> {
     const logs = ["logs", POD, "-n", NAMESPACE, "-c", "postgres"];
     const [now, before] = await Promise.all([
@@ -276,7 +279,7 @@ export class Lab {
     return this.state.dataDirectory;
   }
 
-  /** What can be seen of a fault that failed, before the next one covers it: texts with their titles. */
+  /** The evidence of a fault that failed, before the next one covers it: texts with their titles. */
   async evidence(): Promise<string> {
     const inNamespace = ["-n", NAMESPACE];
     const asked = {
@@ -387,7 +390,7 @@ export class Lab {
     ]);
   }
 
-  /** Switches the node on again. */
+  /** Starts the node again. */
   async startNode(): Promise<void> {
     await start({ name: this.cluster.name, gpu: 1 });
   }

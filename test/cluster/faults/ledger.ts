@@ -14,17 +14,17 @@ const PAUSE = 15;
 
 export const LEDGER_TABLE = "faults_ledger";
 
-/** What the comparison of file and table found. */
+/** The result of comparing file and table. */
 export interface LedgerCheck {
   /** Rows in the ledger's file, each of which was looked for. */
   rows: number;
-  /** Acknowledged, and not in the table or with other content. */
+  /** Acknowledged, but missing in the table or with other content. */
   lost: number[];
   /** In the table, and never sent. */
   strange: number[];
 }
 
-/** How the writer comes to its sessions. */
+/** How the writer gets its sessions. */
 export interface Connector {
   /** One attempt. */
   once: (milliseconds: number) => Promise<Connection>;
@@ -38,7 +38,7 @@ export interface Gap {
   to: number;
 }
 
-/** What row `id` holds: can be computed again, so that a row with other content is found. */
+/** The content of row `id`: it can be computed again, so that a row with other content is found. */
 function payloadOf(id: number): string {
   return createHash("sha256").update(`row ${id}`).digest("hex").repeat(4);
 }
@@ -85,7 +85,7 @@ export class Ledger {
     this.running = undefined;
   }
 
-  /** Hangs up, as a client does; the next write makes a new connection. */
+  /** Disconnects, as a client does; the next write opens a new connection. */
   hangUp(): void {
     this.connection?.close();
   }
@@ -154,7 +154,7 @@ export class Ledger {
     while (!this.stopping) {
       try {
         connection ??= this.connection = await this.connect.once(PATIENCE);
-        // A number is never sent twice: whether an unanswered one was committed is nobody's to know.
+        // A number is never sent twice: nobody can know whether an unanswered one was committed.
         const id = this.nextId++;
         await connection.query(`insert into ${LEDGER_TABLE} values (${id}, '${payloadOf(id)}')`, PATIENCE);
         writeSync(file, `${id}\n`);

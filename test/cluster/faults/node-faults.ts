@@ -7,7 +7,7 @@ import { type Lab, NAMESPACE, POD } from "./lab.ts";
 import { isAlive, signal } from "./node-processes.ts";
 import type { Fault } from "./runner.ts";
 
-/** A component of the node killed; the node's first process starts it again, as systemd does with K3s. */
+/** A killed component of the node; the node's first process restarts it, as systemd does with K3s. */
 function killOfComponent(name: string, title: string): Fault {
   return {
     name: `SIGKILL of ${title}`,

@@ -16,13 +16,13 @@ export interface NodeProcess {
   title: string;
 }
 
-/** Sends a signal; that the process has ended meanwhile is fine. */
+/** Sends a signal; the process may have ended meanwhile. */
 export function signal(target: NodeProcess | readonly NodeProcess[], name: NodeJS.Signals): void {
   for (const { pid } of [target].flat()) {
     try {
       process.kill(pid, name);
     } catch {
-      // It ended by itself.
+      // It has already ended.
     }
   }
 }

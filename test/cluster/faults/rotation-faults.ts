@@ -11,9 +11,9 @@ import { pulumi, RunningUp } from "./running-up.ts";
 
 /** Connections that are open when the password changes. */
 const CONNECTIONS = 20;
-/** Seconds until a changed Secret must be in force: twice what the kubelet may take where it was not prompted. */
+/** Seconds until a changed Secret must be in force: twice what the kubelet may take without a prompt. */
 const LIMIT = 180;
-/** Milliseconds in which a login is expected to be answered; what has waited longer is given up, and counted. */
+/** Milliseconds within which a login should be answered; later ones are given up, and counted. */
 const PATIENCE = 3000;
 /** Milliseconds that a transaction may take: many times what a busy machine needs. */
 const TRANSACTION = 60_000;
@@ -27,8 +27,8 @@ async function withPassword(lab: Lab, password: string): Promise<string> {
 }
 
 /**
- * What comes of a login. `unanswered`: no word about the password, as when the machine has no time for it, or when the
- * node's table of connections has one of the same client's port to a pod that an earlier fault has killed.
+ * The result of a login. `unanswered`: no answer about the password, such as when the machine has no time for it, or
+ * when the node's table of connections has one from the same client's port to a pod that an earlier fault has killed.
  */
 type Answer = "taken" | "refused" | "unanswered";
 
@@ -42,7 +42,7 @@ async function tryLogin(login: Login): Promise<Answer> {
   }
 }
 
-/** Somebody who works on one connection, never making another. */
+/** A client that works on one connection, never opening another. */
 class Client {
   transactions = 0;
   failures: string[] = [];
@@ -78,15 +78,15 @@ class Client {
   }
 }
 
-/** When which password was taken, tried again and again. Times in milliseconds since the epoch. */
+/** When each password was accepted, tried again and again. Times in milliseconds since the epoch. */
 class Prober {
-  /** The last time the old one was taken. */
+  /** The last time the old one was accepted. */
   oldUntil = 0;
   /** The first time the new one was. */
   newFrom: number | undefined;
   /** The longest time until the server refused both. */
   neither = 0;
-  /** Logins without a word about the password. */
+  /** Logins without an answer about the password. */
   unanswered = 0;
   private stopping = false;
   private readonly work: Promise<void>;

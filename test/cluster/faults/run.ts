@@ -22,7 +22,7 @@ const usage = `usage: npm run test:faults -- [--seeds <n>] [--first-seed <n>] [-
   --seeds <n>             how often each fault is tried. Default: 5
   --first-seed <n>        the first of them. Default: 1
   --only <pattern>        only faults whose name matches
-  --keep                  leaves the cluster
+  --keep                  leave the cluster running
   --local-cluster <name>  its name. Default: faults`;
 if (answersHelp(usage)) process.exit(0);
 
@@ -87,7 +87,7 @@ try {
         const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
         failures.push(`${fault.name} [seed ${seed}]: ${message}`);
         console.log(`✖ ${failures.at(-1)}`);
-        // Whatever state it is in: the next one needs a deployment.
+        // In any state: the next one needs a deployment.
         await lab.startNode();
         await up();
         await lab.openDoor();

@@ -9,9 +9,9 @@ import type { Connection } from "./connection.ts";
 import { type Lab, type PodObject } from "./lab.ts";
 import { Random } from "../../random.ts";
 
-/** What a strike reports. */
+/** The report of a strike. */
 export interface Strike {
-  /** When the harm was done or, of a harm that lasts, when its cause went away. @default when the strike began */
+  /** When the damage was done or, if it lasts, when its cause was removed. @default when the strike began */
   since?: number;
   /** What happened, in a few words. */
   note?: string;
@@ -19,14 +19,14 @@ export interface Strike {
 
 /** A fault that is done to the deployment. */
 export interface Fault {
-  /** What is done. */
+  /** What it does. */
   name: string;
   /**
    * `server`: the server's processes, container or pod. `node`: the machine and what runs the pods. `refusal`: the
    * server must not start. `storage`, `deployment`, `none`: as they say.
    */
   group: "none" | "server" | "node" | "refusal" | "storage" | "deployment";
-  /** Whether it counts for the aim of ten seconds from kill to write. */
+  /** Whether it counts towards the aim of ten seconds from kill to write. */
   kill?: boolean;
   needsEngine?: boolean;
   /** Before the pod is made fresh; the writer does not run. */
@@ -38,7 +38,7 @@ export interface Fault {
   limit?: number;
 }
 
-/** What a fault did. Times in seconds. */
+/** The effect of a fault. Times in seconds. */
 export interface Outcome {
   name: string;
   group: Fault["group"];
@@ -51,9 +51,9 @@ export interface Outcome {
   outage: number;
   /** The longest time without an acknowledged write, the kubelet's back-off left out. */
   stood: number;
-  /** What of the time the kubelet only waited. */
+  /** The part of that time in which the kubelet only waited. */
   backOff: number;
-  /** Rows of the ledger, every one of which was looked for and found. */
+  /** Rows of the ledger, all of which were looked for and found. */
   rows: number;
   restarts: number;
   note: string;
@@ -63,16 +63,14 @@ export interface Outcome {
 
 const LOAD_TABLE = "faults_load";
 
-/**
- * @throws when a row is lost, a structure is damaged, two servers ran at once, or writes do not come back
- */
+/** @throws when a row is lost, a structure is damaged, two servers ran at once, or writes do not come back */
 export async function runFault(lab: Lab, fault: Fault, seed: number): Promise<Outcome> {
   const begun = Date.now();
   const random = new Random(fault.name, seed);
   try {
     return await experiment(lab, fault, seed, random, begun);
   } catch (error) {
-    // Whatever becomes of the looking, what failed is what is thrown.
+    // Whatever happens while looking, the original failure is thrown.
     const evidence = await lab.evidence().catch(String);
     console.error(`${fault.name} [seed ${seed}] failed. What can be seen:\n${evidence}`);
     throw error;
@@ -122,7 +120,7 @@ async function experiment(
   };
 }
 
-/** What else the server is doing when the fault comes, which is for chance to say. Returns its session. */
+/** What else the server is doing when the fault comes, chosen at random. Returns its session. */
 async function occupy(lab: Lab, random: Random): Promise<Connection> {
   const fill = (rows: number) =>
     `insert into ${LOAD_TABLE} select i, md5(i::text) from generate_series(1, ${rows}) i`;

@@ -1,4 +1,4 @@
-/** Deployments of the lab's stack that can be looked at, and killed, as they run. */
+/** Deployments of the lab's stack that can be watched, and killed, while they run. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
@@ -26,7 +26,7 @@ export function pulumi(
   );
 }
 
-/** Takes the deployment away and leaves the cluster, so that the next `up` has everything to do. */
+/** Removes the deployment and leaves the cluster, so that the next `up` has everything to do. */
 export async function destroy(lab: Lab): Promise<void> {
   if (lab.engine) {
     const ran = await pulumi(lab, ["destroy", "--yes", "--skip-preview"]);
@@ -53,7 +53,7 @@ export class RunningUp {
     this.end = new Promise((resolve) => this.child.on("exit", (status) => resolve(status)));
   }
 
-  /** It, and everything it has started. */
+  /** The process, and everything it has started. */
   family(): { pid: number; title: string }[] {
     const children = new Map<number, number[]>();
     for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
@@ -79,7 +79,7 @@ export class RunningUp {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
-        // It ended by itself.
+        // It has already ended.
       }
     }
     return chosen.length;
@@ -94,7 +94,7 @@ function titleOf(pid: number): string {
   }
 }
 
-/** One `npm run up` must mend everything; then the writer's door is made again. */
+/** One `npm run up` must repair everything; then the writer's Service is created again. */
 export async function upOnce(lab: Lab): Promise<void> {
   await lab.up();
   await lab.openDoor();

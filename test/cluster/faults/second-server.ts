@@ -1,9 +1,9 @@
-/** A pod of the server's own kind beside the server's pod. */
+/** A pod of the server's own kind next to the server's pod. */
 import assert from "node:assert/strict";
 import { until } from "../support.ts";
 import { type Lab, NAMESPACE } from "./lab.ts";
 
-/** As much of a pod's template as is changed here. */
+/** The part of a pod's template that is changed here. */
 export interface PodSpec {
   containers: {
     name: string;

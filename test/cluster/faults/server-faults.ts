@@ -22,11 +22,11 @@ function killOf(kind: string): Fault {
   };
 }
 
-/** A statement that wants eight gigabytes, many times what the container has. */
+/** A statement that needs eight gigabytes, many times what the container has. */
 const GREEDY =
   "select array_length(array_agg(repeat('x', 20000000 + i)), 1) from generate_series(1, 400) as i";
 
-/** Asks for more memory than there is, in so many sessions at once. */
+/** Requests more memory than there is, in this many sessions at once. */
 async function exhaust(lab: Lab, sessions: number): Promise<Strike> {
   const connections = await Promise.all(Array.from({ length: sessions }, () => lab.connectSoon()));
   let since = 0;
@@ -50,7 +50,7 @@ async function exhaust(lab: Lab, sessions: number): Promise<Strike> {
   return { since, note: "the kernel killed one process" };
 }
 
-/** Asks for more memory than one process may have: the statement fails, and nothing else happens. */
+/** Requests more memory than one process may use: the statement fails, and nothing else happens. */
 async function exceed(lab: Lab): Promise<Strike> {
   const postmaster = await lab.postmaster();
   const connection = await lab.connectSoon();
@@ -103,7 +103,7 @@ export const serverFaults: Fault[] = [
     strike: async (lab, random) => {
       const postmaster = await lab.postmaster();
       signal(postmaster, "SIGTERM");
-      // A smart shutdown waits for the sessions there are: for this one, and those of the load.
+      // A smart shutdown waits for existing sessions: for this one, and those of the load.
       await pause(random.between(200, 1500));
       const since = Date.now();
       for (const session of (await lab.containerProcesses()).filter(({ title }) =>
@@ -132,7 +132,7 @@ export const serverFaults: Fault[] = [
     strike: async (lab) => {
       const processes = await lab.containerProcesses();
       const since = Date.now();
-      // The postmaster last: it must not have the time to begin a recovery.
+      // The postmaster last: it must not have time to begin a recovery.
       signal([...processes].reverse(), "SIGKILL");
       await until("all have ended", () => !processes.some(isAlive), 20_000, 20);
       return { since };

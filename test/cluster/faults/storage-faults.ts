@@ -1,4 +1,4 @@
-/** Faults of the data directory: not the one that is meant, or full. */
+/** Faults of the data directory: not the right one, or full. */
 import assert from "node:assert/strict";
 import {
   existsSync,
@@ -20,14 +20,14 @@ import { isAlive, signal } from "./node-processes.ts";
 import type { Fault, Strike } from "./runner.ts";
 import { type DirectoryFacts, preparationScript } from "../../../components/storage/preparation.ts";
 
-/** Ends the server, whose next start finds what has been done to its directory. */
+/** Ends the server, whose next start finds what was done to its directory. */
 async function endServer(lab: Lab): Promise<void> {
   const processes = await lab.containerProcesses();
   signal(processes, "SIGKILL");
   await until("the server has ended", () => !processes.some(isAlive), 10_000, 20);
 }
 
-/** Waits until the server has refused to start, twice where there is time for it, and says why. */
+/** Waits until the server has refused to start, twice if there is time, and reports why. */
 async function untilRefused(lab: Lab, reason: RegExp): Promise<void> {
   await until(
     `the server refuses: ${reason.source}`,
@@ -42,7 +42,7 @@ async function untilRefused(lab: Lab, reason: RegExp): Promise<void> {
   );
 }
 
-/** A fault that is done to the directory, refused, and undone. */
+/** A fault that affects the directory, is refused, and undone. */
 function refusal(
   name: string,
   reason: RegExp,
@@ -53,7 +53,7 @@ function refusal(
     group: "refusal",
     limit: 90,
     strike: async (lab): Promise<Strike> => {
-      // Changed while the server runs, as it happens in life; its next start is what matters.
+      // Changed while the server runs, as in real life; its next start is what matters.
       const { undo, untouched } = await change(lab);
       try {
         await endServer(lab);
@@ -72,7 +72,7 @@ function entries(folder: string): string[] {
   return readdirSync(folder).sort();
 }
 
-/** What the one-time preparation of the directory does with these facts. */
+/** What the one-time preparation of the directory makes of this. */
 async function preparation(facts: Pick<DirectoryFacts, "path" | "identity"> & { mount?: string }) {
   return execute("/bin/sh", ["-c", preparationScript({ capacity: "1Mi", ...facts })]);
 }
@@ -96,7 +96,7 @@ async function fillTables(lab: Lab): Promise<string> {
   return "the statement was refused";
 }
 
-/** Begins new files of the log until there is no room for one, which the server cannot survive. */
+/** Begins new WAL files until there is no room for one, which the server cannot survive. */
 async function fillLog(lab: Lab): Promise<string> {
   const panicked = async () => /PANIC: .* No space left on device/.test(await lab.serverLog());
   await until(
@@ -121,7 +121,7 @@ async function fillLog(lab: Lab): Promise<string> {
   return "the server had gone down";
 }
 
-/** The volume on a small disk of its own, which becomes full; the fault ends when there is room again. */
+/** The volume on a separate small disk, which fills up; the fault ends when there is room again. */
 function fullDisk(name: string, fill: (lab: Lab) => Promise<string>): Fault {
   return {
     name,
@@ -135,7 +135,7 @@ function fullDisk(name: string, fill: (lab: Lab) => Promise<string>): Fault {
       await succeed("truncate", ["-s", `${used + 250}M`, disk]);
       await succeed("mkfs.ext4", ["-q", "-m", "0", disk]);
       mkdirSync(mounted, { recursive: true });
-      // Mounted in the node alone: the machine never sees it.
+      // Mounted only in the node: the machine never sees it.
       await lab.onNode("mount", "-o", "loop", disk, mounted);
       await lab.onNode(
         "sh",
@@ -213,7 +213,7 @@ export const storageFaults: Fault[] = [
   }),
   refusal(
     "the data directory was moved away",
-    /is missing and there is no permission to make a new one/,
+    /is missing and there is no permission to create a new one/,
     async (lab) => {
       const [there, elsewhere] = [join(lab.volume, "pgdata"), join(lab.volume, "pgdata.moved")];
       renameSync(there, elsewhere);

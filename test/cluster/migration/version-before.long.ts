@@ -1,6 +1,6 @@
 /**
- * A database of the version before, whose extensions are in `public`: it is brought along in place, under readers, and
- * nothing of it is lost.
+ * A database of the previous version, whose extensions are in `public`: it is upgraded in place, under readers, and
+ * nothing in it is lost.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -11,7 +11,7 @@ const NAMESPACE = ["-n", "transcript-pipeline"];
 const EXTENSIONS = ["vector", "pg_trgm", '"uuid-ossp"', "pg_stat_statements"];
 const READERS = 4;
 
-/** What a reader does again and again, with the extensions' names unqualified: types, operators, functions of both kinds. */
+/** What a reader does repeatedly, with the extensions' names unqualified: types, operators, functions of both kinds. */
 const READING = [
   "select embedding <=> (array_fill(0.25::real, array[512]) || array_fill(0.5::real, array[512]))::vector from segment_embeddings;",
   "select count(*) from search_segments_similar((array_fill(0.25::real, array[512]) || array_fill(0.5::real, array[512]))::vector, 'bge-m3');",
@@ -39,7 +39,7 @@ const layout = () =>
     `select string_agg(extname || ' ' || extnamespace::regnamespace, ', ' order by extname) from pg_extension where extname <> 'plpgsql'`,
   );
 
-describe("a database of the version before", function () {
+describe("a database of the previous version", function () {
   this.timeout(300_000);
 
   before(async () => {
@@ -75,7 +75,7 @@ describe("a database of the version before", function () {
     );
   });
 
-  it("is brought along by the next up, and readers run through it without a failed query", async () => {
+  it("is upgraded by the next up, and readers see no failed query", async () => {
     const stop = "stop-reading";
     await inPod(["rm", "-f", `/tmp/${stop}`]);
     const readers = Array.from({ length: READERS }, () => read(stop));

@@ -6,7 +6,7 @@ describe("docs/interrupted.md", function () {
   this.timeout(300_000);
   onProd();
 
-  it("a `pulumi up` that was killed is taken up without a prompt", async () => {
+  it("a `pulumi up` that was killed is recovered without a prompt", async () => {
     await prod().checkout.run(
       `kubectl delete namespace ${NAMESPACE}
        setsid pulumi up --stack "$STACK" --skip-preview >/dev/null 2>&1 & sleep 6; kill -9 "-$!"; wait || true`,

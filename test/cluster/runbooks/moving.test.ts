@@ -30,7 +30,7 @@ describe("docs/moving.md", function () {
     prod().dataDirectory = anew;
     await findEveryRow();
     assert.equal(await get("pv postgres-pv", "jsonpath={.spec.hostPath.path}"), anew);
-    // Made anew, it asks for what the volume has by now.
+    // Created again, it requests what the volume has by now.
     assert.equal(await get("pvc postgres-pvc", "jsonpath={.spec.resources.requests.storage}"), "4Gi");
     const damage = await execute("kubectl", [
       ...["--kubeconfig", theCluster().kubeconfig, "exec", "-n", NAMESPACE, "postgres-0", "--"],

@@ -1,5 +1,5 @@
 /**
- * The runbooks of docs/, executed as they are printed, in a checkout with the stack `prod`, whose storage is protected.
+ * The runbooks of docs/, executed as printed, in a checkout with the stack `prod`, whose storage is protected.
  * One database lives through all pages, whatever their order; every row of it is looked for after each.
  */
 import assert from "node:assert/strict";
@@ -10,13 +10,13 @@ import { inPod, kubectl, needsEngine, shell, sql, takeRoom, until, vacate } from
 /** The namespace of the guide. */
 export const NAMESPACE = "transcript-pipeline";
 const ROWS = 5000;
-/** Changes when a row is lost, changed or there twice. */
+/** Changes if a row is lost, changed or duplicated. */
 export const EVERY_ROW = "select count(*), md5(string_agg(r::text, ';' order by id)) from recordings as r";
 
 /** The deployed stack. */
 interface Prod {
   checkout: Checkout;
-  /** What {@link EVERY_ROW} answers. */
+  /** The answer to {@link EVERY_ROW}. */
   fingerprint: string;
   /** Where the data is: a page moves it. */
   dataDirectory: string;
@@ -24,7 +24,7 @@ interface Prod {
 
 let deployed: Prod | undefined;
 
-/** The stack that the pages are followed on. */
+/** The stack on which the pages are followed. */
 export function prod(): Prod {
   assert.ok(deployed, "the stack prod is not deployed");
   return deployed;
@@ -41,7 +41,7 @@ async function deploy(): Promise<Prod> {
   // A first start is allowed once, knowingly.
   assert.match(
     first.output,
-    /a new database is made in it, once\. storage\.mount is not set, so a disk that/,
+    /a new database is created in it, once\. storage\.mount is not set, so a disk that/,
   );
   assert.match(first.output, /is ready, new, for one new database: transcript-pipeline\/prod/);
   await sql(
@@ -61,7 +61,7 @@ async function leaveProd(): Promise<void> {
   deployed = undefined;
 }
 
-/** For the suite of a page: the stack is there before its tests, and is made new after one that failed. */
+/** For the suite of a page: the stack exists before its tests, and is created again after one that failed. */
 export function onProd(): void {
   needsEngine();
   let failed = false;
@@ -92,13 +92,13 @@ export async function findEveryRow(): Promise<void> {
   assert.equal(await sql(EVERY_ROW), prod().fingerprint);
 }
 
-/** The owner's password, as Pulumi says it. */
+/** The owner's password, as Pulumi prints it. */
 export async function password(): Promise<string> {
   const command = "pulumi stack output password --show-secrets --stack $STACK";
   return (await prod().checkout.succeed(command)).stdout.trim();
 }
 
-/** Logs in over TCP; fails with the server's answer where it refuses. */
+/** Logs in over TCP; fails with the server's answer if it refuses. */
 export async function logIn(user: string, secret: string): Promise<void> {
   const line = `read -r PGPASSWORD; export PGPASSWORD; psql -w -h 127.0.0.1 -U ${user} -d transcripts_db -c ''`;
   const ran = await inPod(["bash", "-c", line], `${secret}\n`);

@@ -6,7 +6,7 @@ describe("docs/redeploy.md", function () {
   this.timeout(300_000);
   onProd();
 
-  it("a lost state is made anew over the running server, with a new password", async () => {
+  it("a lost state is created again over the running server, with a new password", async () => {
     const [running, old] = [await server(), await password()];
     rmSync(prod().checkout.backend, { recursive: true });
     assert.match(

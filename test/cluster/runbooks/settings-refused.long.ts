@@ -6,11 +6,11 @@ describe("docs/settings-refused.md", function () {
   this.timeout(300_000);
   onProd();
 
-  it("what PostgreSQL refuses fails `up` while the server runs on, and is taken back", async () => {
+  it("what PostgreSQL refuses fails `up` while the server keeps running, and is reverted", async () => {
     const before = await server();
     const set = (key: string, value: string) =>
       `pulumi config set --path database.${key} '${value}' --stack "$STACK"; `;
-    // Which libraries there are, only an image of somebody's own knows.
+    // Only somebody's own image knows which libraries it has.
     const refused = await prod().checkout.run(
       set("image", await tagged("0.8.5-pg16-bookworm")) +
         set("settings.shared_preload_libraries", "pg_stat_statements, nowhere") +

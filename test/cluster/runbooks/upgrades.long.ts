@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { kubectl, shell, sql, succeed, tagged, theCluster, until } from "../support.ts";
 import { EVERY_ROW, NAMESPACE, findEveryRow, follow, get, onProd, prod, server } from "./prod.ts";
 
-/** A server of somebody's own, with nothing in it. */
+/** A separate server with nothing in it. */
 function emptyServer(name: string): object {
   const command =
     "initdb --username=postgres --auth=trust /tmp/data && exec postgres -D /tmp/data -k /var/run/postgresql";
@@ -25,7 +25,7 @@ describe("docs/upgrades.md", function () {
   onProd();
 
   it("another image of the same pgvector and distribution restarts the server once", async () => {
-    // The stand-in's own tag does not say what it holds.
+    // The stand-in's own tag does not say what it contains.
     await follow("minor-image", { IMAGE: await tagged("0.8.5-pg16-bookworm") });
     const before = await server();
     const IMAGE = await tagged("0.8.5-pg16-bookworm", "changed");
@@ -43,7 +43,7 @@ describe("docs/upgrades.md", function () {
     await findEveryRow();
   });
 
-  it("another pgvector and distribution bring the existing database along", async () => {
+  it("another pgvector and distribution upgrade the existing database", async () => {
     // As an older image left them: the extension's SQL objects, a collation of older libraries, and its indexes.
     await sql(
       `create collation sorted (provider = icu, locale = 'de');
@@ -67,7 +67,7 @@ describe("docs/upgrades.md", function () {
     assert.match(output, /REINDEX INDEX public\.sorted_title/);
     assert.match(output, /vector +\| 0\.8\.5 +\| 0\.8\.5/);
     const noticed = await kubectl("logs", "postgres-0", "-n", NAMESPACE, "-c", "reconcile");
-    assert.match(noticed, /extension vector of transcripts_db is at 0\.8\.4, and the image brings 0\.8\.5/);
+    assert.match(noticed, /extension vector of transcripts_db is at 0\.8\.4, and the image has 0\.8\.5/);
     assert.match(noticed, /collation sorted of transcripts_db was sorted by version 1\.0/);
 
     const outdated =
@@ -77,11 +77,11 @@ describe("docs/upgrades.md", function () {
     assert.deepEqual(await other(), otherBefore, "an index was built again that no collation concerns");
     await findEveryRow();
     await sql("drop collation sorted cascade", "postgres");
-    // A cluster that is set up anew knows the stand-in by its own name alone.
+    // A new cluster knows the stand-in only by its own name.
     await follow("minor-image", { IMAGE: theCluster().postgresImage });
   });
 
-  it("the way to another major version takes every row and every right along", async () => {
+  it("the way to another major version keeps every row and every privilege", async () => {
     const pod = "newer";
     const NEW = `kubectl exec -i -n default ${pod} --`;
     const env = { NEW, KUBECONFIG: theCluster().kubeconfig };

@@ -18,7 +18,7 @@ const FIRST_BOUND = "20260101000010";
 const SEGMENTS = 12_000;
 const VECTOR = "(select embedding from segment_embeddings order by segment_id limit 1)";
 const constant = (value: string) => `array_fill(${value}::real, array[1024])::vector`;
-/** Statements that were refused for their arguments. */
+/** Statements that were refused because of their arguments. */
 let refused = 0;
 
 /** The two halves of a migration. */
@@ -39,7 +39,7 @@ async function owner(script: string): Promise<string> {
   return ran.stdout.trim();
 }
 
-/** SQL over TCP as a login. Errors are answered by their code alone, unless their words are asked for. */
+/** SQL over TCP as a login. Errors are answered only by their code, unless their text is requested. */
 async function as(login: string, script: string, verbosity = "sqlstate"): Promise<string> {
   const ran = await inPod(
     [
@@ -52,13 +52,13 @@ async function as(login: string, script: string, verbosity = "sqlstate"): Promis
   return ran.stdout.trim();
 }
 
-/** What each statement answers, all in the same session. */
+/** The answer to each statement, all in the same session. */
 async function answers(login: string, statements: readonly string[]): Promise<string[]> {
   const script = statements.map((statement) => `${statement};\n\\echo ---\n`).join("");
   return (await as(login, script)).split("---").map((answer) => answer.trim());
 }
 
-/** Each statement is refused with this code, for its arguments unless another is named. */
+/** Each statement is refused with this code, because of its arguments unless another is named. */
 async function refuses(login: string, statements: readonly string[], code = "22023"): Promise<void> {
   const given = await answers(login, statements);
   assert.deepEqual(
@@ -92,7 +92,7 @@ async function times(statements: readonly string[], turns: number): Promise<numb
   );
 }
 
-/** The most memory, in MB, that the server's process of a new session has had after this statement. */
+/** The most memory, in MB, that the server's process of a new session has used after this statement. */
 async function peakMemory(statement: string): Promise<number> {
   const output = await owner(
     `select pg_backend_pid() as pid \\gset\n\\setenv BACKEND :pid\n${statement} \\g /dev/null\n\\! grep VmHWM /proc/$BACKEND/status`,

@@ -66,11 +66,11 @@ describe("a change of the running database", function () {
     assert.deepEqual(await server(), before);
   });
 
-  it("of a setting that takes a restart restarts the server once, as the preview says", async () => {
+  it("of a setting that needs a restart restarts the server once, as the preview says", async () => {
     const change = { "database.image": now, "database.settings.max_worker_processes": 9 };
     const { output } = await preview(change);
-    assert.match(output, /Takes a restart of the server: max_worker_processes \S+ → 9/);
-    assert.match(output, /Restarts the server, once: settings that take one/);
+    assert.match(output, /Requires a restart of the server: max_worker_processes \S+ → 9/);
+    assert.match(output, /Restarts the server, once: settings that require it/);
     const before = await server();
     await deploy(change);
     const after = await server();
@@ -100,7 +100,7 @@ describe("a change of the running database", function () {
     assert.notEqual(status, 0);
     assert.match(
       output,
-      /database\.image: is \S+, which holds PostgreSQL 17\. Allowed: PostgreSQL 16.*docs\/upgrades\.md/,
+      /database\.image: is \S+, which contains PostgreSQL 17\. Allowed: PostgreSQL 16.*docs\/upgrades\.md/,
     );
   });
 });

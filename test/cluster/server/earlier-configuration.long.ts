@@ -1,6 +1,6 @@
 /**
- * A configuration that PostgreSQL refuses, brought past everything that would have refused it: by kubectl, into the
- * ConfigMap itself. docs/refused-configuration.md is followed as it is printed.
+ * A configuration that PostgreSQL refuses, applied past everything that would have refused it: by kubectl, into the
+ * ConfigMap itself. docs/refused-configuration.md is followed as printed.
  */
 import assert from "node:assert/strict";
 import { smokeTest } from "../../../tools/dev/smoke-test.ts";
@@ -52,7 +52,7 @@ const restarts = () =>
 const logs = (container: string) => kubectl("logs", ...NAMESPACE, "postgres-0", "-c", container);
 const superuser = (statement: string) => sql(statement, "postgres");
 
-/** What a page's runbook prints. */
+/** The output of a page's runbook. */
 async function follow(name: string): Promise<string> {
   const runbook = allRunbooks().find((candidate) => candidate.name === name);
   assert.ok(runbook, `no page has a runbook ${name}`);
@@ -109,7 +109,7 @@ describe("a start with a configuration that PostgreSQL refuses, on a cluster", f
   describe("with the engine", () => {
     needsEngine();
 
-    it("is what a preview warns of, and an up fails with, though nothing is left to deploy", async () => {
+    it("makes a preview warn and an up fail, though nothing is left to deploy", async () => {
       await replace(changed("idle_in_transaction_session_timeout = '5m'"));
       await restart();
       const words =
@@ -141,7 +141,7 @@ describe("a start with a configuration that PostgreSQL refuses, on a cluster", f
     assert.equal(await restarts(), "0 0");
   });
 
-  it("is found out where only the data decides: fewer prepared transactions than there are", async () => {
+  it("is found where only the data decides: fewer prepared transactions than exist", async () => {
     await replace(changed("max_prepared_transactions = 5"));
     await restart();
     await superuser("begin; create table public.prepared (id int); prepare transaction 'theirs'");
@@ -168,7 +168,7 @@ describe("a start with a configuration that PostgreSQL refuses, on a cluster", f
     );
   });
 
-  it("does not hide another fault: a damaged database is said to be that", async () => {
+  it("does not hide another fault: a damaged database is reported as such", async () => {
     const scale = (replicas: number) =>
       kubectl("scale", "statefulset", "postgres", ...NAMESPACE, `--replicas=${replicas}`);
     // The node's directory is this machine's.

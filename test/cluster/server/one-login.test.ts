@@ -43,7 +43,7 @@ const shellAs = (role: string, line: string, input = ""): Promise<Ran> =>
     180_000,
   );
 
-/** SQL over TCP, as clients come; an error with its code. */
+/** SQL over TCP, as clients connect; an error with its code. */
 const as = async (role: string, statements: string): Promise<string> =>
   (await shellAs(role, tcp(role), statements)).stdout.trim();
 
@@ -159,7 +159,7 @@ describe("no login takes the database away from the others", function () {
     assert.equal((await ran).stdout.match(/too many connections for role "reader"/g)?.length, 5);
   });
 
-  it("by connections that never say who they are: they end after ten seconds", async () => {
+  it("by connections that never authenticate: they end after ten seconds", async () => {
     // A startup packet of version 3.0, and then silence.
     const packet = "\\0\\0\\0\\50\\0\\3\\0\\0user\\0reader\\0database\\0postgres\\0\\0";
     const length = 4 + 4 + "user.reader.database.postgres..".length;
@@ -189,7 +189,7 @@ describe("no login takes the database away from the others", function () {
     );
   });
 
-  it("by memory: a statement that asks for too much fails, and the server goes on", async () => {
+  it("by memory: a statement that requests too much fails, and the server keeps running", async () => {
     const hungry =
       "select count(*) from (select string_agg(repeat('x', 1000), '') over (partition by i % 3) from generate_series(1, 30) as i) as s";
     assert.equal(await as("reader", `set work_mem = '1500GB'; ${hungry}`), "30");
@@ -198,7 +198,7 @@ describe("no login takes the database away from the others", function () {
       "select count(*) from (select i, repeat(i::text, 60) as t from generate_series(1, 20000000) as i order by t, i) as greedy";
     assert.match(await as("reader", greedy), /ERROR: {2}53200/);
 
-    // The control: a twentieth of it succeeds, and takes so much that the whole would take more than the server has.
+    // The control: a twentieth of it succeeds, and uses so much that the whole would use more than the server has.
     const share = greedy.replace("20000000", "1000000");
     const ran = as("reader", `${share}; select pg_sleep(4) /* measured */`);
     const inside = await session("reader", "measured");
@@ -319,7 +319,7 @@ describe("no login takes the database away from the others", function () {
   itLong(
     "by a lock on a table: a migration that needs it makes nobody wait for long, and says who is in the way",
     async () => {
-      // The control: a statement that waits has everybody wait behind it.
+      // The control: everybody queues behind a statement that waits.
       const reading = (seconds: number) =>
         shellAs(
           "reader",
@@ -352,8 +352,7 @@ describe("no login takes the database away from the others", function () {
           withLogins({}),
         ).finally(() => (done = true));
         const waits: number[] = [];
-        const said =
-          /a lock stands in the way, and the migration was rolled back; trying again for \d+ s: .*reader/;
+        const said = /a lock blocks the migration, which was rolled back; trying again for \d+ s: .*reader/;
         let gone = false;
         while (!done) {
           waits.push(await wait());
@@ -379,7 +378,7 @@ describe("no login takes the database away from the others", function () {
   );
 });
 
-/** What the migrations have said; nothing while there is no Job. */
+/** The log of the migrations; empty without a Job. */
 async function migrationLog(): Promise<string> {
   const log = ["logs", ...NAMESPACE, "job/postgres-init", "-c", "migrate"];
   return (await execute("kubectl", ["--kubeconfig", theCluster().kubeconfig, ...log])).stdout;

@@ -1,6 +1,6 @@
 /**
  * Settings that PostgreSQL refuses, and images that cannot run the database, end the deployment before the server gets
- * them. With the engine where there is one, and with kubectl alone.
+ * them. With the engine if there is one, and with kubectl alone.
  */
 import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
@@ -28,13 +28,13 @@ const NAMESPACE = "transcript-pipeline";
 const inNamespace = ["-n", NAMESPACE];
 const get = (what: string, path: string) => kubectl("get", ...what.split(" "), ...inNamespace, "-o", path);
 
-/** A configuration that no catalogue can judge: which libraries there are, only an image of somebody's own knows. */
+/** A configuration that no catalogue can judge: only somebody's own image knows which libraries it has. */
 const missingLibrary = async () => ({
   "database.image": await tagged("0.8.5-pg16-bookworm"),
   "database.settings.shared_preload_libraries": "pg_stat_statements, not_in_this_image",
 });
 
-/** Everything by which a server that goes on is known. */
+/** Everything that identifies a server that keeps running. */
 async function server(): Promise<Record<string, string>> {
   return {
     pod: await get("pod postgres-0", "jsonpath={.metadata.uid} {.status.containerStatuses[*].restartCount}"),
@@ -65,7 +65,7 @@ const REFUSED_IMAGE = /image: REFUSED: this image cannot run the database: it ha
 
 const reconcileLog = () => kubectl("logs", "postgres-0", "-c", "reconcile", ...inNamespace);
 
-/** Writes the server's file by hand, as somebody does for whom nothing is tried. */
+/** Writes the server's file by hand, as somebody does when nothing is tried. */
 async function writeSettings(text: string): Promise<void> {
   const patch = JSON.stringify({ data: { "postgresql.conf": text } });
   await kubectl("patch", "configmap", "postgres-config", ...inNamespace, "--type=merge", "-p", patch);
@@ -87,7 +87,7 @@ for (const [by, deploy] of [
       await up();
     });
 
-    it("settings fail `up` in PostgreSQL's own words, and the server runs on with those it has", async () => {
+    it("settings fail `up` in PostgreSQL's own words, and the server keeps those it has", async () => {
       const before = await server();
       const { status, output } = await deploy(await missingLibrary());
       assert.notEqual(status, 0, output);
@@ -99,7 +99,7 @@ for (const [by, deploy] of [
       assert.deepEqual(await server(), before);
     });
 
-    it("an image of another kind fails `up` though its tag is right, and the server runs on", async () => {
+    it("an image of another kind fails `up` though its tag is right, and the server keeps running", async () => {
       const before = await server();
       const { status, output } = await deploy({ "database.image": await withoutPgvector() });
       assert.notEqual(status, 0, output);
@@ -143,7 +143,7 @@ describeLong("where nothing is tried", function () {
     until(`reconcile says ${words.source}`, async () => words.test(await reconcileLog()), 60_000);
   const count = async (words: RegExp) => (await reconcileLog()).match(new RegExp(words, "g"))?.length ?? 0;
 
-  it("the reconciler says which line of a reloaded file the server refuses, once, and not that it was reloaded", async () => {
+  it("the reconciler reports which line of a reloaded file the server refuses, once, and not that it was reloaded", async () => {
     const lines = former.trimEnd().split("\n").length;
     const reloaded = await count(/settings reloaded/);
     await writeSettings(`${former}idle_in_transaction_session_timeout = '5m'\nwork_mem = '3MB'\n`);
@@ -182,7 +182,7 @@ describeLong("where nothing is tried", function () {
     await put(hba);
   });
 
-  it("an image of another kind is refused by its own start, and the data stays as it is", async () => {
+  it("an image of another kind is refused at its own start, and the data does not change", async () => {
     const image = await get("statefulset postgres", "jsonpath={.spec.template.spec.containers[0].image}");
     await sql("insert into recordings (source_uri) values ('before-another-image')");
     await kubectl(
@@ -210,7 +210,7 @@ describeLong("a new stack", function () {
     await up();
   });
 
-  it("whose image is of another kind makes no database", async () => {
+  it("with an image of another kind creates no database", async () => {
     await kubectl("delete", "namespace", NAMESPACE);
     await kubectl("delete", "pv", "postgres-pv");
     rmSync(state().dataDirectory, { recursive: true });

@@ -24,27 +24,27 @@ describe("what a change does to the running server", () => {
     assert.deepEqual(effectsOfServer(server("a:1"), server("a:1")), []);
   });
 
-  it("is a reload or a restart, told apart by what PostgreSQL says of each setting", () => {
+  it("is a reload or a restart, by what PostgreSQL says about each setting", () => {
     assert.deepEqual(
       effectsOfConfig(
         config({ work_mem: "4MB", shared_buffers: "128MB" }),
         config({ work_mem: "8MB", shared_buffers: "256MB", max_connections: "50" }),
       ),
       [
-        "Takes a restart of the server: shared_buffers 128MB → 256MB, max_connections default → 50",
+        "Requires a restart of the server: shared_buffers 128MB → 256MB, max_connections default → 50",
         "Reloads without a restart: work_mem 4MB → 8MB",
       ],
     );
   });
 
-  it("is a restart for an extension's setting that takes one, and for one that nobody knows", () => {
+  it("is a restart for an extension's setting that needs one, and for an unknown one", () => {
     const settings = {
       "pg_stat_statements.max": "9000",
       "pg_stat_statements.track": "all",
       "cron.host": "x",
     };
     assert.deepEqual(effectsOfConfig(config({}), config(settings)), [
-      "Takes a restart of the server: cron.host default → x, pg_stat_statements.max default → 9000",
+      "Requires a restart of the server: cron.host default → x, pg_stat_statements.max default → 9000",
       "Reloads without a restart: pg_stat_statements.track top → all",
     ]);
   });
@@ -63,14 +63,14 @@ describe("what a change does to the running server", () => {
 
   it("is one restart, whatever the number of its reasons", () => {
     assert.deepEqual(effectsOfServer(server("a:1"), server("a:2", "2", "2Gi")), [
-      "Restarts the server, once: settings that take one, containers.postgres.image a:1 → a:2, " +
+      "Restarts the server, once: settings that require it, containers.postgres.image a:1 → a:2, " +
         "containers.postgres.resources.limits.memory 1Gi → 2Gi",
     ]);
   });
 });
 
 describe("an image's tag", () => {
-  it("says what the image holds", () => {
+  it("says what the image contains", () => {
     assert.deepEqual(imageVersionOf(`pgvector/pgvector:0.8.6-pg16-bookworm@sha256:${"0".repeat(64)}`), {
       pgvector: "0.8.6",
       major: 16,
@@ -80,7 +80,7 @@ describe("an image's tag", () => {
     assert.deepEqual(imageVersionOf("rack:5000/postgres:nightly"), {});
   });
 
-  it("tells a minor version from one that the database has to follow", () => {
+  it("distinguishes a minor version from one that the database has to follow", () => {
     const image = "pgvector/pgvector:0.8.5-pg16-bookworm";
     assert.deepEqual(compareImages(image, `${image}@sha256:${"0".repeat(64)}`), {
       consequences: [],

@@ -13,7 +13,7 @@ const raw = (database: Record<string, unknown>) => ({
   },
 });
 
-/** What is said of a configuration, or nothing. */
+/** What is reported about a configuration, or nothing. */
 function objections(database: Record<string, unknown>): string {
   try {
     readSettings("dev", raw(database));

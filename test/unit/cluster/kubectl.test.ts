@@ -33,7 +33,7 @@ interface Parts {
   login?: object;
 }
 
-/** A kubeconfig's text; parts that are not named are not in it. */
+/** A kubeconfig's text; parts that are not named are missing from it. */
 function kubeconfig({ context, cluster, user, current, server, login = { token: TOKEN } }: Parts): string {
   return JSON.stringify({
     apiVersion: "v1",
@@ -48,7 +48,7 @@ function kubeconfig({ context, cluster, user, current, server, login = { token: 
 const whole = (context: string, more: Parts = {}) =>
   kubeconfig({ context, cluster: "k3s", user: "admin", server: "https://10.0.0.1:6443", ...more });
 
-/** Words of kubectl 1.32 and 1.36, and what is made of them. */
+/** Messages of kubectl 1.32 and 1.36, and what is made of them. */
 const words: [said: string, says: RegExp][] = [
   [
     "The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?",
@@ -56,11 +56,11 @@ const words: [said: string, says: RegExp][] = [
   ],
   [
     "The connection to the server localhost:8080 was refused - did you specify the right host or port?",
-    /^there is no kubeconfig, or no current context in it\..*\/etc\/rancher\/k3s\/k3s\.yaml$/,
+    /^there is no kubeconfig, or it has no current context\..*\/etc\/rancher\/k3s\/k3s\.yaml$/,
   ],
   [
     "Unable to connect to the server: dial tcp: lookup rack.invalid on 10.0.0.53:53: no such host",
-    /^rack\.invalid has no address here\./,
+    /^rack\.invalid cannot be resolved\./,
   ],
   [
     "Unable to connect to the server: dial tcp 10.0.0.1:6443: i/o timeout",
@@ -76,15 +76,15 @@ const words: [said: string, says: RegExp][] = [
   ],
   [
     "Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by unknown authority",
-    /certificate is of another authority.*k3s\.yaml/,
+    /certificate is not signed by the authority.*k3s\.yaml/,
   ],
   [
     "Unable to connect to the server: tls: failed to verify certificate: x509: certificate is valid for 10.43.0.1, 127.0.0.1, not 10.0.0.9",
-    /does not fit: certificate is valid for 10\.43\.0\.1, 127\.0\.0\.1, not 10\.0\.0\.9\./,
+    /is not accepted: certificate is valid for 10\.43\.0\.1, 127\.0\.0\.1, not 10\.0\.0\.9\./,
   ],
   [
     "Unable to connect to the server: tls: failed to verify certificate: x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs",
-    /does not fit: cannot validate certificate for 10\.0\.0\.1/,
+    /is not accepted: cannot validate certificate for 10\.0\.0\.1/,
   ],
   ["Unable to connect to the server: http: server gave HTTP response to HTTPS client", /answers without TLS/],
   [
@@ -103,11 +103,11 @@ const words: [said: string, says: RegExp][] = [
   ["error: EOF", /^the kubeconfig has no credentials for the context's user/],
   [
     "Unable to connect to the server: getting credentials: exec: executable aws not found\n\nIt looks like you are trying to use a client-go credential plugin that is not installed.\n\nTo learn more about this feature, consult the documentation available at:\n      https://kubernetes.io/docs/",
-    /^the program by which the kubeconfig logs in cannot be run: aws\. Install it, or put it on PATH$/,
+    /^the kubeconfig's credential plugin cannot be run: aws\. Install it, or put it on PATH$/,
   ],
   [
     "Unable to connect to the server: getting credentials: exec: executable gke-login failed with exit code 1",
-    /^the program by which the kubeconfig logs in failed: exec: executable gke-login failed with exit code 1\./,
+    /^the kubeconfig's credential plugin failed: exec: executable gke-login failed with exit code 1\./,
   ],
   [
     "error: error loading config file \"/home/anna/.kube/config\": yaml: line 2: did not find expected ',' or ']'",
@@ -186,7 +186,7 @@ describe("what kubectl says", () => {
 describe("a kubeconfig", () => {
   const home = "/home/anna";
 
-  it("is known where its path belongs, plain, as JSON or in base64", () => {
+  it("is recognized in the place of its path, plain, as JSON or in base64", () => {
     const yaml = "apiVersion: v1\nkind: Config\n";
     for (const text of [
       yaml,
@@ -199,7 +199,7 @@ describe("a kubeconfig", () => {
       assert.ok(!isKubeconfigText(path), path);
   });
 
-  it("is found behind a ~, as by a shell", () => {
+  it("is found after a ~, as by a shell", () => {
     assert.equal(withoutTilde("~/.kube/rack", home), "/home/anna/.kube/rack");
     assert.equal(withoutTilde("/a/~/b", home), "/a/~/b");
     assert.equal(withoutTilde("~berta/config", home), "~berta/config");
@@ -238,7 +238,7 @@ describe("a kubeconfig", () => {
     }
     assert.throws(
       () => readSettings("prod", changed("cluster.kubeconfig", "/a:/b")),
-      /cluster\.kubeconfig: is "\/a:\/b"\. Allowed: .*a list of them belongs in the variable KUBECONFIG/,
+      /cluster\.kubeconfig: is "\/a:\/b"\. Allowed: .*put a list of them in the variable KUBECONFIG/,
     );
     const { settings } = readSettings("prod", changed("cluster.kubeconfig", "~/.kube/my rack"));
     assert.equal(settings.cluster.kubeconfig, "~/.kube/my rack");
@@ -266,24 +266,27 @@ describe("a kubeconfig", () => {
       assert.equal(chosen(undefined, file("unset", whole("x", { current: "" })), laptop), laptop);
     });
 
-    it("is left to the provider where there is one, but for a ~", () => {
+    it("is left to the provider if there is only one, except for a ~", () => {
       assert.equal(chosen("rack", "/a"), undefined);
       assert.equal(chosen("rack", "~/a"), "/home/anna/a");
       assert.equal(providerKubeconfig("rack", {}), undefined);
     });
 
-    it("is asked for where no single one will do", () => {
+    it("is required if no single one is enough", () => {
       const context = file("context", kubeconfig({ context: "rack" }));
       const login = file("login", kubeconfig({ cluster: "k3s", user: "admin", server: "https://10.0.0.1" }));
       assert.throws(
         () => chosen("rack", context, login),
-        /is in \S+context, but its cluster or its user is in another.*kubectl config view --flatten/,
+        /is in \S+context, but its cluster or its user is in another .*kubectl config view --flatten/,
       );
       assert.throws(
         () => chosen("gone", context, login),
-        /context "gone" is in none of the kubeconfigs in KUBECONFIG: \S+context, \S+login/,
+        /context "gone" is not in any of the kubeconfigs in KUBECONFIG: \S+context, \S+login/,
       );
-      assert.throws(() => chosen(undefined, context, login), /none of the kubeconfigs .* says which context/);
+      assert.throws(
+        () => chosen(undefined, context, login),
+        /none of the kubeconfigs .* sets a current context/,
+      );
       const broken = file("broken", `users: [\n token: ${TOKEN}`);
       assert.throws(
         () => chosen("rack", broken, context),
@@ -309,7 +312,7 @@ describe("kubectl", function () {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  /** Puts a program of this name before the real one. */
+  /** Puts a program with this name before the real one. */
   function instead(script: string): void {
     writeFileSync(join(folder, "kubectl"), `#!/bin/sh\n${script}\n`);
     chmodSync(join(folder, "kubectl"), 0o755);
@@ -324,7 +327,7 @@ describe("kubectl", function () {
     return error.message;
   };
 
-  it("that asks for something has nobody to answer, and ends", async () => {
+  it("that prompts for something gets no answer, and ends", async () => {
     instead("echo 'Please enter Username: '; read name || { echo 'error: EOF' >&2; exit 1; }; sleep 20");
     assert.match(await fails(kubectl({}, ["get", "--raw", "/"])), /no credentials for the context's user/);
   });
@@ -334,7 +337,7 @@ describe("kubectl", function () {
     const begun = Date.now();
     assert.match(
       await fails(kubectl({ context: "rack" }, ["get", "--raw", "/"], 500)),
-      /^kubectl did not end within 0\.5 s\. Run it by hand: kubectl --context rack version$/,
+      /^kubectl did not exit within 0\.5 s\. Run it by hand: kubectl --context rack version$/,
     );
     assert.ok(Date.now() - begun < 5000);
   });
@@ -399,7 +402,7 @@ describe("kubectl", function () {
           /^the address in the kubeconfig answers without TLS/,
         );
         assert.match(await nodes(at("https://127.0.0.1:1")), /^nothing listens at 127\.0\.0\.1:1\./);
-        assert.match(await nodes(at("https://rack.invalid")), /^rack\.invalid has no address here/);
+        assert.match(await nodes(at("https://rack.invalid")), /^rack\.invalid cannot be resolved/);
         assert.match(await nodes(at("https://127.0.0.1:1", {})), /^the kubeconfig has no credentials/);
         assert.match(
           await nodes({ ...at("https://127.0.0.1:1"), context: "gone" }),
@@ -416,11 +419,11 @@ describe("kubectl", function () {
         };
         assert.match(
           await nodes(at("https://127.0.0.1:1", { exec })),
-          /logs in cannot be run: no-such-login\. Install it/,
+          /plugin cannot be run: no-such-login\. Install it/,
         );
       });
 
-    it("as a proxy, tells what is not there from what is refused, and takes one way for all looks", async () => {
+    it("as a proxy, distinguishes what is missing from what is refused, and uses one connection for all looks", async () => {
       const status = (code: number, reason: string, message: string) => ({
         ...{ code, body: { kind: "Status", apiVersion: "v1", status: "Failure", reason, message, code } },
       });

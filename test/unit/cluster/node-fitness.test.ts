@@ -104,7 +104,7 @@ const unfit: [what: string, node: NodeObject, key: string, says: RegExp, pod: st
 ];
 
 describe("a node's fitness", () => {
-  it("has nothing against a node that offers what is asked", () => {
+  it("accepts a node that offers what is required", () => {
     assert.deepEqual(unfitness(node(), needs), []);
     assert.deepEqual(unfitness(offering("40Gi", "8"), needs), []);
     const preferred = [{ key: "old", effect: "PreferNoSchedule" }];
@@ -124,7 +124,7 @@ describe("a node's fitness", () => {
     });
   }
 
-  it("numbers the tolerations to add after those that there are", () => {
+  it("numbers the tolerations to add after the existing ones", () => {
     const taints = ["a", "b", "c"].map((key) => ({ key, effect: "NoSchedule" }));
     const tolerations = [{ key: "b", operator: "Exists" }];
     const found = unfitness(node({ spec: { taints } }), { ...needs, tolerations });
@@ -137,7 +137,7 @@ describe("a node's fitness", () => {
     );
   });
 
-  it("knows a toleration as Kubernetes does", () => {
+  it("matches a toleration as Kubernetes does", () => {
     const taint = { key: "gpu", value: "yes", effect: "NoSchedule" };
     for (const [toleration, fits] of [
       [{ operator: "Exists" }, true],
@@ -162,12 +162,12 @@ describe("the node that the configuration names", () => {
     return "node" in found ? found.node.metadata.name : found.message;
   };
 
-  it("is found by the label by which pods and volumes are bound, whatever the node is called", () => {
+  it("is found by the label that binds pods and volumes, whatever the node's name", () => {
     assert.equal(named("gen8", node()), "gen8");
     assert.equal(named("rack-7.example", node({}, "rack-7.example")), "gen8");
   });
 
-  it("is not taken by a name that no pod could be bound to", () => {
+  it("is not found by a name that no pod could be bound to", () => {
     assert.match(
       named("gen8", node({}, "rack-7")),
       /is "gen8", a node whose label kubernetes\.io\/hostname is "rack-7".*pulumi config set --path node\.hostname rack-7$/,
@@ -178,10 +178,10 @@ describe("the node that the configuration names", () => {
     );
   });
 
-  it("is one: where two have the label the server could start on either", () => {
+  it("is unique: if two have the label, the server could start on either", () => {
     const other = node();
     other.metadata = { ...other.metadata, name: "gen9" };
-    assert.match(named("gen8", node(), other), /which gen8 and gen9 have as their label/);
+    assert.match(named("gen8", node(), other), /which is the label .* of gen8 and gen9/);
   });
 });
 

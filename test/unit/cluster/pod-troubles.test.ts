@@ -43,14 +43,14 @@ describe("the troubles of a pod", () => {
     ]);
     const conditions = [{ type: "PodScheduled", status: "False", message: "0/1 nodes are available" }];
     assert.deepEqual(troublesOf({ metadata: { name: "postgres-0" }, status: { conditions } }), [
-      "postgres-0 has no node to run on: 0/1 nodes are available",
+      "postgres-0 cannot be scheduled: 0/1 nodes are available",
     ]);
   });
 
-  it("are the status of a container that said nothing", () => {
+  it("are the status of a container that printed nothing", () => {
     const terminated = { exitCode: 137, reason: "OOMKilled" };
     assert.deepEqual(troublesOf(pod([{ name: "postgres", state: { terminated } }])), [
-      "postgres-0, container postgres: it ended with status 137 (OOMKilled)",
+      "postgres-0, container postgres: it exited with status 137 (OOMKilled)",
     ]);
   });
 });

@@ -44,12 +44,12 @@ function state(change: Partial<ClusterState> = {}): ClusterState {
 const problemsIn = (of: ClusterState, wanted: Expectations) => preflight(of, wanted).problems;
 
 describe("preflight", () => {
-  it("lets a cluster pass that has what is needed, empty or deployed to before", () => {
+  it("accepts a cluster that has what is needed, empty or deployed to before", () => {
     assert.deepEqual(problemsIn(state(), expected), []);
     assert.deepEqual(problemsIn(state({ statefulSet: undefined, volume: undefined }), expected), []);
   });
 
-  it("names the nodes there are when the configured one is none of them", () => {
+  it("names the existing nodes if the configured one is not one of them", () => {
     const [finding, ...more] = problemsIn(state(), { ...expected, hostname: "gen9" });
     assert.deepEqual(more, []);
     assert.equal(finding?.key, "node.hostname");
@@ -122,14 +122,14 @@ describe("preflight", () => {
       assert.deepEqual(problemsIn(state({ statefulSet: renamed, initJob }), expected), []);
     });
 
-    it("says nothing of names in somebody else's objects", () => {
+    it("says nothing about names in somebody else's objects", () => {
       const theirs = { metadata: { annotations: { "transcript-pipeline/identity": "x/y", ...named } } };
       const keys = problemsIn(state({ statefulSet: theirs }), expected).map(({ key }) => key);
       assert.deepEqual(keys, ["cluster.context"]);
     });
   });
 
-  it("does not touch a StatefulSet of somebody else", () => {
+  it("does not touch somebody else's StatefulSet", () => {
     for (const annotations of [undefined, { "transcript-pipeline/identity": "transcript-pipeline/dev" }]) {
       const [finding] = problemsIn(
         state({ statefulSet: { metadata: annotations ? { annotations } : {} } }),
@@ -143,7 +143,7 @@ describe("preflight", () => {
     }
   });
 
-  it("does not take over a volume of another claim or owner", () => {
+  it("does not take over another claim's or owner's volume", () => {
     const foreign = volume();
     foreign.metadata.annotations = {};
     for (const other of [volume({ claimRef: { namespace: "default", name: "postgres-pvc" } }), foreign]) {
@@ -153,7 +153,7 @@ describe("preflight", () => {
     }
   });
 
-  it("sends whoever changes the path or the node of existing data to the page that says how", () => {
+  it("points to the page that says how to change the path or the node of existing data", () => {
     const [path, ...more] = problemsIn(
       state({ volume: volume({ hostPath: { path: "/mnt/old" } }) }),
       expected,
@@ -175,7 +175,7 @@ describe("preflight", () => {
     assert.match(node.message, /the data is on node pi.*docs\/moving\.md.*node\.hostname pi/);
   });
 
-  it("keeps what the claim once asked for, but for a claim that is going", () => {
+  it("keeps what the claim once requested, except for a claim that is being deleted", () => {
     const spec = { resources: { requests: { storage: "2Gi" } } };
     assert.equal(claimedSize(undefined), undefined);
     assert.equal(claimedSize({ metadata: {}, spec }), "2Gi");
@@ -191,7 +191,7 @@ describe("preflight", () => {
     );
   });
 
-  it("stops at an image that the existing database would have to follow, until that is meant", () => {
+  it("stops at an image that the existing database would have to follow, until that is confirmed", () => {
     const containers = [{ name: "postgres", image: "pgvector/pgvector:0.8.5-pg16-bookworm" }];
     const running = state({
       statefulSet: {

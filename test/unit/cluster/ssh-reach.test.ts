@@ -22,7 +22,7 @@ const messageFor = (path: string, value: unknown): string => {
 };
 
 describe("a host's key in the configuration", () => {
-  it("is one public key, and whole", () => {
+  it("is one complete public key", () => {
     const key = ed25519HostKey();
     for (const value of [key, `${key} root@gen8`]) assert.equal(messageFor("node.sshHostKey", value), "");
     for (const value of [
@@ -42,20 +42,20 @@ describe("a host's key in the configuration", () => {
       );
   });
 
-  it("of an address of IPv6 is reached without brackets", () => {
+  it("of an IPv6 address is reached without brackets", () => {
     for (const host of ["gen8", "gen8.example", "192.168.1.5", "fd00::5", "fe80::1%eth0"])
       assert.equal(messageFor("node.sshHost", host), "", host);
     for (const host of ["[fd00::5]", "root@gen8", "gen8:2222", "ssh://gen8", "-oProxyCommand=x"])
       assert.match(
         messageFor("node.sshHost", host),
-        /without brackets; a user belongs in node\.sshUser, a port in node\.sshPort/,
+        /without brackets; set a user in node\.sshUser, a port in node\.sshPort/,
         host,
       );
   });
 });
 
 describe("the private key for the node", () => {
-  it("is one that nobody has to be asked a passphrase for", () => {
+  it("is one that needs no passphrase", () => {
     assert.equal(objectionToPrivateKey(userKey()), undefined);
     assert.equal(objectionToPrivateKey(userKey().replaceAll("\n", "\r\n")), undefined);
     assert.match(
@@ -71,7 +71,7 @@ describe("the private key for the node", () => {
   it("is not repeated when it is refused", () => {
     const key = userKey().replace("-----BEGIN", "----BEGIN");
     const message = messageFor("secrets.sshPrivateKey", key);
-    assert.match(message, /secrets\.sshPrivateKey: is of a form that cannot be used/);
+    assert.match(message, /secrets\.sshPrivateKey: is invalid\. Allowed: /);
     assert.ok(!message.includes(key.split("\n")[1] ?? "?"));
   });
 });
@@ -94,13 +94,13 @@ describe("a look at the node's SSH server", function () {
     return sshFindings(target, await lookAtSsh(target, options));
   };
 
-  it("finds nothing against its own keys, by IPv4, IPv6 and name", async () => {
+  it("accepts its own keys, by IPv4, IPv6 and name", async () => {
     for (const host of ["127.0.0.1", "::1", "localhost"])
       for (const kind of ["ed25519", "ecdsa"] as const)
         assert.deepEqual(await found(host, sshd.hostKey(kind)), [], host);
   });
 
-  it("shows both keys where it is another host", async () => {
+  it("shows both keys if it is another host", async () => {
     sshd.makeKey("other", "ed25519");
     const other = readFileSync(join(sshd.directory, "other.pub"), "utf8").trim();
     const [finding, ...more] = await found("127.0.0.1", other);
@@ -111,7 +111,7 @@ describe("a look at the node's SSH server", function () {
     assert.ok(wanted && has);
     assert.ok(
       finding.message.startsWith(
-        `is ${fingerprint(wanted)}, and 127.0.0.1 has ${fingerprint(has)}: it is another host`,
+        `is ${fingerprint(wanted)}, but 127.0.0.1 has ${fingerprint(has)}: it is another host`,
       ),
     );
     assert.match(finding.message, new RegExp(`ssh-keyscan -p ${sshd.port} -t ed25519 127\\.0\\.0\\.1`));
@@ -121,7 +121,7 @@ describe("a look at the node's SSH server", function () {
   it("knows that the engine's client and a server of today cannot agree on an RSA key", async () => {
     const [finding] = await found("127.0.0.1", sshd.hostKey("rsa"));
     assert.equal(finding?.key, "node.sshHostKey");
-    assert.match(finding.message, /^is of the kind ssh-rsa, and 127\.0\.0\.1 offers .*SHA-1.*ssh-keyscan/);
+    assert.match(finding.message, /^is of the kind ssh-rsa, but 127\.0\.0\.1 offers .*SHA-1.*ssh-keyscan/);
   });
 
   it("takes an RSA key where the server still signs as the client asks", async () => {
@@ -132,7 +132,7 @@ describe("a look at the node's SSH server", function () {
       const [finding] = await found("127.0.0.1", ed25519HostKey(), old.port);
       assert.match(
         finding?.message ?? "",
-        /^is of the kind ssh-ed25519, and 127\.0\.0\.1 offers rsa-sha2-512.*could not agree/,
+        /^is of the kind ssh-ed25519, but 127\.0\.0\.1 offers rsa-sha2-512.*no kind in common/,
       );
     } finally {
       await old.stop();
@@ -148,12 +148,12 @@ describe("a look at the node's SSH server", function () {
     assert.match(
       finding.message,
       new RegExp(
-        `is "rack\\.invalid", which has no address here: it is an alias of ~/\\.ssh/config.*node\\.sshHost 127\\.0\\.0\\.1; .*node\\.sshPort ${sshd.port}; .*node\\.sshUser anna$`,
+        `is "rack\\.invalid", which cannot be resolved: it is an alias in ~/\\.ssh/config.*node\\.sshHost 127\\.0\\.0\\.1; .*node\\.sshPort ${sshd.port}; .*node\\.sshUser anna$`,
       ),
     );
     assert.equal(await aliasOf("gen8.invalid", ["-F", "none"]), undefined);
     const [unknown] = await found("gen8.invalid", sshd.hostKey("ed25519"), 22, ["-F", "none"]);
-    assert.match(unknown?.message ?? "", /^is "gen8\.invalid", which has no address here\. Set it:/);
+    assert.match(unknown?.message ?? "", /^is "gen8\.invalid", which cannot be resolved\. Set it:/);
     assert.equal(unknown?.certain, false);
   });
 });
@@ -172,13 +172,13 @@ describe("what answers at the node's SSH port", () => {
     return finding?.message ?? "";
   };
 
-  it("is told from an SSH server", async () => {
+  it("is distinguished from an SSH server", async () => {
     assert.match(
       await against("HTTP/1.1 400 Bad Request\r\n\r\n"),
       /no SSH server answers there .*: what answers is not an SSH server/,
     );
-    assert.match(await against(""), /closed without an SSH server's first words/);
-    assert.match(await against("SSH-2.0-x\r\n"), /closed without/);
+    assert.match(await against(""), /closed before an SSH server identified itself/);
+    assert.match(await against("SSH-2.0-x\r\n"), /closed before/);
     const target = { host: "127.0.0.1", port: 1, hostKey: key };
     const [refused] = sshFindings(target, await lookAtSsh(target));
     assert.match(

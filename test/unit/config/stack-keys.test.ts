@@ -22,7 +22,7 @@ const whole = (changes: Record<string, unknown> = {}) =>
 const read = (changes: Record<string, unknown>, secrets: string[] = []) =>
   readConfig("prod", PROJECT, whole(changes), (key) => secrets.includes(key));
 
-/** A key that nothing reads, its value, and what is said of it. */
+/** A key that nothing reads, its value, and the message about it. */
 const unread: [what: string, key: string, value: string, says: RegExp][] = [
   [
     "a field that was set without --path",
@@ -71,7 +71,7 @@ const unread: [what: string, key: string, value: string, says: RegExp][] = [
     "",
     /node: is empty, .*'node\.<field>' <value>.*pulumi config rm node$/,
   ],
-  ["a section that is a text", `${PROJECT}:node`, "gen8", /node: is one value, .*which replaces it/],
+  ["a section that is a text", `${PROJECT}:node`, "gen8", /node: is a single value, .*which replaces it/],
   ["a section that is a list", `${PROJECT}:node`, "[]", /node: is a list/],
 ];
 
@@ -94,14 +94,14 @@ describe("a key of the configuration", () => {
       ({ message }: Error) => {
         assert.match(message, /sotrage: is not read/);
         assert.match(message, /storage\.path: is "x"/);
-        assert.match(message, /node: is one value/);
+        assert.match(message, /node: is a single value/);
         assert.doesNotMatch(message, /node\.hostname/);
         return true;
       },
     );
   });
 
-  it("of somebody else is said to be read by nothing, and stops nothing", () => {
+  it("of somebody else is reported as read by nothing, and stops nothing", () => {
     assert.match(
       read({ "aws:region": "eu-central-1" }).warnings.join("\n"),
       /^aws:region is not read.*config rm aws:region/m,
@@ -141,7 +141,7 @@ describe("a key of the configuration", () => {
     );
   });
 
-  it("keeps what `pulumi config set --path` has made a number or a word of", () => {
+  it("keeps what `pulumi config set --path` has turned into a number or a word", () => {
     const { settings } = read({
       cluster: { context: 1234 },
       database: {
@@ -171,11 +171,11 @@ describe("a key of the configuration", () => {
     for (const context of [1.1, 2 ** 60, ["a"]])
       assert.throws(
         () => read({ cluster: { context } }),
-        /config set --path --type string cluster\.context <value>, or write it in quotes/,
+        /config set --path --type string cluster\.context <value>, or put it in quotes/,
       );
   });
 
-  it("is set by a path that the engine takes: a name with a dot stands in brackets", () => {
+  it("is set by a path that the engine accepts: a name with a dot is in brackets", () => {
     assert.throws(
       () => read({ database: { ...deployable().database, settings: { "Bad.Name.x": [1] } } }),
       /database\.settings/,
@@ -189,25 +189,25 @@ describe("a key of the configuration", () => {
 
 /** Tolerations that Kubernetes refuses. */
 const tolerationsRefused: [toleration: unknown, says: RegExp][] = [
-  [{ key: "a", operator: "Exists", value: "b" }, /\[0\] has a value: with operator Exists/],
+  [{ key: "a", operator: "Exists", value: "b" }, /\[0\] has a value, which operator Exists/],
   [{ value: "b" }, /\[0\] has no key/],
   [{ operator: "Equal" }, /has no key/],
-  [{ key: "a b" }, /has a key that no label has/],
-  [{ key: "a/b/c" }, /has a key that no label has/],
-  [{ key: "UPPER/a" }, /has a key that no label has/],
-  [{ key: `${"a".repeat(64)}` }, /has a key that no label has/],
-  [{ key: "a", value: "b c" }, /has a value that no label has/],
-  [{ key: "a", value: "b".repeat(64) }, /has a value that no label has/],
-  [{ key: "a", effect: "noschedule" }, /has another effect than NoSchedule/],
-  [{ key: "a", operator: "In" }, /has another operator/],
-  [{ key: "a", operator: "exists" }, /has another operator/],
+  [{ key: "a b" }, /has an invalid key/],
+  [{ key: "a/b/c" }, /has an invalid key/],
+  [{ key: "UPPER/a" }, /has an invalid key/],
+  [{ key: `${"a".repeat(64)}` }, /has an invalid key/],
+  [{ key: "a", value: "b c" }, /has an invalid value/],
+  [{ key: "a", value: "b".repeat(64) }, /has an invalid value/],
+  [{ key: "a", effect: "noschedule" }, /has an effect other than NoSchedule/],
+  [{ key: "a", operator: "In" }, /has an operator other than/],
+  [{ key: "a", operator: "exists" }, /has an operator other than/],
   [
     { key: "a", effect: "NoSchedule", tolerationSeconds: 60 },
-    /tolerationSeconds: they take effect NoExecute/,
+    /tolerationSeconds, which requires effect NoExecute/,
   ],
-  [{ key: "a", tolerationSeconds: 60 }, /they take effect NoExecute/],
+  [{ key: "a", tolerationSeconds: 60 }, /which requires effect NoExecute/],
   [{ key: "a", effect: "NoExecute", tolerationSeconds: "soon" }, /not a whole number/],
-  [{ key: "a", seconds: 3 }, /has seconds, which no toleration has/],
+  [{ key: "a", seconds: 3 }, /has seconds, which is not a field of a toleration/],
   ["gpu", /\[0\] is not a map/],
 ];
 
@@ -217,7 +217,7 @@ describe("tolerations", () => {
       assert.throws(() => read({ node: { hostname: "gen8", tolerations: [toleration] } }), says);
     });
   }
-  it("are taken as the API server takes them, numbers and words of YAML's as texts", () => {
+  it("are read as the API server reads them, with YAML's numbers and words as texts", () => {
     const tolerations = [
       { operator: "Exists" },
       { key: "nvidia.com/gpu", operator: "Exists", effect: "NoSchedule" },

@@ -31,13 +31,13 @@ describe("memory budget", () => {
     );
   });
 
-  it("takes autovacuum_work_mem and wal_buffers where they are set", () => {
+  it("uses autovacuum_work_mem and wal_buffers if they are set", () => {
     const budget = memoryBudget({ ...guide, autovacuum_work_mem: "1GB", wal_buffers: "64MB" }, 0);
     assert.equal(partOf(budget, /^WAL buffers/), 64 * 2 ** 20);
     assert.equal(partOf(budget, /autovacuum/), 3 * GiB);
   });
 
-  it("never makes /dev/shm smaller than a container has by itself", () => {
+  it("never makes /dev/shm smaller than a container's default", () => {
     assert.equal(sharedMemoryFor({ maintenance_work_mem: "16MB" }), 64 * 2 ** 20);
   });
 });

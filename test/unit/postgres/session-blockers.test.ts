@@ -21,7 +21,7 @@ describe("settings that keep sessions from working", () => {
     [{ synchronous_standby_names: "*", synchronous_commit: "remote_apply" }, /0 standbys/],
     [{ default_transaction_read_only: "on" }, /every INSERT.*fails/],
     [{ default_transaction_read_only: "TRUE" }, /every INSERT.*fails/],
-    [{ session_replication_role: "replica" }, /no trigger and no foreign key/],
+    [{ session_replication_role: "replica" }, /triggers and foreign keys do not apply/],
     [
       { max_connections: "5" },
       /max_connections is 5, of which 3 are reserved: 2 are left.*max_connections 7 or more/,
@@ -29,8 +29,8 @@ describe("settings that keep sessions from working", () => {
     [{ max_connections: "20", reserved_connections: "15" }, /of which 18 are reserved: 2 are left/],
     [{ superuser_reserved_connections: "0" }, /superuser_reserved_connections is 0.*up to 3/],
     [{ post_auth_delay: "10s" }, /post_auth_delay is 10s/],
-    [{ session_preload_libraries: "nope" }, /nobody but this deployment's superuser logs in/],
-    [{ local_preload_libraries: "nope" }, /nobody but this deployment's superuser logs in/],
+    [{ session_preload_libraries: "nope" }, /only this deployment's superuser can log in/],
+    [{ local_preload_libraries: "nope" }, /only this deployment's superuser can log in/],
     [{ archive_mode: "on" }, /WAL is kept until the volume of 100 ?GiB is full/],
     [{ wal_keep_size: "80GB" }, /more than half of storage\.capacity/],
     [{ statement_timeout: "30s" }, /applies to none of the roles.*database\.sessions\.statementTimeout/],
@@ -46,12 +46,12 @@ describe("settings that keep sessions from working", () => {
     });
   }
 
-  it("warns of an owner with fewer connections than the migrations take", () => {
+  it("warns about an owner with fewer connections than the migrations need", () => {
     const [found] = blockers({}, { ownerConnections: 2 });
-    assert.match(found ?? "", /owner may have 2 connections.*take 3.*ownerSessions\.connections 3/);
+    assert.match(found ?? "", /owner may have 2 connections.*need 3.*ownerSessions\.connections 3/);
   });
 
-  it("says nothing of settings that block nobody", () => {
+  it("says nothing about settings that block nobody", () => {
     for (const settings of [
       {},
       { synchronous_standby_names: "*", synchronous_commit: "local" },

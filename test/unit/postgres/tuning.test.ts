@@ -51,7 +51,7 @@ describe("tuning formulas", () => {
     assert.equal(sharedBuffers(dev), 256 * MiB);
   });
 
-  it("takes three quarters of the memory for effective_cache_size, and never more than there is", () => {
+  it("gives effective_cache_size three quarters of the memory, and never more than there is", () => {
     assert.equal(effectiveCacheSize(prod), 30 * GiB);
     assert.equal(effectiveCacheSize(dev), 768 * MiB);
   });
@@ -73,7 +73,7 @@ describe("tuning formulas", () => {
     assert.equal(walBuffers(10 * GiB), 16 * MiB);
   });
 
-  it("takes pgtune's work_mem for mixed work, and PostgreSQL's default where that is more", () => {
+  it("uses pgtune's work_mem for mixed work, or PostgreSQL's default if that is more", () => {
     assert.equal(workMem(40 * GiB, 10 * GiB, 108), (30 * GiB) / 648);
     assert.equal(workMem(GiB, 256 * MiB, 48), 4 * MiB);
   });
@@ -253,7 +253,7 @@ describe("database.tuning", () => {
     assert.equal(settings.server.settings.work_mem, "5MB");
   });
 
-  it("says of more connections than fit how many do, and which limit would do", () => {
+  it("says how many connections fit if there are too many, and which limit would be enough", () => {
     const warnings = doubts("prod", auto({ settings: { max_connections: 2000 } }));
     assert.equal(warnings.length, 1);
     const said =
@@ -288,7 +288,7 @@ describe("database.tuning", () => {
     [
       "WAL that may fill the volume",
       { settings: { max_wal_size: "8GB" } },
-      /max_wal_size is 8 GiB, and storage\.capacity 10 GiB: .*Set it to 2560MB, or raise the capacity/,
+      /max_wal_size is 8 GiB, and storage\.capacity is 10 GiB: .*Set it to 2560MB, or raise the capacity/,
     ],
     [
       "a /dev/shm that no parallel build fits in",
@@ -313,7 +313,7 @@ describe("database.tuning", () => {
     });
   }
 
-  it("refuses a kind of tuning or storage that there is not", () => {
+  it("refuses an unknown kind of tuning or storage", () => {
     assert.throws(
       () => readSettings("prod", changed("database.tuning", "best")),
       /Allowed: one of none, auto/,
@@ -357,7 +357,7 @@ describe("docs/memory-tuning.md", () => {
     assert.deepEqual(written.map(cells), table.map(cells), `put this table there:\n${table.join("\n")}`);
   });
 
-  it("speaks of what dev and prod are: dev is tuned, prod has the guide's figures", () => {
+  it("describes dev and prod as they are: dev is tuned, prod has the guide's figures", () => {
     const database = (stack: string) =>
       plainSection(readDocument(projectFile(`Pulumi.${stack}.yaml`)), "database");
     assert.deepEqual(

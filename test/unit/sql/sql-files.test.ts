@@ -78,7 +78,7 @@ describe("migrations", () => {
     );
   });
 
-  it("are taken as dbmate takes them, with comments before, options, and files beside them", () => {
+  it("are read as dbmate reads them, with comments before, options, and files next to them", () => {
     const files = [
       entry(
         "2_b.sql",

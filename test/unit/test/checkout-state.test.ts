@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { changesBetween, checkoutState, CheckoutWatch } from "../../checkout-state.ts";
 
 describe("the suite", () => {
-  it("finds whatever a test has left, changed or removed in the checkout", () => {
+  it("finds everything that a test has left, changed or removed in the checkout", () => {
     const directory = mkdtempSync(join(tmpdir(), "checkout-"));
     try {
       for (const folder of ["node_modules", ".git", "docs"]) mkdirSync(join(directory, folder));

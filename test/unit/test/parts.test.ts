@@ -50,7 +50,7 @@ describe("every test file", () => {
 });
 
 describe("README.md", () => {
-  it("names tests that are there, for each of its promises", () => {
+  it("names existing tests for each of its promises", () => {
     const [, promises = ""] = readFileSync(projectFile("README.md"), "utf8").split("## What it promises");
     const rows = (promises.split("\n## ")[0] ?? "").split("\n").filter((line) => line.startsWith("| "));
     const tests = rows.slice(2).map((row) => row.split("|")[2] ?? "");
@@ -75,7 +75,7 @@ describe("README.md", () => {
 describe("a sample", () => {
   const list = Array.from({ length: 40 }, (_, index) => index);
 
-  it("has so many entries in their order, the same ones for a seed, and others for another", () => {
+  it("has this many entries in order, the same ones for one seed, and others for another", () => {
     const today = chosen("x", list, 10, 20261129);
     assert.equal(today.length, 10);
     assert.deepEqual(
@@ -88,7 +88,7 @@ describe("a sample", () => {
     assert.deepEqual(chosen("x", list, 100, 1), list);
   });
 
-  it("leaves no entry out for ever", () => {
+  it("leaves no entry out forever", () => {
     const seen = new Set<number>();
     for (let day = 1; day <= 30; day++) for (const entry of chosen("x", list, 10, day)) seen.add(entry);
     assert.equal(seen.size, list.length);

@@ -32,7 +32,7 @@ describe("the end of a run", () => {
     ]);
   });
 
-  it("gives a skipped test its own reason, else that of the nearest suite, and says where there is none", () => {
+  it("gives a skipped test its own reason, else that of the nearest suite, and says if there is none", () => {
     const pending = ["a b c", "a b d", "a e", "ab c"].map((title) => ({ title }));
     const skips: Skip[] = [
       { title: "a", reason: "suite" },
@@ -81,7 +81,7 @@ describe("the reporter", function () {
     ["in one process", []],
     ["in worker processes", ["--parallel", "--jobs", "2"]],
   ] as const) {
-    it(`writes what became of each test, with mocha ${how}`, () => {
+    it(`writes the result of each test, with mocha ${how}`, () => {
       const directory = mkdtempSync(join(tmpdir(), "reporter-"));
       try {
         const [results, skips] = [join(directory, "results"), join(directory, "skips")];
@@ -143,7 +143,7 @@ describe("npm test", function () {
       assert.ok(said.includes(word), word);
   });
 
-  it("runs nothing for a part that is not there", () => {
+  it("runs nothing for a part that does not exist", () => {
     const ran = spawnSync(process.execPath, [projectFile("test/run.ts"), "units"], { encoding: "utf8" });
     assert.equal(ran.status, 2);
     assert.match(ran.stderr, /units: not a part of the tests\. Allowed: quick, static, unit/);

@@ -62,7 +62,7 @@ describe("runbooks", () => {
     assert.equal(tests.size, files.length);
   });
 
-  it("have a name of their own each", () => {
+  it("each have their own name", () => {
     const names = allRunbooks().map(({ name }) => name);
     assert.deepEqual(names, [...new Set(names)]);
     assert.ok(names.includes("move-path"));

@@ -6,7 +6,7 @@ import { pages } from "../../../tools/docs.ts";
 
 const readme = readFileSync(projectFile("README.md"), "utf8");
 
-describe("a table that is made from the code (npm run docs)", () => {
+describe("a table generated from the code (npm run docs)", () => {
   for (const { file, withTable } of pages) {
     it(`is in ${file} as the code has it`, async () => {
       const page = readFileSync(projectFile(file), "utf8");
@@ -16,7 +16,7 @@ describe("a table that is made from the code (npm run docs)", () => {
 });
 
 describe("README.md", () => {
-  it("links to nothing that is not there", () => {
+  it("has no broken links", () => {
     for (const [, target = ""] of readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
       assert.ok(existsSync(projectFile(target)), target);
     }

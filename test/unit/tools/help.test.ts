@@ -22,7 +22,7 @@ function commands(): [name: string, argv: string[]][] {
 
 describe("every command", () => {
   const all = commands();
-  it("is among those that are looked at", () => {
+  it("is among those that are tested", () => {
     const names = all.map(([name]) => name);
     for (const name of [
       "up",
@@ -44,7 +44,7 @@ describe("every command", () => {
       const { status, stdout, stderr } = spawnSync(process.execPath, [...argv, "--help"], {
         cwd: projectFile("."),
         encoding: "utf8",
-        // What it would begin with is not there.
+        // What it would begin with does not exist.
         env: { PATH: "/nonexistent", HOME: "/nonexistent", XDG_STATE_HOME: "/nonexistent" },
       });
       assert.equal(status, 0, stderr);

@@ -4,7 +4,7 @@ import { projectFile } from "../../../tools/cli.ts";
 
 const PRELOADED = ["--require", "./tools/lazy-modules.cjs"];
 
-/** What a module prints that is run as the engine runs the program. */
+/** The output of a module that runs as the engine runs the program. */
 function printed(text: string, args: readonly string[] = PRELOADED): string {
   const ran = spawnSync(process.execPath, [...args, "--input-type=module", "-e", text], {
     cwd: projectFile("."),
@@ -14,14 +14,14 @@ function printed(text: string, args: readonly string[] = PRELOADED): string {
   return ran.stdout.trim();
 }
 
-/** Prints whether the SDK has loaded the package manager. A module in whose place something stands has no children. */
+/** Prints whether the SDK has loaded the package manager. A module replaced by a placeholder has no children. */
 const LOADED = `
   import { createRequire } from "node:module";
   import "@pulumi/pulumi";
   const { cache } = createRequire(import.meta.url);
   console.log(Object.keys(cache).some((file) => file.includes("/@npmcli/") && cache[file].children.length > 0));`;
 
-describe("the modules that only a serialized function needs", function () {
+describe("the modules that only serialized functions need", function () {
   this.timeout(60_000);
 
   it("are not loaded by a program that serializes none", () => {
@@ -30,7 +30,7 @@ describe("the modules that only a serialized function needs", function () {
     assert.equal(printed(LOADED, []), "true");
   });
 
-  it("are there for a program that serializes one", () => {
+  it("are available to a program that serializes one", () => {
     const text = printed(`
       import * as pulumi from "@pulumi/pulumi";
       const five = 5;

@@ -11,21 +11,21 @@ import { canBeMadeAgain, OWN, stale } from "./ownership.ts";
 import { isAwaited, progressOf } from "./progress.ts";
 import { inForce } from "./values-in-force.ts";
 
-/** What the caller is told, and asked. */
+/** Reports to the caller, and requests. */
 export interface Watch {
-  /** A line of what is done. */
+  /** A line about what was done. */
   say(line: string): void;
-  /** What the pods of a namespace are doing, and what keeps them from it. */
+  /** What the pods of a namespace are doing, and what blocks them. */
   pods(namespace: string): Promise<string>;
-  /** Called when ConfigMaps or Secrets have been applied, which running pods may have, before anything is waited for. */
+  /** Called once ConfigMaps and Secrets are applied, which running pods may have, before anything is waited for. */
   configured(): Promise<void>;
-  /** Milliseconds between two looks at what is waited for. @default 500 */
+  /** Milliseconds between two checks of what is waited for. @default 500 */
   interval?: number;
-  /** Milliseconds that anything but a Job may take; a Job says itself how long it has. @default 15 minutes */
+  /** Milliseconds that any object but a Job may take; a Job has its own deadline. @default 15 minutes */
   limit?: number;
 }
 
-/** That of the server's resource in the program: long enough for a recovery. */
+/** As for the server's resource in the program: long enough for a recovery. */
 const LIMIT = 15 * 60_000;
 
 /** One rendering on its way to one cluster. */
@@ -37,12 +37,12 @@ class Application {
     this.watch = watch;
   }
 
-  /** The objects as they can be applied over those that are there. */
+  /** The objects, adapted so that they can be applied over the existing ones. */
   private fitted(objects: readonly Manifest[], live: ReadonlyMap<string, LiveObject>): Manifest[] {
     return objects.map((object) => {
       const there = live.get(objectId(object));
       if (object.kind !== "PersistentVolumeClaim" || there === undefined || !isAwaited(object)) return object;
-      // What it once asked for cannot be changed, and need not: the volume is as large as its own object says.
+      // A claim's first request cannot be changed and need not be: the volume has the size that its own object says.
       const storage = claimedSize(there as unknown as ClaimObject);
       const spec = object.spec as { resources?: { requests?: object } };
       if (storage === undefined) return object;
@@ -51,23 +51,23 @@ class Application {
     });
   }
 
-  /** Deletes an object that is there where it cannot be changed into the one that is wanted. */
+  /** Deletes an existing object that cannot be updated to the wanted one. */
   private async makeRoom(object: Manifest): Promise<boolean> {
-    // A manifest that is wrong by itself is no reason to delete anything.
+    // An invalid manifest is not a reason to delete anything.
     if (!canBeMadeAgain(object) || (await this.objects.takesChange(object))) return false;
     if (!(await this.objects.takesNew(object))) return false;
-    this.watch.say(`${object.kind} ${object.metadata.name}: replaced by the one of this configuration`);
+    this.watch.say(`${object.kind} ${object.metadata.name}: replaced with the one in this configuration`);
     await this.objects.delete([object]);
     return true;
   }
 
-  /** A Job that failed or has not ended makes room for the new one, which would otherwise not run. */
+  /** Deletes a Job that failed or has not ended, which would keep the new one from running. */
   private async makeRoomForJob(job: Manifest, live: LiveObject): Promise<void> {
     if ((await this.makeRoom(job)) || progressOf(live) === "ready") return;
     await this.objects.delete([job]);
   }
 
-  /** Applies objects; those in the way of theirs are replaced. */
+  /** Applies objects, replacing those that cannot be updated. */
   private async put(objects: readonly Manifest[], live: ReadonlyMap<string, LiveObject>): Promise<void> {
     for (const object of objects) {
       const there = live.get(objectId(object));
@@ -84,12 +84,12 @@ class Application {
   }
 
   private async failure({ kind, metadata: { name } }: Manifest, live: LiveObject, why: string) {
-    // Why a Job failed is in its pod's last words.
+    // The end of the pod's log says why a Job failed.
     const words = kind === "Job" ? `\n${await this.objects.logs(live).catch(String)}` : "";
     return new Error(`${kind} ${name} failed: ${why}${words}`);
   }
 
-  /** Waits until objects are ready, saying what the pods are doing. */
+  /** Waits until objects are ready, reporting what the pods are doing. */
   private async settle(objects: readonly Manifest[]): Promise<void> {
     const { interval = 500, limit = LIMIT } = this.watch;
     const started = Date.now();
@@ -142,7 +142,7 @@ class Application {
 /**
  * Applies a rendering and waits until the cluster has it.
  *
- * @throws when an object is refused, a Job fails (with its last words), or something is not ready in time
+ * @throws when an object is refused, a Job fails (with the end of its log), or something is not ready in time
  */
 export function applyRendering(objects: Objects, rendering: MarkedRendering, watch: Watch): Promise<void> {
   return new Application(objects, watch).run(rendering);

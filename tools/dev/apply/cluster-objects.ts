@@ -9,7 +9,7 @@ export type LiveObject = Manifest & {
   metadata: { generation?: number; ownerReferences?: unknown[]; managedFields?: { manager?: string }[] };
 };
 
-/** The name under which objects are applied, by which those are known that an earlier rendering made. */
+/** The field manager of applied objects, which identifies those that an earlier rendering made. */
 export const FIELD_MANAGER = "transcript-pipeline";
 
 const APPLY = ["apply", "--server-side", "--force-conflicts", `--field-manager=${FIELD_MANAGER}`, "-f", "-"];
@@ -29,13 +29,13 @@ function itemsIn(answer: string): LiveObject[] {
   return object.items ?? [object];
 }
 
-/** What applying a rendering asks of a cluster. */
+/** What applying a rendering needs from a cluster. */
 export type Objects = Pick<
   ClusterObjects,
   "read" | "apply" | "takesChange" | "takesNew" | "delete" | "logs" | "labelled"
 >;
 
-/** What is done to the objects of a cluster. */
+/** Operations on a cluster's objects. */
 export class ClusterObjects {
   private readonly cluster: ClusterContext;
   constructor(cluster: ClusterContext) {
@@ -53,7 +53,7 @@ export class ClusterObjects {
     throw new CommandFailed(`kubectl ${args[0]}`, status, withoutDumps(errors));
   }
 
-  /** Those of the objects that the cluster has, by {@link objectId}. */
+  /** The objects that exist in the cluster, by {@link objectId}. */
   async read(objects: readonly Manifest[]): Promise<Map<string, LiveObject>> {
     if (objects.length === 0) return new Map();
     const args = ["get", "-f", "-", "--ignore-not-found", "-o", "json"];
@@ -62,7 +62,7 @@ export class ClusterObjects {
   }
 
   /**
-   * Makes the objects, or makes those that are there what they should be, one after the other.
+   * Creates the objects, or updates existing ones, one after the other.
    *
    * @returns a line for each
    */
@@ -70,14 +70,14 @@ export class ClusterObjects {
     return objects.length === 0 ? "" : this.run(APPLY, listOf(objects));
   }
 
-  /** Whether the cluster would make the object that is there into this one. */
+  /** Whether the cluster accepts the object as an update of the existing one. */
   async takesChange(object: Manifest): Promise<boolean> {
     return (await this.attempt([...APPLY, "--dry-run=server"], JSON.stringify(object))).ok;
   }
 
-  /** Whether the cluster would take the object if none of its name were there. */
+  /** Whether the cluster would accept the object if no object had its name. */
   async takesNew(object: Manifest): Promise<boolean> {
-    // A name that only this question uses; it is as valid as the object's own.
+    // A name used only here, as valid as the object's own.
     const name = `${object.metadata.name.slice(0, 40).replace(/[^a-z0-9]+$/, "")}-asked`;
     const asked = { ...object, metadata: { ...object.metadata, name } };
     return (await this.attempt(["create", "--dry-run=server", "-f", "-"], JSON.stringify(asked))).ok;
@@ -90,20 +90,20 @@ export class ClusterObjects {
     await this.run(args, listOf(objects.map(reference)));
   }
 
-  /** The last lines of what an object's pods have said. */
+  /** The last lines of the logs of an object's pods. */
   logs({ kind, metadata: { name, namespace = "" } }: Manifest): Promise<string> {
     const which = ["-n", namespace, `${kind.toLowerCase()}/${name}`];
     return this.run(["logs", ...which, "--all-containers", "--tail=20"]);
   }
 
   /**
-   * Every object with a label, of whatever kind the cluster knows, in a namespace or in none.
+   * Every object with a label, of any kind that the cluster has, namespaced or not.
    *
-   * @param scope a namespace, or the objects that are in none
+   * @param scope a namespace, or the objects outside of namespaces
    */
   async labelled(selector: string, scope: { namespace: string } | "cluster"): Promise<LiveObject[]> {
     const isCluster = scope === "cluster";
-    // It names what it knows also where an aggregated API does not answer, and fails then.
+    // If an aggregated API does not answer, this fails and still prints the known kinds.
     const known = await this.attempt([
       ...["api-resources", "--verbs=list,delete", "-o", "name", `--namespaced=${!isCluster}`],
     ]);
@@ -113,7 +113,7 @@ export class ClusterObjects {
       ...["get", kinds.join(","), "-l", selector, "-o", "json", "--show-managed-fields"],
       ...(isCluster ? [] : ["-n", scope.namespace]),
     ]);
-    // Nothing at all is no answer. Where some kinds cannot be listed, what this user has made is of the others.
+    // Empty output is not an answer. If some kinds cannot be listed, this user's objects are of the others.
     if (!found.ok && found.output.trim() === "")
       throw new CommandFailed("kubectl get", found.status, withoutDumps(found.errors));
     return itemsIn(found.output);

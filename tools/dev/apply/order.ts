@@ -1,10 +1,10 @@
-/** In which order, and in which steps, the objects of a rendering are applied. */
+/** The order and the steps in which the objects of a rendering are applied. */
 import { type Manifest, objectId } from "../../evaluation/manifests.ts";
 
-/** What has no effect by itself, and all of it in whatever uses it. */
+/** Kinds that take effect only through the objects that use them. */
 export const isConfiguration = ({ kind }: Manifest): boolean => kind === "ConfigMap" || kind === "Secret";
 
-/** Whether a text is a value anywhere in another value. */
+/** Whether a text occurs as a value anywhere in another value. */
 function holds(value: unknown, text: string): boolean {
   if (typeof value !== "object" || value === null) return value === text;
   return Object.values(value).some((part) => holds(part, text));
@@ -16,9 +16,9 @@ function names(object: Manifest, { metadata: { name } }: Manifest): boolean {
 }
 
 /**
- * The order of registration, with each ConfigMap and Secret just before the first object that names it. So what a running
- * pod mounts does not change before a Job that comes before the pod's workload, and that may fail, has succeeded. Those
- * that no object names come last.
+ * The order of registration, with each ConfigMap and Secret just before the first object that names it. So what a
+ * running pod mounts changes only after the Jobs before its workload, which may fail, have succeeded. Objects that
+ * nothing names come last.
  */
 export function inOrder(objects: readonly Manifest[]): Manifest[] {
   const waiting = new Set(objects.filter(isConfiguration));
@@ -32,12 +32,12 @@ export function inOrder(objects: readonly Manifest[]): Manifest[] {
   return [...ordered, ...waiting];
 }
 
-/** Objects that are applied at once, and then waited for. */
+/** Objects that are applied together and then waited for. */
 export type Step = Manifest[];
 
 /**
- * A Job is a step of its own: it needs what comes before it to be ready, and what comes after it needs its success. All
- * else is applied together, so that nothing waits for an object that would come a moment later.
+ * A Job is a separate step: it needs what precedes it to be ready, and what follows it needs its success. Everything
+ * else is applied together, so that nothing waits for an object that comes a moment later.
  */
 export function stepsOf(objects: readonly Manifest[]): Step[] {
   const steps: Step[] = [];

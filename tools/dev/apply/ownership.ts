@@ -1,4 +1,4 @@
-/** Which objects of the cluster an earlier rendering of the stack has made. */
+/** Which objects in the cluster an earlier rendering of the stack made. */
 import { APPLICATION } from "../../../components/kubernetes/labels.ts";
 import type { Manifest } from "../../evaluation/manifests.ts";
 import { FIELD_MANAGER, type LiveObject } from "./cluster-objects.ts";
@@ -7,18 +7,18 @@ import { without } from "./order.ts";
 /** Selects what has the labels of everything that the program registers (components/kubernetes/labels.ts). */
 export const OWN = `app.kubernetes.io/part-of=${APPLICATION},app.kubernetes.io/managed-by=pulumi`;
 
-/** Kinds whose objects hold data, or other objects: an update deletes none of them. */
+/** Kinds whose objects hold data or other objects: an update never deletes them. */
 const KEPT = new Set(["Namespace", "PersistentVolume", "PersistentVolumeClaim", "CustomResourceDefinition"]);
 
-/** Whether an object holds nothing but what its manifest says, so that it may be deleted and made again. */
+/** Whether an object holds only what its manifest says, so that it can be deleted and created again. */
 export const canBeMadeAgain = ({ kind }: Manifest) => !KEPT.has(kind);
 
-/** Whoever deploys the stack: this program, the engine's provider, kubectl by hand. */
+/** Everything that deploys the stack: this program, the engine's provider, kubectl by hand. */
 const DEPLOYERS = [FIELD_MANAGER, "pulumi-kubernetes", "kubectl"];
 
 /**
- * Whether somebody who deploys has made an object with the stack's labels. Controllers copy labels to what they make: pods
- * have an owner, and Endpoints have none.
+ * Whether a deployment made an object with the stack's labels. Controllers copy labels to what they make: pods have an
+ * owner, but Endpoints do not.
  */
 export function isDeployed({ metadata: { ownerReferences = [], managedFields = [] } }: LiveObject): boolean {
   return (
@@ -27,7 +27,7 @@ export function isDeployed({ metadata: { ownerReferences = [], managedFields = [
   );
 }
 
-/** What an earlier rendering had and this one has not, of what may be deleted. */
+/** Objects of an earlier rendering that this one lacks, if they may be deleted. */
 export function stale(live: readonly LiveObject[], rendered: readonly Manifest[]): LiveObject[] {
   return without(live.filter(isDeployed).filter(canBeMadeAgain), rendered);
 }

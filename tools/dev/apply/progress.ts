@@ -1,8 +1,8 @@
-/** How far the cluster is with an object, by its kind. */
+/** An object's progress in the cluster, by its kind. */
 import type { LiveObject } from "./cluster-objects.ts";
 import type { Manifest } from "../../evaluation/manifests.ts";
 
-/** How far an object is. */
+/** An object's progress. */
 export type Progress = "ready" | "waiting" | { failed: string };
 
 interface Condition {
@@ -34,18 +34,18 @@ const when = (ready: boolean): Progress => (ready ? "ready" : "waiting");
 const holds = ({ conditions = [] }: Status, type: string, wanted = "True") =>
   conditions.find((condition) => condition.type === type && condition.status === wanted);
 
-/** Whether the controller has seen the object as it is now. */
+/** Whether the controller has seen the object's current generation. */
 const isObserved = ({ metadata: { generation = 0 } }: LiveObject, { observedGeneration = 0 }: Status) =>
   observedGeneration >= generation;
 
-/** Whether every pod is made from the template as it is now, where the controller sees to that. */
+/** Whether every pod is made from the current template, where the controller ensures that. */
 const isRolledOut = ({ spec }: Manifest, { currentRevision, updateRevision }: Status) =>
   (spec as { updateStrategy?: { type?: string } }).updateStrategy?.type === "OnDelete" ||
   currentRevision === updateRevision;
 
 const replicasOf = ({ spec }: Manifest) => (spec as { replicas?: number } | undefined)?.replicas ?? 1;
 
-/** The kinds that are waited for. An object of another kind is there as soon as it is applied. */
+/** The kinds that are waited for. An object of another kind is ready once it is applied. */
 const LOOKS: Readonly<Record<string, Look>> = {
   Job: (_, status) => {
     if (holds(status, "Complete")) return "ready";
@@ -79,8 +79,8 @@ const LOOKS: Readonly<Record<string, Look>> = {
 };
 
 /**
- * Whether an object is waited for. A claim that names no volume is not: its class may make one for the first pod that uses
- * it, and for no other reason.
+ * Whether an object is waited for. A claim without a volume's name is not: its class may create a volume only for the
+ * first pod that uses it.
  */
 export function isAwaited({ kind, spec }: Manifest): boolean {
   if (kind === "PersistentVolumeClaim")
@@ -88,7 +88,7 @@ export function isAwaited({ kind, spec }: Manifest): boolean {
   return kind in LOOKS;
 }
 
-/** How far an object is that is waited for. */
+/** The progress of an object that is waited for. */
 export function progressOf(live: LiveObject | undefined): Progress {
   if (live === undefined) return "waiting";
   const { status = {} } = live as { status?: Status };

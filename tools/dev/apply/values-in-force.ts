@@ -1,17 +1,17 @@
-/** The values of a rendering as they go to a cluster: what the evaluation made up gives way to what the cluster has. */
+/** A rendering's values for a cluster: what the cluster has replaces what the evaluation made up. */
 import { encoded, type Generated, secretValues } from "../../evaluation/generated.ts";
 import { type Manifest, objectId } from "../../evaluation/manifests.ts";
 
-/** A rendering's objects with the values that they have from now on. */
+/** A rendering's objects with their final values. */
 export interface InForce {
   objects: Manifest[];
-  /** Of a Secret, the keys whose values are new. */
+  /** The keys of each Secret whose values are new. */
   made: { name: string; keys: string[] }[];
 }
 
 /**
- * Puts the cluster's values in the place of those that were made up, and into the values that contain them. A made-up value
- * that the cluster does not have stays as it was made up.
+ * Replaces made-up values with the cluster's, also inside values that contain them. A made-up value that the cluster
+ * does not have stays.
  *
  * @param live the Secrets that the cluster has, by {@link objectId}
  */
@@ -28,9 +28,9 @@ export function inForce(
     const texts = secretValues(there);
     for (const [key, parts] of Object.entries(generated.parts.get(objectId(object)) ?? {})) {
       const [value, ...others] = parts;
-      // The value alone, and in the first of the Secrets that have it.
+      // Only from the value alone, and from the first Secret that has it.
       if (typeof value !== "number" || others.length > 0 || kept.has(value)) continue;
-      // An empty one would be a login without a password.
+      // An empty value would be a login without a password.
       if (!texts[key]) continue;
       values[value] = texts[key];
       kept.add(value);
@@ -52,7 +52,7 @@ export function inForce(
       .map(([key]) => key);
     if (keys.length > 0) made.push({ name: object.metadata.name, keys });
     const texts = { ...secretValues(object), ...(Object.fromEntries(written) as Record<string, string>) };
-    // As `data`, in which a key that is no longer applied goes; the API server only adds what is in `stringData`.
+    // As `data`, which drops keys that are no longer applied; the API server only adds keys from `stringData`.
     const data = Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, encoded(text)]));
     const secret: Manifest = { ...object, data };
     delete secret.stringData;

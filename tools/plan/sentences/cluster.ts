@@ -19,10 +19,10 @@ export const cluster: Sentences = {
       say("danger", `Replaces everything in the cluster, because ${name} is replaced${because(change)}`);
     else if (kind === "update") {
       const elsewhere = ["kubeconfig", "context", "cluster"].some((path) => paths.has(path));
-      const what = elsewhere ? "Reaches the cluster in another way" : "Changes how objects are applied";
+      const what = elsewhere ? "Changes how the cluster is reached" : "Changes how objects are applied";
       say("attention", `${what}: ${name}${because(change)}`);
     } else if (kind === "replace") say("attention", `Replaces ${name}${because(change)}`);
-    // That a provider appears or goes says nothing that its resources do not say.
+    // A provider that appears or goes says nothing that its resources do not say.
   },
   silences: (plan) => (plan.some(replacesAll) ? isHarmless : () => false),
 };

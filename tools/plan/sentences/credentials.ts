@@ -1,4 +1,4 @@
-/** Secrets, and what passwords are generated from. Their values are never looked at. */
+/** Secrets, and what passwords are generated from. Their values are never read. */
 import { because, type Change, isKind, keysOf } from "../changes.ts";
 import { list, quoted, type Say } from "../statements.ts";
 import { sayObject } from "./objects.ts";

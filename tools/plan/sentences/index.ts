@@ -1,4 +1,4 @@
-/** What each capability says of a plan: the first whose a resource is speaks of it. */
+/** The capabilities' sentences about a plan: the first capability that owns a resource speaks about it. */
 import { backup } from "./backup.ts";
 import { cluster } from "./cluster.ts";
 import { credentials } from "./credentials.ts";
@@ -13,7 +13,7 @@ export const capabilities: readonly Sentences[] = [
   server,
   migration,
   backup,
-  // From here on by kind: whatever makes a volume or a Secret, its change means the same.
+  // From here on by kind: a change to a volume or a Secret means the same, whatever creates it.
   cluster,
   namespace,
   storage,

@@ -1,4 +1,4 @@
-/** The schema: migrations, and the Jobs that run them or bring the database to another image. */
+/** The schema: migrations, and the Jobs that run them or upgrade the database to another image. */
 import { INIT_JOB_NAME, UPGRADE_JOB_NAME } from "../../../components/kubernetes/names.ts";
 import { type Change, filesOf, isKind } from "../changes.ts";
 import { list, quoted, type Say } from "../statements.ts";
@@ -17,7 +17,7 @@ function sayJob(change: Change, say: Say): void {
   if (kind === "update") return sayObject(change, say);
   if (logicalName === UPGRADE_JOB_NAME) {
     if (kind === "delete") sayObject(change, say);
-    else say("attention", "Brings the existing database to the configured image");
+    else say("attention", "Upgrades the existing database to the configured image");
   } else if (kind === "delete") say("attention", `Deletes ${name}: the migrations are no longer run`);
   else say("attention", "Runs the migrations again");
 }

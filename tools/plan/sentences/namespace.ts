@@ -1,4 +1,4 @@
-/** The namespace, which takes everything in it along. */
+/** The namespace; deleting it deletes everything in it. */
 import { isKind } from "../changes.ts";
 import { sayObject } from "./objects.ts";
 import type { Sentences } from "./sentences.ts";

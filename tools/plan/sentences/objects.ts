@@ -1,4 +1,4 @@
-/** What is said of a resource of which no capability says more. */
+/** What is said about a resource that no capability owns. */
 import { because, type Change, filesOf, isKind } from "../changes.ts";
 import { list, quoted, type Say } from "../statements.ts";
 import type { Sentences } from "./sentences.ts";

@@ -1,12 +1,12 @@
 import type { Change } from "../changes.ts";
 import type { Say } from "../statements.ts";
 
-/** What a capability has to say of the plan. */
+/** What a capability says about the plan. */
 export interface Sentences {
   /** Whether a resource is the capability's. */
   owns(resource: Pick<Change, "type" | "logicalName">): boolean;
   /**
-   * Says what the change of such a resource means for the people who own the database.
+   * Says what the change to such a resource means for the people who own the database.
    *
    * @param plan all changes
    */
@@ -16,6 +16,6 @@ export interface Sentences {
    * counts them, or a sentence. @default nothing
    */
   first?(own: readonly Change[]): { clause?: string; sentence?: string };
-  /** Which resources need no word, because what is said of the capability's own says it for them. @default none */
+  /** Which resources need no sentence, because those about the capability's own resources cover them. @default none */
   silences?(plan: readonly Change[]): (change: Change) => boolean;
 }

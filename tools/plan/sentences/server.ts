@@ -29,7 +29,7 @@ const isTried = is("ConfigMap", TRIED);
 const TEMPLATE = "spec.template";
 const NODE_SELECTOR = `${TEMPLATE}.spec.nodeSelector`;
 
-/** Why the server's pod is made again. */
+/** Why the server's pod is recreated. */
 function restartReasons(change: Change): string[] {
   return [...change.paths.keys()]
     .filter((path) => path.startsWith(TEMPLATE) && !path.startsWith(NODE_SELECTOR))
@@ -80,10 +80,7 @@ function sayConfig(change: Change, say: Say, isRestart: boolean): void {
   if (change.kind !== "update" || files.length === 0) return sayObject(change, say);
   const access = files.filter((file) => ACCESS_FILES.includes(file));
   if (access.length > 0)
-    say(
-      "attention",
-      `Changes who may connect, and how they prove who they are (${list(access.map(quoted))})`,
-    );
+    say("attention", `Changes who may connect, and how they authenticate (${list(access.map(quoted))})`);
   if (!files.includes(SETTINGS_FILE)) return;
   const path = `data["${SETTINGS_FILE}"]`;
   const settings = changedSettings(at(change.old, path), at(change.new, path)).map(
@@ -97,7 +94,8 @@ function sayConfig(change: Change, say: Say, isRestart: boolean): void {
 
 function sayTrial(change: Change, say: Say): void {
   const { kind, name } = change;
-  if (kind === "delete") say("danger", `Deletes ${name}: nothing is tried before the server gets it`);
+  if (kind === "delete")
+    say("danger", `Deletes ${name}: settings and images are no longer tried before the server gets them`);
   else if (kind === "update") sayObject(change, say);
   else say("routine", "Tries the image and the settings on a scratch directory, before the server gets them");
 }
@@ -109,7 +107,7 @@ export const server: Sentences = {
     else if (change.kind === "create") sayObject(change, say);
     else if (isServer(change)) sayServer(change, say);
     else if (isConfig(change)) sayConfig(change, say, restarts(plan));
-    // What is tried; the same change is said of the server's own.
+    // What is tried; the server's own ConfigMap already reports the same change.
     else if (change.kind !== "update" || filesOf(change).length === 0) sayObject(change, say);
   },
 };

@@ -7,7 +7,7 @@ import type { Sentences } from "./sentences.ts";
 const isVolume = isKind("PersistentVolume", "PersistentVolumeClaim");
 const isDirectory = ({ type }: Pick<Change, "type">) => type.startsWith("command:");
 
-const PREPARES = "Looks at the data directory on its node, and prepares it where it is new";
+const PREPARES = "Checks the data directory on its node, and prepares it if it is new";
 
 function sayVolume(change: Change, say: Say): void {
   const { kind, name } = change;

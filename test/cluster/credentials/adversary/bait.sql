@@ -4,7 +4,7 @@ create function taker_of_names(name) returns oid language sql as 'select 1::oid'
 
 create function bait_trigger() returns trigger language plpgsql as $$
 begin perform public.witness('trigger'); return coalesce(new, old); end $$;
--- Says immutable, as an index or a generated column wants it.
+-- Says immutable, as an index or a generated column requires.
 create function bait_value(what text) returns text language plpgsql immutable as $$
 begin perform public.witness(what); return what; end $$;
 create domain bait_domain as int check (public.witness('domain') is not null);
@@ -29,6 +29,6 @@ create cast (bait_type as text) with function bait_cast(bait_type) as implicit;
 insert into bait (id, of_domain) values (1, 1);
 create index on bait (bait_value('index expression')) where bait_value('index condition') is not null;
 create statistics bait_statistics on (bait_value('statistics')), id from bait;
--- What the upgrade builds again, once its collation looks behind.
+-- What the upgrade rebuilds, once its collation looks outdated.
 create collation bait_order (provider = icu, locale = 'en');
 create index on bait ((bait_value('index expression')) collate bait_order);

@@ -1,4 +1,5 @@
--- Takes away what was planted, as a superuser whom no trap can catch: everything of the owner's that is younger than the first.
+-- Removes what was planted, as a superuser that no trap can catch: everything of the owner's that is newer than the
+-- first.
 set search_path = pg_catalog;
 set client_min_messages = warning;
 do $$

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectFile } from "../../../../tools/cli.ts";
 
-/** Where the product has SQL that a superuser runs: its files, its scripts, its tools, and what its pages have people type. */
+/** Where the product has SQL that a superuser runs: its files, scripts and tools, and the commands in its docs. */
 const PLACES: readonly { folder: string; files: RegExp }[] = [
   { folder: "sql/bootstrap", files: /\.sql$/ },
   { folder: "sql/upgrade", files: /\.sql$/ },
@@ -64,7 +64,7 @@ const WRITTEN_AS_WORDS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/\bilike\b/i, ["~~*", "!~~*"]],
   [/\bbetween\b/i, [">=", "<="]],
 ];
-/** The grammar's own words for types. */
+/** The grammar's own type names. */
 const TYPES: Readonly<Record<string, string>> = {
   int: "int4",
   integer: "int4",
@@ -79,7 +79,7 @@ export interface Names {
   operators: string[];
 }
 
-/** The names of some texts. One too many is a trap too many, and harms nothing. */
+/** The names in some texts. An extra name is an extra trap, and harmless. */
 export function namesIn(texts: readonly string[]): Names {
   const functions = new Set<string>();
   const words = new Set<string>();

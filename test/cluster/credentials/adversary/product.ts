@@ -17,7 +17,7 @@ import {
 } from "../../support.ts";
 
 const NAMESPACE = "transcript-pipeline";
-/** Milliseconds that anything the product does among the traps may take. */
+/** Milliseconds that any action of the product may take among the traps. */
 const PATIENCE = 60_000;
 const inNamespace = ["-n", NAMESPACE];
 
@@ -40,7 +40,7 @@ export class WholeLog {
   }
 }
 
-/** Deploys the stack with other configuration, by the engine or without. */
+/** Deploys the stack with another configuration, by the engine or without. */
 export async function deploy(changes: Record<string, unknown>): Promise<void> {
   const configFile = configured(changes);
   if (state().deployment?.by === "pulumi") {
@@ -54,7 +54,7 @@ export async function deploy(changes: Record<string, unknown>): Promise<void> {
   await upWithKubectl(theCluster(), withConfig, true);
 }
 
-/** Changes a value of a Secret, so that the pod sees it at once. Returns the former one. */
+/** Changes a value of a Secret, so that the pod sees it at once. Returns the previous one. */
 async function changeSecret(name: string, key: string, value: string): Promise<string> {
   const former = await secretValue(name, key);
   await setSecretValue(name, key, value);
@@ -62,7 +62,7 @@ async function changeSecret(name: string, key: string, value: string): Promise<s
   return former;
 }
 
-/** Does something, and waits until reconcile says what it has done about it. */
+/** Does something, and waits until reconcile reports what it did. */
 async function seenByReconcile(words: RegExp, work: () => Promise<unknown>): Promise<void> {
   const count = async () => (await reconcileLog()).match(new RegExp(words, "g"))?.length ?? 0;
   const before = await count();
@@ -70,7 +70,7 @@ async function seenByReconcile(words: RegExp, work: () => Promise<unknown>): Pro
   await until(`reconcile says ${words.source}`, async () => (await count()) > before, PATIENCE);
 }
 
-/** Another pod: first start and everything that reconcile does at one. */
+/** Another pod: its first start and everything that reconcile does then. */
 export async function anotherPod(log: WholeLog): Promise<void> {
   await log.keep();
   const uid = () =>
@@ -81,12 +81,12 @@ export async function anotherPod(log: WholeLog): Promise<void> {
   await kubectl("wait", "--for=condition=Ready", "pod/postgres-0", ...inNamespace, "--timeout=150s");
 }
 
-/** What reconcile says of a database that has not followed its image. */
+/** What reconcile reports about a database that has not followed its image. */
 export function noticed(words: RegExp): Promise<void> {
   return until(`reconcile has said ${words.source}`, async () => words.test(await reconcileLog()), PATIENCE);
 }
 
-/** The owner's and the superuser's password, to another one and back. */
+/** Changes the owner's and the superuser's password, and restores it. */
 export async function changePasswords(): Promise<void> {
   for (const [name, role] of [
     ["postgres-secret", "transcript_user"],
@@ -101,7 +101,7 @@ export async function changePasswords(): Promise<void> {
   }
 }
 
-/** A login that comes, and goes again. Its role stays, for somebody to drop. */
+/** Adds and removes a login. Its role stays, for somebody to drop. */
 export async function makeAndRetireLogin(): Promise<void> {
   const key = "credentials";
   const former = await secretValue("postgres-logins", key);
@@ -113,7 +113,7 @@ export async function makeAndRetireLogin(): Promise<void> {
   );
 }
 
-/** A setting that takes a reload. */
+/** A setting that needs a reload. */
 export async function reloadSettings(): Promise<void> {
   const config = JSON.parse(
     await kubectl("get", "configmap", "postgres-config", ...inNamespace, "-o", "json"),

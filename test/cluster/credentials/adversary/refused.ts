@@ -1,4 +1,4 @@
-/** What PostgreSQL 16 lets nobody but a superuser plant: every statement fails for want of a privilege. */
+/** What PostgreSQL 16 lets only a superuser plant: every statement fails for want of a privilege. */
 
 /** The owner's. Uses two functions of bait.sql. */
 export const REFUSED_TO_OWNER: readonly string[] = [
@@ -17,7 +17,7 @@ export const REFUSED_TO_OWNER: readonly string[] = [
   "create trigger planted before update on pg_catalog.pg_class execute function nothing_to_fire()",
   "create policy planted on pg_catalog.pg_class using (true)",
   "create index planted on pg_catalog.pg_class (relname)",
-  // What changes how built-in types are read.
+  // What changes how built-in types are parsed.
   "create cast (int as text) with inout as implicit",
   "create cast (text as int) with inout as implicit",
   "create cast (name as oid) with function taker_of_names(name) as implicit",
@@ -58,7 +58,7 @@ export const REFUSED_TO_OWNER: readonly string[] = [
   "grant set on parameter session_replication_role to transcript_user",
 ];
 
-/** To a login of any group: whoever may create nothing can plant nothing. */
+/** For a login of any group: a role that may create nothing can plant nothing. */
 export const REFUSED_TO_LOGINS: readonly string[] = [
   "create function public.format(text, name) returns text language sql as 'select 1'",
   "create operator public.= (leftarg = oid, rightarg = int4, function = oideq)",

@@ -2,7 +2,7 @@
 import { queriesIn, sources, variablesOf } from "./names.ts";
 import { asUnprotected } from "./sessions.ts";
 
-/** What psql's variables may stand for; anything else is a number. */
+/** Values for psql's variables; anything else is a number. */
 const VALUES: Readonly<Record<string, string>> = {
   owner: "transcript_user",
   role: "transcript_user",
@@ -31,7 +31,7 @@ export async function rehearseQueries(searchPath: string): Promise<Rehearsed[]> 
   const queries = sources()
     .filter(({ path }) => SUPERUSERS.test(path))
     .flatMap((source) => queriesIn(source).map((found) => ({ path: source.path, ...found })))
-    // A variable of the shell's may be the name of a function.
+    // A variable of the shell may be a function's name.
     .map((found) => ({ ...found, query: found.query.replaceAll(/\$\w+\(/g, "pg_advisory_lock(") }));
   const script = queries.map(({ views, query }, index) =>
     [

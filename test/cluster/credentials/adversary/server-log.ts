@@ -1,4 +1,4 @@
-/** What the server's log says of superuser sessions and of traps. Needs `log_connections`. */
+/** What the server's log says about superuser sessions and traps. Needs `log_connections`. */
 
 /** A session of `postgres`, in the log. */
 export interface SuperuserSession {
@@ -15,7 +15,7 @@ const LINE = /^\d{4}-\S+ \S+ \S+ \[(\d+)\] (?:\S+ )?(?:LOG|WARNING|ERROR|FATAL|N
 const AUTHORIZED =
   /^connection authorized: user=postgres (?:database=(\S+))?(?: application_name=(.*?))?(?: SSL enabled .*)?$/;
 
-/** Every session of the superuser's in a log, in its order. A process's number may be another's later. */
+/** Every superuser session in a log, in order. A process's number may be reused later. */
 export function superuserSessions(log: string): SuperuserSession[] {
   const sessions: SuperuserSession[] = [];
   const current = new Map<number, SuperuserSession>();

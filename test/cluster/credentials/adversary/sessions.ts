@@ -1,4 +1,4 @@
-/** The sessions of this test's own: the adversary's, the unprotected superuser's, and the one that looks and cleans. */
+/** This test's own sessions: the adversary's, the unprotected superuser's, and the one that checks and cleans up. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -38,7 +38,7 @@ async function psqlInPod(command: readonly string[], input: string): Promise<Ran
   }
 }
 
-/** The owner, whom nothing that it has attached to the database disturbs. Must succeed. */
+/** The owner, which nothing that it has attached to the database disturbs. Must succeed. */
 export async function asOwner(
   sql: string,
   variables: Readonly<Record<string, string>> = {},
@@ -84,7 +84,7 @@ export function asUnprotected(sql: string, path = '"$user",public', ...args: str
   return psqlInPod(psql("postgres", options, ...args), sql);
 }
 
-/** The superuser of the test, whom no trap can catch. Must succeed. */
+/** The test's superuser, which no trap can catch. Must succeed. */
 export async function asSuperuser(sql: string): Promise<string> {
   const options = `${ADVERSARY_OPTIONS} -c search_path=pg_catalog -c quote_all_identifiers=off -c datestyle=ISO`;
   const ran = await psqlInPod(psql("postgres", options, ...strict), sql);
@@ -132,7 +132,7 @@ export async function attachingAllTheTime<T>(
   const first = new Promise((resolve) => (attached = resolve));
   const attaching = (async () => {
     while (working) {
-      // There may be no server at the moment.
+      // There may be no server now.
       const ran = await inPod(
         psql("transcript_user", ADVERSARY_OPTIONS, "-c", "do $$begin end$$", "-c", attachAll(settings)),
       );

@@ -4,9 +4,9 @@ export interface Hostile {
   name: string;
   /** As ALTER … SET takes it. */
   value: string;
-  /** What an unprotected superuser's session answers when asked for {@link seen}, once the setting is attached. */
+  /** The answer of an unprotected superuser's session to {@link seen}, once the setting is attached. */
   answer: string;
-  /** @default what the setting is */
+  /** @default the setting's value */
   seen?: string;
 }
 
@@ -64,7 +64,7 @@ export const HOSTILE: readonly Hostile[] = [
   { name: "plpgsql.extra_errors", value: "'all'", answer: "all" },
 ];
 
-/** Those that the owner's own sessions survive: what a library that is not there does, no setting of a role takes back. */
+/** Those that the owner's own sessions survive: no setting of a role undoes what a missing library does. */
 export const TOLERABLE = HOSTILE.filter(({ name }) => name !== "local_preload_libraries");
 
 /**

@@ -1,4 +1,4 @@
--- What every trap calls: says who it ran as. Run by the owner, before plant.sql.
+-- What every trap calls: records as whom it ran. Run by the owner, before plant.sql.
 create schema if not exists postgres;
 create table traps (
   id int generated always as identity primary key,

@@ -9,7 +9,7 @@ describe("a generated password", () => {
     assert.equal(passwordFrom(secret, "owner", ""), passwordFrom(secret, "owner", ""));
   });
 
-  it("is another for another login, revision or secret, and never the secret itself", () => {
+  it("differs for another login, revision or secret, and is never the secret itself", () => {
     const all = [
       secret,
       passwordFrom(secret, "owner", ""),

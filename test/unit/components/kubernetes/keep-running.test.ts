@@ -14,7 +14,7 @@ describe("a script that must always run", function () {
   let folder: string;
   let first: ChildProcess;
 
-  /** Process number of the script, by its own word; 0 before it has said it. */
+  /** Process number of the script, as it reports it; 0 before that. */
   const script = () => {
     const file = join(folder, "pid");
     return existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
@@ -47,20 +47,20 @@ describe("a script that must always run", function () {
     rmSync(folder, { recursive: true });
   });
 
-  it("is started again when it ends", async () => {
+  it("is restarted when it ends", async () => {
     const before = script();
     process.kill(before, "SIGKILL");
     await another(before);
   });
 
-  it("is ended and started again when it hangs", async () => {
+  it("is killed and restarted when it hangs", async () => {
     const before = script();
     process.kill(before, "SIGSTOP");
     await another(before);
     assert.throws(() => process.kill(before, 0), "the one that hung is still there");
   });
 
-  it("is left alone while it gives signs of life", async () => {
+  it("is left alone while it touches its heartbeat", async () => {
     const before = script();
     await pause(4000);
     assert.equal(script(), before);

@@ -22,7 +22,7 @@ describe("a container's script ends when its container is told to stop", functio
     return file;
   }
 
-  /** A process group of its own: outside a container nothing else takes the script down with process 1. */
+  /** A separate process group: outside a container nothing else ends the script with process 1. */
   function run(file: string): ChildProcess {
     return spawn("bash", [STOPPABLE, file], { detached: true, stdio: ["ignore", "pipe", "ignore"] });
   }
@@ -60,7 +60,7 @@ describe("a container's script ends when its container is told to stop", functio
     });
   }
 
-  it("a script that ends by itself ends it with its own status", async () => {
+  it("a script that ends on its own ends it with the script's status", async () => {
     assert.deepEqual(await once(run(written("exit 3")), "exit"), [3, null]);
     assert.deepEqual(await once(run(written("exit 0")), "exit"), [0, null]);
   });

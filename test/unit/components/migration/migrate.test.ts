@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { projectFile } from "../../../../tools/cli.ts";
 import { skip } from "../../../skip.ts";
 
-// The script in a pod whose names are given by a file and a `getent` of the test's own.
+// The script in a pod whose names come from a file and a `getent` of the test's own.
 describe("the migrations in a cluster of another domain", function () {
   this.timeout(60_000);
   let folder: string;
@@ -75,7 +75,7 @@ describe("the migrations in a cluster of another domain", function () {
     assert.ok(ran.seconds < 2, `${ran.seconds} s`);
   });
 
-  it("wait for a server of the right domain, and while no name at all has an address", () => {
+  it("wait for a server in the right domain, and while no name at all has an address", () => {
     for (const [domain, known] of [
       ["cluster.local", ["kubernetes.default.svc.cluster.local"]],
       ["k8s.example", []],

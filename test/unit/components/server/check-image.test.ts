@@ -7,7 +7,7 @@ import { projectFile } from "../../../../tools/cli.ts";
 
 const SCRIPT = projectFile("components/server/scripts/check-image.sh");
 
-/** What an image holds, as far as the script looks. */
+/** The content of an image, as far as the script looks. */
 interface Image {
   version: string;
   musl: boolean;
@@ -32,7 +32,7 @@ describe("the check of an image", () => {
   const text = readFileSync(SCRIPT, "utf8");
   const words = (name: string) => (new RegExp(`^${name}="([^"]*)"`, "m").exec(text)?.[1] ?? "").split(" ");
 
-  /** Runs the script where nothing but the image's programs is to be found. */
+  /** Runs the script where only the image's programs can be found. */
   function check(image: Partial<Image>): { status: number | null; said: string } {
     const { version, musl, passwd, extensions, without } = { ...OFFICIAL, ...image };
     const bin = join(folder, "bin");
@@ -69,7 +69,7 @@ describe("the check of an image", () => {
     return { status: ran.status, said: ran.stderr };
   }
 
-  it("lets the official image pass, and says what it holds", () => {
+  it("lets the official image pass, and says what it contains", () => {
     assert.deepEqual(check({}), {
       status: 0,
       said: "image: PostgreSQL 16.14, pgvector 0.8.6, glibc 2.36\n",
@@ -109,12 +109,12 @@ describe("the check of an image", () => {
     });
   }
 
-  it("says everything that is wrong at once", () => {
+  it("reports all problems at once", () => {
     const { said } = check({ version: "postgres (PostgreSQL) 15.9", extensions: [], passwd: "", musl: true });
     for (const part of [/PostgreSQL 15\.9/, /musl/, /user 999/, /extension vector/]) assert.match(said, part);
   });
 
-  it("knows every extension that sql/bootstrap makes", () => {
+  it("knows every extension that sql/bootstrap creates", () => {
     const sql = readFileSync(projectFile("sql/bootstrap/01-extensions.sql"), "utf8");
     const made = [...sql.matchAll(/CREATE EXTENSION IF NOT EXISTS "?([\w-]+)"?/gi)].map(([, name]) => name);
     assert.deepEqual([...made].sort(), [...words("extensions")].sort());

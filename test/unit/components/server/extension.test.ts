@@ -100,14 +100,14 @@ describe("an extension of the server", () => {
     withBoth = await deployed([tls, archive]);
   });
 
-  it("changes nothing where there is none", async () => {
+  it("changes nothing if there is none", async () => {
     assert.deepEqual(await deployed([]), without);
     const pod = podOf(without, "StatefulSet", "postgres");
     assert.equal("initContainers" in pod, false);
     assert.equal("env" in (pod.containers[1] ?? {}), false);
   });
 
-  it("sets its settings over everything but the server's own, and the server restarts for those that take one", () => {
+  it("sets its settings over everything but the server's own, and the server restarts for those that need it", () => {
     const conf = fileOf(withBoth, "postgresql.conf");
     for (const line of [
       "ssl = 'on'",

@@ -52,7 +52,7 @@ describe("a start with a configuration that PostgreSQL refuses", function () {
     return run.log;
   }
 
-  it("keeps the files that started, whole, and does not try them again", async () => {
+  it("keeps the files that started, complete, and does not try them again", async () => {
     container.deploy({ settings: "work_mem = 5MB" });
     assert.match(await start(), /trying the configuration/);
     assert.deepEqual(keptFiles(), ["SHA256SUMS", "pg_hba.conf", "pg_ident.conf", "postgresql.conf"]);
@@ -105,7 +105,7 @@ describe("a start with a configuration that PostgreSQL refuses", function () {
     });
   }
 
-  it("uses it for what only the data decides: fewer prepared transactions than there are", async () => {
+  it("uses it for what only the data decides: fewer prepared transactions than exist", async () => {
     container.deploy({ settings: "max_prepared_transactions = 5" });
     await start(() => {
       const made = container.query("begin; create table kept (id int); prepare transaction 'ours'");
@@ -175,17 +175,17 @@ describe("a start with a configuration that PostgreSQL refuses", function () {
     });
   });
 
-  it("fails with words at the very first start, and begins well with the corrected one", async () => {
+  it("fails with a message at the very first start, and starts with the corrected one", async () => {
     container.renewEmpty();
     container.deploy({ settings: "work_mem = 32kB" });
     const log = await refusedStart();
     assert.match(
       log,
-      /REFUSED: the server does not start.*there is none that started before: .*work_mem.*docs\/refused-configuration\.md/,
+      /REFUSED: the server does not start.*no earlier one has started: .*work_mem.*docs\/refused-configuration\.md/,
     );
     assert.deepEqual(keptFiles(), []);
     container.deploy({});
-    assert.doesNotMatch(await start(), /making a new database/);
+    assert.doesNotMatch(await start(), /creating a new database/);
   });
 
   const faults: Record<string, { harm: () => void; says: RegExp }> = {
@@ -204,7 +204,7 @@ describe("a start with a configuration that PostgreSQL refuses", function () {
     },
   };
   for (const [fault, { harm, says }] of Object.entries(faults)) {
-    it(`is not what a start is taken for that fails for another reason: ${fault}`, async () => {
+    it(`is not blamed when a start fails for another reason: ${fault}`, async () => {
       container.deploy({ settings: "work_mem = 7MB" });
       harm();
       const log = await refusedStart();
@@ -215,10 +215,10 @@ describe("a start with a configuration that PostgreSQL refuses", function () {
     });
   }
 
-  it("uses no kept files that are damaged: it says so, and the next good ones take their place", async () => {
+  it("uses no damaged kept files: it says so, and the next good ones replace them", async () => {
     appendFileSync(join(container.root, "volume/last-started/postgresql.conf"), "work_mem = 1GB\n");
     container.deploy({ settings: "work_mem = 32kB" });
-    assert.match(await refusedStart(), /damaged and are not used[^]*REFUSED: .*none that started before/);
+    assert.match(await refusedStart(), /damaged and are not used[^]*REFUSED: .*no earlier one has started/);
     container.deploy({});
     await start(() => assert.notEqual(value("work_mem"), "1GB"));
     assert.doesNotMatch(container.read("volume/last-started/postgresql.conf") ?? "", /1GB/);
@@ -229,14 +229,14 @@ describe("a start with a configuration that PostgreSQL refuses", function () {
     assert.equal(places.length, 2, places.join(" "));
   });
 
-  it("tries again what another version of the server has kept", async () => {
+  it("tries again what another version of the server kept", async () => {
     const sums = join(container.root, "volume/last-started/SHA256SUMS");
     writeFileSync(sums, readFileSync(sums, "utf8").replace(/16\.\d+/, "16.1"));
     assert.match(await start(), /trying the configuration/);
     assert.doesNotMatch(readFileSync(sums, "utf8"), /16\.1\b/);
   });
 
-  it("ends when it is told to while it tries, leaving a database that was shut down", async () => {
+  it("ends when told to during a trial, leaving a database that was shut down", async () => {
     const random = new Random("stop", 1);
     for (let round = 0; round < 6; round++) {
       container.deploy({ settings: `work_mem = ${65 + round}kB` });
@@ -250,7 +250,7 @@ describe("a start with a configuration that PostgreSQL refuses", function () {
     await start();
   });
 
-  it("starts after it was killed while it tried, whenever that was", async () => {
+  it("starts after it was killed during a trial, whenever that was", async () => {
     const random = new Random("kill", 1);
     for (let round = 0; round < 8; round++) {
       container.deploy({ settings: `work_mem = ${75 + round}kB` });
@@ -263,7 +263,7 @@ describe("a start with a configuration that PostgreSQL refuses", function () {
     await start(() => assert.match(refused(), /work_mem/));
   });
 
-  it("starts over what a trial has left that was killed with its container, whosever number stands there", async () => {
+  it("starts over what a trial left that was killed with its container, whatever process has its number", async () => {
     container.deploy({ settings: "work_mem = 6MB" });
     // A number that no process can have: PostgreSQL takes it for an error, as it does that of another living process.
     const lock = ["0", "/var/lib/postgresql/data/pgdata", "0", "5431", ""].join("\n");

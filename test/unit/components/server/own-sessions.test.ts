@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { containerFor, type Run, ServerContainer } from "./server-container.ts";
 
-/** What postgresql.conf could say to applications, each of which would stop, blind or mislead a session of ours. */
+/** What postgresql.conf could set for applications, each of which would stop, blind or mislead our own sessions. */
 const HOSTILE: Readonly<Record<string, string>> = {
   statement_timeout: "1ms",
   lock_timeout: "1ms",

@@ -1,5 +1,5 @@
 /**
- * The server's container without a cluster: start-server.sh as process 1 of namespaces of its own, with PostgreSQL's own
+ * The server's container without a cluster: start-server.sh as process 1 in its own namespaces, with PostgreSQL's own
  * programs, the volume, the ConfigMap and the folder that it shares with the reconciler.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
@@ -26,7 +26,7 @@ import { skip } from "../../../skip.ts";
 /** The image's user. */
 const SERVER = 999;
 const IDENTITY = "transcript-pipeline/test";
-/** Where everything of the test is, in the container. */
+/** Where the test's files are, in the container. */
 const INSIDE = "/mnt";
 
 /** Why this machine cannot run the container, or undefined. */
@@ -73,7 +73,7 @@ const ENTER = `
 /** One run of the container. */
 export class Run {
   private readonly child: ChildProcess;
-  /** Everything that it wrote, so far. */
+  /** Everything that it has printed so far. */
   log = "";
   /** Its status, once it has ended. */
   readonly ended: Promise<number | null>;
@@ -112,12 +112,12 @@ export class Run {
     try {
       process.kill(this.processOne, signal);
     } catch {
-      // It has ended by itself.
+      // It has already ended.
     }
     return this.ended;
   }
 
-  /** Waits until it has said something, or has ended. Returns whether it was said. */
+  /** Waits until it has printed something, or has ended. Returns whether it was printed. */
   async says(words: RegExp, milliseconds = 30_000): Promise<boolean> {
     let over = false;
     void this.ended.then(() => (over = true));
@@ -129,7 +129,7 @@ export class Run {
   }
 }
 
-/** A volume, a ConfigMap and the programs: what outlives a container. */
+/** A volume, a ConfigMap and the programs: what survives a container. */
 export class ServerContainer {
   readonly root: string;
 
@@ -156,14 +156,14 @@ export class ServerContainer {
     execFileSync("cp", ["-a", join(this.root, "volume"), join(this.root, "template")]);
   }
 
-  /** The template's volume, and a folder of the reconciler's with nothing in it. */
+  /** The template's volume, and an empty folder of the reconciler's. */
   renew(): void {
     this.renewEmpty();
     rmSync(join(this.root, "volume"), { recursive: true });
     execFileSync("cp", ["-a", join(this.root, "template"), join(this.root, "volume")]);
   }
 
-  /** An empty volume that may be initialised once, and a folder of the reconciler's with nothing in it. */
+  /** An empty volume that may be initialised once, and an empty folder of the reconciler's. */
   renewEmpty(): void {
     for (const folder of ["volume", "state", "config", "socket"]) {
       rmSync(join(this.root, folder), { recursive: true, force: true });
@@ -199,7 +199,7 @@ export class ServerContainer {
     return this.startedFor((sql) => this.query(sql).status === 0);
   }
 
-  /** Runs until the real server answers somebody who asks in their own way. */
+  /** Runs until the real server answers a query of the caller's own. */
   async startedFor(answers: (sql: string) => boolean): Promise<Run> {
     const run = this.run();
     for (const deadline = Date.now() + 30_000; Date.now() < deadline; await pause(20)) {

@@ -28,7 +28,7 @@ describe("a server on a directory that belongs to somebody else", function () {
   });
   beforeEach(() => {
     volume = mkdtempSync(join(tmpdir(), "start-server-"));
-    // The checkout may be root's alone. There is no image to look at here.
+    // The checkout may be readable only by root. There is no image to look at here.
     scripts = mkdtempSync(join(tmpdir(), "start-server-scripts-"));
     chmodSync(scripts, 0o755);
     for (const name of ["start-server.sh", "last-started.sh"])
@@ -48,7 +48,7 @@ describe("a server on a directory that belongs to somebody else", function () {
     rmSync(scripts, { recursive: true, force: true });
   });
 
-  /** What it says as the user that the pod runs as. */
+  /** Its output as the user that the pod runs as. */
   function start(): string {
     const ran = spawnSync("bash", [join(scripts, "start-server.sh")], {
       uid: SERVER,
@@ -56,7 +56,7 @@ describe("a server on a directory that belongs to somebody else", function () {
       cwd: "/",
       encoding: "utf8",
       timeout: 20_000,
-      // No server is to be found: with nothing to refuse it ends there.
+      // No server can be found: with nothing to refuse it ends there.
       env: {
         PATH: "/usr/bin:/bin",
         VOLUME: volume,
@@ -72,7 +72,7 @@ describe("a server on a directory that belongs to somebody else", function () {
       `REFUSED: ${what} belongs to uid 0, and the server is uid 999\\. Nothing was written\\. .*chown -R 999:999 <storage\\.path>`,
     );
 
-  it("has nothing to say against its own", () => {
+  it("accepts its own directory", () => {
     assert.doesNotMatch(start(), /REFUSED/);
   });
 
@@ -90,7 +90,7 @@ describe("a server on a directory that belongs to somebody else", function () {
     assert.match(start(), /REFUSED: \S+\/pgdata exists but holds no database/);
   });
 
-  it("says whose the directory is, and not that it is not mounted", () => {
+  it("reports who owns the directory, and not that it is not mounted", () => {
     chownSync(volume, 0, 0);
     assert.match(start(), refusal(`the directory behind \\S+`));
     // Readable by all, and not to be written.
@@ -98,18 +98,18 @@ describe("a server on a directory that belongs to somebody else", function () {
     assert.match(start(), refusal(`the directory behind \\S+`));
   });
 
-  it("says whose the marker is, and not that there is none", () => {
+  it("reports who owns the marker, and not that it is missing", () => {
     chownSync(join(volume, "volume.identity"), 0, 0);
     assert.match(start(), refusal(`volume\\.identity in the directory behind \\S+`));
     assert.deepEqual(readdirSync(volume).sort(), ["pgdata", "volume.identity"]);
   });
 
-  it("says whose the lock is", () => {
+  it("reports who owns the lock", () => {
     writeFileSync(join(volume, "server.lock"), "", { mode: 0o600 });
     assert.match(start(), refusal(`server\\.lock in the directory behind \\S+`));
   });
 
-  it("says whose the database is, and not that there is none", () => {
+  it("reports who owns the database, and not that it is missing", () => {
     chownSync(join(volume, "pgdata"), 0, 0);
     assert.match(start(), refusal(`\\S+/pgdata`));
     chmodSync(join(volume, "pgdata"), 0o755);

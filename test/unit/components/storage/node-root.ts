@@ -1,4 +1,4 @@
-/** A node's file system for a test: a root directory with one set of tools, entered in a mount namespace of its own. */
+/** A node's file system for a test: a root directory with one set of tools, entered in its own mount namespace. */
 import { execFileSync, spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -14,13 +14,13 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-/** What a script did. */
+/** The result of a script. */
 export interface Outcome {
   status: number | null;
   output: string;
-  /** What the commands printed that looked at the result. */
+  /** The output of the commands that checked the result. */
   seen: string;
-  /** Whether every file is as it was, with its owner, mode and content. */
+  /** Whether every file is unchanged, with its owner, mode and content. */
   untouched: boolean;
 }
 
@@ -58,7 +58,7 @@ export function obstacleTo(flavour: Flavour): string | undefined {
   for (const program of [shell, multi ?? "ls"]) {
     if (which(program) === undefined) return `${program} is not on PATH`;
   }
-  // GNU's coreutils can be one program as well.
+  // GNU coreutils can also be one program.
   if (multi === "coreutils" && !/uutils|multi-call/.test(String(spawnSync("coreutils", ["--help"]).stdout)))
     return "coreutils on PATH is not that of uutils";
   return undefined;

@@ -13,7 +13,7 @@ const scriptFor = (facts: { path?: string; mount?: string; capacity?: string } =
 
 interface Situation {
   name: string;
-  /** What makes it, below $R. */
+  /** What creates it, below $R. */
   before: string;
   facts?: { path?: string; mount?: string; capacity?: string };
   args?: string[];
@@ -237,7 +237,7 @@ const refused: (Situation & { says: RegExp })[] = [
     name: "a new database where there is one",
     before: OURS,
     args: ["new-database"],
-    says: /pgdata is there, and no new database is made next to it/,
+    says: /pgdata exists, and no new database is created next to it/,
   },
   {
     name: "a marker that root has copied back, which the server could not read",
@@ -394,9 +394,9 @@ for (const flavour of Object.keys(flavours) as Flavour[]) {
     });
     after(() => node?.remove());
 
-    // A second shell on the same tools would refuse by the same words.
+    // A second shell on the same tools would refuse with the same words.
     for (const { name, facts = {}, says, ...situation } of flavour.startsWith("bash") ? [] : refused) {
-      it(`refuses ${name}, and leaves everything as it was`, () => {
+      it(`refuses ${name}, and changes nothing`, () => {
         const ran = node.run(scriptFor(facts), situation);
         assert.equal(ran.status, 1, ran.output);
         assert.match(ran.output, says);
@@ -464,7 +464,7 @@ for (const flavour of Object.keys(flavours) as Flavour[]) {
       }
     });
 
-    it("is moved by the commands that docs/moving.md has people type on the node", () => {
+    it("is moved by the commands in docs/moving.md for the node", () => {
       const [runbook] = allRunbooks().filter(({ name }) => name === "move-path");
       const lines = (runbook?.blocks ?? []).join("\n").split("\n");
       const typed = lines.filter((line) => line !== "" && !/^(kubectl|pulumi|npm) /.test(line));
@@ -486,7 +486,7 @@ for (const flavour of Object.keys(flavours) as Flavour[]) {
       assert.match(again.output, /belongs to transcript-pipeline\/prod, moved to \/mnt\/other\/pgdata/);
     });
 
-    it("is looked at on a full disk by the commands that docs/full-disk.md has people type", () => {
+    it("is inspected on a full disk by the commands in docs/full-disk.md", () => {
       const [runbook] = allRunbooks().filter(({ name }) => name === "look-at-disk");
       const ran = node.run(`DIRECTORY=${PATH}\n${runbook?.blocks.join("\n")}`, {
         before: `${OURS}; mkdir pgdata/pg_wal; head -c 300000 /dev/zero >pgdata/pg_wal/1; mkdir pgdata/base`,
@@ -522,7 +522,7 @@ for (const flavour of Object.keys(flavours) as Flavour[]) {
         after: "kill $attacker; wait $attacker || true; stat -c '%u %a' $R/home/shadow; cat $R/home/shadow",
       });
       assert.ok(!ran.output.includes("NotForAnybodysEyes"), ran.output);
-      // Else nothing was exchanged while it ran.
+      // Otherwise nothing was exchanged while it ran.
       assert.match(ran.output, /is a symbolic link/);
       assert.equal(ran.seen, `0 600\n${SECRET}`);
     });

@@ -55,11 +55,11 @@ function outsideCode(markdown: string): string {
     } else outside.push(line);
   }
   assert.equal(fence, undefined, "a block does not end");
-  // A span does not reach over the end of its list item.
+  // A span does not extend past the end of its list item.
   return outside.map((line) => line.replace(/(?<!`)(`+)(?!`)(?:.*?[^`])?\1(?!`)/g, "")).join("\n");
 }
 
-/** What of a comment is not the bot's own. */
+/** The part of a comment that is not the bot's own. */
 function foreign(markdown: string): string[] {
   const rest = outsideCode(markdown)
     .replaceAll(/<\/?(?:details|summary|sub)>/g, "")
@@ -71,7 +71,7 @@ function foreign(markdown: string): string[] {
   return rest.split("\n").filter((line) => signs.test(line.replace(/^#{2,3} (?=What|[❌🔴🟠🟢⚪])/u, "")));
 }
 
-/** Every place in which an event carries somebody else's text. */
+/** Every place in which an event carries untrusted text. */
 function eventsWith(text: string): EngineEvent[] {
   const urn = `urn:pulumi:prod::p::kubernetes:core/v1:Service::${text}`;
   const step = (type: string, op: EventStep["op"]): { metadata: EventStep } => ({
@@ -117,7 +117,7 @@ describe("the comment of a pull request", () => {
   });
 
   for (const attack of ATTACKS) {
-    it(`shows ${JSON.stringify(attack)} as text, wherever it stands`, () => {
+    it(`shows ${JSON.stringify(attack)} as text, wherever it is`, () => {
       const plan = planOf("prod", eventsWith(attack), attack, attack);
       for (const text of [commentText([plan], ["prod"]), driftText([plan], ["prod"]) ?? ""]) {
         assert.deepEqual(foreign(text), []);
@@ -142,7 +142,7 @@ describe("the comment of a pull request", () => {
   it("keeps its own sentences as sentences", () => {
     for (const own of [
       "Touches data: the data directory `/mnt/a` → `/mnt/b`",
-      "Changes who may connect, and how they prove who they are (`pg_hba.conf`)",
+      "Changes who may connect, and how they authenticate (`pg_hba.conf`)",
       "Nothing changes.",
       "Service `postgres-headless` is gone",
     ])
@@ -157,11 +157,11 @@ describe("the comment of a pull request", () => {
     assert.match(codeBlock("`".repeat(60_000), "diff"), /^`{9}diff\n`{8}…\n`{9}$/);
   });
 
-  it("writes out what cannot be seen", () => {
+  it("writes out invisible characters", () => {
     assert.equal(codeSpan("a\u202eb\u200bc\u0000"), "`a\\u{202e}b\\u{200b}c\\u{0}`");
   });
 
-  describe("fits into what GitHub takes, and says where the rest is", () => {
+  describe("fits into what GitHub accepts, and says where the rest is", () => {
     const GITHUB = 65_536;
     const long = (count: number, length: number) =>
       Array.from({ length: count }, (_, n): EngineEvent => ({
@@ -209,7 +209,7 @@ describe("the comment of a pull request", () => {
       }
     });
 
-    it("and cuts nothing where there is room", () => {
+    it("and cuts nothing if there is room", () => {
       const text = plansMarkdown([planOf("prod", long(20, 100), "~ diff")], ["prod"]);
       assert.match(text, /error 19 x/);
       assert.doesNotMatch(text, /more, in|cut here/);

@@ -33,8 +33,8 @@ describe("the environments", () => {
     ["Pulumi.x-.yaml", /"x-" is not of the form/],
     ["Pulumi.a--b.yaml", /"a--b" is not of the form/],
     ["Pulumi.__proto__.yaml", /"__proto__" is not of the form/],
-    ["Pulumi.constructor.yaml", /"constructor" is a word that JavaScript/],
-    ["Pulumi.true.yaml", /"true" is a word that/],
+    ["Pulumi.constructor.yaml", /"constructor" is a word with another meaning in JavaScript/],
+    ["Pulumi.true.yaml", /"true" is a word with/],
     ["Pulumi.toString.yaml", /"toString" is not of the form/],
     ["Pulumi.PROD.yaml", /"PROD" is not of the form/],
     ["Pulumi.Prod.yaml", /"Prod" is not of the form/],
@@ -45,9 +45,9 @@ describe("the environments", () => {
     ["Pulumi.a..b.yaml", /"a\.\.b" is not of the form/],
     ["Pulumi.a.-b.yaml", /"a\.-b" is not of the form/],
     ["Pulumi.a.B.yaml", /"a\.B" is not of the form/],
-    ["Pulumi.prod.bak.yaml", /"prod\.bak" ends as a copy's/],
-    ["Pulumi.prod-old.yaml", /"prod-old" ends as a copy's/],
-    ["Pulumi.prod.example.yaml", /"prod\.example" ends as a copy's/],
+    ["Pulumi.prod.bak.yaml", /"prod\.bak" ends like a copy/],
+    ["Pulumi.prod-old.yaml", /"prod-old" ends like a copy/],
+    ["Pulumi.prod.example.yaml", /"prod\.example" ends like a copy/],
     ["Pulumi.$(id).yaml", /is not of the form/],
     ["Pulumi.a\n::error::b.yaml", /"a\\n::error::b" is not of the form/],
     ["Pulumi.pröd.yaml", /is not of the form/],
@@ -84,7 +84,7 @@ describe("the environments", () => {
     const flagsOf = (stack: string, pack = "policy") =>
       policyFlags({ stack, directory, hostname: "gen9" } as CiStack, pack);
 
-    it("with a configuration of their own, where there is one", () => {
+    it("with their own configuration, if there is one", () => {
       assert.deepEqual(flagsOf("prod"), [
         ...["--policy-pack", "policy"],
         ...["--policy-pack-config", projectFile("policy/config.prod.json")],

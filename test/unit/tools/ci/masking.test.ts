@@ -122,7 +122,7 @@ const writers: Record<string, (text: string) => string> = {
   "large hexadecimal digits": (text) => bytes(text).toString("hex").toUpperCase(),
 };
 
-/** Parts of what a writer wrote that tell of the secret, and still stand there. */
+/** Parts of what a writer wrote that reveal the secret, and are still there. */
 function leaks(written: string, secret: string, output: string): string[] {
   const rest = output.replaceAll("[secret]", "\0");
   const telling = written.includes(secret.slice(0, 4)) ? 4 : 6;
@@ -146,7 +146,7 @@ describe(`masking, with random secrets of seed ${SEED}`, function () {
         const secret = randomSecret(random);
         const mask = new Masker([secret]);
         const written = write(secret);
-        // The surroundings, written the same way with another text, are no secret.
+        // The surroundings, written the same way with another text, are not a secret.
         const around = write("Q0Q").split("Q0Q");
         const own =
           around.length === 2
@@ -339,7 +339,7 @@ describe(`masking, with random secrets of seed ${SEED}`, function () {
       assert.ok(secrets.includes("0123456789e5") && secrets.includes("0o1234567"));
     });
 
-    it("lets a region and a profile be read", () => {
+    it("leaves a region and a profile readable", () => {
       const env = [
         { name: "AWS_PROFILE", value: "production" },
         { name: "AWS_REGION", value: "eu-central-1" },
@@ -398,7 +398,7 @@ describe(`masking, with random secrets of seed ${SEED}`, function () {
     assert.ok(secretsOfUrl("postgres://u:p/a@ss#w?rd@h/d").includes("p/a@ss#w?rd"));
   });
 
-  it("knows a secret by its variable's name, and a path not for one", () => {
+  it("recognizes a secret by its variable's name, and a path as not one", () => {
     for (const name of [
       "AWS_SESSION_TOKEN",
       "AZURE_STORAGE_KEY",
@@ -417,7 +417,7 @@ describe(`masking, with random secrets of seed ${SEED}`, function () {
       assert.deepEqual(secretsOf({ [name]: "Abcd1234" }), [], name);
   });
 
-  it("masks a very short one where it stands as a value, leaves the text readable, and says so", () => {
+  it("masks a very short one where it is a value, leaves the text readable, and says so", () => {
     const mask = new Masker(["a", "xy"]);
     assert.equal(
       mask.text('a passphrase is "a" or PASS=xy or {"p":"xy"}, a xylophone'),
@@ -430,7 +430,7 @@ describe(`masking, with random secrets of seed ${SEED}`, function () {
     assert.equal(weakness({ PULUMI_CONFIG_PASSPHRASE: "wxyz", A: "b" }), undefined);
   });
 
-  it("takes secrets that overlap, or that hold one another, out as one", () => {
+  it("removes secrets that overlap, or that contain each other, as one", () => {
     assert.equal(
       new Masker(["abcdef", "defghi", "secret"]).text("<abcdefghi> secret"),
       "<[secret]> [secret]",

@@ -16,7 +16,7 @@ const machine = { hostname: "Workstation", addresses: ["127.0.0.1", "192.168.1.2
 const nodes = [node("db", "192.168.1.20"), node("gpu", "192.168.1.21", "gpu.example")];
 
 describe("the node that `npm run up` takes", () => {
-  it("is this machine, by its address where K3s was given another name", () => {
+  it("is this machine, by its address if K3s was given another name", () => {
     const usual = (one: NodeObject) => isThisMachine(one, machine);
     assert.equal(chooseNode(nodes, undefined, "K3s", usual), nodes[0]);
     assert.equal(chooseNode(nodes.toReversed(), undefined, "K3s", usual), nodes[0]);
@@ -25,7 +25,7 @@ describe("the node that `npm run up` takes", () => {
     assert.ok(!isThisMachine(node("other", "10.0.0.1"), machine));
   });
 
-  it("is the one named, by its name or its label", () => {
+  it("is the one that was named, by its name or its label", () => {
     assert.equal(
       chooseNode(nodes, "gpu", "K3s", () => true),
       nodes[1],
@@ -37,12 +37,12 @@ describe("the node that `npm run up` takes", () => {
     );
   });
 
-  it("is the only one there is, and with several a person is asked", () => {
+  it("is the only one, and must be named if there are several", () => {
     assert.equal(chooseNode(nodes.slice(1), undefined, "K3s"), nodes[1]);
     assert.throws(
       () => chooseNode(nodes, undefined, "cluster rack"),
-      /which node\? cluster rack has: db, gpu\.example\. Name it: npm run up -- --node <name>/,
+      /--node: cluster rack has these nodes: db, gpu\.example\. Name one: npm run up -- --node <name>/,
     );
-    assert.throws(() => chooseNode([], undefined, "cluster rack"), /cluster rack has: none/);
+    assert.throws(() => chooseNode([], undefined, "cluster rack"), /cluster rack has these nodes: none/);
   });
 });

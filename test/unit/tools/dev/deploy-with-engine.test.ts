@@ -9,7 +9,7 @@ const LOCKED = `error: the stack is currently locked by 1 lock(s).
   file:///x/locks/1.json: created by somebody@another-name-of-this-laptop (pid 1) at 2026-11-23T20:40:06Z
 `;
 
-/** An engine that writes down how it was called, and answers by the command: with a status, and a text or two. */
+/** An engine that records how it was called, and answers by the command: with a status, and a text or two. */
 const ENGINE = `#!${process.execPath}
 const { appendFileSync, readFileSync, writeFileSync } = require("node:fs");
 const command = process.argv.slice(2).join(" ").replace(/ --stack .*/, "");
@@ -75,7 +75,7 @@ describe("the stack dev, with the engine", () => {
   const commands = (made: readonly Call[]) => made.map(({ command }) => command);
   const UP = "up --yes --skip-preview";
 
-  it("is made by the first up, on a backend and with a passphrase of its own", async () => {
+  it("is created by the first up, with its own backend and passphrase", async () => {
     const made = await calls(upWithEngine, { "stack export": [NONE] });
     assert.deepEqual(commands(made), ["stack export", "stack init", UP]);
     for (const { env } of made)
@@ -87,7 +87,7 @@ describe("the stack dev, with the engine", () => {
     assert.equal(made[1]?.cwd, state.directory);
   });
 
-  it("takes two runs of the engine to deploy again", async () => {
+  it("needs two runs of the engine to deploy again", async () => {
     assert.deepEqual(commands(await calls(upWithEngine, { "stack export": [STATE] })), ["stack export", UP]);
   });
 
@@ -99,12 +99,12 @@ describe("the stack dev, with the engine", () => {
     assert.deepEqual(commands(made), ["stack export", UP, "cancel --yes", UP]);
   });
 
-  it("says that it was not deployed, and not once more what was shown", async () => {
+  it("says that it was not deployed, without repeating what was shown", async () => {
     const failing = { "stack export": [STATE], [UP]: [{ status: 255, error: "error: shown\n" }] };
     await assert.rejects(calls(upWithEngine, failing), /pulumi up --yes failed with 255$/);
   });
 
-  it("is taken down, also after an up that was ended before it had made it", async () => {
+  it("is removed, also after an up that ended before it had created it", async () => {
     assert.deepEqual(commands(await calls(downWithEngine, { "stack export": [STATE] })), [
       "stack export",
       "destroy --yes --skip-preview",

@@ -17,7 +17,7 @@ describe("the engine's runner", () => {
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  /** An engine that does what a program of Node says. */
+  /** An engine that does what a Node program says. */
   function engineThat(program: string) {
     writeFileSync(command, `#!${process.execPath}\n${program}`);
     chmodSync(command, 0o755);
@@ -26,7 +26,7 @@ describe("the engine's runner", () => {
   const run = (program: string, args: readonly string[] = [], options: Partial<EngineRun> = {}) =>
     runEngine(engineThat(program), args, { cwd: directory, env: engineEnvironment(), ...options });
 
-  it("asks nothing, hands the input over, and returns the status with both outputs", async () => {
+  it("asks nothing, passes the input on, and returns the status with both outputs", async () => {
     const result = await run(
       `process.stdin.on("data", (data) => console.log(process.argv.slice(2).join(" "), String(data)))
          .on("end", () => { console.error("gone"); process.exitCode = 3; });`,
@@ -44,7 +44,7 @@ describe("the engine's runner", () => {
     assert.throws(() => succeeded("pulumi up", result, true), /^Error: pulumi up failed with 3$/);
   });
 
-  it("masks whole lines, however they come, and gives the program's own output as it was", async () => {
+  it("masks whole lines, however they arrive, and returns the program's own output unchanged", async () => {
     const result = await run(
       `process.stdout.write("pass"); setTimeout(() => { process.stdout.write("word\\nlast "); process.stdout.write("password"); }, 100);`,
       [],
@@ -60,7 +60,7 @@ describe("the engine's runner", () => {
     assert.equal(result.output, "always\n");
   });
 
-  it("reads the event log, and none where the engine stopped before it", async () => {
+  it("reads the event log, and none if the engine stopped before it", async () => {
     const program = `const log = process.argv[process.argv.indexOf("--event-log") + 1];
       require("node:fs").writeFileSync(log, process.env.PULUMI_DEBUG_COMMANDS)`;
     assert.equal((await run(program, ["preview"], { eventLog: true })).eventLog, "true");
@@ -75,7 +75,7 @@ describe("the engine's runner", () => {
     );
   });
 
-  it("hands a signal on once, however many reach it, and waits for the engine to end its operation", async () => {
+  it("forwards a signal once, however many reach it, and waits for the engine to end its operation", async () => {
     engineThat(
       `let count = 0;
        process.on("SIGINT", () => { count++; setTimeout(() => { console.log("interrupted", count); process.exit(1); }, 300); });
@@ -151,7 +151,7 @@ describe("the engine's environment", () => {
     }
   });
 
-  it("takes a caller's variables over all others", () => {
+  it("prefers a caller's variables over all others", () => {
     const env = engineEnvironment({
       inherited,
       variables: { PULUMI_ACCESS_TOKEN: undefined, KUBECONFIG: "/k" },

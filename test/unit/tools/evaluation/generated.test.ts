@@ -23,7 +23,7 @@ const evaluated = (one: string, other: string, salt = "same"): Manifest[] => [
 ];
 
 describe("a generated value", () => {
-  it("is known by being another one each time, alone or inside others, whatever the Secret is called", () => {
+  it("is recognized because it differs each time, alone or inside others, whatever the Secret's name", () => {
     const { values, parts } = generatedIn(
       evaluated("first-one", "first-other"),
       evaluated("second-one", "second-other"),
@@ -37,7 +37,7 @@ describe("a generated value", () => {
     });
   });
 
-  it("is one of its own where it holds another one and something else that was made up", () => {
+  it("is a separate one if it contains another one and something else that was made up", () => {
     const { values, parts } = generatedIn(
       evaluated("first-one", "first-other", "salt-a"),
       evaluated("second-one", "second-other", "salt-b"),
@@ -59,7 +59,7 @@ describe("a generated value", () => {
     assert.deepEqual(parts.get("/Secret/here/a"), { key: [0], url: ["x:", 0, "@y"] });
   });
 
-  it("that is short is not looked for inside others, where it would be found by chance", () => {
+  it("that is short is not searched for inside others, where it would be found by chance", () => {
     const { parts } = generatedIn(
       [secret("a", { pin: "17", text: "about 17 things, pin 17" })],
       [secret("a", { pin: "23", text: "about 17 things, pin 23" })],
@@ -73,11 +73,8 @@ describe("a generated value", () => {
       kind: "ConfigMap",
       data: { text },
     });
-    assert.throws(
-      () => generatedIn([config("a")], [config("b")]),
-      /ConfigMap settings is another one each time/,
-    );
-    assert.throws(() => generatedIn([config("a")], []), /ConfigMap settings is another one each time/);
+    assert.throws(() => generatedIn([config("a")], [config("b")]), /ConfigMap settings differs each time/);
+    assert.throws(() => generatedIn([config("a")], []), /ConfigMap settings differs each time/);
   });
 });
 

@@ -96,7 +96,7 @@ describe("render", () => {
     );
   });
 
-  it("has a name for an object that nobody has thought of, whatever other objects there are", () => {
+  it("has a name for an unforeseen object, whatever other objects there are", () => {
     const options = { protect: false, deleteBeforeReplace: false, dependsOn: [], parents: [] };
     const registered = (kind: string, name: string) => ({
       ...{ type: `kubernetes:example.org/v1:${kind}`, name, options },
@@ -122,7 +122,7 @@ describe("render", () => {
     );
   });
 
-  it("is applied by commands that make room for the Jobs in it, whichever they are", () => {
+  it("is applied by commands that delete the existing Jobs first, whichever they are", () => {
     const selector = "app.kubernetes.io/component in (migration,settings)";
     assert.deepEqual(applyCommands(rendering, "out"), [
       `kubectl delete job -n transcript-pipeline -l '${selector}' --ignore-not-found`,
@@ -155,7 +155,7 @@ describe("render", () => {
     assert.equal(statSync(secret).mode & 0o777, 0o600);
   });
 
-  it("leaves the Secrets of logins out as well, each in a file of its own", async () => {
+  it("leaves the Secrets of logins out as well, each in a separate file", async () => {
     const stackFile = join(directory, "Pulumi.logins.yaml");
     const prod = readFileSync(projectFile("Pulumi.prod.yaml"), "utf8");
     const section = "  transcript-pipeline:database:\n";
@@ -182,7 +182,7 @@ describe("render", () => {
     }
   });
 
-  it("lists exactly the files there are", () => {
+  it("lists exactly the existing files", () => {
     writeRendering(rendering, directory, { secrets: true });
     writeRendering(rendering, directory, { secrets: false });
     const kustomization = parse(readFileSync(join(directory, "kustomization.yaml"), "utf8")) as {
@@ -194,13 +194,13 @@ describe("render", () => {
     );
   });
 
-  it("does not replace a directory of somebody else", () => {
+  it("does not replace somebody else's directory", () => {
     writeFileSync(join(directory, "kustomization.yaml"), "resources: []\n");
     assert.throws(() => writeRendering(rendering, directory, { secrets: false }), /was not made by render/);
     assert.deepEqual(readdirSync(directory), ["kustomization.yaml"]);
   });
 
-  it("replaces no script of somebody else", () => {
+  it("does not replace somebody else's script", () => {
     writeFileSync(join(directory, "prepare-storage.sh"), "echo mine\n");
     assert.throws(() => writeRendering(rendering, directory, { secrets: false }), /was not made by render/);
     assert.deepEqual(readdirSync(directory), ["prepare-storage.sh"]);
@@ -224,7 +224,7 @@ describe("render", () => {
     assert.match(written.slice(0, -script.length), /^(#.*\n)+$/);
   });
 
-  it("is what a deployment without a connection has people type, with the stack's file where it is another", () => {
+  it("is what a deployment without a connection has people type, with the stack's file if it is another", () => {
     const [first, ...rest] = commandsFromCheckout("dev", "gen8", "/home/an na/Pulumi.dev.yaml");
     assert.equal(first, "npm run render -- --stack dev --config-file '/home/an na/Pulumi.dev.yaml'");
     assert.equal(rest[0], "scp rendered/dev/prepare-storage.sh gen8:prepare-storage.sh");
@@ -249,15 +249,15 @@ describe("render", () => {
     };
 
     for (const name of ["01-postgres-secret.yaml", "06-postgres-statefulset.yaml", "prepare-storage.sh"]) {
-      it(`writes through no link in the place of ${name}`, () => {
+      it(`does not write through a link in place of ${name}`, () => {
         symlinkSync(victim, join(out, name));
         refuses(
-          new RegExp(`shared/${name} is a symbolic link, and nothing is written through it: remove it`),
+          new RegExp(`shared/${name} is a symbolic link, and render does not write through it: remove it`),
         );
       });
     }
 
-    it("writes through no link in the place of kustomization.yaml, whatever it leads to", () => {
+    it("does not write through a link in place of kustomization.yaml, whatever it leads to", () => {
       symlinkSync(victim, join(out, "kustomization.yaml"));
       refuses(/kustomization\.yaml is a symbolic link/);
       rmSync(join(out, "kustomization.yaml"));
@@ -266,7 +266,7 @@ describe("render", () => {
       assert.ok(!existsSync(join(directory, "not-there")));
     });
 
-    it("writes through no link in the place of a file that it makes on the way", () => {
+    it("does not write through a link in place of a temporary file", () => {
       symlinkSync(victim, join(out, "kustomization.yaml.new"));
       writeRendering(rendering, out, { secrets: true });
       assert.equal(readFileSync(victim, "utf8"), "precious\n");
@@ -277,7 +277,7 @@ describe("render", () => {
       refuses(/05-postgres-pvc\.yaml is not a regular file/);
     });
 
-    it("gives a Secret a file of its own, not one that somebody else has open", () => {
+    it("gives a Secret a new file, not one that somebody else has open", () => {
       writeRendering(rendering, out, { secrets: true });
       const secret = join(out, "01-postgres-secret.yaml");
       chmodSync(secret, 0o666);
@@ -287,7 +287,7 @@ describe("render", () => {
       assert.equal(statSync(secret).mode & 0o777, 0o600);
     });
 
-    it("follows a link of one's own to the directory, and none of somebody else's", function () {
+    it("follows the user's own link to the directory, and not somebody else's", function () {
       symlinkSync(out, join(directory, "link"));
       writeRendering(rendering, join(directory, "link"), { secrets: false });
       assert.ok(existsSync(join(out, "kustomization.yaml")));
@@ -327,7 +327,7 @@ describe("a rendering", () => {
     ],
   });
 
-  it("with Secrets is refused where a passphrase is missing, naming what could not be read", () => {
+  it("with Secrets is refused if a passphrase is missing, naming what could not be decrypted", () => {
     assert.throws(
       () => refuseMissingSecrets(rendering(["transcript-pipeline:secrets.databasePassword"], "")),
       /secrets\.databasePassword\n.*Set PULUMI_CONFIG_PASSPHRASE/,

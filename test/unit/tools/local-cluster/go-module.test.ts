@@ -43,7 +43,7 @@ describe("the local cluster's programs", () => {
     assert.equal(importPath("k8s.io/kubernetes/cmd/kubectl"), "k8s.io/kubernetes/cmd/kubectl");
   });
 
-  it("are of the same versions in containerd.mod, but for the CRI", () => {
+  it("have the same versions in containerd.mod, except for the CRI", () => {
     const lines = source("go/go.mod").split("\n");
     const other = source("go/containerd.mod").split("\n");
     const gone = lines.filter((line) => !other.includes(line));

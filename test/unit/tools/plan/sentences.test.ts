@@ -31,7 +31,7 @@ const said = (...steps: Step[]) =>
 const kubernetes = (kind: string) => `kubernetes:v1:${kind}`;
 
 describe("the sentences of a plan", () => {
-  it("are said of a resource that no capability knows, by its operation", () => {
+  it("describe a resource that no capability knows, by its operation", () => {
     const gadget = { type: "kubernetes:example.org/v1:Gadget", name: "unheard-of" };
     assert.deepEqual(said({ op: "create", ...gadget }), ["routine: Creates Gadget `unheard-of`"]);
     assert.deepEqual(said({ op: "delete", ...gadget }), ["attention: Deletes Gadget `unheard-of`"]);
@@ -40,7 +40,7 @@ describe("the sentences of a plan", () => {
     ]);
   });
 
-  it("say nothing of the migrations where another Job runs, nor of the database where another server restarts", () => {
+  it("say nothing about the migrations if another Job runs, nor about the database if another server restarts", () => {
     assert.deepEqual(said({ op: "replace", type: kubernetes("Job"), name: "postgres-report" }), [
       "attention: Replaces Job `postgres-report`: deleted and created again",
     ]);
@@ -48,7 +48,7 @@ describe("the sentences of a plan", () => {
       "attention: Runs the migrations again",
     ]);
     assert.deepEqual(said({ op: "create", type: kubernetes("Job"), name: "postgres-upgrade" }), [
-      "attention: Brings the existing database to the configured image",
+      "attention: Upgrades the existing database to the configured image",
     ]);
     assert.deepEqual(said({ op: "delete", type: kubernetes("StatefulSet"), name: "cache" }), [
       "attention: Deletes StatefulSet `cache`",
@@ -58,7 +58,7 @@ describe("the sentences of a plan", () => {
     ]);
   });
 
-  it("call every volume data and every Secret a secret, whoever makes it", () => {
+  it("call every volume data and every Secret a secret, whatever creates it", () => {
     assert.deepEqual(said({ op: "delete", type: kubernetes("PersistentVolumeClaim"), name: "wal" }), [
       "danger: Touches data: PersistentVolumeClaim `wal` is deleted",
     ]);
@@ -71,7 +71,7 @@ describe("the sentences of a plan", () => {
   it("name the access file that differs", () => {
     const config = { op: "update" as const, type: kubernetes("ConfigMap"), name: "postgres-config" };
     assert.deepEqual(said({ ...config, paths: ['data["pg_ident.conf"]'] }), [
-      "attention: Changes who may connect, and how they prove who they are (`pg_ident.conf`)",
+      "attention: Changes who may connect, and how they authenticate (`pg_ident.conf`)",
     ]);
   });
 
@@ -101,7 +101,7 @@ describe("the sentences of a plan", () => {
     );
   });
 
-  it("are in a list in which each resource finds its own, and the last is everybody's", () => {
+  it("are in a list in which each resource finds its own, and the last accepts any resource", () => {
     assert.equal(capabilities.at(-1), objects);
     assert.equal(new Set(capabilities).size, capabilities.length);
     for (const type of ["Secret", "PersistentVolume", "Namespace"].map(kubernetes)) {
@@ -112,7 +112,7 @@ describe("the sentences of a plan", () => {
 });
 
 describe("why the server restarts", () => {
-  it("is told by the place of the change, however the container is called", () => {
+  it("is derived from the place of the change, whatever the container's name", () => {
     for (const container of ["0", "postgres"]) {
       const at = (...keys: string[]) => restartCause(["spec", "containers", container, ...keys]);
       assert.equal(at("image"), "image");

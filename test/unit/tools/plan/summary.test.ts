@@ -38,11 +38,11 @@ describe("the summary of a plan", () => {
     says(
       "create",
       "attention: First deployment: creates 14 objects, and runs the migrations",
-      "attention: Looks at the data directory on its node, and prepares it where it is new",
+      "attention: Checks the data directory on its node, and prepares it if it is new",
     );
   });
 
-  it("tells settings that are reloaded from those that restart the database", () => {
+  it("distinguishes settings that are reloaded from those that restart the database", () => {
     says("reload", "routine: Reloads settings, without a restart: `work_mem` `4MB` → `8MB`");
     says(
       "restart",
@@ -60,7 +60,7 @@ describe("the summary of a plan", () => {
   });
 
   it("says who may connect when that changes", () => {
-    says("hba", "attention: Changes who may connect, and how they prove who they are (`pg_hba.conf`)");
+    says("hba", "attention: Changes who may connect, and how they authenticate (`pg_hba.conf`)");
   });
 
   it("puts what touches data at the top", () => {
@@ -82,7 +82,7 @@ describe("the summary of a plan", () => {
     );
   });
 
-  it("says a new size of the volume, which loses nothing, less loudly", () => {
+  it("gives a new size of the volume, which loses nothing, a lower severity", () => {
     assert.equal(planOf("capacity").severity, "attention");
     assert.match(
       said("capacity").join("\n"),
@@ -117,7 +117,7 @@ describe("the summary of a plan", () => {
     assert.ok(!statements.some((text) => text.includes("ConfigMap")));
   });
 
-  it("tells a new migration from one that was rewritten", () => {
+  it("distinguishes a new migration from one that was rewritten", () => {
     says(
       "migration",
       "attention: Adds migrations: `20990101000000_more.sql`",
@@ -167,7 +167,7 @@ describe("the summary of a plan", () => {
     );
     assert.match(
       summarize([job("delete")]).statements[0]?.text ?? "",
-      /Deletes Job `postgres-settings`: nothing is tried before the server gets it/,
+      /Deletes Job `postgres-settings`: settings and images are no longer tried before the server gets them/,
     );
   });
 
@@ -178,7 +178,7 @@ describe("the summary of a plan", () => {
     );
   });
 
-  it("says that protection is taken away, which is no operation of the engine", () => {
+  it("says that protection is removed, which is not an operation of the engine", () => {
     const { statements, changes } = planOf("protect-off");
     assert.equal(changes, 0);
     assert.match(
@@ -196,7 +196,7 @@ describe("the summary of a plan", () => {
     assert.deepEqual(statements, []);
   });
 
-  it("tells what policies refuse from what they advise", () => {
+  it("distinguishes what policies refuse from what they advise", () => {
     const { refusals, advice, errors } = planOf("policy");
     assert.match(refusals.join("\n"), /^`volume-retained`: .*set Retain$/);
     assert.match(advice.join("\n"), /^`advice`: /);
@@ -241,7 +241,7 @@ describe("the summary as Markdown", () => {
     assert.match(plansMarkdown([plan("dev", "")], ["dev", "prod"]), /### ❌ prod\n\nThere is no preview/);
   });
 
-  it("fits into what GitHub takes, the short diffs whole", () => {
+  it("fits into what GitHub accepts, the short diffs whole", () => {
     const text = plansMarkdown([plan("dev", "short"), plan("prod", "x".repeat(200_000))], ["dev", "prod"]);
     assert.ok(text.length < LIMIT + 1000);
     assert.match(text, /short\n```/);

@@ -63,7 +63,7 @@ describe("a stack's file that is changed", () => {
       );
   });
 
-  it("holds texts that look like other values as texts, in whatever the engine takes them for", () => {
+  it("keeps texts that look like other values as texts, whatever the engine would take them for", () => {
     const texts = [
       "123",
       "0777",
@@ -123,7 +123,7 @@ describe("a stack's file that is changed", () => {
     }
   });
 
-  it("is refused where the engine refuses it, and where a change is not possible", () => {
+  it("is refused if the engine refuses it, or if a change is not possible", () => {
     assert.throws(() => withFields("config: [\n", { node: { a: 1 } }), StackFileError);
     assert.throws(
       () => withFields("config:\n  node: x\n", { node: { a: 1 } }),
@@ -142,7 +142,7 @@ describe("a stack's file that is changed", () => {
     assert.equal(withEncryptionSalt("config: {}\n", salt), `config: {}\nencryptionsalt: ${salt}\n`);
   });
 
-  it("is read as before in all that was not changed, whatever else it holds", () => {
+  it("is read as before in everything that was not changed, whatever else it holds", () => {
     const refused: string[] = [];
     let count = 0;
     for (const name of stackFiles()) {

@@ -37,7 +37,7 @@ describe("a stack's file", () => {
     });
   }
 
-  it("is not read where the engine takes either of two values", () => {
+  it("is not read if the engine takes either of two values", () => {
     assert.throws(
       () => read("config:\n  node: {a: 1}\n  transcript-pipeline:node: {a: 2}\n"),
       /transcript-pipeline:node twice: with and without its namespace/,
@@ -48,7 +48,7 @@ describe("a stack's file", () => {
     assert.throws(() => read("environment: [prod]\nconfig: {}\n"), /Pulumi ESC.*Write the values themselves/);
   });
 
-  it("is not read where it is not UTF-8, or has characters that not every reader takes for the same", () => {
+  it("is not read if it is not UTF-8, or has characters that readers interpret differently", () => {
     assert.throws(() => readStackDocument(Buffer.from([0x63, 0xff, 0x3a]), "p"), /is not UTF-8/);
     assert.throws(() => read("config: {a: x\u2028y}\n"), /U\+2028, which must be written with an escape/);
   });

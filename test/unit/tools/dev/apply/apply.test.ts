@@ -139,7 +139,7 @@ describe("a rendering, applied", () => {
   const applyLogins = (run: string, logins: readonly string[], explicit?: string) =>
     apply(evaluation(run, logins, explicit), evaluation(`${run}-again`, logins, explicit));
 
-  it("goes in the order of dependency, a Job by itself, with what it names and nothing that comes later", async () => {
+  it("follows the order of dependency, a Job in its own step, with what it names and nothing that comes later", async () => {
     await apply([
       object("Namespace", "here"),
       object("ConfigMap", "job-files"),
@@ -159,7 +159,7 @@ describe("a rendering, applied", () => {
     ]);
   });
 
-  it("changes nothing for the server where a Job before it fails, and says the Job's last words", async () => {
+  it("changes nothing for the server if a Job before it fails, and reports the end of the Job's log", async () => {
     const files = (text: string) => object("ConfigMap", "server-files", { data: { text } });
     const server = object("StatefulSet", "server", {
       spec: { volumes: [{ configMap: { name: "server-files" } }] },
@@ -173,7 +173,7 @@ describe("a rendering, applied", () => {
     assert.deepEqual(cluster.live.get("/ConfigMap/here/server-files")?.data, { text: "old" });
   });
 
-  it("keeps what was generated, wherever it stands, and brings what is new", async () => {
+  it("keeps what was generated, wherever it is used, and adds what is new", async () => {
     await applyLogins("1", ["kept", "gone"]);
     assert.deepEqual(
       said.filter((line) => line.startsWith("Secret")),
@@ -197,14 +197,14 @@ describe("a rendering, applied", () => {
     );
   });
 
-  it("brings a value as it is that is not text, and one with other letters than English has", async () => {
+  it("applies a value unchanged that is not text, or has letters that English does not have", async () => {
     const bytes = Buffer.from([0, 255, 254, 128, 10]).toString("base64");
     await apply([object("Secret", "mixed", { data: { bytes }, stringData: { text: "Grüße" } })]);
     const { data } = cluster.live.get("/Secret/here/mixed") as { data?: Record<string, string> };
     assert.deepEqual(data, { bytes, text: Buffer.from("Grüße").toString("base64") });
   });
 
-  it("takes an explicit value as it is, and keeps that one when it is no longer given", async () => {
+  it("uses an explicit value unchanged, and keeps it when it is no longer given", async () => {
     await applyLogins("1", ["kept"]);
     await applyLogins("2", ["kept"], "chosen-by-hand");
     assert.equal(cluster.values("owner").password, "chosen-by-hand");
@@ -212,7 +212,7 @@ describe("a rendering, applied", () => {
     assert.equal(cluster.values("owner").password, "chosen-by-hand");
   });
 
-  it("makes a value again that is empty in the cluster, or gone", async () => {
+  it("generates a value again that is empty in the cluster, or gone", async () => {
     await applyLogins("1", ["kept"]);
     await cluster.apply([object("Secret", "login-kept", { data: { password: "" } })]);
     await applyLogins("2", ["kept"]);
@@ -228,13 +228,13 @@ describe("a rendering, applied", () => {
     assert.deepEqual(cluster.done, ["apply init"]);
     await apply([job("init", "2")]);
     assert.deepEqual(cluster.done, ["delete init", "apply init"]);
-    assert.ok(said.includes("Job init: replaced by the one of this configuration"));
+    assert.ok(said.includes("Job init: replaced with the one in this configuration"));
     cluster.failing.add("init");
     await assert.rejects(apply([job("init", "2")]));
     assert.deepEqual(cluster.done, ["delete init", "apply init"]);
   });
 
-  it("replaces what cannot be changed, but nothing that holds data, and nothing by what is wrong itself", async () => {
+  it("replaces what cannot be changed, but nothing that holds data, and nothing with an invalid object", async () => {
     const volume = (path: string) => object("PersistentVolume", "volume", { spec: { path } });
     cluster.immutable = ({ spec }, wanted) => JSON.stringify(spec) !== JSON.stringify(wanted.spec);
     await apply([volume("/a"), statefulSet("a")]);
@@ -272,7 +272,7 @@ describe("a rendering, applied", () => {
     assert.deepEqual(left, ["by-hand", "by-a-controller", "owned", "volume", "claim", "here", "stays"]);
   });
 
-  it("lets a claim go on asking for what it once asked for", async () => {
+  it("lets a claim keep its first request", async () => {
     const claim = (storage: string) =>
       object("PersistentVolumeClaim", "claim", {
         spec: { volumeName: "volume", resources: { requests: { storage } } },
@@ -282,7 +282,7 @@ describe("a rendering, applied", () => {
     assert.deepEqual(cluster.live.get("/PersistentVolumeClaim/here/claim")?.spec, claim("1Gi").spec);
   });
 
-  it("waits for what is not ready, says why once, and not without end", async () => {
+  it("waits for what is not ready, says why once, and not forever", async () => {
     cluster.slow = 5;
     await apply([statefulSet("a")]);
     assert.deepEqual(

@@ -14,7 +14,7 @@ describe("an object is ready", () => {
   const revisions = { currentRevision: "b", updateRevision: "b" };
   const rolledOut = { observedGeneration: 2, readyReplicas: 1, ...revisions };
 
-  it("when all pods of a StatefulSet are, made from the template as it is now", () => {
+  it("when all pods of a StatefulSet are, made from the current template", () => {
     const progress = (status: object, spec: object = { replicas: 1 }) =>
       progressOf(live("StatefulSet", spec, { ...rolledOut, ...status }));
     assert.equal(progress({}), "ready");
@@ -51,7 +51,7 @@ describe("an object is ready", () => {
     assert.deepEqual(progress("Failed", "True"), { failed: "BackoffLimitExceeded" });
   });
 
-  it("when a claim is bound, where it names its volume: another one may wait for its first pod", () => {
+  it("when a claim that names its volume is bound: another one may wait for its first pod", () => {
     const claim = live("PersistentVolumeClaim", { volumeName: "v" }, { phase: "Pending" });
     assert.equal(progressOf(claim), "waiting");
     assert.equal(isAwaited(claim), true);
@@ -61,7 +61,7 @@ describe("an object is ready", () => {
     });
   });
 
-  it("as soon as it is there, where its kind has nothing to wait for", () => {
+  it("once it exists, if its kind has nothing to wait for", () => {
     assert.equal(isAwaited(live("ConfigMap", {}, {})), false);
     assert.equal(progressOf(live("ConfigMap", {}, {})), "ready");
     assert.equal(progressOf(undefined), "waiting");
