@@ -137,7 +137,8 @@ export function readSection(
   for (const [name, entry] of Object.entries(section)) {
     const key = `${path}.${name}`;
     if (isField(entry)) values[name] = readField(key, entry, given[name], problems);
-    else if (isEntries(entry)) values[name] = readEntries(key, entry as Entries<Section>, given[name] ?? {}, problems);
+    else if (isEntries(entry))
+      values[name] = readEntries(key, entry as Entries<Section>, given[name] ?? {}, problems);
     else values[name] = readSection(key, entry, given[name] ?? {}, problems);
   }
   return values;
