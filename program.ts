@@ -18,6 +18,11 @@ import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
 export interface Live {
   /** The kubeconfig for the provider. @default the provider finds it */
   kubeconfig?: string | undefined;
+  /**
+   * Whether the cluster has no server of this stack, so that none runs which the trial of the settings would protect.
+   * @default there may be one
+   */
+  isNewServer?: boolean | undefined;
   /** What the claim in the cluster asked for, a Kubernetes quantity. @default there is none */
   claimed?: string | undefined;
   /** Socket of the SSH agent. @default there is none */
@@ -119,6 +124,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
         terminationGracePeriod: database.terminationGracePeriod,
         recoveryTime: database.recoveryTime,
         announcements: live.announcements,
+        isNew: live.isNewServer,
       },
     },
     onCluster,

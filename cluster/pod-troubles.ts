@@ -14,7 +14,7 @@ interface ContainerStatus {
 
 /** What is read of a pod. */
 export interface PodObject {
-  metadata: { name: string };
+  metadata: { name: string; labels?: Record<string, string> };
   spec?: { nodeName?: string };
   status?: {
     phase?: string;

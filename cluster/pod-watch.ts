@@ -9,11 +9,14 @@ const INTERVAL = 2000;
 /**
  * Says, once each, why pods do not run, for as long as the deployment goes on: the engine waits for a server that
  * refuses to start, and knows no more than that it does. In a preview, looks no further than the pods given.
+ *
+ * @param alsoLook what else looks at the pods, each time
  */
 export async function watchPods(
   cluster: ClusterContext,
   namespace: string,
   first: readonly PodObject[],
+  alsoLook: (pods: readonly PodObject[]) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const said = new Set<string>();
   const say = async (pods: readonly PodObject[]): Promise<void> => {
@@ -29,7 +32,7 @@ export async function watchPods(
     // It is the deployment that keeps the program alive, not the watch.
     setTimeout(() => {
       void readPods(cluster, namespace)
-        .then(say)
+        .then((pods) => Promise.all([say(pods), alsoLook(pods)]))
         // The deployment itself reports what is wrong with the cluster.
         .catch(() => undefined)
         .then(look);

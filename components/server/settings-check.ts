@@ -51,7 +51,7 @@ export interface SettingsCheckArgs {
 /**
  * A Job that tries an image and a configuration before the server gets them, on a scratch directory: what PostgreSQL
  * refuses ends the deployment while the server runs on with what it has. The files are in a ConfigMap of their own, as
- * the server would reload its own at once. Whatever changes the server must depend on this.
+ * the server would reload its own at once. Whatever changes a server that is there must depend on this.
  */
 export class SettingsCheck extends pulumi.ComponentResource {
   /** Name of the Job, known once it has succeeded. */
