@@ -23,6 +23,11 @@ import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
 export interface Live {
   /** The kubeconfig for the provider. @default the provider's own lookup */
   kubeconfig?: string | undefined;
+  /**
+   * Whether the cluster has no server of this stack that the trial of the settings would protect.
+   * @default there may be one
+   */
+  isNewServer?: boolean | undefined;
   /** Size that the claim in the cluster requested, a Kubernetes quantity. @default no claim */
   claimed?: string | undefined;
   /** Socket of the SSH agent. @default none */
@@ -129,6 +134,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
         recoveryTime: database.recoveryTime,
         announcements: live.announcements,
         extensions: repositories.length > 0 ? [archivingFor(settings, repositories)] : [],
+        isNew: live.isNewServer,
       },
     },
     onCluster,

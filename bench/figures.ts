@@ -20,3 +20,9 @@ export function median(values: readonly number[]): number {
 export function ratioLine(what: string, ratio: number, aim: number): string {
   return `${what}: ${ratio.toFixed(2)} (aim: ${aim} or less, ${ratio <= aim ? "met" : "not met"})`;
 }
+
+/** The value that `share` of all values do not exceed: the nearest rank, 0.95 of 20 being the 19th. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
+}

@@ -52,6 +52,8 @@ export interface ClusterState {
   pods: PodObject[];
   claim?: ClaimObject | undefined;
   initJob?: InitJobObject | undefined;
+  /** Names of the namespace's Jobs. */
+  jobs: readonly string[];
 }
 
 /**
@@ -60,17 +62,27 @@ export interface ClusterState {
  * @throws KubectlError if the cluster cannot be reached or denies access
  */
 export async function lookAtCluster(cluster: ClusterContext, namespace: string): Promise<ClusterState> {
-  const [nodes, statefulSet, volume, claim, pods, initJob] = await withProxy(cluster, (read) =>
+  const [nodes, statefulSet, volume, claim, pods, jobs] = await withProxy(cluster, (read) =>
     Promise.all([
       read<{ items: NodeObject[] }>("/api/v1/nodes"),
       read<StatefulSetObject>(`/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
       read<VolumeObject>(VOLUME_API_PATH),
       read<ClaimObject>(claimPath(namespace)),
       read<{ items: PodObject[] }>(podsPath(namespace)),
-      read<InitJobObject>(`/apis/batch/v1/namespaces/${namespace}/jobs/${INIT_JOB_NAME}`),
+      read<{ items: (InitJobObject & { metadata: { name: string } })[] }>(
+        `/apis/batch/v1/namespaces/${namespace}/jobs`,
+      ),
     ]),
   );
-  return { nodes: nodes?.items ?? [], statefulSet, volume, claim, pods: pods?.items ?? [], initJob };
+  return {
+    nodes: nodes?.items ?? [],
+    statefulSet,
+    volume,
+    claim,
+    pods: pods?.items ?? [],
+    initJob: jobs?.items.find(({ metadata }) => metadata.name === INIT_JOB_NAME),
+    jobs: jobs?.items.map(({ metadata }) => metadata.name) ?? [],
+  };
 }
 
 /** The server's image, or undefined if there is no server. */

@@ -13,6 +13,7 @@ import { deleteLeftJob } from "./left-job.ts";
 import { watchPods } from "./pod-watch.ts";
 import { preflight, reasonOf } from "./preflight.ts";
 import { refusedConfiguration, sayRefused } from "./refused-configuration.ts";
+import { stopRefusedStart } from "./refused-start.ts";
 import { lookAtSsh, sshFindings } from "./ssh-reach.ts";
 import { claimedSize, releaseDeadClaim } from "./volume-binding.ts";
 import { commandsFromCheckout } from "../components/storage/preparation.ts";
@@ -31,7 +32,7 @@ export async function lookLive(settings: Settings, identity: string): Promise<Li
     claimed: claimedSize(state?.claim),
     agentSocket: process.env.SSH_AUTH_SOCK,
     announcements: announcements(),
-    ...(!pulumi.runtime.isDryRun() && changesTo(settings)),
+    ...(!pulumi.runtime.isDryRun() && changesTo(settings, state)),
   };
 }
 
@@ -54,7 +55,9 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
   if (problems.length > 0) throw new pulumi.RunError(problems.map(problemLine).join("\n"));
   for (const warning of warnings) await pulumi.log.warn(warning);
   await checkSsh(settings, state.volume === undefined);
-  await watchPods(cluster, APPLICATION, state.pods);
+  // While its trial fails, a new server waits for corrected settings, and the engine waits for the server.
+  const beside = state.statefulSet ? undefined : stopRefusedStart(cluster, APPLICATION);
+  await watchPods(cluster, APPLICATION, state.pods, beside);
   // An `up` checks this after deploying, and fails.
   if (state.statefulSet && pulumi.runtime.isDryRun()) {
     const refused = await refusedConfiguration(cluster, APPLICATION).catch(() => undefined);
@@ -161,14 +164,17 @@ function announcements(): Live["announcements"] {
   };
 }
 
-/** What an `up` does in the cluster in addition to its resources. A preview does none of it. */
-function changesTo({
-  cluster,
-  storage,
-}: Settings): Pick<Live, "beforeClaim" | "afterChange" | "beforeJob" | "whenDeployed"> {
+/** What an `up` does in the cluster in addition to its resources, and in which order. A preview does none of it. */
+function changesTo(
+  { cluster, storage }: Settings,
+  state: ClusterState | undefined,
+): Pick<Live, "isNewServer" | "beforeClaim" | "afterChange" | "beforeJob" | "whenDeployed"> {
   return {
+    // The order is not part of what is deployed: a preview shows the same objects, and plans the safe order.
+    isNewServer: state !== undefined && state.statefulSet === undefined,
     // Releases the volume from a claim that no longer exists.
     beforeClaim: new pulumi.ResourceHook("release-dead-claim", async () => {
+      if (state && !state.volume) return;
       if (await releaseDeadClaim(cluster, { namespace: APPLICATION, path: storage.path })) {
         await pulumi.log.info("the volume that an earlier deployment left Released is bound again");
       }
@@ -181,6 +187,8 @@ function changesTo({
     }),
     beforeJob: new pulumi.ResourceHook("delete-left-job", ({ newInputs }) => {
       const { name } = (newInputs as { metadata: { name: string } }).metadata;
+      // There was none when the deployment began.
+      if (state && !state.jobs.includes(name)) return;
       return deleteLeftJob(cluster, APPLICATION, name);
     }),
     whenDeployed: async () => {

@@ -14,7 +14,7 @@ interface ContainerStatus {
 
 /** The parts of a pod that are read. */
 export interface PodObject {
-  metadata: { name: string };
+  metadata: { name: string; labels?: Record<string, string> };
   spec?: { nodeName?: string };
   status?: {
     phase?: string;

@@ -9,11 +9,14 @@ const INTERVAL = 2000;
 /**
  * During a deployment, reports each reason why pods do not run once: the engine waits for a server that refuses to
  * start, without knowing why. A preview checks only the given pods.
+ *
+ * @param alsoLook another check of the pods, run each time
  */
 export async function watchPods(
   cluster: ClusterContext,
   namespace: string,
   first: readonly PodObject[],
+  alsoLook: (pods: readonly PodObject[]) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const said = new Set<string>();
   const say = async (pods: readonly PodObject[]): Promise<void> => {
@@ -29,7 +32,7 @@ export async function watchPods(
     // The watch must not keep the program alive.
     setTimeout(() => {
       void readPods(cluster, namespace)
-        .then(say)
+        .then((pods) => Promise.all([say(pods), alsoLook(pods)]))
         // The deployment itself reports what is wrong with the cluster.
         .catch(() => undefined)
         .then(look);

@@ -93,7 +93,7 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
     this.secretName = credentials.secretName;
     this.claimName = volume.claimName;
     this.password = credentials.password;
-    this.ready = server;
+    this.ready = server.ready;
     this.registerOutputs({ host: this.host, port: this.port, secretName: this.secretName });
   }
 }

@@ -78,6 +78,8 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   "Job/postgres-backup-first": ['metadata.annotations["pulumi.com/skipAwait"]: true', ...GITOPS_JOB],
   // The StatefulSet's readiness is the server's: there is nothing else to wait for.
   "Service/postgres": ['metadata.annotations["pulumi.com/skipAwait"]: true'],
+  // It is bound before the StatefulSet is ready: there is nothing else to wait for.
+  "PersistentVolumeClaim/postgres-pvc": ['metadata.annotations["pulumi.com/skipAwait"]: true'],
   // Names reach a starting server.
   "Service/postgres-headless": ["spec.publishNotReadyAddresses: true"],
   "StatefulSet/postgres": [

@@ -45,6 +45,8 @@ export interface ServerArgs extends ServerPodArgs {
   sessionLimits: SessionLimits;
   /** What capabilities add to the pod. @default nothing */
   extensions?: readonly ServerExtension[] | undefined;
+  /** Whether there is no server yet that the trial protects: both then start side by side. @default false */
+  isNew?: boolean | undefined;
   /** Announce a change before it happens. @default none */
   announcements?: Announcements | undefined;
   /** Runs before the Job that tries the settings is created. @default nothing */
@@ -58,6 +60,8 @@ export class Server extends pulumi.ComponentResource {
   /** DNS name that clients inside the cluster connect to. */
   readonly host: pulumi.Output<string>;
   readonly port: pulumi.Output<number>;
+  /** To depend on: the server accepts connections once this exists. */
+  readonly ready: pulumi.Resource;
 
   constructor(name: string, args: ServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Server", name, {}, opts);
@@ -89,18 +93,20 @@ export class Server extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    // An argument a line. In the server's own ConfigMap, without which it does not start: what is to be restored is
-    // never made anew because something else came late.
+    // One argument a line. It is in the server's own ConfigMap, without which no server starts, so that a database to be
+    // restored is never created instead.
     const initialization = added.initialization && {
       initialization: added.initialization.map((argument) => `${argument}\n`).join(""),
     };
+    // A new server's own start refuses what it cannot use before it touches the directory; `up` fails with the trial.
+    const afterTrial = args.isNew ? [] : [tried];
     const config = new k8s.core.v1.ConfigMap(
       CONFIG_NAME,
       { metadata: inNamespace(CONFIG_NAME), data: { ...files, ...initialization } },
       {
         parent: this,
         // The running server reloads it at once.
-        dependsOn: tried,
+        dependsOn: afterTrial,
         deleteBeforeReplace: true,
         ...hooked({ beforeUpdate: args.announcements?.config, afterUpdate: args.afterChange }),
       },
@@ -185,8 +191,8 @@ export class Server extends pulumi.ComponentResource {
       },
       {
         parent: this,
-        // An image that cannot run the database never touches its directory.
-        dependsOn: tried,
+        // A server keeps what it runs with until the trial has succeeded.
+        dependsOn: afterTrial,
         deleteBeforeReplace: true,
         customTimeouts: { create: "15m", update: "15m" },
         ...hooked({ beforeUpdate: args.announcements?.server }),
@@ -197,6 +203,7 @@ export class Server extends pulumi.ComponentResource {
       .all([service.metadata.name, args.namespace, args.clusterDomain, statefulSet.metadata.name])
       .apply(([serviceName, namespace, domain]) => `${serviceName}.${namespace}.svc.${domain}`);
     this.port = statefulSet.metadata.name.apply(() => PORT);
+    this.ready = statefulSet;
     this.registerOutputs({ host: this.host, port: this.port });
   }
 }

@@ -51,7 +51,7 @@ export interface SettingsCheckArgs {
 /**
  * A Job that tries an image and a configuration on a scratch directory before the server gets them: if PostgreSQL refuses
  * them, the deployment ends and the server keeps running unchanged. The files are in a separate ConfigMap, because the
- * server would reload its own at once. Everything that changes the server must depend on this.
+ * server would reload its own at once. Everything that changes an existing server must depend on this.
  */
 export class SettingsCheck extends pulumi.ComponentResource {
   /** Name of the Job, known once it has succeeded. */

@@ -43,7 +43,7 @@ export interface VolumeArgs {
  * exists, the directory is never prepared again.
  */
 export class Volume extends pulumi.ComponentResource {
-  /** The claim's name, known once it is bound to the prepared directory. */
+  /** The claim's name, known once the directory is prepared. */
   readonly claimName: pulumi.Output<string>;
 
   constructor(name: string, args: VolumeArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -103,7 +103,14 @@ export class Volume extends pulumi.ComponentResource {
     const claim = new k8s.core.v1.PersistentVolumeClaim(
       CLAIM_NAME,
       {
-        metadata: { name: CLAIM_NAME, namespace: args.namespace, labels: labelsOf("storage") },
+        metadata: {
+          name: CLAIM_NAME,
+          namespace: args.namespace,
+          labels: labelsOf("storage"),
+          // No pod that mounts it runs before it is bound, and the server's readiness is waited for; the wait for the
+          // claim itself looks twice a second.
+          annotations: { "pulumi.com/skipAwait": "true" },
+        },
         spec: {
           accessModes: ["ReadWriteOnce"],
           // Not the cluster's default class, which would provision another volume.

@@ -9,6 +9,9 @@ import { field, hasUnknown, listAt, shown, textAt } from "../values.ts";
 /** Where the configuration is, in the server's container and in the Job's. */
 const CONFIG_PATH = "/etc/postgresql";
 
+/** Milliseconds within which a first deployment creates the server's objects and the trial, in whichever order. */
+const TOGETHER = 60_000;
+
 /** The ConfigMap with a container's configuration. */
 function configOf(pod: Pod, container: Record<string, unknown>): string | undefined {
   const mount = listAt(container, "volumeMounts").find((entry) => field(entry, "mountPath") === CONFIG_PATH);
@@ -25,6 +28,16 @@ function environmentOf(container: Record<string, unknown>, name: string): unknow
     listAt(container, "env").findLast((entry) => field(entry, "name") === name),
     "value",
   );
+}
+
+/**
+ * Whether an object came into being with the trial: no server ran before, which the trial would protect. Only a stack that
+ * has been updated knows when its objects were created; a trial is a new Job whenever what it tries changes.
+ */
+function madeWith(object: KubernetesObject, trial: KubernetesObject): boolean {
+  const created = ({ body }: KubernetesObject) =>
+    Date.parse(textAt(body, "metadata", "creationTimestamp") ?? "");
+  return created(object) >= created(trial) - TOGETHER;
 }
 
 function nameUnknown({ metadata }: Record<string, unknown>): boolean {
@@ -147,7 +160,7 @@ function findingsOfServer(server: Pod, trial: Pod, stack: readonly Resource[]): 
 
   const trialUrn = trial.object.resource.urn;
   for (const object of [server.object, ...(config ? [config] : [])]) {
-    if (waitsFor(object.resource, stack).has(trialUrn)) continue;
+    if (waitsFor(object.resource, stack).has(trialUrn) || madeWith(object, trial.object)) continue;
     refuse(
       object,
       `it does not depend on ${SETTINGS_JOB}, and changes even if the Job fails`,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { manifestsOf } from "../../tools/evaluation/manifests.ts";
+import type { Live } from "../../program.ts";
 import { evaluate } from "../../tools/evaluation/evaluate.ts";
 import { type Registration, unwrapped } from "../../tools/evaluation/recorder.ts";
 import { changed, deployable, type Raw } from "../settings.ts";
@@ -7,13 +8,14 @@ import { ed25519HostKey, userKey } from "../ssh-keys.ts";
 
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 
-async function program(raw: Raw, stack = "prod"): Promise<Registration[]> {
+async function program(raw: Raw, stack = "prod", live: Live = {}): Promise<Registration[]> {
   const { registrations } = await evaluate(
     stack,
     Object.fromEntries(
       Object.entries(raw).map(([name, value]) => [`transcript-pipeline:${name}`, JSON.stringify(value)]),
     ),
     ["transcript-pipeline:secrets"],
+    live,
   );
   return registrations;
 }
@@ -65,9 +67,11 @@ describe("the program", () => {
     assert.equal(statefulSets[0]?.protect, false);
   });
 
-  it("runs the init Job after the server", () => {
-    const statefulSet = prod.find(({ type }) => type.endsWith(":StatefulSet"));
-    assert.ok(statefulSet && named(prod, "postgres-init").dependencies.includes(statefulSet.urn));
+  it("runs the init Job after the server, in a first deployment too", async () => {
+    for (const registrations of [prod, await program(deployable(), "prod", { isNewServer: true })]) {
+      const statefulSet = registrations.find(({ type }) => type.endsWith(":StatefulSet"));
+      assert.ok(statefulSet && named(registrations, "postgres-init").dependencies.includes(statefulSet.urn));
+    }
   });
 
   describe("tries the image and the settings", () => {
@@ -81,13 +85,32 @@ describe("the program", () => {
     const trial = (registrations: readonly Registration[]) =>
       unwrapped(objectNamed(registrations, "Job", "postgres-settings")?.inputs) as Job;
 
-    it("before the server's configuration, and before the server", () => {
-      const waiting = [
-        objectNamed(prod, "ConfigMap", "postgres-config"),
-        objectNamed(prod, "StatefulSet", "postgres"),
-      ];
-      const job = objectNamed(prod, "Job", "postgres-settings");
-      for (const resource of waiting) assert.ok(job && resource?.dependencies.includes(job.urn));
+    /** What waits for the trial, of the objects by which a server changes. */
+    const waiting = (registrations: readonly Registration[]) => {
+      const job = objectNamed(registrations, "Job", "postgres-settings");
+      assert.ok(job);
+      return [
+        objectNamed(registrations, "ConfigMap", "postgres-config"),
+        objectNamed(registrations, "StatefulSet", "postgres"),
+      ].flatMap((resource) => (resource?.dependencies.includes(job.urn) ? [resource.name] : []));
+    };
+
+    it("before the server's configuration, and before the server", async () => {
+      assert.deepEqual(waiting(prod), ["postgres-config", "postgres"]);
+      const there = await program(deployable(), "prod", { isNewServer: false });
+      assert.deepEqual(waiting(there), ["postgres-config", "postgres"]);
+    });
+
+    it("next to a server that is new, with the same objects", async () => {
+      const registrations = await program(deployable(), "prod", { isNewServer: true });
+      assert.deepEqual(waiting(registrations), []);
+      const objects = (of: readonly Registration[]) =>
+        of
+          // A Secret's passwords are made up, each time others.
+          .filter(({ type }) => type.startsWith("kubernetes:") && !type.endsWith(":Secret"))
+          .map(({ type, name, inputs }) => ({ type, name, inputs: unwrapped(inputs) }))
+          .sort((one, other) => `${one.type} ${one.name}`.localeCompare(`${other.type} ${other.name}`));
+      assert.deepEqual(objects(registrations), objects(prod));
     });
 
     it("as the server will have them: the same files, image and address space", () => {

@@ -1,6 +1,6 @@
 /** Evaluates the program in this process: no CLI, no cluster, and the same objects that the engine would register. */
 import { readConfig } from "../../config.ts";
-import { program } from "../../program.ts";
+import { type Live, program } from "../../program.ts";
 import { PROJECT } from "../stack-file/document.ts";
 import { recorded, type Registration } from "./recorder.ts";
 
@@ -17,14 +17,16 @@ export interface Evaluation {
  *
  * @param config the stack's configuration, by full key
  * @param secretKeys the keys that hold secrets
+ * @param live @default there is no cluster to look at
  * @throws ConfigurationError with all problems at once
  */
 export async function evaluate(
   stack: string,
   config: Readonly<Record<string, string>>,
   secretKeys: readonly string[] = [],
+  live: Live = {},
 ): Promise<Evaluation> {
   const { settings, warnings } = readConfig(stack, PROJECT, config, (key) => secretKeys.includes(key));
-  const registrations = await recorded(PROJECT, stack, () => program(settings));
+  const registrations = await recorded(PROJECT, stack, () => program(settings, live));
   return { registrations, warnings };
 }

@@ -12,6 +12,7 @@ import {
   configured,
   inPod,
   kubectl,
+  needsEngine,
   pulumi,
   sql,
   state,
@@ -220,5 +221,48 @@ describeLong("a new stack", function () {
     assert.match(output, REFUSED_IMAGE);
     assert.ok(!existsSync(join(state().dataDirectory, "pgdata")), "a database was made");
     assert.equal(await kubectl("get", "statefulsets", ...inNamespace, "-o", "name"), "");
+  });
+});
+
+describeLong("a new stack, which starts its server next to the trial", function () {
+  this.timeout(300_000);
+
+  needsEngine();
+  after(async () => {
+    await up();
+  });
+
+  /** Nothing of the stack is left: no object, and no data. */
+  async function removed(): Promise<void> {
+    await up();
+    const { status, output } = await pulumi(["destroy", "--yes", "--skip-preview"]);
+    assert.equal(status, 0, output);
+    rmSync(state().dataDirectory, { recursive: true });
+  }
+
+  it("whose settings are refused fails `up` with the trial's words long before its time is over, and stops the server", async () => {
+    await removed();
+    const begun = performance.now();
+    const { status, output } = await upWithEngine(await missingLibrary());
+    assert.notEqual(status, 0, output);
+    assert.match(output, /settings: REFUSED: PostgreSQL does not start with these settings/);
+    assert.ok(performance.now() - begun < 120_000, output);
+    assert.equal(await get("statefulset postgres", "jsonpath={.spec.replicas}"), "0");
+  });
+
+  it("is deployed by the next `up`, corrected, and nothing is left to do", async () => {
+    const { status, output } = await upWithEngine({});
+    assert.equal(status, 0, output);
+    assert.equal(await sql("select 1"), "1");
+    const preview = await pulumi(["preview", "--expect-no-changes"]);
+    assert.equal(preview.status, 0, preview.output);
+  });
+
+  it("whose image is of another kind makes no database", async () => {
+    await removed();
+    const { status, output } = await upWithEngine({ "database.image": await withoutPgvector() });
+    assert.notEqual(status, 0, output);
+    assert.match(output, REFUSED_IMAGE);
+    assert.ok(!existsSync(join(state().dataDirectory, "pgdata")), "a database was made");
   });
 });

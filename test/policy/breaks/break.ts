@@ -25,6 +25,13 @@ export interface Break {
   alsoFirst?: Change[];
 }
 
+/** Says when the cluster created an object, as a stack that has been updated knows it. */
+export function created(subject: string, time: string): Change {
+  return edit(subject, ({ inputs }) => {
+    (inputs.metadata as Record<string, unknown>).creationTimestamp = time;
+  });
+}
+
 /** Changes the text of the server's configuration. */
 export function conf(file: string, replace: (text: string) => string): Change {
   return edit(CONF, ({ inputs }) => {

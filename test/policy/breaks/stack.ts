@@ -1,5 +1,5 @@
 /** Ways to break the rules over the stack as a whole. */
-import { type Break, conf, CONF, JOB, POD, policy, PV, SERVER, SET, TRIAL } from "./break.ts";
+import { type Break, conf, CONF, created, JOB, POD, policy, PV, SERVER, SET, TRIAL } from "./break.ts";
 import { add, decentPod, drop, edit, labels, set, setAt } from "../stacks.ts";
 
 export const stackBreaks: Readonly<Record<string, readonly Break[]>> = {
@@ -126,6 +126,17 @@ export const stackBreaks: Readonly<Record<string, readonly Break[]>> = {
       change: edit(SET, (resource) => {
         resource.dependencies = [];
       }),
+      message: /StatefulSet\/postgres: it does not depend on Job\/postgres-settings/,
+    },
+    {
+      by: "a server that is older than the trial and does not wait for it",
+      change: (resources) => {
+        created(TRIAL, "2026-12-01T10:00:00Z")(resources);
+        created(SET, "2026-12-01T09:58:00Z")(resources);
+        edit(SET, (resource) => {
+          resource.dependencies = [];
+        })(resources);
+      },
       message: /StatefulSet\/postgres: it does not depend on Job\/postgres-settings/,
     },
     {

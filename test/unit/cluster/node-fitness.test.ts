@@ -199,6 +199,7 @@ describe("the preview's look at the node", () => {
     nodes: [of],
     statefulSet: undefined,
     volume: undefined,
+    jobs: [],
     pods: running
       ? [{ metadata: { name: "postgres-0" }, spec: { nodeName: "gen8" }, status: { phase: "Running" } }]
       : [{ metadata: { name: "postgres-0" }, status: { phase: "Pending" } }],

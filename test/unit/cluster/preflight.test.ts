@@ -37,6 +37,7 @@ function state(change: Partial<ClusterState> = {}): ClusterState {
     statefulSet: { metadata: { annotations: { "transcript-pipeline/identity": expected.identity } } },
     volume: volume(),
     pods: [],
+    jobs: [],
     ...change,
   };
 }
