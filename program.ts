@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { contextFlags } from "./cluster/kubectl.ts";
 import { archiving } from "./components/backup/archiving.ts";
 import { Backup } from "./components/backup/backup.ts";
+import { FirstBackup } from "./components/backup/first-backup.ts";
 import type { RepositoryArgs } from "./components/backup/pgbackrest-conf.ts";
 import { Database } from "./components/database.ts";
 import { APPLICATION } from "./components/kubernetes/labels.ts";
@@ -140,6 +141,40 @@ export function program(settings: Settings, live: Live = {}): Outputs {
     onCluster,
   );
 
+  // Before the Jobs: a server that is being restored waits for the agent, and they wait for the server.
+  const backups =
+    repositories.length > 0
+      ? new Backup(
+          "postgres-backup",
+          {
+            namespace: namespaceName,
+            identity,
+            placement,
+            claimName: postgres.claimName,
+            image: settings.backup.image,
+            postgresImage: database.image,
+            repositories,
+            walQueue: walQueueBytes(settings.backup, storage.capacity),
+            passphrase: secrets.backupPassphrase,
+            keys: Object.fromEntries(
+              Object.entries(secrets.repositories).map(([name, { accessKey, secretKey }]) => [
+                name,
+                // Both are there: the configuration's checks ask for them.
+                { accessKey: accessKey ?? "", secretKey: secretKey ?? "" },
+              ]),
+            ),
+            schedules: {
+              full: settings.backup.fullSchedule,
+              incremental: settings.backup.incrementalSchedule,
+              timeZone: settings.backup.timeZone,
+            },
+            timeout: settings.backup.backupTimeout,
+            protect: storage.protect ?? settings.stack !== "dev",
+          },
+          onCluster,
+        )
+      : undefined;
+
   const jobs = {
     namespace: namespaceName,
     endpoint: postgres,
@@ -172,40 +207,20 @@ export function program(settings: Settings, live: Live = {}): Outputs {
     onCluster,
   );
 
-  const backups =
-    repositories.length > 0
-      ? new Backup(
-          "postgres-backup",
-          {
-            namespace: namespaceName,
-            identity,
-            placement,
-            claimName: postgres.claimName,
-            image: settings.backup.image,
-            postgresImage: database.image,
-            repositories,
-            walQueue: walQueueBytes(settings.backup, storage.capacity),
-            passphrase: secrets.backupPassphrase,
-            keys: Object.fromEntries(
-              Object.entries(secrets.repositories).map(([name, { accessKey, secretKey }]) => [
-                name,
-                // Both are there: the configuration's checks ask for them.
-                { accessKey: accessKey ?? "", secretKey: secretKey ?? "" },
-              ]),
-            ),
-            schedules: {
-              full: settings.backup.fullSchedule,
-              incremental: settings.backup.incrementalSchedule,
-              timeZone: settings.backup.timeZone,
-            },
-            timeout: settings.backup.backupTimeout,
-            protect: storage.protect ?? settings.stack !== "dev",
-            after: schema,
-            beforeJob,
-          },
-          onCluster,
-        )
-      : undefined;
+  if (backups) {
+    new FirstBackup(
+      "postgres-backup-first",
+      {
+        namespace: namespaceName,
+        placement,
+        run: backups.run,
+        timeout: settings.backup.backupTimeout,
+        after: schema,
+        beforeJob,
+      },
+      onCluster,
+    );
+  }
 
   if (live.whenDeployed) schema.jobName.apply(live.whenDeployed);
 

@@ -4,8 +4,8 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { PASSWORD_LENGTH } from "../credentials/passwords.ts";
 import { labelsOf } from "../kubernetes/labels.ts";
-import { ANNOTATIONS, BACKUP_NAME, FIRST_BACKUP_JOB } from "../kubernetes/names.ts";
-import { oneRunJob } from "../kubernetes/one-run-job.ts";
+import { ANNOTATIONS, BACKUP_NAME } from "../kubernetes/names.ts";
+import type { OneRunJobArgs } from "../kubernetes/one-run-job.ts";
 import {
   inMemory,
   mountsIn,
@@ -61,10 +61,6 @@ export interface BackupArgs extends BackupOptions {
   timeout: number;
   /** Whether what the passphrase is generated from is protected from deletion. */
   protect: boolean;
-  /** What must be there before the first backup. */
-  after: pulumi.Resource;
-  /** Runs before the Job of the first backup is created. @default nothing */
-  beforeJob?: pulumi.ResourceHook | undefined;
 }
 
 /** The container that runs pgBackRest, in each of its pods. */
@@ -75,13 +71,23 @@ function listed(repositories: readonly RepositoryArgs[]): string {
   return repositories.map(({ name, kind }, index) => `${index + 1}:${name}:${kind}`).join(" ");
 }
 
+/** What runs one backup. */
+export interface BackupRun {
+  container: (type: "full" | "incr") => OneRunJobArgs["containers"][number];
+  volumes: readonly PodVolume[];
+  /** Checksum of the repositories. */
+  reasons: string;
+}
+
 /**
- * The backups of one database: an agent next to the server that archives its WAL and fetches what is restored, base
- * backups on schedules, and the first one in the background.
+ * The backups of one database: an agent next to the server that archives its WAL and fetches what is restored, and base
+ * backups on schedules. It waits for no server: a server that is being restored waits for it.
  */
 export class Backup extends pulumi.ComponentResource {
   /** The passphrase, without which no backup can be read. A secret. */
   readonly passphrase: pulumi.Output<string>;
+  /** For a backup outside the schedules. */
+  readonly run: BackupRun;
 
   constructor(name: string, args: BackupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Backup", name, {}, opts);
@@ -281,22 +287,12 @@ export class Backup extends pulumi.ComponentResource {
     scheduled("full");
     scheduled("incremental");
 
-    oneRunJob(
-      FIRST_BACKUP_JOB,
-      {
-        namespace,
-        part: "backup",
-        placement: args.placement,
-        timeout: args.timeout,
-        before: args.beforeJob,
-        containers: [backupContainer("incr")],
-        volumes,
-        // A repository that is new gets its first backup; another image or script is no reason for one.
-        reasons: checksum(listed(repositories) + pgbackrestConf(args)),
-        background: true,
-      },
-      { parent: this, dependsOn: [args.after] },
-    );
+    this.run = {
+      container: backupContainer,
+      volumes,
+      // A new repository gets its first backup; another script is not a reason for one.
+      reasons: checksum(listed(repositories) + pgbackrestConf(args)),
+    };
     this.registerOutputs();
   }
 }

@@ -63,7 +63,7 @@ class Application {
 
   /** Deletes a Job that failed or has not ended, which would keep the new one from running. */
   private async makeRoomForJob(job: Manifest, live: LiveObject): Promise<void> {
-    if ((await this.makeRoom(job)) || progressOf(live) === "ready") return;
+    if ((await this.makeRoom(job)) || progressOf(live) === "ready" || !isAwaited(job)) return;
     await this.objects.delete([job]);
   }
 

@@ -80,9 +80,11 @@ const LOOKS: Readonly<Record<string, Look>> = {
 
 /**
  * Whether an object is waited for. A claim without a volume's name is not: its class may create a volume only for the
- * first pod that uses it.
+ * first pod that uses it. Nor is a Job that runs in the background, which is marked as for the engine.
  */
-export function isAwaited({ kind, spec }: Manifest): boolean {
+export function isAwaited({ kind, spec, metadata }: Manifest): boolean {
+  const annotations = metadata.annotations as Readonly<Record<string, string>> | undefined;
+  if (kind === "Job" && annotations?.["pulumi.com/skipAwait"] === "true") return false;
   if (kind === "PersistentVolumeClaim")
     return (spec as { volumeName?: string } | undefined)?.volumeName !== undefined;
   return kind in LOOKS;

@@ -234,6 +234,16 @@ describe("a rendering, applied", () => {
     assert.deepEqual(cluster.done, ["delete init", "apply init"]);
   });
 
+  it("waits for no Job that runs in the background, and ends none that still runs", async () => {
+    const background = { ...job("backup", "1") };
+    background.metadata = { ...background.metadata, annotations: { "pulumi.com/skipAwait": "true" } };
+    cluster.slow = 1e6;
+    await apply([background]);
+    await apply([background]);
+    assert.deepEqual(cluster.done, ["apply backup"]);
+    await assert.rejects(apply([statefulSet("1")]), /not ready/);
+  });
+
   it("replaces what cannot be changed, but nothing that holds data, and nothing with an invalid object", async () => {
     const volume = (path: string) => object("PersistentVolume", "volume", { spec: { path } });
     cluster.immutable = ({ spec }, wanted) => JSON.stringify(spec) !== JSON.stringify(wanted.spec);
