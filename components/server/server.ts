@@ -194,7 +194,10 @@ export class Server extends pulumi.ComponentResource {
         // A server keeps what it runs with until the trial has succeeded.
         dependsOn: afterTrial,
         deleteBeforeReplace: true,
-        customTimeouts: { create: "15m", update: "15m" },
+        // A database that is restored takes as long as its size and the line ask for.
+        customTimeouts: added.initialization
+          ? { create: "24h", update: "24h" }
+          : { create: "15m", update: "15m" },
         ...hooked({ beforeUpdate: args.announcements?.server }),
       },
     );
