@@ -42,7 +42,7 @@ function varied(stack: Judged, variations: readonly Variation[]): Judged {
 describe("weakening mutants", () => {
   for (const name of ["dev", "prod"] as const) {
     it(`of ${name} are all caught, each with a way out`, async function () {
-      this.timeout(180_000);
+      this.timeout(600_000);
       const stack = await stackOf(name);
       const survivors: string[] = [];
       const rules = new Set<string>();
@@ -79,7 +79,7 @@ describe("weakening mutants", () => {
 
   for (const name of ["dev", "prod"] as const) {
     it(`add something undeclared to ${name} in every place: all are caught, each with a way out`, async function () {
-      this.timeout(180_000);
+      this.timeout(600_000);
       const stack = await stackOf(name);
       const survivors: string[] = [];
       const caughtBy = new Map<string, number>();
@@ -101,7 +101,7 @@ describe("weakening mutants", () => {
   }
 
   it("leave out any field of the real resources: it is caught, or known to be harmless", async function () {
-    this.timeout(180_000);
+    this.timeout(600_000);
     const stack = await stackOf("prod");
     const surprises: string[] = [];
     let count = 0;
@@ -128,7 +128,7 @@ describe("weakening mutants", () => {
 
 describe("what is not known before the deployment", () => {
   it("is never taken for missing, and stops no rule", async function () {
-    this.timeout(180_000);
+    this.timeout(600_000);
     const mistaken: string[] = [];
     let count = 0;
     const stack = await stackOf("prod");
@@ -163,7 +163,7 @@ describe("what is not known before the deployment", () => {
 
 describe("valid variations", () => {
   it("raise no false alarm", async function () {
-    this.timeout(180_000);
+    this.timeout(600_000);
     const alarms: string[] = [];
     let count = 0;
     const every = pairs(VARIATIONS, 500);

@@ -101,21 +101,7 @@ const variable = (name: string, entry: Record<string, unknown>): Variation => ({
   },
 });
 
-/** The cluster's time of creation, and nothing that waits for the trial. */
-const withoutWaiting = (subject: string, time: string): Change =>
-  edit(subject, (resource) => {
-    resource.dependencies = [];
-    (resource.inputs.metadata as Record<string, unknown>).creationTimestamp = time;
-  });
-
 export const VARIATIONS: readonly Variation[] = [
-  {
-    name: "a server that is as new as its trial, and starts next to it",
-    change: both(
-      set("Job/postgres-settings", "metadata/creationTimestamp", "2026-12-01T10:00:02Z"),
-      both(withoutWaiting(CONF, "2026-12-01T10:00:01Z"), withoutWaiting(SET, "2026-12-01T10:00:03Z")),
-    ),
-  },
   {
     name: "another PV source",
     change: both(drop(PV, "spec/hostPath"), set(PV, "spec/local", { path: "/mnt/raid10/pgdata" })),
