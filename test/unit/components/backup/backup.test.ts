@@ -31,8 +31,8 @@ const withCloud = (
     secrets: {
       backupPassphrase: PASSPHRASE,
       repositories: Object.fromEntries(
-        Object.entries(repositories).flatMap(([name, { kind }]: [string, any]) =>
-          kind === "s3" ? [[name, KEYS]] : [],
+        Object.entries(repositories).flatMap(([name, repository]) =>
+          (repository as { kind: string }).kind === "s3" ? [[name, KEYS]] : [],
         ),
       ),
     },
@@ -45,8 +45,27 @@ const found = (all: readonly Registration[], kind: string, name: string) => {
   assert.ok(registration, `no ${kind} ${name}`);
   return registration;
 };
+/** The parts of an object that these tests look at. */
+interface Inputs {
+  data: Record<string, string>;
+  stringData: Record<string, string>;
+  spec: {
+    template: {
+      metadata: object;
+      spec: { containers: { env: { name: string; value: string }[] }[]; volumes: Volume[] };
+    };
+    concurrencyPolicy: string;
+    startingDeadlineSeconds: number;
+    jobTemplate: { spec: { activeDeadlineSeconds: number } };
+  };
+}
+interface Volume {
+  name: string;
+  configMap?: { optional?: boolean };
+  secret?: { optional?: boolean };
+}
 const inputsOf = (all: readonly Registration[], kind: string, name: string) =>
-  unwrapped(found(all, kind, name).inputs) as Record<string, any>;
+  unwrapped(found(all, kind, name).inputs) as Inputs;
 const server = (all: readonly Registration[]) => inputsOf(all, "StatefulSet", "postgres").spec.template;
 
 /** Whether a text occurs other than inside a secret. */
@@ -72,7 +91,7 @@ describe("the backups of a stack", () => {
       without.filter(({ name }) => name.startsWith("postgres-backup")),
       [],
     );
-    const conf = inputsOf(without, "ConfigMap", "postgres-config").data["postgresql.conf"] as string;
+    const conf = inputsOf(without, "ConfigMap", "postgres-config").data["postgresql.conf"] ?? "";
     assert.doesNotMatch(conf, /archive/);
   });
 
@@ -114,7 +133,7 @@ describe("the backups of a stack", () => {
 
   it("restore by a file that only the server's own ConfigMap has", async () => {
     const restoring = await withCloud({ restoreFrom: "cloud", restoreTime: "2026-11-28 14:30:00+01" });
-    const file = inputsOf(restoring, "ConfigMap", "postgres-config").data.initialization as string;
+    const file = inputsOf(restoring, "ConfigMap", "postgres-config").data.initialization ?? "";
     assert.match(file, /^bash\n\S+\/restore-database\.sh\n1\n2026-11-28 14:30:00\+01\n$/);
     assert.equal("initialization" in inputsOf(cloud, "ConfigMap", "postgres-config").data, false);
     assert.equal("initialization" in inputsOf(restoring, "ConfigMap", "postgres-settings-files").data, false);
@@ -123,9 +142,9 @@ describe("the backups of a stack", () => {
   it("number the repositories by their names, whatever their order in the file", async () => {
     const local = { kind: "volume" };
     const environment = (all: readonly Registration[]) =>
-      inputsOf(all, "StatefulSet", "postgres-backup").spec.template.spec.containers[0].env.find(
-        ({ name }: { name: string }) => name === "REPOSITORIES",
-      ).value as string;
+      inputsOf(all, "StatefulSet", "postgres-backup").spec.template.spec.containers[0]?.env.find(
+        ({ name }) => name === "REPOSITORIES",
+      )?.value;
     const [one, other] = [
       await withCloud({}, { cloud: S3, b: local }),
       await withCloud({}, { b: local, cloud: S3 }),
@@ -133,11 +152,11 @@ describe("the backups of a stack", () => {
     assert.equal(environment(one), "1:b:volume 2:cloud:s3");
     for (const all of [one, other]) {
       assert.match(
-        inputsOf(all, "ConfigMap", "postgres-backup-config").data["pgbackrest.conf"] as string,
+        inputsOf(all, "ConfigMap", "postgres-backup-config").data["pgbackrest.conf"] ?? "",
         /^repo2-s3-bucket=backups$/m,
       );
       assert.match(
-        inputsOf(all, "Secret", "postgres-backup").stringData["repo2-keys.conf"] as string,
+        inputsOf(all, "Secret", "postgres-backup").stringData["repo2-keys.conf"] ?? "",
         /^repo2-s3-key=AKIA/m,
       );
     }
@@ -159,8 +178,8 @@ describe("the backups of a stack", () => {
   it("need nothing that the agent cannot start without: configuration and Secret are optional", () => {
     const { volumes } = inputsOf(cloud, "StatefulSet", "postgres-backup").spec.template.spec;
     for (const name of ["config", "secrets"]) {
-      const volume = volumes.find((other: { name: string }) => other.name === name);
-      assert.equal((volume.configMap ?? volume.secret).optional, true, name);
+      const volume = volumes.find((other) => other.name === name);
+      assert.equal((volume?.configMap ?? volume?.secret)?.optional, true, name);
     }
   });
 
