@@ -160,21 +160,24 @@ function readEntries(
     return {};
   }
   const names = Object.keys(written);
+  // A name that is not allowed may contain what a path is made of.
+  const removal = (name: string) =>
+    commandToRemove(entries.name.test(name) ? `${path}.${name}` : `${path}[${JSON.stringify(name)}]`);
   if (names.length > entries.most) {
     problems.push({
       key: path,
-      message: `holds ${names.length}: ${names.join(", ")}. Allowed: ${entries.most} at most. To remove one: ${commandToRemove(`${path}.${names.at(-1)}`)}`,
+      message: `holds ${names.length}: ${names.join(", ")}. Allowed: ${entries.most} at most. To remove one: ${removal(names.at(-1) ?? "")}`,
     });
   }
   return Object.fromEntries(
-    Object.entries(written).map(([name, values]) => {
-      if (!entries.name.test(name)) {
-        problems.push({
-          key: `${path}.${name}`,
-          message: `is not a name. Allowed: ${entries.allowed}. To remove it: ${commandToRemove(`${path}.${name}`)}`,
-        });
-      }
-      return [name, readSection(`${path}.${name}`, entries.fields, values ?? {}, problems)];
+    Object.entries(written).flatMap(([name, values]) => {
+      if (entries.name.test(name))
+        return [[name, readSection(`${path}.${name}`, entries.fields, values ?? {}, problems)]];
+      problems.push({
+        key: `${path}.${name}`,
+        message: `is not a name. Allowed: ${entries.allowed}. To remove it: ${removal(name)}`,
+      });
+      return [];
     }),
   );
 }

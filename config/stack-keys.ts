@@ -156,12 +156,16 @@ function readSectionText(name: string, text: string, secret: boolean, found: Sec
     return;
   }
   if (name === "secrets" && Object.keys(value).length > 0 && !secret) {
-    for (const field of Object.keys(value)) {
-      found.problems.push(plainSecretProblem(`secrets.${field}`));
-    }
+    found.problems.push(...leavesOf("secrets", value).map(plainSecretProblem));
     return;
   }
   found.raw[name] = value;
+}
+
+/** The paths of what a map holds, however deep. */
+function leavesOf(path: string, value: unknown): string[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return [path];
+  return Object.entries(value).flatMap(([name, entry]) => leavesOf(`${path}.${name}`, entry));
 }
 
 /** A secret in plain text. Its value is not shown. */

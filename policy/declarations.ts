@@ -44,7 +44,10 @@ export const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
   "Secret/postgres-secret": ["POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"],
   "Secret/postgres-superuser": ["POSTGRES_USER", "POSTGRES_PASSWORD"],
   "Secret/postgres-logins": ["credentials"],
-  "Secret/postgres-backup": ["secrets.conf"],
+  "Secret/postgres-backup": [1, 2].flatMap((number) => [
+    `repo${number}-passphrase.conf`,
+    `repo${number}-keys.conf`,
+  ]),
 };
 
 /** Files of the server's configuration, as fields of a ConfigMap. */

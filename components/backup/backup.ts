@@ -32,9 +32,11 @@ import {
   BACKUP_CONFIG_PATH,
   type BackupOptions,
   caFile,
+  keysFile,
+  passphraseFile,
   pgbackrestConf,
   type RepositoryArgs,
-  secretsConf,
+  secretFiles,
   STANZA,
   type StoreKeys,
 } from "./pgbackrest-conf.ts";
@@ -108,13 +110,23 @@ export class Backup extends pulumi.ComponentResource {
       {
         metadata: metadata(BACKUP_NAME),
         type: "Opaque",
-        stringData: {
-          "secrets.conf": pulumi.secret(
-            pulumi
-              .all([this.passphrase, pulumi.output(args.keys)])
-              .apply(([passphrase, keys]) => secretsConf(repositories, passphrase, keys)),
-          ),
-        },
+        stringData: Object.assign(
+          {},
+          ...repositories.map(({ name: repository, kind }, index) => {
+            const number = index + 1;
+            const key = kind === "s3" ? args.keys[repository] : undefined;
+            const written = pulumi
+              .all([this.passphrase, pulumi.output(key)])
+              .apply(([passphrase, known]) => secretFiles(number, passphrase, known));
+            // Their names are known, when what they hold is not yet.
+            return Object.fromEntries(
+              [passphraseFile(number), ...(key ? [keysFile(number)] : [])].map((file) => [
+                file,
+                pulumi.secret(written.apply((of) => of[file] ?? "")),
+              ]),
+            );
+          }),
+        ) as Record<string, pulumi.Output<string>>,
       },
       child,
     );

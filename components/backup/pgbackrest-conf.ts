@@ -40,6 +40,10 @@ const lines = (options: Readonly<Record<string, string | number>>) =>
 /** File name of a repository's CA. */
 export const caFile = (name: string) => `${name}.crt`;
 
+/** The file with a repository's passphrase, and the one with its keys, by its number. */
+export const passphraseFile = (number: number) => `repo${number}-passphrase.conf`;
+export const keysFile = (number: number) => `repo${number}-keys.conf`;
+
 function place(repository: RepositoryArgs): Record<string, string | number> {
   switch (repository.kind) {
     case "volume":
@@ -110,25 +114,21 @@ export function pgbackrestConf({ repositories, walQueue }: BackupOptions): strin
   );
 }
 
-/** The file with the secrets. */
-export function secretsConf(
-  repositories: readonly RepositoryArgs[],
+/**
+ * The files with the secrets: the passphrase and the keys of each repository in files of their own, so that a plan can
+ * tell which of them changes.
+ *
+ * @param number of the repository
+ */
+export function secretFiles(
+  number: number,
   passphrase: string,
-  keys: Readonly<Record<string, StoreKeys | undefined>>,
-): string {
-  return (
-    "[global]\n" +
-    repositories
-      .map(({ name }, index) => {
-        const key = keys[name];
-        return lines({
-          [`repo${index + 1}-cipher-pass`]: passphrase,
-          ...(key && {
-            [`repo${index + 1}-s3-key`]: key.accessKey,
-            [`repo${index + 1}-s3-key-secret`]: key.secretKey,
-          }),
-        });
-      })
-      .join("")
-  );
+  key: StoreKeys | undefined,
+): Record<string, string> {
+  const file = (options: Readonly<Record<string, string>>) =>
+    `[global]\n${lines(Object.fromEntries(Object.entries(options).map(([name, value]) => [`repo${number}-${name}`, value])))}`;
+  return {
+    [passphraseFile(number)]: file({ "cipher-pass": passphrase }),
+    ...(key && { [keysFile(number)]: file({ "s3-key": key.accessKey, "s3-key-secret": key.secretKey }) }),
+  };
 }

@@ -88,6 +88,18 @@ describe("resolve-digests", function () {
     assert.match(output, /Remove the waivers of image-digest from/);
   });
 
+  it("writes the image of the backups of a stack that has some", async () => {
+    const backup = `  transcript-pipeline:backup:\n    image: ${host}/dbmate:1\n`;
+    const stack = readFileSync(file, "utf8");
+    writeFileSync(file, stack + backup);
+    assert.equal((await resolve()).length, 2);
+    writeFileSync(file, `${stack}${backup}    repositories: { local: { kind: volume } }\n`);
+    assert.equal((await resolve()).length, 3);
+    assert.ok(
+      readFileSync(file, "utf8").includes(`    image: ${host}/dbmate:1@${DIGEST}\n    repositories:`),
+    );
+  });
+
   it("leaves an image alone that has its digest", async () => {
     const pinned = `${host}/gone/gone:9@sha256:${"a".repeat(64)}`;
     write(pinned, `${host}/dbmate:1`);

@@ -5,18 +5,28 @@ import { withFields } from "../stack-file/editing.ts";
 import { plainSection, readDocument } from "../stack-file/stack-file.ts";
 import { parseImage, resolveDigest } from "./images.ts";
 
-/** The configuration's images, with defaults for those that are not set. */
-const IMAGES = [
+/** The configuration's images, with defaults for those that are not set, and whether a stack has them. */
+const IMAGES: readonly {
+  section: "database" | "migration" | "backup";
+  usual: string | undefined;
+  isUsed?: (section: Record<string, unknown>) => boolean;
+}[] = [
   { section: "database", usual: table.database.image.default },
   { section: "migration", usual: table.migration.image.default },
-] as const;
+  {
+    section: "backup",
+    usual: table.backup.image.default,
+    isUsed: ({ repositories }) => Object.keys(repositories ?? {}).length > 0,
+  },
+];
 
 /** The images of a stack's file. */
 function imagesOf(path: string): { section: string; image: string }[] {
   const file = readDocument(path);
-  return IMAGES.map(({ section, usual }) => {
-    const { image } = plainSection(file, section);
-    return { section, image: typeof image === "string" ? image : (usual ?? "") };
+  return IMAGES.flatMap(({ section, usual, isUsed }) => {
+    const plain = plainSection(file, section);
+    if (isUsed && !isUsed(plain)) return [];
+    return [{ section, image: typeof plain.image === "string" ? plain.image : (usual ?? "") }];
   });
 }
 

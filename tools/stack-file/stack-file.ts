@@ -17,7 +17,7 @@ import {
 export interface StackFile {
   /** Full key, `transcript-pipeline:node`, to JSON text. */
   config: Record<string, string>;
-  /** Keys of secure values that could not be decrypted, and are left out. */
+  /** Keys of secure values that could not be decrypted, and are left out, or {@link NOT_DECRYPTED}. */
   undecrypted: string[];
   /** The secure values that were decrypted, in plain text. */
   secrets: string[];
@@ -106,13 +106,19 @@ function holdsSecure(value: ConfigValue): boolean {
   return value instanceof Map && [...(value as ReadonlyMap<string, ConfigValue>).values()].some(holdsSecure);
 }
 
-/** Fields under `secrets` that are in plain text. */
-function plainSecrets(value: ConfigValue | undefined): string[] {
-  if (!(value instanceof Map)) return [];
-  return [...(value as ReadonlyMap<string, ConfigValue>)]
-    .filter(([, entry]) => !(entry instanceof Secure) && entry !== null)
-    .map(([name]) => `secrets.${name}`);
+/** Fields under `secrets` that are in plain text, however deep. */
+function plainSecrets(value: ConfigValue | undefined, path = "secrets"): string[] {
+  if (value instanceof Map) {
+    return [...(value as ReadonlyMap<string, ConfigValue>)].flatMap(([name, entry]) =>
+      plainSecrets(entry, `${path}.${name}`),
+    );
+  }
+  return path === "secrets" || value === undefined || value === null || value instanceof Secure ? [] : [path];
 }
+
+/** Secrets that the configuration requires. One that cannot be decrypted has a placeholder, as it is not missing. */
+const REQUIRED_SECRETS = /:secrets\.repositories\./;
+export const NOT_DECRYPTED = "not-decrypted";
 
 /** The node that a stack's file names, or undefined if it names none. */
 export function hostnameOf(path: string): string | undefined {
@@ -153,7 +159,7 @@ export function readStackFile(path: string): StackFile {
         return secret;
       }
       undecrypted.push(key);
-      return undefined;
+      return REQUIRED_SECRETS.test(key) ? NOT_DECRYPTED : undefined;
     }
     if (Array.isArray(value)) {
       return (value as readonly ConfigValue[]).map(

@@ -17,14 +17,17 @@ repositories
 failed=()
 for number in "${numbers[@]}"; do
   while true; do
-    if ! usable; then
-      words=$objection
-    elif stanza; then
+    cause=
+    if ! usable || [ -n "${objections[number]:-}" ]; then
+      words=${objections[number]:-$objection}
+    else
+      # It fails where another repository is away, which is no reason not to make a backup in this one.
+      stanza || cause=$words
       say "making a backup ($TYPE) in repository ${names[number]}"
-      pgbackrest --stanza="$STANZA" --repo="$number" --type="$TYPE" --log-level-console=info \
+      pgbackrest --stanza="$STANZA" --repo="$number" --type="$TYPE" --log-level-console=info "${blocked[@]}" \
         --annotation=image="$IMAGE" --annotation=identity="$IDENTITY" backup 2>&1 | tee /tmp/backup.said
       [ "${PIPESTATUS[0]}" != 0 ] || continue 2
-      words=$(grep -E 'ERROR|HINT' /tmp/backup.said || tail -n 3 /tmp/backup.said)
+      words=${cause:-$(grep -E 'ERROR|HINT' /tmp/backup.said || tail -n 3 /tmp/backup.said)}
     fi
     # A server that is starting, a repository that is away for a moment, another backup that is not finished.
     [ "$SECONDS" -lt "$WAIT" ] || break

@@ -21,7 +21,12 @@ wait_for() {
 case $1 in
   push)
     request=push.$2
-    ask "$request"
+    # PostgreSQL archives one segment after the other: what else is asked for, nobody waits for any more.
+    rm -f "$handover"/push.*.{wanted,done,error}
+    if ! ask "$request"; then
+      echo "archiving: $2 stays on the disk, as the backup agent cannot be asked: nothing can be written to $handover" >&2
+      exit 1
+    fi
     # PostgreSQL waits for a minute after three failures, so a short fault is not made one.
     if wait_for "$request" "$3"; then
       withdraw "$request"
@@ -34,7 +39,10 @@ case $1 in
   get)
     request=get.$2
     # "Not there" ends the recovery. A repository that does not answer is not that: what it holds would be lost.
-    ask "$request"
+    until ask "$request"; do
+      echo "recovery: waiting for $2, as nothing can be written to $handover" >&2
+      sleep 10
+    done
     while true; do
       wait_for "$request" 60
       case $? in

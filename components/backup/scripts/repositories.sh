@@ -12,14 +12,20 @@ repositories() {
   done
 }
 
-# usable: whether there is a configuration, and every directory is the one that is meant. Else `objection` says why not.
+# Why a repository's directory is not used, by number; and options that keep pgBackRest out of those directories.
+declare -a objections=() blocked=()
+
+# usable: whether pgBackRest can run at all. It sets `objections` and `blocked`, as a directory may not be the one that is
+# meant, and `objection`: all that is wrong.
 usable() {
   local number found
-  objection=
+  objection='' objections=() blocked=()
   if [ ! -s "$PGBACKREST_CONFIG" ]; then
     objection="there is no configuration: ConfigMap postgres-backup-config is missing. Deploy again: pulumi up"
+    return 1
   elif ! compgen -G "$PGBACKREST_CONFIG_INCLUDE_PATH/*.conf" >/dev/null; then
     objection="there are no passphrase and keys: Secret postgres-backup is missing. Deploy again: pulumi up"
+    return 1
   fi
   for number in "${numbers[@]}"; do
     [ "${kinds[number]}" = directory ] || continue
@@ -27,12 +33,16 @@ usable() {
     # A disk that is not mounted leaves an empty directory, and a backup into it would fill the root disk.
     { read -r found <"/repository/${names[number]}/volume.identity"; } 2>/dev/null
     if [ -z "$found" ]; then
-      objection="repository ${names[number]}: its directory on the node has no marker volume.identity, so the disk or share is not mounted. Nothing was written. Mount it; the WAL waits on the data's disk"
+      objections[number]="repository ${names[number]}: its directory on the node has no marker volume.identity, so the disk or share is not mounted. Nothing was written. Mount it; the WAL waits on the data's disk"
     elif [ "$found" != "$IDENTITY.backup-${names[number]}" ]; then
-      objection="repository ${names[number]}: its directory on the node belongs to $found. Nothing was written. Choose another: pulumi config set --path backup.repositories.${names[number]}.path <path>"
+      objections[number]="repository ${names[number]}: its directory on the node belongs to $found. Nothing was written. Choose another: pulumi config set --path backup.repositories.${names[number]}.path <path>"
+    else
+      continue
     fi
+    # Nothing can be made below it, and the others are used all the same.
+    blocked+=("--repo$number-path=/dev/null/none")
   done
-  [ -z "$objection" ]
+  objection=${objections[*]}
 }
 
 # pgbackrest_run <arguments>: pgBackRest, for two minutes at most; its words are in `words`.
@@ -48,7 +58,7 @@ stanza() {
   version=$(readlink "${PGBACKREST_CONFIG%/*}/..data" "$PGBACKREST_CONFIG_INCLUDE_PATH/..data" 2>/dev/null)
   [ "$stanza_made" != "made $version" ] || return 0
   # Offline: what it has to know is in the files, and a server that stops cannot be asked.
-  pgbackrest_run --log-level-console=warn --no-online stanza-create || return
+  pgbackrest_run --log-level-console=warn --no-online "${blocked[@]}" stanza-create || return
   stanza_made="made $version"
 }
 

@@ -11,7 +11,11 @@ trap 'exit 143' INT TERM
 say() { echo "restore: $*" >&2; }
 request=restore
 say "asking the backup agent for the database: kubectl -n transcript-pipeline logs -f postgres-backup-0"
-ask "$request" "$DIRECTORY" "$@"
+until ask "$request" "$DIRECTORY" "$@"; do
+  say "waiting, as nothing can be written to $handover"
+  sleep 10 &
+  wait $!
+done
 until answered "$request" done; do
   sleep 1 &
   wait $!
@@ -28,5 +32,7 @@ withdraw "$request"
   echo "recovery_target_timeline=latest"
   [ -z "${2:-}" ] || printf '%s\n' "recovery_target_time=$2" "recovery_target_action=promote"
 } >"$DIRECTORY/recovery.options"
+# The agent's note that it is done: what becomes of the directory now is the server's.
+rm -f "$DIRECTORY/restored"
 sync
 say "the base backup is restored; the server goes on with the WAL of the repository"

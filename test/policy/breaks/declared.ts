@@ -49,6 +49,13 @@ const mount = (source: Record<string, unknown>, mountPath: string): Change =>
     setAt(inputs, `${SERVER}/volumeMounts/6`, { name: "more", mountPath });
   });
 const env = (entry: Record<string, unknown>) => set(SET, `${SERVER}/env/4`, entry);
+/** The containers that run pgBackRest, with the place of their pod. */
+const BACKUPS: readonly (readonly [subject: string, pod: string])[] = [
+  ["StatefulSet/postgres-backup", POD],
+  ["Job/postgres-backup-first", POD],
+  ["CronJob/postgres-backup-full", "spec/jobTemplate/spec/template/spec"],
+  ["CronJob/postgres-backup-incremental", "spec/jobTemplate/spec/template/spec"],
+];
 const EMPTY = { emptyDir: { sizeLimit: "1Gi" } };
 
 export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
@@ -77,7 +84,6 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
         ["discovery.k8s.io/v1:EndpointSlice", /sends a Service's clients to any address/],
         ["core/v1:Endpoints", /sends a Service's clients to any address/],
         ["core/v1:Pod", /a Pod runs containers/],
-        ["batch/v1:CronJob", /a CronJob runs containers/],
         ["apps/v1:StatefulSetPatch", /apps\/v1:StatefulSetPatch is not a kind/],
         ["core/v1:SecretList", /core\/v1:SecretList is not a kind/],
         ["example.com/v1:Secret", /example.com\/v1:Secret is not a kind/],
@@ -294,6 +300,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
     ...(
       [
         ["a Job", "batch/v1:Job", "Job/added in transcript-pipeline"],
+        ["a CronJob", "batch/v1:CronJob", "CronJob/added in transcript-pipeline"],
         ["another StatefulSet", "apps/v1:StatefulSet", "StatefulSet/added in transcript-pipeline"],
         ["a volume", "core/v1:PersistentVolume", "PersistentVolume/added"],
         ["a Service", "core/v1:Service", "Service/added in transcript-pipeline"],
@@ -524,6 +531,20 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
       message:
         /container postgres mounts emptyDir more on \/, which is not declared; it covers \/etc\/postgresql\/[^]*"declared-mounts": \{ "declared": \["StatefulSet\/postgres postgres \/ emptyDir more"\]/,
     },
+    ...BACKUPS.flatMap(([subject, pod]) =>
+      [
+        ["the superuser's Secret", { secret: { secretName: "postgres-superuser" } }, "/etc/credentials"],
+        ["a directory of the node", { hostPath: { path: "/etc" } }, "/node"],
+      ].map(([what, source, path]) => ({
+        by: `${what as string} in ${subject}`,
+        stack: "dev" as const,
+        change: edit(subject, ({ inputs }) => {
+          setAt(inputs, `${pod}/volumes/10`, { name: "more", ...(source as object) });
+          setAt(inputs, `${pod}/containers/0/volumeMounts/10`, { name: "more", mountPath: path });
+        }),
+        message: new RegExp(`container pgbackrest mounts .* on ${path as string}, which is not declared`),
+      })),
+    ),
     {
       by: "a volume on /tmp/pgdata",
       change: mount(EMPTY, "/tmp/pgdata"),
@@ -617,6 +638,14 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
         ],
         ["log_min_duration_statement = 0", /writes statements to the log/],
         ["archive_command = 'cp %p /tmp'", /makes the server run a program/],
+        ...["push %f 10; cp %p /tmp", "push %f 999", "push %p 10", "get %f 10", "push %f 10 && true"].map(
+          (words): [string, RegExp] => [
+            `archive_command = 'bash /usr/local/lib/transcript-pipeline-backup/pgbackrest-wal.sh ${words}'`,
+            /makes the server run a program/,
+          ],
+        ),
+        ["archive_command = 'bash /tmp/pgbackrest-wal.sh push %f 10'", /makes the server run a program/],
+        ["archive_mode = always", /sets archive_mode to 'always'/],
         ["session_preload_libraries = 'x'", /load a library/],
         ["fsync = 'o\\146f'", /sets fsync to 'off'/],
         ["full_page_writes 'no'", /sets full_page_writes to 'no'/],

@@ -133,6 +133,10 @@ describe("a key of the configuration", () => {
       () => read({ secrets }),
       /secrets\.databasePassword: is in plain text.*config set --secret --path/,
     );
+    assert.throws(
+      () => read({ secrets: { repositories: { cloud: { accessKey: "hunter2" } } } }),
+      /secrets\.repositories\.cloud\.accessKey: is in plain text.*config set --secret --path secrets\.repositories\.cloud\.accessKey/,
+    );
     const { databasePassword } = read({ secrets }, [`${PROJECT}:secrets`]).settings.secrets;
     assert.ok(databasePassword && (await pulumi.isSecret(databasePassword)));
     assert.equal(

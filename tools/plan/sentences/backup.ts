@@ -13,47 +13,80 @@ const isPassphrase = ({ type }: Pick<Change, "type">) => type.startsWith("random
 
 const CONFIG = `${BACKUP_NAME}-config`;
 
-/** How many full backups of each repository are kept, by its number. */
+/** The repositories of a configuration by their places, whatever their numbers, and how many full backups each keeps. */
 function kept(text: unknown): Map<string, number> {
-  const found = typeof text === "string" ? text.matchAll(/^repo(\d)-retention-full=(\d+)$/gm) : [];
-  return new Map([...found].map(([, number = "", count]) => [number, Number(count)]));
+  const options = typeof text === "string" ? [...text.matchAll(/^(repo\d)-([\w-]+)=(.*)$/gm)] : [];
+  const repositories = new Map<string, Map<string, string>>();
+  for (const [, repository = "", name = "", value = ""] of options)
+    repositories.set(
+      repository,
+      (repositories.get(repository) ?? new Map<string, string>()).set(name, value),
+    );
+  return new Map(
+    [...repositories.values()].map((of) => [
+      of.get("type") === "s3"
+        ? `${of.get("s3-bucket")}${of.get("path")} at ${of.get("s3-endpoint")}`
+        : (of.get("path") ?? ""),
+      Number(of.get("retention-full")),
+    ]),
+  );
 }
 
 function sayConfig(change: Change, say: Say): void {
   if (change.kind !== "update" || filesOf(change).length === 0) return sayObject(change, say);
   const path = 'data["pgbackrest.conf"]';
   const [before, after] = [kept(at(change.old, path)), kept(at(change.new, path))];
-  for (const [number, count] of before) {
-    const left = after.get(number);
+  for (const [place, count] of before) {
+    const left = after.get(place);
     if (left === undefined) {
-      say("danger", `Stops archiving into repository ${number}: what is in it ages from now on`);
+      say(
+        "danger",
+        `Stops archiving into ${quoted(place)}: what it holds stays, and is not added to from now on`,
+      );
     } else if (left < count) {
-      say("danger", `Deletes backups: repository ${number} keeps ${left} full backups instead of ${count}`);
+      say(
+        "danger",
+        `Deletes backups: of ${count} full backups in ${quoted(place)}, ${left} are kept, each with the WAL from it on`,
+      );
     }
   }
+  for (const place of after.keys())
+    if (!before.has(place)) say("attention", `Backs up into ${quoted(place)} too, from now on`);
   say("attention", "Changes where backups go, or how they are made");
+}
+
+/** A change of what the repositories are read and written with. */
+function saySecret(change: Change, say: Say): void {
+  const { kind, name, paths } = change;
+  if (kind === "create") return sayObject(change, say);
+  if (kind !== "update")
+    return say("danger", `Takes away the passphrase and the keys of the backups (${name})`);
+  const about = (part: string) => [...paths].filter(([path]) => path.includes(`-${part}.conf`));
+  const [passphrases, keys] = [about("passphrase"), about("keys")];
+  // A repository that comes or goes has, or takes with it, a file of its own with the same passphrase.
+  if (passphrases.some(([, how]) => how.startsWith("update"))) {
+    say(
+      "danger",
+      `Changes the passphrase of the backups (${name}): what a repository holds can no longer be read or added to. ` +
+        "Change it only with a new path for the repository, and keep the old passphrase as long as the old backups",
+    );
+  }
+  if (keys.length > 0) say("attention", `Changes a secret: the keys of the backups' store (${name})`);
+  else if (!passphrases.some(([, how]) => how.startsWith("update")))
+    say("attention", `Changes a secret: ${name}, the passphrase or the keys of the backups`);
 }
 
 /** The whole of what a change of one of the capability's resources means. */
 function sayBackup(change: Change, say: Say): void {
   const { kind, name, logicalName } = change;
   if (isPassphrase(change)) {
-    if (kind === "create") return sayObject(change, say);
-    if (kind === "update") return sayObject(change, say);
+    if (kind === "create" || kind === "update") return sayObject(change, say);
     return say(
       "danger",
       `Changes the passphrase of the backups: no backup so far can be read with the new one (${name})`,
     );
   }
-  if (isSecret(change)) {
-    if (kind === "create") return sayObject(change, say);
-    return say(
-      kind === "update" ? "attention" : "danger",
-      kind === "update"
-        ? `Changes a secret: ${name}, the passphrase or the keys of the backups. With another passphrase the repositories cannot be read or written`
-        : `Takes away the passphrase and the keys of the backups (${name})`,
-    );
-  }
+  if (isSecret(change)) return saySecret(change, say);
   if (isAgent(change) && kind === "delete")
     return say(
       "danger",

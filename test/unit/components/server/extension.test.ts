@@ -187,6 +187,15 @@ describe("an extension of the server", () => {
       /container archiver/,
     ],
     [
+      "makes databases too",
+      [
+        { name: "backup", initialization: ["restore"] },
+        { name: "import", initialization: ["import"] },
+      ],
+      {},
+      /how a database is made is set by backup and by import/,
+    ],
+    [
       "sets what is the server's own",
       [{ name: "other", settings: { port: "5433" } }],
       {},

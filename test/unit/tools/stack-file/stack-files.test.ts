@@ -71,9 +71,38 @@ describe("a stack's file", () => {
         "config:\n  secrets: {databasePassword: hunter2hunter2, sshPrivateKey: {secure: v1:a:b}}\n",
       );
       assert.deepEqual(readStackFile(path).plainSecrets, ["secrets.databasePassword"]);
+      writeFileSync(
+        path,
+        "config:\n  secrets: {repositories: {cloud: {accessKey: {secure: v1:a:b}, secretKey: hunter2}}}\n",
+      );
+      assert.deepEqual(readStackFile(path).plainSecrets, ["secrets.repositories.cloud.secretKey"]);
       writeFileSync(path, "config: [\n");
       assert.throws(() => readStackFile(path), new RegExp(`^Error: ${path}: invalid YAML file`));
     } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it("is complete without its passphrase: what the configuration requires has a placeholder, and is named", () => {
+    const directory = mkdtempSync(join(tmpdir(), "stack-file-"));
+    const passphrase = process.env.PULUMI_CONFIG_PASSPHRASE;
+    delete process.env.PULUMI_CONFIG_PASSPHRASE;
+    try {
+      const path = join(directory, "Pulumi.x.yaml");
+      writeFileSync(
+        path,
+        "config:\n  secrets: {databasePassword: {secure: v1:a:b}, repositories: {cloud: {accessKey: {secure: v1:a:b}}}}\n",
+      );
+      const { config, undecrypted } = readStackFile(path);
+      assert.deepEqual(JSON.parse(config["transcript-pipeline:secrets"] ?? ""), {
+        repositories: { cloud: { accessKey: "not-decrypted" } },
+      });
+      assert.deepEqual(undecrypted, [
+        "transcript-pipeline:secrets.databasePassword",
+        "transcript-pipeline:secrets.repositories.cloud.accessKey",
+      ]);
+    } finally {
+      if (passphrase !== undefined) process.env.PULUMI_CONFIG_PASSPHRASE = passphrase;
       rmSync(directory, { recursive: true });
     }
   });

@@ -1,0 +1,473 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { Handover, SEGMENT } from "./handover-run.ts";
+
+/** As pgBackRest 2.55 words it. */
+const MISSING_STANZA =
+  "P00  ERROR: [103]: unable to find a valid repository:\n  repo1: [FileMissingError] unable to load info file '/x/archive.info'";
+const AWAY = "P00  ERROR: [049]: unable to connect to 's3.example:443': [111] Connection refused";
+
+describe("the handover between the server and the backup agent", function () {
+  this.timeout(60_000);
+  let at: Handover;
+  afterEach(() => {
+    at.remove();
+  });
+  const push = (seconds: number, segment = SEGMENT) =>
+    at.run("pgbackrest-wal.sh", ["push", segment, String(seconds)]);
+  const get = (segment: string) => at.run("pgbackrest-wal.sh", ["get", segment, "pg_wal/RECOVERYXLOG"]);
+  const restoring = (...args: string[]) =>
+    at.begin("restore-database.sh", args, { DIRECTORY: `${at.pgdata}.initializing` });
+
+  describe("archiving a segment", () => {
+    it("waits for the agent, succeeds, and leaves nothing behind", async () => {
+      at = new Handover();
+      await at.agent();
+      assert.deepEqual(await push(10), { status: 0, stdout: "", stderr: "" });
+      assert.match(at.calls().join("\n"), new RegExp(`archive-push ${at.pgdata}/pg_wal/${SEGMENT}$`));
+      assert.deepEqual(
+        at.files().filter((name) => name.startsWith("push.")),
+        [],
+      );
+    });
+
+    it("fails within its seconds when there is no agent, and says which pod to look at", async () => {
+      at = new Handover();
+      const began = Date.now();
+      const { status, stderr } = await push(2);
+      assert.equal(status, 1);
+      assert.ok(Date.now() - began < 5000);
+      assert.match(
+        stderr,
+        /is not archived after 2 s; it stays on the disk.*agent does not answer: kubectl .*postgres-backup-0/,
+      );
+      assert.deepEqual(at.files(), []);
+    });
+
+    it("says so when the agent cannot be asked, as on a full disk", async () => {
+      at = new Handover();
+      writeFileSync(at.handover, "no directory");
+      const { status, stderr } = await push(30);
+      assert.equal(status, 1);
+      assert.match(stderr, /cannot be asked: nothing can be written to/);
+    });
+
+    it("does not take the answer to an earlier request for its own", async () => {
+      at = new Handover();
+      const begun = at.begin("pgbackrest-wal.sh", ["push", SEGMENT, "3"]);
+      const ended = at.ended(begun);
+      await at.until(() => at.file(`push.${SEGMENT}.wanted`) !== undefined);
+      writeFileSync(join(at.handover, `push.${SEGMENT}.done`), "another word\n");
+      assert.equal((await ended).status, 1);
+    });
+
+    it("repeats the agent's words about a repository that fails, with what to do", async () => {
+      at = new Handover();
+      at.pgbackrest(
+        `echo "P00  ERROR: [039]: HTTP request failed with 403: <Code>SignatureDoesNotMatch</Code>"; exit 39`,
+      );
+      await at.agent();
+      const { status, stderr } = await push(3);
+      assert.equal(status, 1);
+      assert.match(
+        stderr,
+        /SignatureDoesNotMatch.* The store refuses these keys: pulumi config set --secret --path secrets\.repositories/,
+      );
+    });
+
+    it("goes on trying through a short fault, whose words are said once", async () => {
+      at = new Handover();
+      at.pgbackrest(`[ -e ${at.folder}/back ] || { echo "${AWAY}"; exit 49; }`);
+      await at.agent();
+      const pushed = push(20);
+      await at.until(() => at.calls("archive-push").length >= 2);
+      writeFileSync(join(at.folder, "back"), "");
+      assert.equal((await pushed).status, 0);
+      assert.equal(at.said.split("Connection refused").length, 2, at.said);
+    });
+
+    it("makes the place in a repository that is new, and archives into it at once", async () => {
+      at = new Handover();
+      at.pgbackrest(
+        `case $command in stanza-create) touch ${at.folder}/made ;; archive-push) [ -e ${at.folder}/made ] || { echo "${MISSING_STANZA}"; exit 103; } ;; esac`,
+      );
+      await at.agent();
+      assert.equal((await push(10)).status, 0);
+      assert.equal(at.calls("stanza-create").length, 1);
+    });
+
+    it("reaches pgBackRest, which archives elsewhere and drops WAL, although a repository without its place is away", async () => {
+      at = new Handover("1:cloud:s3 2:rack:s3");
+      at.pgbackrest(
+        `[ $command = stanza-create ] && { echo "${AWAY}"; exit 49; }\necho "P00   WARN: dropped WAL file '${SEGMENT}' because archive queue exceeded 1GB"`,
+      );
+      await at.agent();
+      assert.equal((await push(10)).status, 0);
+      assert.match(at.said, /WAL IS MISSING FROM THE ARCHIVE.*npm run backup -- --stack prod now/);
+      await push(10);
+      assert.equal(at.said.split("WAL IS MISSING").length, 2, "it is said twice");
+      at.pgbackrest("exit 0");
+      await push(10);
+      at.pgbackrest(`echo "P00   WARN: dropped WAL file"`);
+      await push(10);
+      assert.equal(at.said.split("WAL IS MISSING").length, 3, "the second gap is not said");
+    });
+
+    it("does a request once, however long nobody reads its answer", async () => {
+      at = new Handover();
+      await at.agent();
+      at.ask(`push.${SEGMENT}`, "word");
+      await at.until(() => at.file(`push.${SEGMENT}.done`) === "word");
+      await pause(1500);
+      assert.equal(at.calls("archive-push").length, 1);
+    });
+
+    it("forgets what a server that was killed has asked for", async () => {
+      at = new Handover();
+      at.pgbackrest(`case $words in *9) echo "${AWAY}"; exit 49 ;; esac`);
+      at.ask("push.000000010000000000000009", "word");
+      await at.agent();
+      await at.until(() => at.file("push.000000010000000000000009.error") !== undefined);
+      assert.equal((await push(10)).status, 0);
+      assert.deepEqual(
+        at.files().filter((name) => name.startsWith("push.")),
+        [],
+      );
+    });
+
+    it("archives the names that PostgreSQL gives, and gives pgBackRest no other", async () => {
+      at = new Handover();
+      await at.agent();
+      for (const name of [`${SEGMENT}.partial`, "00000002.history", `${SEGMENT}.00000028.backup`])
+        assert.equal((await push(10, name)).status, 0, name);
+      for (const name of ["--config=x", `${SEGMENT}.new`, "postgresql.conf"]) {
+        const { status, stderr } = await push(2, name);
+        assert.equal(status, 1, name);
+        assert.match(stderr, /is not the name of a WAL file/);
+      }
+      assert.equal(at.calls("archive-push").length, 3);
+    });
+  });
+
+  describe("an agent that cannot work", () => {
+    it("says that its configuration or its Secret is missing, and works when they come", async () => {
+      at = new Handover();
+      rmSync(join(at.folder, "secrets/secrets.conf"));
+      await at.agent();
+      const { stderr } = await push(2);
+      assert.match(stderr, /Secret postgres-backup is missing\. Deploy again: pulumi up/);
+      assert.deepEqual(at.calls(), []);
+      rmSync(join(at.folder, "conf/pgbackrest.conf"));
+      assert.match((await push(3)).stderr, /ConfigMap postgres-backup-config is missing/);
+      writeFileSync(join(at.folder, "secrets/secrets.conf"), "[global]\n");
+      writeFileSync(join(at.folder, "conf/pgbackrest.conf"), "[global]\n");
+      assert.equal((await push(10)).status, 0);
+    });
+
+    it("keeps pgBackRest out of a directory that is not mounted, and archives into the other repository", async () => {
+      at = new Handover("1:cloud:s3 2:nas:directory");
+      mkdirSync(join(at.folder, "repository/nas"));
+      at.pgbackrest(
+        "case $words in *--repo2-path=/dev/null/none*) echo 'P00  ERROR: [104]: repo2: [FileOpenError] unable to open'; exit 104 ;; esac",
+      );
+      await at.agent();
+      const { status, stderr } = await push(3);
+      assert.equal(status, 1);
+      assert.match(
+        stderr,
+        /repository nas: .*has no marker volume\.identity, so the disk or share is not mounted/,
+      );
+      assert.ok(at.calls("archive-push").length > 0);
+      for (const call of at.calls()) assert.match(call, /--repo2-path=\/dev\/null\/none/);
+      assert.ok(!at.calls().some((call) => call.includes("--repo1-path")));
+      writeFileSync(
+        join(at.folder, "repository/nas/volume.identity"),
+        "transcript-pipeline/other.backup-nas\n",
+      );
+      assert.match((await push(3)).stderr, /belongs to transcript-pipeline\/other\.backup-nas/);
+      writeFileSync(
+        join(at.folder, "repository/nas/volume.identity"),
+        "transcript-pipeline/prod.backup-nas\n",
+      );
+      assert.equal((await push(10)).status, 0);
+    });
+
+    it("gives signs of life during what takes long, and none once it is gone", async () => {
+      at = new Handover();
+      at.pgbackrest("sleep 8");
+      const agent = await at.agent();
+      at.ask(`push.${SEGMENT}`, "word");
+      await at.until(() => at.calls().length > 0);
+      at.forgetHeartbeat();
+      await at.until(() => statSync(at.heartbeat).mtimeMs > 1000, 4);
+      // Only the agent itself, as when the kernel takes its memory.
+      agent.kill("SIGKILL");
+      await pause(500);
+      at.forgetHeartbeat();
+      await pause(2500);
+      assert.equal(statSync(at.heartbeat).mtimeMs, 1000);
+    });
+  });
+
+  describe("fetching WAL", () => {
+    it("brings a segment to where the server wants it", async () => {
+      at = new Handover();
+      at.pgbackrest('[ $command != archive-get ] || echo segment >"${@: -1}"');
+      await at.agent();
+      assert.equal((await get(SEGMENT)).status, 0);
+      assert.equal(readFileSync(join(at.pgdata, "pg_wal/RECOVERYXLOG"), "utf8"), "segment\n");
+      assert.deepEqual(at.files(), []);
+    });
+
+    it("says that there is no such segment when no repository has it", async () => {
+      at = new Handover();
+      at.pgbackrest("exit 1");
+      await at.agent();
+      assert.equal((await get(SEGMENT)).status, 1);
+    });
+
+    it("says so when one repository has no archive at all", async () => {
+      at = new Handover("1:cloud:s3 2:new:s3");
+      at.pgbackrest(
+        "echo \"P00   WARN: repo2: [FileMissingError] unable to load info file '/a/archive.info'\"; exit 1",
+      );
+      await at.agent();
+      assert.equal((await get(SEGMENT)).status, 1);
+    });
+
+    for (const [what, words, status] of [
+      ["no repository answers", AWAY, 49],
+      [
+        "one does not have it and the other does not answer",
+        "P00   WARN: repo1: [HostConnectError] unable to connect",
+        1,
+      ],
+      [
+        "one does not have it and the other cannot be read",
+        "P00   WARN: repo1: [CryptoError] unable to flush",
+        1,
+      ],
+    ] as const) {
+      it(`waits as long as ${what}: the recovery would end before its time`, async () => {
+        at = new Handover("1:cloud:s3 2:rack:s3");
+        at.pgbackrest(`[ -e ${at.folder}/back ] && exit 1; echo "${words}"; exit ${status}`);
+        await at.agent();
+        const got = get(SEGMENT);
+        await at.until(() => at.calls("archive-get").length >= 2);
+        assert.equal(at.file(`get.${SEGMENT}.missing`), undefined);
+        writeFileSync(join(at.folder, "back"), "");
+        assert.equal((await got).status, 1);
+      });
+    }
+  });
+
+  describe("restoring", () => {
+    /** Writes a database as pgBackRest does: its manifest is there until it is done. */
+    const RESTORE = (folder: string, last: string) => `
+      [ "$command" = restore ] || exit 0
+      for word; do case $word in --pg1-path=*) to=\${word#*=} ;; esac; done
+      touch $to/backup.manifest; echo 16 >$to/PG_VERSION
+      printf '%s\\n' "work_mem = '1GB'" '# Recovery settings generated by pgBackRest restore' "restore_command = 'x'" >$to/postgresql.auto.conf
+      ${last}
+      rm $to/backup.manifest; touch ${folder}/restored-once`;
+
+    it("fills the directory once, and tells the server how to recover", async () => {
+      at = new Handover();
+      at.pgbackrest(RESTORE(at.folder, ""));
+      await at.agent();
+      const { status, stderr } = await at.ended(restoring("1"));
+      assert.equal(status, 0, stderr);
+      const directory = `${at.pgdata}.initializing`;
+      assert.equal(readFileSync(join(directory, "postgresql.auto.conf"), "utf8"), "work_mem = '1GB'\n");
+      const options = readFileSync(join(directory, "recovery.options"), "utf8").split("\n");
+      assert.match(options[0] ?? "", /^restore_command=bash .*\/pgbackrest-wal\.sh get %f %p$/);
+      assert.deepEqual(options.slice(1), ["hot_standby=off", "recovery_target_timeline=latest", ""]);
+      assert.ok(!existsSync(join(directory, "restored")));
+      assert.equal(at.calls(" restore").length, 1);
+    });
+
+    it("to a moment, given as one argument", async () => {
+      at = new Handover();
+      at.pgbackrest(RESTORE(at.folder, ""));
+      await at.agent();
+      assert.equal((await at.ended(restoring("1", "2026-11-28 14:30:00+01"))).status, 0);
+      assert.match(
+        at.calls(" restore")[0] ?? "",
+        /--type=time --target=2026-11-28 14:30:00\+01 --target-action=promote/,
+      );
+      const options = readFileSync(`${at.pgdata}.initializing/recovery.options`, "utf8");
+      assert.match(
+        options,
+        /^recovery_target_time=2026-11-28 14:30:00\+01\nrecovery_target_action=promote$/m,
+      );
+    });
+
+    it("goes on where it was when the agent was killed", async () => {
+      at = new Handover();
+      at.pgbackrest(RESTORE(at.folder, "sleep 30"));
+      const agent = await at.agent();
+      const ended = at.ended(restoring("1"));
+      await at.until(() => existsSync(`${at.pgdata}.initializing/backup.manifest`));
+      at.kill(agent);
+      at.pgbackrest(RESTORE(at.folder, ""));
+      await at.agent();
+      assert.equal((await ended).status, 0);
+      assert.deepEqual(
+        at.calls(" restore").map((call) => call.includes("--delta")),
+        [false, true],
+      );
+    });
+
+    it("is not done again for a server that was restarted meanwhile, as its start took too long", async () => {
+      at = new Handover();
+      at.pgbackrest(RESTORE(at.folder, "sleep 2"));
+      await at.agent();
+      const first = restoring("1");
+      await at.until(() => existsSync(`${at.pgdata}.initializing/backup.manifest`));
+      at.kill(first);
+      await at.until(() => at.file("restore.done") !== undefined);
+      assert.equal((await at.ended(restoring("1"))).status, 0);
+      assert.equal(at.calls(" restore").length, 1);
+      assert.match(at.said, /it is restored already/);
+    });
+
+    it("is done again for another moment", async () => {
+      at = new Handover();
+      at.pgbackrest(RESTORE(at.folder, ""));
+      await at.agent();
+      at.ask("restore", "word", `${at.pgdata}.initializing`, "1");
+      await at.until(() => at.file("restore.done") !== undefined);
+      assert.equal((await at.ended(restoring("1", "2026-11-28 14:30:00Z"))).status, 0);
+      assert.equal(at.calls(" restore").length, 2);
+    });
+
+    it("tries again when it fails, and says why", async () => {
+      at = new Handover();
+      at.pgbackrest(
+        RESTORE(at.folder, `[ -e ${at.folder}/back ] || { echo '${AWAY.replaceAll("'", "")}'; exit 49; }`),
+      );
+      await at.agent();
+      const ended = at.ended(restoring("1"));
+      await at.until(() => at.file("restore.error") !== undefined);
+      assert.match(at.file("restore.error") ?? "", /unable to connect/);
+      writeFileSync(join(at.folder, "back"), "");
+      assert.equal((await ended).status, 0);
+    });
+
+    it("ends with its server", async () => {
+      at = new Handover();
+      const begun = restoring("1");
+      const ended = at.ended(begun);
+      await at.until(() => at.file("restore.wanted") !== undefined);
+      begun.kill("SIGTERM");
+      assert.equal((await ended).status, 143);
+    });
+
+    it("never touches the data, the handover, or what is not on the volume", async () => {
+      at = new Handover();
+      writeFileSync(join(at.pgdata, "PG_VERSION"), "16\n");
+      mkdirSync(join(at.folder, "outside"));
+      writeFileSync(join(at.folder, "outside/file"), "");
+      mkdirSync(join(at.volume, "other"));
+      await at.agent();
+      let word = 0;
+      for (const directory of [
+        ...[at.pgdata, `${at.pgdata}/base`, at.handover, `${at.volume}/backup`, at.volume, `${at.volume}/`],
+        ...[
+          `${at.folder}/outside`,
+          `${at.volume}/../outside`,
+          `${at.volume}/other/..`,
+          `${at.volume}/./pgdata`,
+        ],
+        ...[`${at.volume}//pgdata`, "", "--delta"],
+      ]) {
+        rmSync(join(at.handover, "restore.error"), { force: true });
+        at.ask("restore", `word-${++word}`, directory, "1");
+        await at.until(() => at.file("restore.error") !== undefined);
+        assert.match(
+          at.file("restore.error") ?? "",
+          /is in use|not on the volume|not a plain path/,
+          directory,
+        );
+      }
+      assert.deepEqual(at.calls(" restore"), []);
+      for (const kept of [join(at.pgdata, "PG_VERSION"), join(at.folder, "outside/file")])
+        assert.ok(existsSync(kept));
+    });
+
+    it("runs nothing that a request holds, whatever its repository is called", async () => {
+      at = new Handover();
+      await at.agent();
+      for (const number of [`a[$(touch ${at.folder}/ran)]`, "7", "", "-1"]) {
+        rmSync(join(at.handover, "restore.error"), { force: true });
+        at.ask("restore", `word ${number}`, `${at.volume}/new`, number);
+        await at.until(() => at.file("restore.error") !== undefined);
+        assert.match(at.file("restore.error") ?? "", /there is no repository/);
+      }
+      assert.ok(!existsSync(join(at.folder, "ran")));
+    });
+  });
+
+  describe("a base backup", () => {
+    const backup = (wait: number) =>
+      at.run("backup.sh", [], { TYPE: "full", WAIT: String(wait), IMAGE: "pgvector/pgvector:pg16" });
+
+    it("is made in each repository, annotated with image and identity", async () => {
+      at = new Handover("1:cloud:s3 2:rack:s3");
+      const { status, stdout } = await backup(0);
+      assert.equal(status, 0, stdout);
+      const calls = at.calls(" backup");
+      assert.deepEqual(
+        calls.map((call) => /--repo=(\d)/.exec(call)?.[1]),
+        ["1", "2"],
+      );
+      assert.match(
+        calls[0] ?? "",
+        /--type=full .*--annotation=image=pgvector\/pgvector:pg16 --annotation=identity=transcript-pipeline\/prod/,
+      );
+    });
+
+    it("is made in the others when one repository is away, and its last line says which and why", async () => {
+      at = new Handover("1:cloud:s3 2:nas:directory 3:rack:s3");
+      at.pgbackrest(
+        `[ $command = stanza-create ] && { echo "${AWAY}"; exit 49; }; case "$words" in *--repo=1*) echo "${AWAY}"; exit 49 ;; esac; exit 0`,
+      );
+      const { status, stdout } = await backup(0);
+      assert.equal(status, 1);
+      const last = stdout.trim().split("\n").at(-1) ?? "";
+      assert.match(
+        last,
+        /^backup: FAILED: repository cloud: .*Connection refused.*repository nas: .*not mounted/,
+      );
+      assert.doesNotMatch(last, /repository rack/);
+      assert.ok(!at.calls(" backup").some((call) => call.includes("--repo=2 ")));
+    });
+
+    it("waits for a repository that is away for a moment", async () => {
+      at = new Handover();
+      at.pgbackrest(
+        `[ "$command" = backup ] || exit 0; [ -e ${at.folder}/tried ] && exit 0; touch ${at.folder}/tried; echo "${AWAY}"; exit 49`,
+      );
+      const { status, stdout } = await backup(30);
+      assert.equal(status, 0);
+      assert.match(stdout, /repository cloud: .*Connection refused.*; trying again/);
+    });
+  });
+
+  it("never repeats a key or the passphrase, whatever pgBackRest is told", async () => {
+    at = new Handover();
+    writeFileSync(
+      join(at.folder, "secrets/secrets.conf"),
+      "[global]\nrepo1-cipher-pass=correct-horse\nrepo1-s3-key-secret=battery\n",
+    );
+    symlinkSync("secrets", join(at.folder, "conf/..data"));
+    at.pgbackrest("env; exit 1");
+    await at.agent();
+    const { stderr } = await push(2);
+    const { stdout } = await at.run("backup.sh", [], { TYPE: "full", WAIT: "0", IMAGE: "x:1" });
+    for (const text of [stderr, stdout, at.said, ...at.calls()])
+      assert.doesNotMatch(text, /correct-horse|battery/);
+  });
+});

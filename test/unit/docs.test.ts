@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { readSettings } from "../../config.ts";
+import { secretFiles, pgbackrestConf, type RepositoryArgs } from "../../components/backup/pgbackrest-conf.ts";
+import { projectFile } from "../../tools/cli.ts";
+import { readStackFile } from "../../tools/stack-file/stack-file.ts";
+import { deployable, type Raw } from "../settings.ts";
+
+const page = (name: string) => readFileSync(projectFile(`docs/${name}.md`), "utf8");
+const KEYS = { accessKey: "AKIAEXAMPLE", secretKey: "very-secret-key-of-the-store" };
+
+/** The backups of a stack whose file this is. */
+function backupsOf(text: string): Raw[string] {
+  const directory = mkdtempSync(join(tmpdir(), "docs-"));
+  try {
+    writeFileSync(join(directory, "Pulumi.prod.yaml"), text);
+    const { config } = readStackFile(join(directory, "Pulumi.prod.yaml"));
+    return JSON.parse(config["transcript-pipeline:backup"] ?? "{}") as Raw[string];
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+describe("docs/backups.md", () => {
+  const text = page("backups");
+  const stores = [...text.matchAll(/```yaml store=(\w+)\n([^]*?)```/g)];
+
+  it("shows the stack's file for five stores", () => {
+    assert.deepEqual(
+      stores.map(([, store]) => store),
+      ["aws", "backblaze", "hetzner", "minio", "garage"],
+    );
+  });
+
+  for (const [, store = "", snippet = ""] of stores) {
+    it(`has a configuration for ${store} that is accepted as it stands, with the keys`, () => {
+      const backup = backupsOf(snippet);
+      const names = Object.keys(backup.repositories ?? {});
+      const secrets = { repositories: Object.fromEntries(names.map((name) => [name, KEYS])) };
+      const { settings, warnings } = readSettings("prod", { ...deployable(), backup, secrets });
+      assert.equal(names.length, 1);
+      assert.equal(settings.backup.repositories[names[0] ?? ""]?.pathStyle, store !== "aws");
+      assert.ok(!warnings.some((warning) => /backup/.test(warning)), warnings.join("\n"));
+    });
+  }
+
+  it("gives the defaults as the configuration has them", () => {
+    const { backup } = readSettings("prod", {
+      ...deployable(),
+      backup: { repositories: { local: { kind: "volume" } } },
+    }).settings;
+    assert.deepEqual(
+      [backup.archiveTimeout, backup.fullSchedule, backup.incrementalSchedule, backup.timeZone],
+      [30, "30 1 * * 0", "30 1 * * 1-6", "Etc/UTC"],
+    );
+    assert.equal(backup.repositories.local?.keepFull, 4);
+    assert.match(text, /at the latest after 30 s/);
+    assert.match(text, /Sundays at 01:30 UTC/);
+    assert.match(text, /4 full backups/);
+  });
+});
+
+describe("docs/restoring.md", () => {
+  it("has a pgbackrest.conf for a laptop with every option that says where a repository is, as the agent's has them", () => {
+    const [, conf = ""] = /```ini\n([^]*?)```/.exec(page("restoring")) ?? [];
+    const optionsOf = (text: string) => [...text.matchAll(/^(repo1-[\w-]+)=/gm)].map(([, name = ""]) => name);
+    const cloud: RepositoryArgs = {
+      ...{
+        name: "cloud",
+        kind: "s3",
+        keepFull: 4,
+        path: "/transcript-pipeline/prod",
+        port: 443,
+        pathStyle: false,
+      },
+      ...{
+        endpoint: "s3.eu-central-1.amazonaws.com",
+        bucket: "example-transcripts-backup",
+        region: "eu-central-1",
+      },
+    };
+    // How backups are made does not matter to one who reads them; 443 is the default.
+    const making = /^repo1-(bundle|block|retention-full|storage-port)$/;
+    const agent = [
+      ...optionsOf(pgbackrestConf({ repositories: [cloud], walQueue: 1 })),
+      ...Object.values(secretFiles(1, "x", KEYS)).flatMap(optionsOf),
+    ].filter((name) => !making.test(name));
+    assert.deepEqual(optionsOf(conf).sort(), agent.sort());
+  });
+});
+
+describe("the pages about backups", () => {
+  for (const name of ["backups", "restoring", "backup-thieves"]) {
+    it(`have no broken links: docs/${name}.md`, () => {
+      // Pages of capabilities that come with them are next to them.
+      for (const [, target = ""] of page(name).matchAll(/\]\((?!https?:)([^)#]+)/g))
+        assert.ok(existsSync(join(dirname(projectFile(`docs/${name}.md`)), target)), target);
+    });
+
+    it(`set only keys of the configuration that there are: docs/${name}.md`, () => {
+      for (const [, key = ""] of page(name).matchAll(
+        /pulumi config (?:set|rm)[^\n]*? ((?:backup|secrets)\.[\w.]+)/g,
+      )) {
+        const [section = "", ...rest] = key.split(".");
+        const field = rest
+          .map((part, index) => (rest[index - 1] === "repositories" ? "<name>" : part))
+          .join(".");
+        const known = readFileSync(projectFile("README.md"), "utf8");
+        assert.ok(
+          known.includes(`\`${section}.${field}\``) || /^repositories\.<name>$/.test(field),
+          `${section}.${field}`,
+        );
+      }
+    });
+  }
+});
