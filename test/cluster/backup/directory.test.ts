@@ -115,16 +115,9 @@ describe("backups in a directory of the node", function () {
     await kubectl("delete", "pod", ...NAMESPACE, "postgres-0");
     await kubectl("wait", ...NAMESPACE, "--for=condition=ready", "pod/postgres-0", "--timeout=90s");
     const seconds = (Date.now() - begin) / 1000;
-    const grace = Number(
-      await kubectl(
-        ...["get", "statefulset", "postgres", ...NAMESPACE],
-        ...["-o", "jsonpath={.spec.template.spec.terminationGracePeriodSeconds}"],
-      ),
-    );
-    console.log(
-      `      the server is ready again after ${seconds.toFixed(1)} s, of ${grace} s to shut down alone`,
-    );
-    assert.ok(seconds < grace + 20, `${seconds} s`);
+    console.log(`      the server is ready again after ${seconds.toFixed(1)} s`);
+    // It shuts down for 300 s if it has to: nothing about backups may use that up.
+    assert.ok(seconds < 60, `${seconds} s`);
     // Shut down in time: no crash to recover from.
     assert.doesNotMatch(
       await kubectl("logs", ...NAMESPACE, "postgres-0", "-c", "postgres"),
