@@ -16,6 +16,7 @@ import type { ServerExtension } from "./components/server/extension.ts";
 import type { Announcements } from "./components/server/server.ts";
 import type { NodeConnection } from "./components/storage/node-storage.ts";
 import type { Settings } from "./config.ts";
+import { directoryOf } from "./directories.ts";
 import { walQueueBytes } from "./config/backup.ts";
 import { shellWord } from "./shell-words.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
@@ -163,6 +164,8 @@ export function program(settings: Settings, live: Live = {}): Outputs {
                 { accessKey: accessKey ?? "", secretKey: secretKey ?? "" },
               ]),
             ),
+            connection: connectionTo(settings, live),
+            beforeClaim: live.beforeClaim,
             schedules: {
               full: settings.backup.fullSchedule,
               incremental: settings.backup.incrementalSchedule,
@@ -240,23 +243,25 @@ export function program(settings: Settings, live: Live = {}): Outputs {
 }
 
 /** The repositories, in the order of their names: that of their numbers. */
-function repositoriesOf({ stack, backup }: Settings): RepositoryArgs[] {
+function repositoriesOf(settings: Settings): RepositoryArgs[] {
+  const { stack, backup } = settings;
   return Object.entries(backup.repositories)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, { kind, keepFull, ...store }]) =>
-      kind === "s3"
-        ? {
-            name,
-            kind,
-            keepFull,
-            ...store,
-            path: store.path ?? `/transcript-pipeline/${stack}`,
-            // Both are there: the configuration's checks ask for them.
-            endpoint: store.endpoint ?? "",
-            bucket: store.bucket ?? "",
-          }
-        : { name, kind, keepFull },
-    );
+    .map(([name, { kind, keepFull, ...store }]) => {
+      const directory = directoryOf(settings, name);
+      if (directory) return { name, kind: "directory", keepFull, ...directory };
+      if (kind !== "s3") return { name, kind: "volume", keepFull };
+      return {
+        name,
+        kind,
+        keepFull,
+        ...store,
+        path: store.path ?? `/transcript-pipeline/${stack}`,
+        // Both are there: the configuration's checks ask for them.
+        endpoint: store.endpoint ?? "",
+        bucket: store.bucket ?? "",
+      };
+    });
 }
 
 /** What archiving adds to the server. */

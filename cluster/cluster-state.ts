@@ -4,7 +4,9 @@ import {
   INIT_JOB_NAME,
   SERVER_NAME,
   SERVER_POD,
+  VOLUME_NAME,
 } from "../components/kubernetes/names.ts";
+import type { Directory } from "../components/storage/directory.ts";
 import type { Findings } from "../problem.ts";
 import type { InitJobObject } from "./deployed-names.ts";
 import { withProxy } from "./api-proxy.ts";
@@ -15,8 +17,8 @@ import {
   type ClaimObject,
   claimPath,
   type OwnVolume,
-  VOLUME_API_PATH,
   type VolumeObject,
+  volumePath,
 } from "./volume-binding.ts";
 
 /** The parts of the server's StatefulSet that are read. */
@@ -24,6 +26,9 @@ export interface StatefulSetObject {
   metadata: { annotations?: Record<string, string> };
   spec?: { template: { spec: { containers: { name: string; image: string }[] } } };
 }
+
+/** A directory that the deployment has a volume for. */
+export type ExpectedDirectory = Pick<Directory, "path" | "use">;
 
 /** What the deployment expects of the cluster. */
 export interface Expectations extends OwnVolume {
@@ -41,6 +46,8 @@ export interface Expectations extends OwnVolume {
   upgradeTo?: string | undefined;
   /** The wanted names of the database and its owner. */
   names: DatabaseNames;
+  /** The directories next to the data's. @default none */
+  directories?: readonly ExpectedDirectory[] | undefined;
 }
 
 /** The cluster's state. */
@@ -48,6 +55,8 @@ export interface ClusterState {
   nodes: NodeObject[];
   statefulSet: StatefulSetObject | undefined;
   volume: VolumeObject | undefined;
+  /** The volumes of the other directories, by name, without those that there are not. */
+  others?: Readonly<Record<string, VolumeObject | undefined>> | undefined;
   /** All pods of the namespace. */
   pods: PodObject[];
   claim?: ClaimObject | undefined;
@@ -59,25 +68,32 @@ export interface ClusterState {
 /**
  * Reads the cluster's state without changing anything.
  *
+ * @param volumes names of volumes next to the data's
  * @throws KubectlError if the cluster cannot be reached or denies access
  */
-export async function lookAtCluster(cluster: ClusterContext, namespace: string): Promise<ClusterState> {
-  const [nodes, statefulSet, volume, claim, pods, jobs] = await withProxy(cluster, (read) =>
+export async function lookAtCluster(
+  cluster: ClusterContext,
+  namespace: string,
+  volumes: readonly string[] = [],
+): Promise<ClusterState> {
+  const [nodes, statefulSet, volume, claim, pods, jobs, others] = await withProxy(cluster, (read) =>
     Promise.all([
       read<{ items: NodeObject[] }>("/api/v1/nodes"),
       read<StatefulSetObject>(`/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
-      read<VolumeObject>(VOLUME_API_PATH),
+      read<VolumeObject>(volumePath()),
       read<ClaimObject>(claimPath(namespace)),
       read<{ items: PodObject[] }>(podsPath(namespace)),
       read<{ items: (InitJobObject & { metadata: { name: string } })[] }>(
         `/apis/batch/v1/namespaces/${namespace}/jobs`,
       ),
+      Promise.all(volumes.map(async (name) => [name, await read<VolumeObject>(volumePath(name))] as const)),
     ]),
   );
   return {
     nodes: nodes?.items ?? [],
     statefulSet,
     volume,
+    others: Object.fromEntries(others),
     claim,
     pods: pods?.items ?? [],
     initJob: jobs?.items.find(({ metadata }) => metadata.name === INIT_JOB_NAME),
@@ -100,3 +116,8 @@ export function isPlaced({ pods }: ClusterState): boolean {
 
 /** Compares the cluster's state with what the deployment expects. */
 export type Check = (state: ClusterState, expected: Expectations) => Partial<Findings>;
+
+/** Whether the volume of a directory is in the cluster: while it is, the directory is never prepared again. */
+export function hasVolume({ volume, others }: ClusterState, { use }: ExpectedDirectory): boolean {
+  return (use.volume === VOLUME_NAME ? volume : others?.[use.volume]) !== undefined;
+}

@@ -3,10 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { APPLICATION } from "../components/kubernetes/labels.ts";
 import type { Settings } from "../config.ts";
 import { CONFIG_FILE_VARIABLE } from "../config/file-variable.ts";
+import type { Directory } from "../components/storage/directory.ts";
+import { directoriesOf } from "../directories.ts";
 import { problemLine } from "../problem.ts";
 import type { Live } from "../program.ts";
 import { effectsOfConfig, effectsOfServer } from "./change-effects.ts";
-import { type ClusterState, type Expectations, lookAtCluster } from "./cluster-state.ts";
+import { type ClusterState, type Expectations, hasVolume, lookAtCluster } from "./cluster-state.ts";
 import { KubeconfigError, providerKubeconfig } from "./kubeconfig.ts";
 import { promptKubelet } from "./kubelet-prompt.ts";
 import { deleteLeftJob } from "./left-job.ts";
@@ -32,14 +34,17 @@ export async function lookLive(settings: Settings, identity: string): Promise<Li
     claimed: claimedSize(state?.claim),
     agentSocket: process.env.SSH_AUTH_SOCK,
     announcements: announcements(),
-    ...(!pulumi.runtime.isDryRun() && changesTo(settings, state)),
+    ...(!pulumi.runtime.isDryRun() && changesTo(settings, identity, state)),
   };
 }
 
 /** The cluster's state, or undefined if a preview could not query it. */
 async function checkedCluster(settings: Settings, identity: string): Promise<ClusterState | undefined> {
   const { cluster, node } = settings;
-  const state = await lookAtCluster(cluster, APPLICATION).catch((error: unknown) => reasonOf(error));
+  const directories = directoriesOf(settings, identity);
+  const [, ...others] = directories;
+  const names = others.map(({ use }) => use.volume);
+  const state = await lookAtCluster(cluster, APPLICATION, names).catch((error: unknown) => reasonOf(error));
   if (typeof state === "string") {
     const which =
       cluster.context === undefined ? "the current context's cluster" : `cluster ${cluster.context}`;
@@ -51,10 +56,14 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
     );
     return undefined;
   }
-  const { problems, warnings } = preflight(state, expectationsOf(settings, identity));
+  const { problems, warnings } = preflight(state, {
+    ...expectationsOf(settings, identity),
+    directories: others,
+  });
   if (problems.length > 0) throw new pulumi.RunError(problems.map(problemLine).join("\n"));
   for (const warning of warnings) await pulumi.log.warn(warning);
-  await checkSsh(settings, state.volume === undefined);
+  const unprepared = directories.filter((directory) => !hasVolume(state, directory));
+  await checkSsh(settings, unprepared.length > 0);
   // While its trial fails, a new server waits for corrected settings, and the engine waits for the server.
   const beside = state.statefulSet ? undefined : stopRefusedStart(cluster, APPLICATION);
   await watchPods(cluster, APPLICATION, state.pods, beside);
@@ -64,6 +73,7 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
     if (refused !== undefined) await pulumi.log.warn(sayRefused(refused));
   }
   if (!state.volume) await sayFirstStart(settings);
+  await sayPreparation(settings, unprepared);
   return state;
 }
 
@@ -118,14 +128,22 @@ async function sayFirstStart({ stack, node, storage }: Settings): Promise<void> 
         "pulumi config set --path storage.mount <mount point>",
     );
   }
-  if (node.connection !== "none") return;
+}
+
+/** Says how to prepare the directories that have no volume yet, where nothing else does. */
+async function sayPreparation({ stack, node }: Settings, directories: readonly Directory[]): Promise<void> {
+  if (node.connection !== "none" || directories.length === 0) return;
+  const commands = commandsFromCheckout(
+    stack,
+    node.hostname,
+    process.env[CONFIG_FILE_VARIABLE],
+    directories.map(({ use }) => use.file),
+  );
   await pulumi.log.info(
     [
       `No connection to node ${node.hostname} is configured (node.connection). Before a first deployment, prepare ` +
-        `${storage.path} on it:`,
-      ...commandsFromCheckout(stack, node.hostname, process.env[CONFIG_FILE_VARIABLE]).map(
-        (line) => `  ${line}`,
-      ),
+        `${directories.map(({ path }) => path).join(" and ")} on it:`,
+      ...commands.map((line) => `  ${line}`),
     ].join("\n"),
   );
 }
@@ -166,16 +184,24 @@ function announcements(): Live["announcements"] {
 
 /** What an `up` does in the cluster in addition to its resources, and in which order. A preview does none of it. */
 function changesTo(
-  { cluster, storage }: Settings,
+  settings: Settings,
+  identity: string,
   state: ClusterState | undefined,
 ): Pick<Live, "isNewServer" | "beforeClaim" | "afterChange" | "beforeJob" | "whenDeployed"> {
+  const { cluster } = settings;
   return {
     // The order is not part of what is deployed: a preview shows the same objects, and plans the safe order.
     isNewServer: state !== undefined && state.statefulSet === undefined,
     // Releases the volume from a claim that no longer exists.
-    beforeClaim: new pulumi.ResourceHook("release-dead-claim", async () => {
-      if (state && !state.volume) return;
-      if (await releaseDeadClaim(cluster, { namespace: APPLICATION, path: storage.path })) {
+    beforeClaim: new pulumi.ResourceHook("release-dead-claim", async ({ newInputs }) => {
+      const { name } = (newInputs as { metadata: { name: string } }).metadata;
+      const own = directoriesOf(settings, identity).find(({ use }) => use.claim === name);
+      // There was none when the deployment began.
+      if (own && state && !hasVolume(state, own)) return;
+      if (
+        own &&
+        (await releaseDeadClaim(cluster, { namespace: APPLICATION, path: own.path, use: own.use }))
+      ) {
         await pulumi.log.info("the volume that an earlier deployment left Released is bound again");
       }
     }),

@@ -4,6 +4,7 @@
  */
 import { allFindings, type Findings } from "../problem.ts";
 import { checkDeletions } from "./checks/deletions.ts";
+import { checkDirectories } from "./checks/directories.ts";
 import { checkImage } from "./checks/image.ts";
 import { checkNames } from "./checks/names.ts";
 import { checkNode } from "./checks/node.ts";
@@ -20,6 +21,7 @@ const CHECKS: readonly Check[] = [
   checkNames,
   checkImage,
   checkVolume,
+  checkDirectories,
 ];
 
 /** Runs all checks. */

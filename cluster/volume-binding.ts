@@ -1,6 +1,7 @@
-/** The volume and the claim in the cluster, and their binding. */
+/** The volumes and their claims in the cluster, and their binding. */
 import { type ClusterContext, kubectl, read } from "./kubectl.ts";
 import { CLAIM_NAME, VOLUME_NAME } from "../components/kubernetes/names.ts";
+import { DATA_DIRECTORY, type DirectoryUse } from "../components/storage/directory.ts";
 
 /** The parts of a PersistentVolume that are read. */
 export interface VolumeObject {
@@ -19,6 +20,8 @@ export interface VolumeObject {
 export interface OwnVolume {
   namespace: string;
   path: string;
+  /** @default the data's */
+  use?: DirectoryUse | undefined;
 }
 
 /** The parts of a PersistentVolumeClaim that are read. */
@@ -43,16 +46,19 @@ export function nodeOf(volume: VolumeObject): string | undefined {
   return volume.spec.nodeAffinity?.required?.nodeSelectorTerms?.[0]?.matchExpressions?.[0]?.values?.[0];
 }
 
-/** API path of the volume. */
-export const VOLUME_API_PATH = `/api/v1/persistentvolumes/${VOLUME_NAME}`;
+/** API path of a volume. */
+export function volumePath(name: string = VOLUME_NAME): string {
+  return `/api/v1/persistentvolumes/${name}`;
+}
 
 /** Why a volume is not this deployment's, or undefined if it is. */
 export function strangeness(volume: VolumeObject, own: OwnVolume): string | undefined {
   const { hostPath, claimRef } = volume.spec;
+  const { claim } = own.use ?? DATA_DIRECTORY;
   if (hostPath?.path !== own.path)
     return `its path is ${hostPath?.path ?? "not a hostPath"}, not ${own.path}`;
-  if (claimRef && (claimRef.namespace !== own.namespace || claimRef.name !== CLAIM_NAME)) {
-    return `it is reserved for the claim ${claimRef.namespace}/${claimRef.name}, not ${own.namespace}/${CLAIM_NAME}`;
+  if (claimRef && (claimRef.namespace !== own.namespace || claimRef.name !== claim)) {
+    return `it is reserved for the claim ${claimRef.namespace}/${claimRef.name}, not ${own.namespace}/${claim}`;
   }
   return undefined;
 }
@@ -65,15 +71,16 @@ export function strangeness(volume: VolumeObject, own: OwnVolume): string | unde
  * @throws if the volume is not this deployment's
  */
 export async function releaseDeadClaim(cluster: ClusterContext, own: OwnVolume): Promise<boolean> {
-  const volume = await read<VolumeObject>(cluster, VOLUME_API_PATH);
+  const { volume: name } = own.use ?? DATA_DIRECTORY;
+  const volume = await read<VolumeObject>(cluster, volumePath(name));
   if (volume?.status?.phase !== "Released" || volume.spec.claimRef?.uid === undefined) return false;
   const strange = strangeness(volume, own);
   if (strange !== undefined) {
-    throw new Error(`PersistentVolume ${VOLUME_NAME} is Released and cannot be bound again: ${strange}`);
+    throw new Error(`PersistentVolume ${name} is Released and cannot be bound again: ${strange}`);
   }
   const patch = { spec: { claimRef: { uid: null, resourceVersion: null } } };
   await kubectl(cluster, [
-    ...["patch", "persistentvolume", VOLUME_NAME, "--type=merge"],
+    ...["patch", "persistentvolume", name, "--type=merge"],
     ...["-p", JSON.stringify(patch)],
   ]);
   return true;

@@ -1,9 +1,11 @@
 /** The component of a database: its logins, volume and server. */
 import * as pulumi from "@pulumi/pulumi";
 import { Credentials, type CredentialsArgs } from "./credentials/credentials.ts";
+import { nameAnnotations } from "./kubernetes/names.ts";
 import type { Placement } from "./kubernetes/pods.ts";
 import type { PostgresEndpoint } from "./postgres-endpoint.ts";
 import { Server, type ServerArgs } from "./server/server.ts";
+import { DATA_DIRECTORY } from "./storage/directory.ts";
 import { Volume, type VolumeArgs } from "./storage/volume.ts";
 
 /** Arguments of {@link Database}: those of its parts, without those that the parts pass each other. */
@@ -65,7 +67,17 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
     );
     const volume = new Volume(
       `${name}-volume`,
-      { namespace, identity, hostname: placement.hostname, protect, ...names, ...args.volume },
+      {
+        use: DATA_DIRECTORY,
+        part: "storage",
+        hostPathType: "DirectoryOrCreate",
+        namespace,
+        identity,
+        annotations: nameAnnotations(names),
+        hostname: placement.hostname,
+        protect,
+        ...args.volume,
+      },
       child,
     );
     const server = new Server(

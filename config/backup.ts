@@ -126,6 +126,7 @@ type Keys = Readonly<Record<string, { accessKey: unknown; secretKey: unknown }>>
 
 interface Looked {
   stack: string;
+  storage: { path: string };
   backup: BackupValues;
   secrets: { repositories: Keys };
   database: { settings: Readonly<Record<string, string>> };
@@ -178,29 +179,57 @@ function repositoryProblems(name: string, written: Repository, keys: Keys[string
   return problems;
 }
 
-function directoryProblems(stack: string, name: string, { kind, path, mount }: Repository): Problem[] {
+const isIn = (path: string, directory: string) => `${path}/`.startsWith(`${directory}/`);
+
+/** How one directory is to another, or undefined if they are apart. */
+function overlap(path: string, other: string): string | undefined {
+  if (path === other) return "the same directory as";
+  if (isIn(path, other)) return "in";
+  return isIn(other, path) ? "above" : undefined;
+}
+
+/**
+ * Checks a repository's directory.
+ *
+ * @param others directories that it must be apart from, by key
+ */
+function directoryProblems(
+  stack: string,
+  name: string,
+  { kind, path, mount }: Repository,
+  others: Readonly<Record<string, string>>,
+): Problem[] {
   if (kind !== "directory" || path === undefined) return [];
   const key = `backup.repositories.${name}`;
   const unfit = objectionToDirectory(path, stack === "dev");
-  const set = commandToSet(`${key}.path`, false);
-  return [
-    ...(unfit === undefined
-      ? []
-      : [
-          {
-            key: `${key}.path`,
-            message: `is "${path}", ${unfit}. Allowed: a directory for these backups alone, such as /mnt/backup/postgres. Set it: ${set}`,
-          },
-        ]),
-    ...(mount === undefined || `${path}/`.startsWith(`${mount}/`)
-      ? []
-      : [
-          {
-            key: `${key}.mount`,
-            message: `is "${mount}", which is not above path, "${path}". Set it: ${commandToSet(`${key}.mount`, false)}`,
-          },
-        ]),
-  ];
+  const allowed = `Allowed: a directory for these backups alone, such as /mnt/backup/postgres. Set it: ${commandToSet(`${key}.path`, false)}`;
+  const problems: Problem[] = [];
+  if (unfit !== undefined)
+    problems.push({ key: `${key}.path`, message: `is "${path}", ${unfit}. ${allowed}` });
+  for (const [other, taken] of Object.entries(others)) {
+    const how = overlap(path, taken);
+    if (how === undefined) continue;
+    const message = `is "${path}", ${how} ${other}, "${taken}": what deletes or fills one does it to the other. ${allowed}`;
+    problems.push({ key: `${key}.path`, message });
+  }
+  if (mount !== undefined && !isIn(path, mount)) {
+    const message = `is "${mount}", which is not above path, "${path}". Set it: ${commandToSet(`${key}.mount`, false)}`;
+    problems.push({ key: `${key}.mount`, message });
+  }
+  return problems;
+}
+
+/** The directories of the stack that a repository's must be apart from: the data's, and those of repositories before it. */
+function directoriesBefore({ storage, backup: { repositories: all } }: Looked, name: string) {
+  const before = Object.entries(all).slice(0, Object.keys(all).indexOf(name));
+  return {
+    "storage.path": storage.path,
+    ...Object.fromEntries(
+      before.flatMap(([other, { kind, path }]) =>
+        kind === "directory" && path !== undefined ? [[`backup.repositories.${other}.path`, path]] : [],
+      ),
+    ),
+  };
 }
 
 /** Settings that archiving sets, and what else it cannot do with. */
@@ -212,7 +241,7 @@ export function backupProblems(looked: Looked): Problem[] {
   const names = Object.keys(written.repositories);
   const problems = Object.entries(written.repositories).flatMap(([name, values]) => [
     ...repositoryProblems(name, values, secrets.repositories[name]),
-    ...directoryProblems(stack, name, values),
+    ...directoryProblems(stack, name, values, directoriesBefore(looked, name)),
   ]);
   for (const name of Object.keys(secrets.repositories)) {
     if (names.includes(name)) continue;

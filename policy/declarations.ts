@@ -9,8 +9,11 @@ const NAMESPACE = "transcript-pipeline";
 export const OBJECTS: readonly string[] = [
   `Namespace/${NAMESPACE}`,
   "PersistentVolume/postgres-pv",
+  // One for the directory of each repository that is on the node.
+  "PersistentVolume/postgres-backup-*-pv",
   ...[
     "PersistentVolumeClaim/postgres-pvc",
+    "PersistentVolumeClaim/postgres-backup-*-pvc",
     "StatefulSet/postgres",
     "Service/postgres",
     "Service/postgres-headless",
@@ -165,6 +168,8 @@ export const MOUNTS: readonly string[] = [
   ...BACKUP_CONTAINERS.flatMap((at) => [
     // Written to: answers to the server, and what is restored.
     `${at} /var/lib/postgresql/data persistentVolumeClaim postgres-pvc`,
+    // A share that is mounted again on the node is seen by the pods that run.
+    `${at} /repository/* persistentVolumeClaim postgres-backup-*-pvc mountPropagation="HostToContainer"`,
     `${at} /etc/pgbackrest configMap postgres-backup-config`,
     `${at} /etc/pgbackrest-secrets secret postgres-backup`,
     `${at} ${SCRIPTS} configMap postgres-backup-scripts`,

@@ -25,9 +25,12 @@ import {
   stoppable,
   stoppableFiles,
 } from "../kubernetes/scripts.ts";
+import type { NodeConnection } from "../storage/node-storage.ts";
+import { Volume } from "../storage/volume.ts";
 import { superuserFiles } from "../server/superuser-files.ts";
 import { DATA_PATH, VOLUME_PATH } from "../../postgres/places.ts";
 import { ARCHIVING_SCRIPTS_NAME } from "./archiving.ts";
+import { repositoryDirectory } from "./directory.ts";
 import {
   BACKUP_CONFIG_PATH,
   type BackupOptions,
@@ -35,6 +38,7 @@ import {
   keysFile,
   passphraseFile,
   pgbackrestConf,
+  REPOSITORIES_PATH,
   type RepositoryArgs,
   secretFiles,
   STANZA,
@@ -57,11 +61,15 @@ export interface BackupArgs extends BackupOptions {
   passphrase?: pulumi.Input<string> | undefined;
   /** Keys of the stores, by repository. */
   keys: Readonly<Record<string, { [Key in keyof StoreKeys]: pulumi.Input<string> }>>;
+  /** How to reach the node's file system. @default the directories are prepared by hand */
+  connection?: NodeConnection | undefined;
+  /** Runs before a claim on one of them is created. @default nothing */
+  beforeClaim?: pulumi.ResourceHook | undefined;
   /** When full and incremental backups are made, as cron has it, and in which time zone. */
   schedules: { full: string; incremental: string; timeZone: string };
   /** Seconds that one backup has. */
   timeout: number;
-  /** Whether what the passphrase is generated from is protected from deletion. */
+  /** Whether the directories' volumes, and what the passphrase is generated from, are protected from deletion. */
   protect: boolean;
 }
 
@@ -79,6 +87,11 @@ export interface BackupRun {
   volumes: readonly PodVolume[];
   /** Checksum of the repositories. */
   reasons: string;
+}
+
+/** The repositories that have a directory on the node. */
+function onNode(repositories: readonly RepositoryArgs[]) {
+  return repositories.filter((repository) => repository.kind === "directory");
 }
 
 /**
@@ -154,6 +167,36 @@ export class Backup extends pulumi.ComponentResource {
     };
     const scriptsName = configMap(`${BACKUP_NAME}-scripts`, scripts);
 
+    // A directory that is not there keeps the pods of the backups from starting, until the kubelet finds it, and no other
+    // pod: the server mounts none of them. Made by the kubelet, it would be on the disk below a share that is not mounted.
+    const directories = onNode(repositories).map(({ name: repository, path, mount, capacity }): PodVolume => {
+      const { claimName } = new Volume(
+        `${name}-${repository}-volume`,
+        {
+          use: repositoryDirectory(repository),
+          part: "backup",
+          hostPathType: "Directory",
+          namespace,
+          hostname: args.placement.hostname,
+          path,
+          mount,
+          capacity,
+          identity: args.identity,
+          connection: args.connection,
+          protect: args.protect,
+          beforeClaim: args.beforeClaim,
+        },
+        { parent: this },
+      );
+      return {
+        name: `repository-${repository}`,
+        source: { persistentVolumeClaim: { claimName } },
+        // A share that is mounted while the pod runs must not need another start of the pod.
+        mounts: {
+          [CONTAINER]: { path: `${REPOSITORIES_PATH}/${repository}`, propagation: "HostToContainer" },
+        },
+      };
+    });
     const volumes: PodVolume[] = [
       {
         name: "data",
@@ -175,6 +218,7 @@ export class Backup extends pulumi.ComponentResource {
         source: { configMap: { name: scriptsName } },
         mounts: { [CONTAINER]: { path: SCRIPTS_PATH, readOnly: true } },
       },
+      ...directories,
       inMemory("state", "1Mi", { [CONTAINER]: { path: "/run/backup" } }),
       inMemory("tmp", "16Mi", { [CONTAINER]: { path: "/tmp" } }),
     ];
@@ -303,7 +347,11 @@ export class Backup extends pulumi.ComponentResource {
       container: backupContainer,
       volumes,
       // A new repository gets its first backup; another script is not a reason for one.
-      reasons: checksum(listed(repositories) + pgbackrestConf(args)),
+      reasons: checksum(
+        [listed(repositories) + pgbackrestConf(args), ...onNode(repositories).map(({ path }) => path)].join(
+          "\n",
+        ),
+      ),
     };
     this.registerOutputs();
   }

@@ -11,7 +11,15 @@ export const REPOSITORIES_PATH = "/repository";
 /** A repository, as far as everybody may know it. */
 export type RepositoryArgs = { name: string; keepFull: number } & (
   | { kind: "volume" }
-  | { kind: "directory" }
+  | {
+      kind: "directory";
+      /** The directory on the node. */
+      path: string;
+      /** Mount point that must be mounted on the node. @default not checked */
+      mount?: string | undefined;
+      /** The space that must be available, as a Kubernetes quantity. */
+      capacity: string;
+    }
   | {
       kind: "s3";
       /** Prefix of the objects, as an absolute path. */

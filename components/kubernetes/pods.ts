@@ -75,6 +75,8 @@ export interface Mount {
   path: string;
   /** @default false */
   readOnly?: boolean;
+  /** `HostToContainer`: what the node mounts there later is seen too. @default what was mounted at the start */
+  propagation?: "HostToContainer";
 }
 
 /** A volume of a pod, with its mounts. */
@@ -104,6 +106,13 @@ export function mountsIn(
   return volumes.flatMap(({ name, mounts }) => {
     const mount = mounts[container];
     if (!mount) return [];
-    return [{ name, mountPath: mount.path, ...(mount.readOnly === true && { readOnly: true }) }];
+    return [
+      {
+        name,
+        mountPath: mount.path,
+        ...(mount.readOnly === true && { readOnly: true }),
+        ...(mount.propagation && { mountPropagation: mount.propagation }),
+      },
+    ];
   });
 }

@@ -1,6 +1,7 @@
-/** The component that prepares the data directory on its node. */
+/** The component that prepares a directory on its node. */
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import type { DirectoryUse } from "./directory.ts";
 import { preparationScript } from "./preparation.ts";
 
 /** How a node's file system is reached. */
@@ -27,22 +28,26 @@ export interface NodeStorageArgs {
   /** Kubernetes quantity. */
   capacity: pulumi.Input<string>;
   identity: pulumi.Input<string>;
+  /** What the directory is for. */
+  use: DirectoryUse;
   /** uid of the volume's object. A new object is a reason to check the directory again. */
   volumeUid: pulumi.Input<string>;
 }
 
 /**
- * Prepares and checks the data directory on its node: mounted, large enough, owned by the server's user, marked as ours.
+ * Prepares and checks a directory on its node: mounted, large enough, owned by the server's user, marked as ours.
  * Runs when the volume is created and when a fact changes, never in a preview.
  */
 export class NodeStorage extends pulumi.ComponentResource {
   constructor(name: string, args: NodeStorageArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:NodeStorage", name, {}, opts);
+    const { connection, use } = args;
     const script = pulumi
       .all([args.path, args.mount, args.capacity, args.identity])
-      .apply(([path, mount, capacity, identity]) => preparationScript({ path, mount, capacity, identity }));
+      .apply(([path, mount, capacity, identity]) =>
+        preparationScript({ path, mount, capacity, identity, use }),
+      );
     const triggers = [args.volumeUid];
-    const { connection } = args;
     if (connection.kind === "local") {
       new command.local.Command(
         name,

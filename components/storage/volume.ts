@@ -1,19 +1,23 @@
-/** The component of the volume and its claim. */
+/** The component of a volume and its claim. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { hooked } from "../kubernetes/hooks.ts";
 import { labelsOf } from "../kubernetes/labels.ts";
+import type { DirectoryUse } from "./directory.ts";
 import { type NodeConnection, NodeStorage } from "./node-storage.ts";
-import {
-  ANNOTATIONS,
-  CLAIM_NAME,
-  HOSTNAME_LABEL,
-  VOLUME_NAME,
-  nameAnnotations,
-} from "../kubernetes/names.ts";
+import { ANNOTATIONS, HOSTNAME_LABEL } from "../kubernetes/names.ts";
 
 /** Arguments of {@link Volume}. */
 export interface VolumeArgs {
+  /** What the directory is for, and the names of the objects. */
+  use: DirectoryUse;
+  /** The part of the deployment that it belongs to, for its labels. */
+  part: string;
+  /**
+   * What the kubelet does about a directory that is not there: `DirectoryOrCreate` makes an empty one, and with `Directory` no
+   * pod that mounts it starts.
+   */
+  hostPathType: "Directory" | "DirectoryOrCreate";
   namespace: pulumi.Input<string>;
   /** Name of the node that has the directory. */
   hostname: pulumi.Input<string>;
@@ -25,11 +29,10 @@ export interface VolumeArgs {
   claimed?: pulumi.Input<string> | undefined;
   /** Mount point that must be mounted on the node. @default not checked */
   mount?: pulumi.Input<string> | undefined;
-  /** The stack that the data belongs to: written into the directory once, and compared at every start of the server. */
+  /** The stack that the directory belongs to: written into it once, and compared by whatever uses it. */
   identity: pulumi.Input<string>;
-  /** Names of the database and its owner, recorded on the volume's object, which outlives all others. */
-  database: string;
-  owner: string;
+  /** What else is recorded on the volume's object, which outlives all others. @default nothing */
+  annotations?: Readonly<Record<string, string>> | undefined;
   /** How to reach the node's file system. @default the storage is prepared by hand */
   connection?: NodeConnection | undefined;
   /** Whether volume and claim are protected from deletion. */
@@ -49,13 +52,15 @@ export class Volume extends pulumi.ComponentResource {
   constructor(name: string, args: VolumeArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Volume", name, {}, { ...opts, protect: args.protect });
 
+    const { use } = args;
+    const labels = labelsOf(args.part);
     const volume = new k8s.core.v1.PersistentVolume(
-      VOLUME_NAME,
+      use.volume,
       {
         metadata: {
-          name: VOLUME_NAME,
-          labels: labelsOf("storage"),
-          annotations: { [ANNOTATIONS.identity]: args.identity, ...nameAnnotations(args) },
+          name: use.volume,
+          labels,
+          annotations: { [ANNOTATIONS.identity]: args.identity, ...args.annotations },
         },
         spec: {
           capacity: { storage: args.capacity },
@@ -68,9 +73,9 @@ export class Volume extends pulumi.ComponentResource {
             apiVersion: "v1",
             kind: "PersistentVolumeClaim",
             namespace: args.namespace,
-            name: CLAIM_NAME,
+            name: use.claim,
           },
-          hostPath: { path: args.path, type: "DirectoryOrCreate" },
+          hostPath: { path: args.path, type: args.hostPathType },
           nodeAffinity: {
             required: {
               nodeSelectorTerms: [
@@ -95,18 +100,19 @@ export class Volume extends pulumi.ComponentResource {
           mount: args.mount,
           capacity: args.capacity,
           identity: args.identity,
+          use,
           volumeUid: volume.metadata.uid,
         },
         { parent: this, protect: false },
       );
 
     const claim = new k8s.core.v1.PersistentVolumeClaim(
-      CLAIM_NAME,
+      use.claim,
       {
         metadata: {
-          name: CLAIM_NAME,
+          name: use.claim,
           namespace: args.namespace,
-          labels: labelsOf("storage"),
+          labels,
           // No pod that mounts it runs before it is bound, and the server's readiness is waited for; the wait for the
           // claim itself looks twice a second.
           annotations: { "pulumi.com/skipAwait": "true" },

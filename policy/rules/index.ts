@@ -1,5 +1,6 @@
 /** All rules, in the order in which the documentation has them. */
 import type { Rule } from "../rule.ts";
+import { backupElsewhere } from "./backup-elsewhere.ts";
 import { claimOfStack } from "./claim-of-stack.ts";
 import { claimOnRetainedVolume } from "./claim-on-retained-volume.ts";
 import { claimsKept } from "./claims-kept.ts";
@@ -77,6 +78,7 @@ export const rules: readonly Rule[] = [
   dataDirectoryOnClaim,
   claimOfStack,
   oneWriter,
+  backupElsewhere,
   durableSettings,
   declaredSettings,
   keptSettings,

@@ -117,6 +117,16 @@ describe("the shapes that the program can have", function () {
     },
     "a kubeconfig's path": { cluster: { kubeconfig: "/home/me/.kube/clusters/gen8" } },
     "another database and owner": { database: { name: "db2", owner: "owner_2" } },
+    "backups on another disk, prepared from here": {
+      node: { connection: "local" },
+      backup: {
+        image: `woblerr/pgbackrest:2.59.2@sha256:${"0123456789abcdef".repeat(4)}`,
+        repositories: {
+          disk: { kind: "directory", path: "/mnt/backup/postgres", mount: "/mnt/backup" },
+          near: { kind: "volume" },
+        },
+      },
+    },
     "settings that fit": { database: { tuning: "auto" } },
   };
   for (const [what, sections] of Object.entries(shapes)) {

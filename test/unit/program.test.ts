@@ -270,6 +270,62 @@ describe("the program", () => {
     assert.deepEqual(command?.inputs.triggers, ["uid-of-postgres-pv"]);
   });
 
+  describe("with a repository in a directory of the node", () => {
+    let found: Registration[];
+    before(async () => {
+      const raw = changed("backup.repositories", {
+        nas: { kind: "directory", path: "/mnt/nas", mount: "/mnt/nas", capacity: "2Ti" },
+      });
+      Object.assign(raw.node ?? {}, { connection: "local" });
+      found = await program(raw);
+    });
+
+    it("has a volume that is kept, for its claim alone, and is never made where the share is not mounted", () => {
+      const volume = named(found, "postgres-backup-nas-pv");
+      const { spec, metadata } = volume.inputs as {
+        spec: Record<string, unknown>;
+        metadata: { annotations: Record<string, string> };
+      };
+      assert.deepEqual(spec.hostPath, { path: "/mnt/nas", type: "Directory" });
+      assert.deepEqual(spec.capacity, { storage: "2Ti" });
+      assert.equal(spec.persistentVolumeReclaimPolicy, "Retain");
+      assert.equal((spec.claimRef as { name: string }).name, "postgres-backup-nas-pvc");
+      assert.ok(JSON.stringify(spec.nodeAffinity).includes('"gen8"'));
+      assert.equal(metadata.annotations["transcript-pipeline/identity"], "transcript-pipeline/prod");
+      for (const name of ["postgres-backup-nas-pv", "postgres-backup-nas-pvc"])
+        assert.equal(named(found, name).protect, true, name);
+    });
+
+    it("prepares it as the data's directory, with a marker of its own", () => {
+      const command = named(found, "postgres-backup-nas-volume-directory");
+      assert.deepEqual(command.inputs.triggers, ["uid-of-postgres-backup-nas-pv"]);
+      const script = String(command.inputs.create);
+      for (const line of ["path='/mnt/nas'", "mount='/mnt/nas'", "section='backup.repositories.nas'"])
+        assert.ok(script.includes(`${line}\n`), line);
+      assert.ok(script.includes("identity='transcript-pipeline/prod.backup-nas'\n"));
+    });
+
+    it("mounts it in every pod of the backups, and in no other", () => {
+      const mounted = manifestsOf(found)
+        .filter(({ manifest }) => JSON.stringify(manifest).includes('"claimName":"postgres-backup-nas-pvc"'))
+        .map(({ manifest }) => `${manifest.kind} ${manifest.metadata.name}`);
+      assert.deepEqual(mounted.sort(), [
+        "CronJob postgres-backup-full",
+        "CronJob postgres-backup-incremental",
+        "Job postgres-backup-first",
+        "StatefulSet postgres-backup",
+      ]);
+      for (const { manifest } of manifestsOf(found)) {
+        const text = JSON.stringify(manifest);
+        if (!text.includes("postgres-backup-nas-pvc") || manifest.kind.startsWith("Persistent")) continue;
+        assert.ok(
+          text.includes('"mountPath":"/repository/nas","mountPropagation":"HostToContainer"'),
+          manifest.metadata.name,
+        );
+      }
+    });
+  });
+
   it("changes the server's pod for settings that need a restart, and for no others", async () => {
     const template = (registrations: Registration[]) => {
       const set = registrations.find(({ type }) => type.endsWith(":StatefulSet"));

@@ -11,7 +11,9 @@ function everything(): Raw {
   return {
     ...raw,
     database: { ...raw.database, image, upgradeTo: image, logins: { app: "readwrite" } },
-    backup: { repositories: { local: { kind: "volume" } } },
+    backup: {
+      repositories: { disk: { kind: "directory", path: "/mnt/backup/postgres" }, local: { kind: "volume" } },
+    },
   };
 }
 

@@ -7,12 +7,13 @@ import { deployedNames } from "../../cluster/deployed-names.ts";
 import { type ClusterContext, kubectl } from "../../cluster/kubectl.ts";
 import { promptKubelet } from "../../cluster/kubelet-prompt.ts";
 import type { PodNeeds, Toleration } from "../../cluster/node-fitness.ts";
-import { type Expectations, lookAtCluster } from "../../cluster/cluster-state.ts";
+import { type Expectations, hasVolume, lookAtCluster } from "../../cluster/cluster-state.ts";
 import { preflight } from "../../cluster/preflight.ts";
 import { readPods, troublesOf } from "../../cluster/pod-troubles.ts";
 import { releaseDeadClaim } from "../../cluster/volume-binding.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
 import { ANNOTATIONS, HOSTNAME_LABEL } from "../../components/kubernetes/names.ts";
+import { preparationScript } from "../../components/storage/preparation.ts";
 import { problemLine } from "../../problem.ts";
 import type { Manifest } from "../evaluation/manifests.ts";
 import {
@@ -20,7 +21,6 @@ import {
   objectWithData,
   renderMarked,
   type VolumeManifest,
-  volumeScript,
   writeRendering,
 } from "../evaluation/rendering.ts";
 import { run } from "../processes.ts";
@@ -82,23 +82,30 @@ function watchOf(cluster: ClusterContext): Watch {
 /** Applies the stack and waits until the schema exists. */
 export async function upWithKubectl(cluster: ClusterContext, state: DevState, here: boolean): Promise<void> {
   const rendering = await renderMarked("dev", state.configFile);
-  const live = await lookAtCluster(cluster, APPLICATION);
+  const [, ...others] = rendering.directories;
+  const live = await lookAtCluster(
+    cluster,
+    APPLICATION,
+    others.map(({ use }) => use.volume),
+  );
   for (const warning of rendering.warnings) console.log(`warning: ${warning}`);
-  const expectations = expectationsOf(rendering);
+  const expectations = { ...expectationsOf(rendering), directories: others };
   const { problems, warnings } = preflight(live, expectations);
   if (problems.length > 0) throw new Error(problems.map(problemLine).join("\n"));
   for (const warning of warnings) console.log(warning);
 
   const { notes } = writeRendering(rendering, state.renderedDirectory, { secrets: false });
-  // As long as the volume's object exists there is data: a missing directory must not be created again.
-  if (here && live.volume === undefined) {
-    const script = volumeScript(dataObjects(rendering).volume, rendering.mount);
-    process.stdout.write(await run("/bin/sh", ["-c", script]));
-  } else if (!here) {
+  // As long as a volume's object exists there is data: a missing directory must not be created again.
+  const unprepared = rendering.directories.filter((directory) => !hasVolume(live, directory));
+  if (here) {
+    for (const directory of unprepared)
+      process.stdout.write(await run("/bin/sh", ["-c", preparationScript(directory)]));
+  } else {
     for (const note of notes) console.log(note);
   }
 
-  await releaseDeadClaim(cluster, { namespace: APPLICATION, path: expectations.path });
+  for (const { path, use } of rendering.directories)
+    await releaseDeadClaim(cluster, { namespace: APPLICATION, path, use });
   await applyRendering(new ClusterObjects(cluster), rendering, watchOf(cluster));
 }
 

@@ -15,6 +15,19 @@ import { evaluate } from "../evaluation/evaluate.ts";
 import { resourcesOf } from "../evaluation/policy-stack.ts";
 import { readStackFile } from "../stack-file/stack-file.ts";
 
+/**
+ * The stack's own repositories, and one in a directory: `disk`, whose Command is then declared whatever the stack has. As
+ * the name is part of the line, another one is declared once the stack has it.
+ */
+function withDirectory(config: Readonly<Record<string, string>>): Record<string, object> {
+  const { repositories = {} } = JSON.parse(config["transcript-pipeline:backup"] ?? "{}") as {
+    repositories?: Record<string, object>;
+  };
+  const disk = { kind: "directory", path: "/mnt/backup/postgres" };
+  const own = Object.entries(repositories);
+  return Object.fromEntries([...own, ["disk", disk] as const].slice(0, Math.max(2, own.length)));
+}
+
 /** Every script that a stack can have, whatever its configuration. */
 async function everythingOf(stack: string): Promise<Resource[]> {
   const { config } = readStackFile(projectFile(`Pulumi.${stack}.yaml`));
@@ -29,7 +42,7 @@ async function everythingOf(stack: string): Promise<Resource[]> {
     ...filled,
     ...complete("node", { connection: "local" }),
     ...complete("database", { image, upgradeTo: image }),
-    ...complete("backup", { repositories: { local: { kind: "volume" } } }),
+    ...complete("backup", { repositories: withDirectory(filled) }),
   });
   return resourcesOf(evaluation);
 }

@@ -1,5 +1,8 @@
 /** Evaluates the program in this process: no CLI, no cluster, and the same objects that the engine would register. */
 import { readConfig } from "../../config.ts";
+import { identityOf } from "../../components/kubernetes/names.ts";
+import type { Directory } from "../../components/storage/directory.ts";
+import { directoriesOf } from "../../directories.ts";
 import { type Live, program } from "../../program.ts";
 import { PROJECT } from "../stack-file/document.ts";
 import { recorded, type Registration } from "./recorder.ts";
@@ -8,6 +11,8 @@ import { recorded, type Registration } from "./recorder.ts";
 export interface Evaluation {
   /** All resources, components included. */
   registrations: Registration[];
+  /** The directories on the node, the data's first. */
+  directories: [Directory, ...Directory[]];
   /** Warnings about the configuration. */
   warnings: string[];
 }
@@ -28,5 +33,5 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const { settings, warnings } = readConfig(stack, PROJECT, config, (key) => secretKeys.includes(key));
   const registrations = await recorded(PROJECT, stack, () => program(settings, live));
-  return { registrations, warnings };
+  return { registrations, directories: directoriesOf(settings, identityOf(PROJECT, stack)), warnings };
 }

@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
@@ -14,18 +15,15 @@ import {
 import { ownText, realDirectory, replaceFiles } from "./rendered-directory.ts";
 import { readStackFile, refusePlainSecrets, type StackFile } from "../stack-file/stack-file.ts";
 import { ANNOTATIONS, HOSTNAME_LABEL } from "../../components/kubernetes/names.ts";
-import {
-  commandsForNode,
-  PREPARATION_FILE,
-  preparationScript,
-} from "../../components/storage/preparation.ts";
+import type { Directory } from "../../components/storage/directory.ts";
+import { commandsForNode, preparationScript } from "../../components/storage/preparation.ts";
 
 /** A stack's objects. */
 export interface Rendering {
   stack: string;
   files: RenderedFile[];
-  /** Mount point that must be mounted on the node for the data directory to be the real one. */
-  mount?: string | undefined;
+  /** The directories on the node, the data's first. */
+  directories: readonly Directory[];
   /** Warnings about the configuration. */
   warnings: string[];
   /** Secure configuration values that could not be decrypted. */
@@ -56,13 +54,13 @@ function readForRendering(stack: string, configFile: string): StackFile {
 function renderingOf(
   stack: string,
   stackFile: StackFile,
-  { registrations, warnings }: Evaluation,
+  { registrations, directories, warnings }: Evaluation,
 ): Rendering {
   return {
     stack,
     files: manifestsOf(registrations),
+    directories,
     warnings,
-    mount: sectionOf<{ mount: string }>(stackFile, "storage").mount,
     undecrypted: stackFile.undecrypted,
   };
 }
@@ -133,10 +131,11 @@ const KUSTOMIZATION = "kustomization.yaml";
 /** First line of a generated kustomization.yaml; it marks a directory as ours to replace. */
 const MARK = "# Rendered by `npm run render`; the next rendering replaces this directory's files.\n";
 
-/** First lines of the script for the node. */
-const SCRIPT_MARK = `#!/bin/sh
-# Rendered by \`npm run render\` for the node that holds the data. On it: sudo sh ${PREPARATION_FILE}
-`;
+/** First line of each script for the node, and what follows in it. */
+const SCRIPT_MARK = "#!/bin/sh\n# Rendered by `npm run render` for the node that holds the data.";
+const scriptHead = (file: string) => `${SCRIPT_MARK} On it: sudo sh ${file}\n`;
+/** Names that such a script can have. */
+const SCRIPT_NAME = /^prepare-[a-z0-9-]+\.sh$/;
 
 /** The PersistentVolume with the data. */
 export type VolumeManifest = Manifest & {
@@ -144,33 +143,20 @@ export type VolumeManifest = Manifest & {
   spec: { capacity: { storage: string }; hostPath: { path: string } };
 };
 
-/** The object of a kind with the data's identity: of all volumes and servers, the database's. */
+/** The object of a kind with the database's names: of all volumes and servers, the database's own. */
 export function objectWithData<T extends Manifest>({ files }: Rendering, kind: string): T | undefined {
   const isIt = ({ kind: its, metadata }: Manifest) =>
     its === kind &&
-    ANNOTATIONS.identity in ((metadata as { annotations?: Record<string, string> }).annotations ?? {});
+    ANNOTATIONS.database in ((metadata as { annotations?: Record<string, string> }).annotations ?? {});
   return files.find(({ manifest }) => isIt(manifest))?.manifest as T | undefined;
-}
-
-/** The script that creates the volume's directory on its node. */
-export function volumeScript(volume: VolumeManifest, mount: string | undefined): string {
-  return preparationScript({
-    path: volume.spec.hostPath.path,
-    capacity: volume.spec.capacity.storage,
-    identity: volume.metadata.annotations[ANNOTATIONS.identity] ?? "",
-    mount,
-  });
 }
 
 type PodTemplate = { spec: { nodeSelector?: Record<string, string> } };
 
-/** The script that prepares the directory on the node, and the node, from the rendered objects. */
-function preparationOf(rendering: Rendering): { hostname: string; script: string } | undefined {
-  const volume = objectWithData<VolumeManifest>(rendering, "PersistentVolume");
+/** The node of the server, from the rendered objects. */
+function nodeOf(rendering: Rendering): string {
   const server = objectWithData<Manifest & { spec: { template: PodTemplate } }>(rendering, "StatefulSet");
-  if (!volume) return undefined;
-  const hostname = server?.spec.template.spec.nodeSelector?.[HOSTNAME_LABEL] ?? "<node>";
-  return { hostname, script: SCRIPT_MARK + volumeScript(volume, rendering.mount) };
+  return server?.spec.template.spec.nodeSelector?.[HOSTNAME_LABEL] ?? "<node>";
 }
 
 /**
@@ -195,6 +181,12 @@ export function applyCommands({ files }: Rendering, directory: string): string[]
 /** Whether an earlier rendering may have written a file with this name. */
 const isRendered = (name: string) => /^\d\d-[a-z0-9-]+\.yaml$/.test(name);
 
+/** Whether an earlier rendering has written this script for a node. */
+function isRenderedScript(directory: string, name: string): boolean {
+  if (!SCRIPT_NAME.test(name) || !lstatSync(join(directory, name)).isFile()) return false;
+  return ownText(join(directory, name))?.startsWith(SCRIPT_MARK) === true;
+}
+
 /**
  * Writes a rendering. An earlier rendering in the directory is replaced; anything else there is left alone. Nothing is
  * written through a link.
@@ -208,9 +200,14 @@ export function writeRendering(
   { secrets }: { secrets: boolean },
 ): { files: RenderedFile[]; notes: string[] } {
   const real = realDirectory(directory);
+  const scripts = rendering.directories.map((facts) => ({
+    name: facts.use.file,
+    text: scriptHead(facts.use.file) + preparationScript(facts),
+    mode: 0o644,
+  }));
   for (const [name, mark] of [
     [KUSTOMIZATION, MARK],
-    [PREPARATION_FILE, SCRIPT_MARK],
+    ...scripts.map((script) => [script.name, SCRIPT_MARK] as const),
   ] as const) {
     if (ownText(join(real, name))?.startsWith(mark) === false) {
       throw new Error(
@@ -221,7 +218,6 @@ export function writeRendering(
   const isSecret = ({ manifest }: RenderedFile) => manifest.kind === "Secret";
   const files = rendering.files.filter((file) => secrets || !isSecret(file));
   const leftOut = rendering.files.filter((file) => !files.includes(file));
-  const node = preparationOf(rendering);
 
   replaceFiles(
     real,
@@ -231,11 +227,11 @@ export function writeRendering(
         text: manifestText(file.manifest),
         mode: isSecret(file) ? 0o600 : 0o644,
       })),
-      ...(node ? [{ name: PREPARATION_FILE, text: node.script, mode: 0o644 }] : []),
+      ...scripts,
       // kustomization.yaml last: without it the directory is not a half-written deployment, but none.
       { name: KUSTOMIZATION, text: MARK + kustomizationText(files), mode: 0o644 },
     ],
-    isRendered,
+    (name) => isRendered(name) || isRenderedScript(real, name),
   );
 
   const notes = rendering.undecrypted.map(
@@ -248,11 +244,14 @@ export function writeRendering(
       `left out: Secret ${names}; an applied placeholder would overwrite a live password. To include them, in plain text: --secrets`,
     );
   }
-  if (node) {
-    notes.push(
-      "before a first deployment, prepare the directory on the node:",
-      ...commandsForNode(node.hostname, join(directory, PREPARATION_FILE)).map((line) => `  ${line}`),
-    );
-  }
+  const [, ...others] = scripts;
+  notes.push(
+    `before a first deployment, prepare the ${others.length > 0 ? "directories" : "directory"} on the node:`,
+    ...commandsForNode(
+      nodeOf(rendering),
+      directory,
+      scripts.map(({ name }) => name),
+    ).map((line) => `  ${line}`),
+  );
   return { files, notes };
 }

@@ -1,16 +1,20 @@
-# Prepares the directory that a PostgreSQL server will own, and checks that it is the right one.
+# Prepares a directory that a PostgreSQL server or its backups will own, and checks that it is the right one.
 # Run by a POSIX shell on the node, as root or as a user who may `sudo -n`. Set above this line:
 #   path      the directory
 #   mount     mount point that must be mounted, or empty
 #   capacity  bytes that must be free, the data already there included
-#   identity  whose data this is
+#   identity  whose directory this is
+#   stack     the stack that configures it
+#   section   section of the configuration with its path, mount and capacity, as in storage
+#   script    name of this file
+#   holds     what is in it: database, or repository (of backups)
 # The first argument, for people who run the file by hand:
 #   (none)        prepare a new directory, or check one that is this deployment's
-#   adopt         mark an existing database (<path>/pgdata) as this deployment's
+#   adopt         mark an existing database (<path>/pgdata) or repository (<path>/repository) as this deployment's
 #   new-database  allow one more first start, where pgdata was moved away for good
 # Two markers next to the data, never inside it (initdb takes only an empty directory):
-#   volume.identity   whose data this is; the server compares it at every start
-#   initialize.once   permission for one first start, given here to a new directory only
+#   volume.identity   whose directory this is; the server compares it at every start, and each backup before it writes
+#   initialize.once   permission for one first start, given here to a new directory for a database only
 set -eu
 
 as_root() {
@@ -25,13 +29,15 @@ invoker=$(id -u)
 if [ "$invoker" = 0 ]; then invoker=${SUDO_UID:-0}; fi
 
 # One root shell for everything: it walks to the directory, stays in it, and then says "." instead of a path.
-as_root /bin/sh -s -- "$path" "$mount" "$capacity" "$identity" "$invoker" "${1-}" <<'AS_ROOT'
+as_root /bin/sh -s -- "$path" "$mount" "$capacity" "$identity" "$invoker" "$stack" "$section" "$script" "$holds" "${1-}" <<'AS_ROOT'
 set -eu
 umask 077
 LC_ALL=C
 export LC_ALL
 unset CDPATH
-path=$1 mount=$2 capacity=$3 identity=$4 invoker=$5 task=$6
+path=$1 mount=$2 capacity=$3 identity=$4 invoker=$5 stack=$6 section=$7 script=$8 holds=$9
+shift 9
+task=$1
 again="run 'pulumi up' again"
 
 fail() {
@@ -39,10 +45,14 @@ fail() {
   exit 1
 }
 
-elsewhere="Choose another directory: pulumi config set --path storage.path <path>"
-case $task in
-  '' | adopt | new-database) ;;
-  *) fail "'$task' is not a task of this script. Allowed: none, adopt or new-database" ;;
+elsewhere="Choose another directory: pulumi config set --path $section.path <path>"
+case $holds in
+  database) inside=pgdata tasks="none, adopt or new-database" ;;
+  *) inside=repository tasks="none or adopt" ;;
+esac
+case $holds.$task in
+  *. | *.adopt | database.new-database) ;;
+  *) fail "'$task' is not a task of this script. Allowed: $tasks" ;;
 esac
 # The same list as config/system-directories.ts.
 case $path in
@@ -97,7 +107,7 @@ check_mount() {
   elif [ -n "$mount_reached" ]; then
     mount_of_here
     [ "$point" = "$mount" ] ||
-      fail "$here is not on $mount: another file system is mounted at $point. Unmount it ('umount $point'), or: pulumi config set --path storage.mount $point"
+      fail "$here is not on $mount: another file system is mounted at $point. Unmount it ('umount $point'), or: pulumi config set --path $section.mount $point"
   fi
 }
 
@@ -109,7 +119,7 @@ check_parent() {
   set -- $facts
   case $3 in
     0 | "$invoker") ;;
-    *) fail "$shown is above $path and belongs to uid $3, who could exchange the directory. Give it to root ('chown root $shown') and $again, or choose another: pulumi config set --path storage.path <path>" ;;
+    *) fail "$shown is above $path and belongs to uid $3, who could exchange the directory. Give it to root ('chown root $shown') and $again, or choose another: pulumi config set --path $section.path <path>" ;;
   esac
   case $1 in
     ?????????[tT]*) return 0 ;;
@@ -124,17 +134,17 @@ check_parent() {
     *) writers= ;;
   esac
   [ -z "$writers" ] ||
-    fail "$shown is above $path and can be written by $writers, who could exchange the directory. Remove that permission ('chmod go-w $shown') and $again, or choose another: pulumi config set --path storage.path <path>"
+    fail "$shown is above $path and can be written by $writers, who could exchange the directory. Remove that permission ('chmod go-w $shown') and $again, or choose another: pulumi config set --path $section.path <path>"
 }
 
 # Enters ./$1. What is entered is what the path names, even if somebody exchanges it meanwhile.
 enter() {
   here=$here/$1
   [ ! -L "./$1" ] ||
-    fail "$here is a symbolic link, and the data must not depend on where a link leads. Name the real directory ('readlink -f $path' on the node prints it): pulumi config set --path storage.path <path>"
-  [ -d "./$1" ] || fail "$here is not a directory. Move it away, or choose another: pulumi config set --path storage.path <path>"
+    fail "$here is a symbolic link, and the data must not depend on where a link leads. Name the real directory ('readlink -f $path' on the node prints it): pulumi config set --path $section.path <path>"
+  [ -d "./$1" ] || fail "$here is not a directory. Move it away, or choose another: pulumi config set --path $section.path <path>"
   cd -P "./$1" || fail "$here cannot be entered"
-  [ "$(pwd -P)" = "$here" ] || fail "$here leads to $(pwd -P). Name the real directory: pulumi config set --path storage.path <path>"
+  [ "$(pwd -P)" = "$here" ] || fail "$here leads to $(pwd -P). Name the real directory: pulumi config set --path $section.path <path>"
   check_mount
 }
 
@@ -195,7 +205,7 @@ look() {
   fi
 }
 
-by_hand="npm run render -- --stack ${identity#*/}; copy rendered/${identity#*/}/prepare-storage.sh to the node; there: sudo sh prepare-storage.sh"
+by_hand="npm run render -- --stack $stack; copy rendered/$stack/$script to the node; there: sudo sh $script"
 
 # Whether what was found allows the task.
 judge() {
@@ -204,12 +214,16 @@ judge() {
   fi
   case $task in
     adopt)
-      if [ -n "$missing" ] || [ -L ./pgdata ] || [ ! -d ./pgdata ] || [ -L ./pgdata/PG_VERSION ] || [ ! -f ./pgdata/PG_VERSION ]; then
-        fail "$path/pgdata is not the data directory of a PostgreSQL server, so there is nothing to adopt"
+      if [ "$holds" = database ]; then
+        if [ -n "$missing" ] || [ -L ./pgdata ] || [ ! -d ./pgdata ] || [ -L ./pgdata/PG_VERSION ] || [ ! -f ./pgdata/PG_VERSION ]; then
+          fail "$path/pgdata is not the data directory of a PostgreSQL server, so there is nothing to adopt"
+        fi
+      elif [ -n "$missing" ] || [ -L ./repository ] || [ ! -d ./repository ]; then
+        fail "$path/repository is not a directory with backups, so there is nothing to adopt"
       fi
-      facts=$(ls -ldn ./pgdata)
+      facts=$(ls -ldn "./$inside")
       set -- $facts
-      [ "$3" = 999 ] || fail "$path/pgdata belongs to uid $3, and the server is uid 999. Give it to the server ('chown -R 999:999 $path/pgdata') and adopt it again" ;;
+      [ "$3" = 999 ] || fail "$path/$inside belongs to uid $3, and the server is uid 999. Give it to the server ('chown -R 999:999 $path/$inside') and adopt it again" ;;
     new-database)
       [ -n "$found" ] || fail "$path has no marker of $identity. Prepare it first: the same command without 'new-database'"
       if [ -L ./pgdata ] || [ -e ./pgdata ]; then
@@ -217,7 +231,11 @@ judge() {
       fi ;;
     *)
       if [ -z "$found" ] && [ -n "$entries" ]; then
-        fail "$path holds files but no marker says whose. If it is the data of $identity, with its data directory as $path/pgdata: $by_hand adopt"
+        case $holds in
+          database) what="is the data of $identity, with its data directory as" ;;
+          *) what="holds the backups of $identity, in" ;;
+        esac
+        fail "$path holds files but no marker says whose. If it $what $path/$inside: $by_hand adopt"
       fi ;;
   esac
 }
@@ -229,12 +247,12 @@ if [ -z "$missing" ]; then
   set -- $facts
   case $3 in
     0 | 999 | "$invoker") ;;
-    *) fail "$path belongs to uid $3, neither to root nor to the server. If it is meant for the database: 'chown root $path' on the node, and $again" ;;
+    *) fail "$path belongs to uid $3, neither to root nor to the server. If it is meant for this $holds: 'chown root $path' on the node, and $again" ;;
   esac
 fi
 # Copied by root, the server could not read it, and would report it as missing.
 if [ -n "$found" ]; then
-  for entry in volume.identity pgdata pgdata/PG_VERSION; do
+  for entry in volume.identity "$inside" pgdata/PG_VERSION; do
     if [ -L "./$entry" ] || [ ! -e "./$entry" ]; then continue; fi
     facts=$(ls -ldn "./$entry")
     set -- $facts
@@ -252,7 +270,7 @@ if [ -z "$missing" ]; then
   used=$((used * 1024))
 fi
 if [ "$((free + used))" -lt "$capacity" ]; then
-  fail "$path has $free bytes free and $used in use, together less than the capacity of $capacity bytes. Free some, or: pulumi config set --path storage.capacity <size>"
+  fail "$path has $free bytes free and $used in use, together less than the capacity of $capacity bytes. Free some, or: pulumi config set --path $section.capacity <size>"
 fi
 
 while [ -n "$missing" ]; do
@@ -262,9 +280,20 @@ while [ -n "$missing" ]; do
   enter "$name"
 done
 
+# Gives the directory to $1. Some shares have one owner for all files, whoever writes them: a repository takes one whose
+# owner is the server.
+give_to() {
+  if chown "$1" . 2>/dev/null; then return 0; fi
+  facts=$(ls -ldn .)
+  set -- $facts
+  if [ "$3" != 999 ] || [ "$holds" = database ]; then
+    fail "root cannot change the owner of $path, as on a share that takes the node's root for another user (root_squash), or is read-only. How a share is set up for backups: docs/backup-directories.md"
+  fi
+}
+
 # Takes the directory from its owner while root writes in it: nothing can be planted between a check and a write.
 lock() {
-  chown 0:0 .
+  give_to 0:0
   chmod 0700 .
 }
 
@@ -282,7 +311,7 @@ if [ -z "$found" ] || [ "$task" = new-database ]; then
   look
   judge
   # The permission first: with the identity alone, an interruption here would leave a directory that no server may fill.
-  if [ "$task" = adopt ]; then rm -f ./initialize.once; else write_file initialize.once ""; fi
+  if [ "$task" = adopt ] || [ "$holds" != database ]; then rm -f ./initialize.once; else write_file initialize.once ""; fi
   if [ -z "$found" ]; then
     write_file volume.identity.new "$identity
 "
@@ -291,7 +320,7 @@ if [ -z "$found" ] || [ "$task" = new-database ]; then
 fi
 chmod 0700 .
 chmod ug-s .
-chown 999:999 .
+give_to 999:999
 
 # With SELinux, a pod may write only what is labelled for containers. What is created later inherits the label.
 enforcing=
@@ -306,9 +335,16 @@ if [ "$enforcing" = 1 ]; then
 fi
 
 case $task in
-  adopt) state="with the database that is there" ;;
+  adopt) state="with the $holds that is there" ;;
   new-database) state="for one new database" ;;
-  *) if [ -n "$found" ]; then state="with what is there"; else state="new, for one new database"; fi ;;
+  *)
+    if [ -n "$found" ]; then
+      state="with what is there"
+    elif [ "$holds" = database ]; then
+      state="new, for one new database"
+    else
+      state="new, for backups"
+    fi ;;
 esac
 echo "$path is ready, $state: $identity, $free bytes free"
 AS_ROOT

@@ -18,7 +18,8 @@ import { execute, succeed, until } from "../support.ts";
 import { type Lab, NAMESPACE, POD } from "./lab.ts";
 import { isAlive, signal } from "./node-processes.ts";
 import type { Fault, Strike } from "./runner.ts";
-import { type DirectoryFacts, preparationScript } from "../../../components/storage/preparation.ts";
+import type { DirectoryFacts } from "../../../components/storage/directory.ts";
+import { preparationScript } from "../../../components/storage/preparation.ts";
 
 /** Ends the server, whose next start finds what was done to its directory. */
 async function endServer(lab: Lab): Promise<void> {

@@ -3,7 +3,50 @@ import { UNKNOWN } from "../../../policy/values.ts";
 import { type Break, CONF, PV, PVC, SET, POD, SERVER, conf } from "./break.ts";
 import { add, drop, edit, metadata, set, setAt } from "../stacks.ts";
 
+/** A volume of the node, next to the data's. */
+const volumeAt = (path: string) =>
+  add("kubernetes:core/v1:PersistentVolume", {
+    metadata: metadata("other"),
+    spec: { hostPath: { path, type: "Directory" } },
+  });
+
 export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
+  "backup-elsewhere": [
+    {
+      by: "the data's directory, for another volume",
+      change: volumeAt("/mnt/raid10/transcript-pipeline/pgdata"),
+      message: /PersistentVolume\/other: [^]*are not apart/,
+    },
+    {
+      by: "a directory in the data's",
+      change: volumeAt("/mnt/raid10/transcript-pipeline/pgdata/backup"),
+      message:
+        /pgdata\/backup\/ and \/mnt\/raid10\/transcript-pipeline\/pgdata\/ of PersistentVolume\/postgres-pv are not apart/,
+    },
+    {
+      by: "a directory above the data's, written in another way",
+      change: volumeAt("/mnt//raid10/./transcript-pipeline"),
+      message: /its directory \/mnt\/raid10\/transcript-pipeline\/ and/,
+    },
+    {
+      by: "backups on the data's volume only",
+      stack: "dev",
+      config: { "backup-elsewhere": { besideData: false } },
+      change: () => undefined,
+      message:
+        /StatefulSet\/postgres-backup: [^]*its only repository on the data's own volume[^]*\/var\/lib\/postgresql\/data\/backup/,
+    },
+    {
+      by: "backups on no volume at all",
+      stack: "dev",
+      config: { "backup-elsewhere": { besideData: false } },
+      change: edit("ConfigMap/postgres-backup-config", ({ inputs }) =>
+        setAt(inputs, "data/pgbackrest.conf", "[global]\nrepo1-path=/tmp/backup\nrepo2-type = posix\n"),
+      ),
+      message:
+        /all its repositories on the data's own volume, or on none: \/tmp\/backup, \/var\/lib\/pgbackrest/,
+    },
+  ],
   "volume-retained": [
     {
       by: "writing Delete",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { ClusterState, Expectations } from "../../../cluster/cluster-state.ts";
+import { type ClusterState, type Expectations, hasVolume } from "../../../cluster/cluster-state.ts";
+import { repositoryDirectory } from "../../../components/backup/directory.ts";
 import { preflight } from "../../../cluster/preflight.ts";
 import { claimedSize, strangeness, type VolumeObject } from "../../../cluster/volume-binding.ts";
 
@@ -152,6 +153,61 @@ describe("preflight", () => {
       assert.equal(finding?.key, "storage.path");
       assert.match(finding.message, /kubectl delete pv postgres-pv/);
     }
+  });
+
+  describe("for the directory of a repository", () => {
+    const use = repositoryDirectory("nas");
+    const wanted = { ...expected, directories: [{ path: "/mnt/nas", use }] };
+    const its = (change: Partial<VolumeObject["spec"]> = {}) =>
+      volume({
+        hostPath: { path: "/mnt/nas" },
+        claimRef: { namespace: expected.namespace, name: "postgres-backup-nas-pvc" },
+        ...change,
+      });
+    const found = (other?: VolumeObject) =>
+      problemsIn(state({ others: { "postgres-backup-nas-pv": other } }), wanted);
+
+    it("accepts none, and this stack's own", () => {
+      assert.deepEqual(found(), []);
+      assert.deepEqual(found(its()), []);
+      assert.ok(hasVolume(state({ others: { "postgres-backup-nas-pv": its() } }), { path: "", use }));
+      assert.ok(!hasVolume(state({ others: {} }), { path: "", use }));
+    });
+
+    it("does not take over another stack's volume, or one for another claim", () => {
+      const theirs = its();
+      theirs.metadata.annotations = { "transcript-pipeline/identity": "transcript-pipeline/dev" };
+      const [finding, ...more] = found(theirs);
+      assert.deepEqual(more, []);
+      assert.equal(finding?.key, "backup.repositories.nas.path");
+      assert.match(
+        finding.message,
+        /belongs to transcript-pipeline\/dev.*kubectl delete pv postgres-backup-nas-pv/,
+      );
+      const claimed = found(its({ claimRef: { namespace: expected.namespace, name: "postgres-pvc" } }));
+      assert.match(
+        claimed[0]?.message ?? "",
+        /reserved for the claim \S+\/postgres-pvc, not \S+\/postgres-backup-nas-pvc/,
+      );
+    });
+
+    it("points to the page that says how to use another directory or node", () => {
+      for (const [change, says] of [
+        [{ hostPath: { path: "/mnt/old" } }, /its path is \/mnt\/old, not \/mnt\/nas/],
+        [
+          {
+            nodeAffinity: {
+              required: { nodeSelectorTerms: [{ matchExpressions: [{ values: ["pi"] }] }] },
+            },
+          },
+          /it is on node pi, not gen8/,
+        ],
+      ] as const) {
+        const [finding] = found(its(structuredClone(change) as Partial<VolumeObject["spec"]>));
+        assert.match(finding?.message ?? "", says);
+        assert.match(finding?.message ?? "", /docs\/backup-directories\.md/);
+      }
+    });
   });
 
   it("points to the page that says how to change the path or the node of existing data", () => {

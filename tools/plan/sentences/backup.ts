@@ -4,6 +4,7 @@ import { at, because, type Change, filesOf, isKind } from "../changes.ts";
 import { quoted, type Say } from "../statements.ts";
 import { sayObject } from "./objects.ts";
 import type { Sentences } from "./sentences.ts";
+import { storage } from "./storage.ts";
 
 const isAgent = isKind("StatefulSet");
 const isSchedule = isKind("CronJob");
@@ -108,6 +109,9 @@ function sayBackup(change: Change, say: Say): void {
 }
 
 export const backup: Sentences = {
-  owns: ({ logicalName }) => logicalName === BACKUP_NAME || logicalName.startsWith(`${BACKUP_NAME}-`),
+  // A volume and its directory are spoken about as every other one.
+  owns: (resource) =>
+    !storage.owns(resource) &&
+    (resource.logicalName === BACKUP_NAME || resource.logicalName.startsWith(`${BACKUP_NAME}-`)),
   say: sayBackup,
 };

@@ -16,7 +16,13 @@ const cloud: RepositoryArgs = {
   },
   ...{ endpoint: "s3.example", bucket: "backups", region: "eu-central-1", ca: "-----BEGIN CERTIFICATE-----" },
 };
-const nas: RepositoryArgs = { name: "nas", kind: "directory", keepFull: 2 };
+const nas: RepositoryArgs = {
+  name: "nas",
+  kind: "directory",
+  path: "/mnt/nas/postgres",
+  capacity: "10Gi",
+  keepFull: 2,
+};
 const local: RepositoryArgs = { name: "local", kind: "volume", keepFull: 1 };
 
 const optionsOf = (text: string) =>

@@ -3,19 +3,21 @@ import { objectionToDirectory, SYSTEM_DIRECTORIES } from "../../../../config/sys
 import { allRunbooks } from "../../../cluster/runbook.ts";
 import { type Flavour, flavours, NodeRoot, obstacleTo } from "./node-root.ts";
 import { skip } from "../../../skip.ts";
+import { repositoryDirectory } from "../../../../components/backup/directory.ts";
+import type { DirectoryFacts } from "../../../../components/storage/directory.ts";
 import { preparationScript } from "../../../../components/storage/preparation.ts";
 
 const IDENTITY = "transcript-pipeline/prod";
 const PATH = "/mnt/raid/pgdata";
 
-const scriptFor = (facts: { path?: string; mount?: string; capacity?: string } = {}) =>
+const scriptFor = (facts: Partial<DirectoryFacts> = {}) =>
   preparationScript({ path: PATH, capacity: "1Mi", identity: IDENTITY, ...facts });
 
 interface Situation {
   name: string;
   /** What creates it, below $R. */
   before: string;
-  facts?: { path?: string; mount?: string; capacity?: string };
+  facts?: Partial<DirectoryFacts>;
   args?: string[];
   environment?: Record<string, string>;
 }
@@ -26,6 +28,19 @@ const OURS = `mkdir -m 700 -p $R/mnt/raid/pgdata/pgdata; cd $R/mnt/raid/pgdata; 
 const EMPTY = "mkdir -m 755 -p $R/mnt/raid/pgdata; cd $R/mnt/raid/pgdata";
 const THEIRS = `${EMPTY}; chown 999:999 .; chmod 700 .`;
 const HIDDEN = `echo '${SECRET}' >$R/home/shadow; chmod 600 $R/home/shadow`;
+
+/** The directory of a repository. */
+const NAS = { use: repositoryDirectory("nas") };
+/** One with backups, of this deployment. */
+const BACKUPS = `mkdir -m 700 -p $R/mnt/raid/pgdata/repository; cd $R/mnt/raid/pgdata
+  echo ${IDENTITY}.backup-nas >volume.identity; chmod 600 volume.identity; chown -R 999:999 .`;
+/** A share that gives nothing to root: a chown that fails, where it is found first. */
+const NOT_ROOTS = `mkdir -p $R/home/bin; printf '#!/bin/sh\\ncase $1 in 0:0) exit 1 ;; esac; exec /bin/chown "$@"\\n' >$R/home/bin/chown
+  chmod 755 $R/home/bin/chown`;
+const NOT_ROOTS_FIRST = { PATH: `/home/bin:${process.env.PATH}:/bin` };
+/** Whether a shell looks for programs on PATH first: BusyBox's takes its own. */
+const isSeenBy = (flavour: Flavour, { environment }: Situation) =>
+  flavour !== "BusyBox" || environment !== NOT_ROOTS_FIRST;
 
 const refused: (Situation & { says: RegExp })[] = [
   {
@@ -255,6 +270,74 @@ const refused: (Situation & { says: RegExp })[] = [
     says: /pgdata\/pgdata\/PG_VERSION belongs to uid 0/,
   },
   {
+    name: "files without a marker, for a repository",
+    before: `${EMPTY}; mkdir repository`,
+    facts: NAS,
+    says: /holds files but no marker says whose\. If it holds the backups of transcript-pipeline\/prod\.backup-nas, in \/mnt\/raid\/pgdata\/repository: npm run render -- --stack prod; copy rendered\/prod\/prepare-backup-nas\.sh to the node; there: sudo sh prepare-backup-nas\.sh adopt/,
+  },
+  {
+    name: "the data's own directory, for a repository",
+    before: OURS,
+    facts: NAS,
+    says: /belongs to transcript-pipeline\/prod, and this deployment is transcript-pipeline\/prod\.backup-nas\. Choose another directory: pulumi config set --path backup\.repositories\.nas\.path <path>/,
+  },
+  {
+    name: "another repository's directory",
+    before: `${BACKUPS}; echo ${IDENTITY}.backup-cloud >volume.identity`,
+    facts: NAS,
+    says: /belongs to transcript-pipeline\/prod\.backup-cloud/,
+  },
+  {
+    name: "a repository's directory, for the data",
+    before: BACKUPS,
+    says: /belongs to transcript-pipeline\/prod\.backup-nas, and .*--path storage\.path/,
+  },
+  {
+    name: "a share that is not mounted, for a repository",
+    before: EMPTY,
+    facts: { ...NAS, mount: "/mnt/raid" },
+    says: /\/mnt\/raid is not mounted, so \/mnt\/raid\/pgdata would be on another disk/,
+  },
+  {
+    name: "a disk that is too small for a repository",
+    before: EMPTY,
+    facts: { ...NAS, capacity: "1Gi" },
+    says: /less than the capacity of 1073741824 bytes\..*--path backup\.repositories\.nas\.capacity/,
+  },
+  {
+    name: "a permission for a new database, for a repository",
+    before: BACKUPS,
+    facts: NAS,
+    args: ["new-database"],
+    says: /'new-database' is not a task of this script\. Allowed: none or adopt/,
+  },
+  {
+    name: "the adoption of what is no repository",
+    before: `${EMPTY}; echo >letters.txt`,
+    facts: NAS,
+    args: ["adopt"],
+    says: /\/mnt\/raid\/pgdata\/repository is not a directory with backups/,
+  },
+  {
+    name: "backups that root has copied back, which the server could not read",
+    before: `${BACKUPS}; chown 0:0 repository`,
+    facts: NAS,
+    says: /pgdata\/repository belongs to uid 0, and the server is uid 999/,
+  },
+  {
+    name: "a share that takes root for another user",
+    before: `${EMPTY}; ${NOT_ROOTS}`,
+    environment: NOT_ROOTS_FIRST,
+    facts: NAS,
+    says: /root cannot change the owner of \/mnt\/raid\/pgdata, .*root_squash.*docs\/backup-directories\.md/,
+  },
+  {
+    name: "a share with one owner for all files, for the data",
+    before: `${THEIRS}; ${NOT_ROOTS}`,
+    environment: NOT_ROOTS_FIRST,
+    says: /root cannot change the owner of \/mnt\/raid\/pgdata/,
+  },
+  {
     name: "a task that there is not",
     before: OURS,
     args: ["--help"],
@@ -285,6 +368,40 @@ const accepted: (Situation & { says: RegExp; after: string; shows: RegExp })[] =
     says: /is ready, new/,
     after: "ls",
     shows: /once/,
+  },
+  {
+    name: "an empty directory of root's, for a repository: without a permission for a database",
+    before: EMPTY,
+    facts: NAS,
+    says: /is ready, new, for backups: transcript-pipeline\/prod\.backup-nas/,
+    after: "stat -c '%u:%g %a' . *; ls; cat volume.identity",
+    shows: /^999:999 700\n999:999 600\nvolume\.identity\ntranscript-pipeline\/prod\.backup-nas$/,
+  },
+  {
+    name: "a repository with backups, as on a share that another node has written",
+    before: `${BACKUPS}; echo >repository/kept`,
+    facts: NAS,
+    says: /is ready, with what is there: transcript-pipeline\/prod\.backup-nas/,
+    after: "ls . repository",
+    shows: /^\.:\nrepository\nvolume\.identity\n\nrepository:\nkept$/,
+  },
+  {
+    name: "a share on which every file is the server's, for a repository",
+    before: `${THEIRS}; ${NOT_ROOTS}`,
+    environment: NOT_ROOTS_FIRST,
+    facts: NAS,
+    says: /is ready, new, for backups/,
+    after: "stat -c '%n %u:%g %a' . *",
+    shows: /^\. 999:999 700\nvolume\.identity 999:999 600$/,
+  },
+  {
+    name: "backups without a marker, to adopt",
+    before: `${BACKUPS}; rm volume.identity`,
+    facts: NAS,
+    args: ["adopt"],
+    says: /is ready, with the repository that is there/,
+    after: "ls; cat volume.identity",
+    shows: /^repository\nvolume\.identity\ntranscript-pipeline\/prod\.backup-nas$/,
   },
   {
     name: "a directory in which it was interrupted",
@@ -395,7 +512,9 @@ for (const flavour of Object.keys(flavours) as Flavour[]) {
     after(() => node?.remove());
 
     // A second shell on the same tools would refuse with the same words.
-    for (const { name, facts = {}, says, ...situation } of flavour.startsWith("bash") ? [] : refused) {
+    for (const { name, facts = {}, says, ...situation } of flavour.startsWith("bash")
+      ? []
+      : refused.filter((situation) => isSeenBy(flavour, situation))) {
       it(`refuses ${name}, and changes nothing`, () => {
         const ran = node.run(scriptFor(facts), situation);
         assert.equal(ran.status, 1, ran.output);
@@ -406,7 +525,9 @@ for (const flavour of Object.keys(flavours) as Flavour[]) {
       });
     }
 
-    for (const { name, facts = {}, says, shows, ...situation } of accepted) {
+    for (const { name, facts = {}, says, shows, ...situation } of accepted.filter((situation) =>
+      isSeenBy(flavour, situation),
+    )) {
       it(`takes ${name}`, () => {
         const ran = node.run(scriptFor(facts), situation);
         assert.equal(ran.status, 0, ran.output);

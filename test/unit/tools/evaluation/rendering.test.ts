@@ -224,11 +224,57 @@ describe("render", () => {
     assert.match(written.slice(0, -script.length), /^(#.*\n)+$/);
   });
 
+  it("has a script for the directory of each repository, named in what to type, and removes it with the repository", async () => {
+    const stackFile = join(directory, "Pulumi.directories.yaml");
+    const prod = readFileSync(projectFile("Pulumi.prod.yaml"), "utf8");
+    writeFileSync(
+      stackFile,
+      `${prod}
+  transcript-pipeline:backup:
+    repositories:
+      disk: { kind: directory, path: /mnt/backup/postgres, mount: /mnt/backup, capacity: 2Ti }
+      near: { kind: volume }
+`,
+    );
+    const out = join(directory, "out");
+    const withDisk = await renderStack("prod", stackFile);
+    const { notes } = writeRendering(withDisk, out, { secrets: false });
+    const typed = notes.join("\n");
+    assert.ok(typed.includes(`scp ${out}/prepare-backup-disk.sh gen8:prepare-backup-disk.sh`), typed);
+    assert.match(
+      typed,
+      /ssh -t gen8 sudo sh prepare-storage\.sh\n[^]*ssh -t gen8 sudo sh prepare-backup-disk\.sh$/,
+    );
+    const written = readFileSync(join(out, "prepare-backup-disk.sh"), "utf8");
+    for (const line of [
+      "path=/mnt/backup/postgres",
+      "mount=/mnt/backup",
+      `capacity=${2 * 2 ** 40}`,
+      "identity=transcript-pipeline/prod.backup-disk",
+      "stack=prod",
+      "section=backup.repositories.disk",
+      "holds=repository",
+    ])
+      assert.ok(
+        written.split("\n").some((its) => its.replaceAll("'", "") === line),
+        line,
+      );
+
+    writeFileSync(join(out, "prepare-mine.sh"), "echo mine\n");
+    writeRendering(rendering, out, { secrets: false });
+    const left = readdirSync(out).filter((name) => name.startsWith("prepare-"));
+    assert.deepEqual(left.sort(), ["prepare-mine.sh", "prepare-storage.sh"]);
+  });
+
   it("is what a deployment without a connection has people type, with the stack's file if it is another", () => {
-    const [first, ...rest] = commandsFromCheckout("dev", "gen8", "/home/an na/Pulumi.dev.yaml");
+    const [first, ...rest] = commandsFromCheckout("dev", "gen8", "/home/an na/Pulumi.dev.yaml", [
+      "prepare-storage.sh",
+      "prepare-backup-nas.sh",
+    ]);
     assert.equal(first, "npm run render -- --stack dev --config-file '/home/an na/Pulumi.dev.yaml'");
     assert.equal(rest[0], "scp rendered/dev/prepare-storage.sh gen8:prepare-storage.sh");
-    assert.equal(commandsFromCheckout("prod", "gen8", undefined)[0], "npm run render -- --stack prod");
+    assert.equal(rest[2], "scp rendered/dev/prepare-backup-nas.sh gen8:prepare-backup-nas.sh");
+    assert.equal(commandsFromCheckout("prod", "gen8", undefined, [])[0], "npm run render -- --stack prod");
   });
 
   describe("into a directory that others can write to", () => {
@@ -317,6 +363,7 @@ describe("render", () => {
 describe("a rendering", () => {
   const rendering = (undecrypted: string[], text: string): Rendering => ({
     stack: "prod",
+    directories: [],
     undecrypted,
     warnings: [],
     files: [

@@ -39,7 +39,13 @@ const cloud: RepositoryArgs = {
   },
   ...{ endpoint: "s3.example", bucket: "backups", region: "us-east-1" },
 };
-const nas: RepositoryArgs = { name: "nas", kind: "directory", keepFull: 4 };
+const nas: RepositoryArgs = {
+  name: "nas",
+  kind: "directory",
+  path: "/mnt/nas/postgres",
+  capacity: "10Gi",
+  keepFull: 4,
+};
 
 /** What a plan says when the repositories change. */
 function changing(before: readonly RepositoryArgs[], after: readonly RepositoryArgs[]): string[] {

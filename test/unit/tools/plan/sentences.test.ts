@@ -68,6 +68,22 @@ describe("the sentences of a plan", () => {
     ]);
   });
 
+  it("say of a repository's directory what they say of the data's: what is in it is at stake", () => {
+    const volume = { type: kubernetes("PersistentVolume"), name: "postgres-backup-nas-pv" };
+    assert.deepEqual(said({ op: "delete", ...volume }), [
+      "danger: Touches data: PersistentVolume `postgres-backup-nas-pv` is deleted",
+    ]);
+    const paths = ["spec.hostPath.path"];
+    const at = (path: string) => ({ spec: { hostPath: { path } } });
+    assert.deepEqual(said({ op: "update", ...volume, paths, old: at("/mnt/a"), new: at("/mnt/b") }), [
+      "danger: Touches data: the directory `/mnt/a` → `/mnt/b`",
+    ]);
+    assert.deepEqual(
+      said({ op: "create", type: "command:local:Command", name: "postgres-backup-nas-volume-directory" }),
+      ["attention: Checks the directory on its node, and prepares it if it is new"],
+    );
+  });
+
   it("name the access file that differs", () => {
     const config = { op: "update" as const, type: kubernetes("ConfigMap"), name: "postgres-config" };
     assert.deepEqual(said({ ...config, paths: ['data["pg_ident.conf"]'] }), [

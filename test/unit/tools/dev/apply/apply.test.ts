@@ -115,7 +115,7 @@ describe("a rendering, applied", () => {
   const apply = (objects: Manifest[], again: Manifest[] = objects) => {
     cluster.done.length = 0;
     const rendering: MarkedRendering = {
-      ...{ stack: "dev", files: [], undecrypted: [], warnings: [], objects },
+      ...{ stack: "dev", files: [], directories: [], undecrypted: [], warnings: [], objects },
       generated: generatedIn(objects, again),
     };
     return applyRendering(cluster, rendering, {
