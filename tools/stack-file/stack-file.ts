@@ -17,7 +17,7 @@ import {
 export interface StackFile {
   /** Full key, `transcript-pipeline:node`, to JSON text. */
   config: Record<string, string>;
-  /** Keys of secure values that could not be decrypted, and are left out. */
+  /** Keys of secure values that could not be decrypted, and are left out or have a placeholder. */
   undecrypted: string[];
   /** The secure values that were decrypted, in plain text. */
   secrets: string[];
@@ -106,12 +106,13 @@ function holdsSecure(value: ConfigValue): boolean {
   return value instanceof Map && [...(value as ReadonlyMap<string, ConfigValue>).values()].some(holdsSecure);
 }
 
-/** Fields under `secrets` that are in plain text. */
-function plainSecrets(value: ConfigValue | undefined): string[] {
-  if (!(value instanceof Map)) return [];
-  return [...(value as ReadonlyMap<string, ConfigValue>)]
-    .filter(([, entry]) => !(entry instanceof Secure) && entry !== null)
-    .map(([name]) => `secrets.${name}`);
+/** Fields under `secrets`, at whatever depth, that are in plain text. */
+function plainSecrets(value: ConfigValue | undefined, path = "secrets"): string[] {
+  if (value === undefined || value === null || value instanceof Secure) return [];
+  if (!(value instanceof Map)) return path === "secrets" ? [] : [path];
+  return [...(value as ReadonlyMap<string, ConfigValue>)].flatMap(([name, entry]) =>
+    plainSecrets(entry, `${path}.${name}`),
+  );
 }
 
 /** The node that a stack's file names, or undefined if it names none. */
@@ -124,6 +125,11 @@ export function hostnameOf(path: string): string | undefined {
 export function refusePlainSecrets(stack: string, { plainSecrets: plain }: StackFile): void {
   if (plain.length > 0) throw new ConfigurationError(stack, plain.map(plainSecretProblem));
 }
+
+/** Secure values that a configuration cannot do without, unlike those for which one can be generated. */
+const KEYS_OF_STORES = new RegExp(`^${PROJECT}:secrets\\.repositories\\.`);
+/** Stands for such a value. It is never written: see refuseMissingSecrets. */
+const NOT_DECRYPTED = "not-decrypted";
 
 /** Reads a stack's file. */
 export function readStackFile(path: string): StackFile {
@@ -153,7 +159,7 @@ export function readStackFile(path: string): StackFile {
         return secret;
       }
       undecrypted.push(key);
-      return undefined;
+      return KEYS_OF_STORES.test(key) ? NOT_DECRYPTED : undefined;
     }
     if (Array.isArray(value)) {
       return (value as readonly ConfigValue[]).map(

@@ -3,8 +3,12 @@ import { kubectl, secretValue, sql } from "../support.ts";
 import { archiveNow, info, inAgent, logOf, NAMESPACE, onStored, pgbackrest, stored } from "./stored.ts";
 import { STORE } from "./store.ts";
 
-/** How pgBackRest begins what it encrypts: https://github.com/pgbackrest/pgbackrest, src/common/crypto/cipherBlock.c. */
+/**
+ * How pgBackRest begins what it encrypts (https://github.com/pgbackrest/pgbackrest, src/common/crypto/cipherBlock.c). What
+ * is inside a bundle begins without it; were it not encrypted, it would begin as zst does.
+ */
 const MAGIC = "Salted__";
+const ZST = "\\x28\\xb5\\x2f\\xfd";
 
 describe("backups in an object store, over TLS, by an access key for one bucket", function () {
   this.timeout(300_000);
@@ -32,10 +36,12 @@ describe("backups in an object store, over TLS, by an access key for one bucket"
     >;
     const objects = Object.entries(listed).filter(([, { type }]) => type === "file");
     assert.ok(objects.length > 5, JSON.stringify(Object.keys(listed)));
-    // Of each object, how it begins, and whether it holds the row: read as the store gives it.
-    const look = `for object; do
+    // Of each object as the store gives it: how it begins, how often it holds the row, and how often what zst begins with.
+    const look = `export LC_ALL=C
+      count() { grep -aobP "$1" /tmp/object | wc -l; }
+      for object; do
         pgbackrest --stanza=main repo-get --raw "$object" >/tmp/object || exit 1
-        printf '%s %s %s\\n' "$(head -c 8 /tmp/object | tr -c 'A-Za-z_' '?')" "$(grep -ac "$MARKER" /tmp/object)" "$object"
+        printf '%s %s %s %s\\n' "$(head -c 8 /tmp/object | tr -c 'A-Za-z_' '?')" "$(count "$MARKER")" "$(count '${ZST}')" "$object"
       done; rm -f /tmp/object`;
     const paths = objects.filter(([, { size }]) => size !== 0).map(([path]) => path);
     const small = paths.filter((path) => (listed[path]?.size ?? 0) < 8 << 20);
@@ -44,7 +50,11 @@ describe("backups in an object store, over TLS, by an access key for one bucket"
     const lines = ran.stdout.trim().split("\n");
     assert.equal(lines.length, small.length);
     assert.deepEqual(
-      lines.filter((line) => !line.startsWith(`${MAGIC} 0 `)),
+      lines.filter((line) => {
+        const [begin, rows, zst, object = ""] = line.split(" ");
+        // Four bytes can be there by chance, once.
+        return rows !== "0" || Number(zst) > 1 || (begin !== MAGIC && !object.includes("/bundle/"));
+      }),
       [],
       "these objects are not encrypted",
     );

@@ -68,6 +68,10 @@ export const prepareStorage = (task = "") =>
     { TASK: task },
   );
 
+/** `pulumi up` that also creates again what was deleted behind its back; must succeed. */
+export const deployRefreshed = () =>
+  stored().checkout.succeed('pulumi up --refresh --skip-preview --stack "$STACK"');
+
 async function start(): Promise<void> {
   await takeRoom(leave);
   const store = new ObjectStore();
@@ -163,33 +167,15 @@ export async function startBackup(kind: "full" | "incremental", name: string): P
 export const logOf = async (what: string): Promise<string> =>
   (await shell(`kubectl logs -n ${NAMESPACE} ${what} --tail=-1`)).output;
 
-/** How many segments are archived, and since when the newest is. */
-export interface Archived {
-  count: number;
-  failed: number;
-  last: string;
-}
-
-/** What the server knows of its archiver. */
-export async function archived(): Promise<Archived> {
-  const row = await sql(
-    "select archived_count, failed_count, coalesce(last_archived_wal, '') from pg_stat_archiver",
-    "postgres",
-  );
-  const [count, failed, last = ""] = row.split("|");
-  return { count: Number(count), failed: Number(failed), last };
-}
-
-/**
- * Writes a row, finishes its segment, and waits until that segment is in the repository.
- *
- * @returns seconds that it took
- */
-export async function archiveNow(milliseconds = 120_000): Promise<number> {
-  const started = Date.now();
+/** Writes a row and finishes its segment. Returns the segment's name. */
+export async function startSegment(): Promise<string> {
   await sql("create table if not exists written (at timestamptz); insert into written values (now())");
-  const segment = await sql("select pg_walfile_name(pg_switch_wal())", "postgres");
-  await until(
+  return sql("select pg_walfile_name(pg_switch_wal())", "postgres");
+}
+
+/** Waits until a segment is in the repository. */
+export function untilArchived(segment: string, milliseconds = 180_000): Promise<void> {
+  return until(
     `${segment} is archived`,
     async () => {
       const listed = await inAgent(...listing(segment));
@@ -198,6 +184,16 @@ export async function archiveNow(milliseconds = 120_000): Promise<number> {
     milliseconds,
     1000,
   );
+}
+
+/**
+ * Writes a row, finishes its segment, and waits until that segment is in the repository.
+ *
+ * @returns seconds that it took
+ */
+export async function archiveNow(): Promise<number> {
+  const started = Date.now();
+  await untilArchived(await startSegment());
   return (Date.now() - started) / 1000;
 }
 
