@@ -20,7 +20,8 @@ said() {
 # push <segment>
 push() {
   [[ $1 =~ ^[0-9A-F.a-z]+$ ]] || return
-  stanza && pgbackrest_run --log-level-console=warn archive-push "$DATA_DIRECTORY/pg_wal/$1" || return
+  # What was made may be gone by now, as with a bucket that somebody has removed.
+  stanza && pgbackrest_run --log-level-console=warn archive-push "$DATA_DIRECTORY/pg_wal/$1" || { stanza_made= && return 1; }
   case $words in *'dropped WAL'*) said queue "WAL IS MISSING FROM THE ARCHIVE: more than backup.walQueue waited on the disk. A full backup closes the gap: npm run backup -- --stack ${IDENTITY#*/} now" ;; esac
 }
 

@@ -20,7 +20,7 @@ wait_for() {
 }
 
 # Seconds of an attempt while the server shuts down. It makes three.
-AT_SHUTDOWN=15
+AT_SHUTDOWN=10
 
 # hopeless <request>: whether a server that shuts down waits for what will not come: an attempt has failed, or nobody
 # answers. The segment stays on the disk, and is archived after the next start.

@@ -8,9 +8,11 @@
 #   (none)        prepare a new directory, or check one that is this deployment's
 #   adopt         mark an existing database (<path>/pgdata) as this deployment's
 #   new-database  allow one more first start, where pgdata was moved away for good
+#   restore       prepare a new or emptied directory, for one restore from a backup and not for a new database
 # Two markers next to the data, never inside it (initdb takes only an empty directory):
 #   volume.identity   whose data this is; the server compares it at every start
-#   initialize.once   permission for one first start, given here to a new directory only
+#   initialize.once   permission for one first start, given here to a new directory only. It holds "restore" where that
+#                     must not be a new database, whatever the server is configured to do by then
 set -eu
 
 as_root() {
@@ -41,8 +43,8 @@ fail() {
 
 elsewhere="Choose another directory: pulumi config set --path storage.path <path>"
 case $task in
-  '' | adopt | new-database) ;;
-  *) fail "'$task' is not a task of this script. Allowed: none, adopt or new-database" ;;
+  '' | adopt | new-database | restore) ;;
+  *) fail "'$task' is not a task of this script. Allowed: none, adopt, new-database or restore" ;;
 esac
 # The same list as config/system-directories.ts.
 case $path in
@@ -215,6 +217,12 @@ judge() {
       if [ -L ./pgdata ] || [ -e ./pgdata ]; then
         fail "$path/pgdata exists, and no new database is created next to it. Move it away first, if it is really not needed"
       fi ;;
+    restore)
+      if [ -L ./pgdata ] || [ -e ./pgdata ]; then
+        fail "$path/pgdata exists, and only an empty directory is restored into. Move it away first: mv $path/pgdata $path/pgdata.old"
+      elif [ -z "$found" ] && [ -n "$entries" ]; then
+        fail "$path holds files but no marker says whose. Nothing is restored next to them. $elsewhere"
+      fi ;;
     *)
       if [ -z "$found" ] && [ -n "$entries" ]; then
         fail "$path holds files but no marker says whose. If it is the data of $identity, with its data directory as $path/pgdata: $by_hand adopt"
@@ -277,12 +285,16 @@ write_file() {
   chown -h 999:999 "./$1"
 }
 
-if [ -z "$found" ] || [ "$task" = new-database ]; then
+if [ -z "$found" ] || [ "$task" = new-database ] || [ "$task" = restore ]; then
   lock
   look
   judge
   # The permission first: with the identity alone, an interruption here would leave a directory that no server may fill.
-  if [ "$task" = adopt ]; then rm -f ./initialize.once; else write_file initialize.once ""; fi
+  case $task in
+    adopt) rm -f ./initialize.once ;;
+    restore) write_file initialize.once restore ;;
+    *) write_file initialize.once "" ;;
+  esac
   if [ -z "$found" ]; then
     write_file volume.identity.new "$identity
 "
@@ -308,6 +320,7 @@ fi
 case $task in
   adopt) state="with the database that is there" ;;
   new-database) state="for one new database" ;;
+  restore) state="for one restore: pulumi config set --path backup.restoreFrom <repository>, and pulumi up" ;;
   *) if [ -n "$found" ]; then state="with what is there"; else state="new, for one new database"; fi ;;
 esac
 echo "$path is ready, $state: $identity, $free bytes free"

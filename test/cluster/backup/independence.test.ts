@@ -4,6 +4,7 @@ import { signal } from "../faults/node-processes.ts";
 import { kubectl, theCluster, until } from "../support.ts";
 import {
   archiveNow,
+  deleteAgent,
   deployRefreshed,
   logOf,
   NAMESPACE,
@@ -15,8 +16,8 @@ import {
   untilArchived,
 } from "./stored.ts";
 
-/** Seconds of a stop: three attempts to archive, of 15 s each while nobody answers, and the server's own work. */
-const STOP = 75;
+/** Seconds of a stop: three attempts to archive, of 10 s each while nobody answers, and the server's own work. */
+const STOP = 60;
 /** Seconds from the pod's creation until it is ready. */
 const START = 60;
 
@@ -34,7 +35,6 @@ interface Trouble {
 
 const setImage = (image: string) =>
   kubectl("set", "image", "statefulset/postgres-backup", `pgbackrest=${image}`, "-n", NAMESPACE);
-const deleteAgent = () => kubectl("delete", "pod", "postgres-backup-0", "-n", NAMESPACE, "--wait=false");
 
 const troubles: Trouble[] = [
   {

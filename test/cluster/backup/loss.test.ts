@@ -10,8 +10,7 @@ import {
   info,
   logOf,
   onStored,
-  prepareStorage,
-  REPOSITORY,
+  restoreEverything,
   stored,
   untilReady,
 } from "./stored.ts";
@@ -33,12 +32,7 @@ describe("everything is lost: server, agent and data directory, at one moment", 
     assert.ok(heartbeat.acknowledged.length > WRITING / 2, `${heartbeat.acknowledged.length} rows written`);
     assert.ok(!existsSync(`${stored().checkout.dataDirectory}/pgdata`));
 
-    const started = Date.now();
-    configure({ "backup.restoreFrom": REPOSITORY });
-    await prepareStorage();
-    await deploy();
-    await untilReady();
-    const seconds = (Date.now() - started) / 1000;
+    const seconds = await restoreEverything({});
     const newest = await heartbeat.newestRestored();
     const lost = (moment - newest) / 1000;
     console.log(

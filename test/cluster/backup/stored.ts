@@ -62,7 +62,7 @@ export async function setSecret(path: string, value: string): Promise<void> {
 export const deploy = () => stored().checkout.succeed('pulumi up --skip-preview --stack "$STACK"');
 
 /** Prepares the data directory on the node as the documentation says, which here is this machine. */
-export const prepareStorage = (task = "") =>
+const prepareStorage = (task: string) =>
   stored().checkout.succeed(
     'npm run --silent render -- --stack "$STACK" && sh "rendered/$STACK/prepare-storage.sh" $TASK',
     { TASK: task },
@@ -112,7 +112,7 @@ export function onStored(): void {
     if (this.currentTest?.state === "failed") failed = true;
   });
   after(async function () {
-    this.timeout(120_000);
+    this.timeout(240_000);
     if (failed) await vacate();
   });
 }
@@ -215,6 +215,10 @@ export async function untilReady(milliseconds = 180_000): Promise<void> {
   );
 }
 
+/** Deletes the agent's pod; another takes its place. */
+export const deleteAgent = () =>
+  kubectl("delete", "pod", "postgres-backup-0", "-n", NAMESPACE, "--wait=false");
+
 /** Deletes the server's pod as `kubectl` does, and waits for the next one. Returns the seconds of both. */
 export async function restartServer(): Promise<{ stopped: number; ready: number }> {
   const started = Date.now();
@@ -300,4 +304,20 @@ export async function burnDown(): Promise<number> {
   signal(lost, "SIGKILL");
   await kubectl("delete", "pods", "-n", NAMESPACE, "--all", "--force", "--grace-period=0");
   return moment;
+}
+
+/**
+ * Brings back what has burnt down: `backup.restoreFrom` and more fields are set, the empty directory is prepared, and the
+ * stack is deployed.
+ *
+ * @returns the seconds until the server is ready
+ */
+export async function restoreEverything(fields: Record<string, unknown>): Promise<number> {
+  const started = Date.now();
+  configure({ "backup.restoreFrom": REPOSITORY, ...fields });
+  // The server tries to start all the time: it must not make a new database before the restore is deployed.
+  await prepareStorage("restore");
+  await deploy();
+  await untilReady();
+  return (Date.now() - started) / 1000;
 }
