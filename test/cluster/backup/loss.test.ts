@@ -26,9 +26,13 @@ describe("everything is lost: server, agent and data directory, at one moment", 
 
   it(`backup.restoreFrom brings back every row that was written ${PROMISED} s before, and the archive goes on`, async () => {
     const heartbeat = new Heartbeat();
-    await new Promise((resolve) => setTimeout(resolve, WRITING * 1000));
-    const moment = await burnDown();
-    heartbeat.stop();
+    let moment;
+    try {
+      await new Promise((resolve) => setTimeout(resolve, WRITING * 1000));
+      moment = await burnDown();
+    } finally {
+      heartbeat.stop();
+    }
     assert.ok(heartbeat.acknowledged.length > WRITING / 2, `${heartbeat.acknowledged.length} rows written`);
     assert.ok(!existsSync(`${stored().checkout.dataDirectory}/pgdata`));
 
