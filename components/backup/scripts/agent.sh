@@ -61,9 +61,13 @@ alive() {
 
 # answer <request> <command> <argument>…: one attempt. 1: it has failed, and is to be tried again.
 answer() {
+  # `word` is what answered() compares with.
   local request=$1 word status=2 beats
   shift
   { read -r word <"$handover/$request.wanted"; } 2>/dev/null || return 0
+  # It stands until whoever has asked has seen the answer; what is done is not done again. A second restore would remove
+  # what the server has just begun to use.
+  ! answered "$request" done && ! answered "$request" missing || return 0
   words=
   if usable; then
     alive "$request" &
