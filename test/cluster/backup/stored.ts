@@ -235,7 +235,8 @@ export class Heartbeat {
   private readonly session;
   private readonly timer;
 
-  constructor() {
+  /** @param load further rows of about 100 bytes, a second */
+  constructor(load = 0) {
     const psql = ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-U", "transcript_user"];
     const exec = ["exec", "-i", "-n", NAMESPACE, "postgres-0", "--", ...psql, "-d", "transcripts_db"];
     this.session = spawn("kubectl", ["--kubeconfig", theCluster().kubeconfig, ...exec]);
@@ -247,9 +248,16 @@ export class Heartbeat {
     });
     this.session.stdin.on("error", () => undefined);
     this.session.on("error", () => undefined);
-    this.session.stdin.write("create table if not exists heartbeat (at bigint primary key);\n");
+    this.session.stdin.write(
+      "create table if not exists heartbeat (at bigint primary key);" +
+        "create table if not exists heartbeat_load (words text);\n",
+    );
     this.timer = setInterval(() => {
       this.session.stdin.write(`insert into heartbeat values (${Date.now()}) returning at;\n`);
+      if (load > 0)
+        this.session.stdin.write(
+          `insert into heartbeat_load select repeat(md5(i::text), 3) from generate_series(1, ${load}) as i;\n`,
+        );
     }, 1000);
   }
 
