@@ -81,6 +81,8 @@ async function start(): Promise<void> {
   const { host: endpoint, port, bucket } = STORE;
   configure({
     [`backup.repositories.${REPOSITORY}`]: { kind: "s3", endpoint, port, bucket, ca: store.ca },
+    // The server complains of what is not archived after a sixth of it.
+    "database.terminationGracePeriod": 120,
   });
   await checkout.succeed('pulumi stack init "$STACK"');
   await setSecret(`secrets.repositories.${REPOSITORY}.accessKey`, STORE.accessKey);

@@ -56,9 +56,9 @@ describe("the backup agent", function () {
     writeFileSync(join(handover, `${request}.wanted`), readFileSync(join(folder, "request")));
   };
   const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-  async function until(file: string): Promise<string> {
+  async function until(file: string, milliseconds = 10_000): Promise<string> {
     for (let waited = 0; !existsSync(join(handover, file)); waited += 50) {
-      assert.ok(waited < 10_000, `${file} does not come`);
+      assert.ok(waited < milliseconds, `${file} does not come`);
       await pause(50);
     }
     return readFileSync(join(handover, file), "utf8").trim();
@@ -89,6 +89,20 @@ describe("the backup agent", function () {
     ask("push.000000010000000000000001", "word-2");
     assert.equal(await until("push.000000010000000000000001.done"), "word-2");
     assert.equal(calls("archive-push"), 2);
+  });
+
+  it("repeats what the attempt before complained of while the next one takes long", async function () {
+    start(`case "$*" in *archive-push*)
+      [ "$(grep -c archive-push "$FAKE/calls")" = 1 ] || sleep 15
+      echo "P00  ERROR: [039]: 403 (Forbidden)"; exit 39 ;; esac`);
+    ask("push.000000010000000000000001", "word-1");
+    await until("push.000000010000000000000001.error");
+    await pause(3000);
+    rmSync(join(handover, "push.000000010000000000000001.error"));
+    assert.match(
+      await until("push.000000010000000000000001.error", 14_000),
+      /at it for \d+ s: .*The attempt before: \[039\]/,
+    );
   });
 
   it("goes on trying while a request stands, and makes the archive's place again when it is gone", async () => {
