@@ -19,8 +19,8 @@ wait_for() {
   done
 }
 
-# Seconds of an attempt while the server shuts down. It makes three.
-AT_SHUTDOWN=10
+# Seconds of an attempt while the server shuts down. It makes three, or six where it was archiving already.
+AT_SHUTDOWN=5
 
 # hopeless <request>: whether a server that shuts down waits for what will not come: an attempt has failed, or nobody
 # answers. The segment stays on the disk, and is archived after the next start.
