@@ -17,7 +17,7 @@ looking.catch(() => undefined);
 // Loading the components takes as long as kubectl's look at the cluster, so both run at once.
 const { program } = await import("./program.ts");
 
-export const { host, port, databaseName, user, password, url, psql, portForward } = program(
+export const { host, port, databaseName, user, password, url, psql, portForward, backupPassphrase } = program(
   settings,
   await looking,
 );

@@ -76,9 +76,16 @@ export interface BackupArgs extends BackupOptions {
 /** The container that runs pgBackRest, in each of its pods. */
 const CONTAINER = "pgbackrest";
 
-/** Repositories as the scripts take them: `1:cloud:s3 2:nas:directory`. */
+/** Repositories as the scripts take them: `1:cloud:s3:443:s3.example.com 2:nas:directory`. */
 function listed(repositories: readonly RepositoryArgs[]): string {
-  return repositories.map(({ name, kind }, index) => `${index + 1}:${name}:${kind}`).join(" ");
+  return repositories
+    .map((repository, index) =>
+      [
+        ...[index + 1, repository.name, repository.kind],
+        ...(repository.kind === "s3" ? [repository.port, repository.endpoint] : []),
+      ].join(":"),
+    )
+    .join(" ");
 }
 
 /** What runs one backup. */

@@ -45,6 +45,8 @@ const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:
 export const postgresImage = "localhost/transcript-pipeline/postgres-standin:16-pgvector";
 export const dbmateImage = "localhost/transcript-pipeline/dbmate-standin:2.36.0";
 export const pgbackrestImage = "localhost/transcript-pipeline/pgbackrest-standin:2.55";
+/** For the tests of backups alone: `npm run up` neither packs nor imports it. */
+export const objectStoreImage = "localhost/transcript-pipeline/object-store:4.48";
 /** Fully qualified; otherwise containerd would not recognise it as the image it must keep. */
 export const pauseImage = `localhost/transcript-pipeline/pause:${kubernetesVersion()}`;
 
@@ -81,21 +83,37 @@ const definitions: Definition[] = [
   },
 ];
 
+const objectStore: Definition = {
+  reference: objectStoreImage,
+  layers: ["base", "object-store"],
+  defaults: { Env: [path, "LANG=C.UTF-8"], Cmd: ["weed", "version"] },
+};
+
 /** Whether everything is fetched and packed. */
 export function imagesAreBuilt(): boolean {
   return definitions.every((definition) => existsSync(archivePath(definition)));
 }
 
 /** Builds the images that the cache does not have yet. */
-export async function buildImages(log: (line: string) => void): Promise<Image[]> {
-  if (!imagesAreBuilt()) {
+export function buildImages(log: (line: string) => void): Promise<Image[]> {
+  return built(definitions, log);
+}
+
+/** Builds the image of an S3 server, seaweedfs, if the cache does not have it yet. */
+export async function buildObjectStoreImage(log: (line: string) => void): Promise<Image> {
+  const [image] = await built([objectStore], log);
+  if (image === undefined) throw new Error(`${objectStoreImage} was not built`);
+  return image;
+}
+
+async function built(wanted: readonly Definition[], log: (line: string) => void): Promise<Image[]> {
+  const missing = () => wanted.filter((definition) => !existsSync(archivePath(definition)));
+  if (missing().length > 0) {
     await withLock(join(cacheRoot(), "images.lock"), log, async () => {
-      for (const definition of definitions) {
-        if (!existsSync(archivePath(definition))) await pack(definition, log);
-      }
+      for (const definition of missing()) await pack(definition, log);
     });
   }
-  return definitions.map((definition) => ({
+  return wanted.map((definition) => ({
     reference: definition.reference,
     archive: archivePath(definition),
   }));

@@ -36,10 +36,11 @@ push() {
   status=$?
   if [ "$status" != 0 ]; then
     first=$words
-    stanza || return
+    # What was made may be gone by now, as with a bucket that somebody has removed.
+    stanza || { stanza_made= && return 1; }
     # It was there already, and is not why.
     [ "$stanza_made" != "$made" ] || { words=$first && return "$status"; }
-    archive "$1" || return
+    archive "$1" || { stanza_made= && return 1; }
   fi
   case $words in
     *'dropped WAL'*) said queue "WAL IS MISSING FROM THE ARCHIVE: more than backup.walQueue waited on the disk. A full backup closes the gap: npm run backup -- --stack ${IDENTITY#*/} now" ;;
@@ -96,13 +97,18 @@ restore() {
   printf '%s\n' "$*" >"$directory/restored"
 }
 
-# alive: signs of life for keep-running.sh while something takes long; no longer than the agent lives.
+# alive <request> <complaint>: signs of life for keep-running.sh and for who waits for an answer, while something takes
+# long; no longer than the agent lives. The complaint about the attempt before is repeated: the next one may take longer
+# than anybody waits.
 alive() {
+  local since=$SECONDS
   trap 'kill $!; exit' TERM
   while kill -0 $$ 2>/dev/null; do
     touch /run/backup/heartbeat
     sleep 10 &
     wait $!
+    # A restore may take hours, and shows how far it is.
+    [ "$1" = restore ] || put "$handover/$1.error" "pgBackRest has been at it for $((SECONDS - since)) s: if nothing follows, the repository does not answer, or is slow${2:+. The attempt before: $2}"
   done
 }
 
@@ -119,7 +125,7 @@ answer() {
   if answered "$request" done || answered "$request" missing; then return 0; fi
   words=
   if usable; then
-    alive &
+    alive "$request" "${already[$1]:-}" &
     beats=$!
     "$@" "${lines[@]:1}"
     status=$?
@@ -145,6 +151,7 @@ answer() {
 
 repositories
 mkdir -p -m 0700 "$handover"
+rm -f "$handover"/*.error.*.new
 say "ready, for repositories: $REPOSITORIES"
 while true; do
   touch /run/backup/heartbeat

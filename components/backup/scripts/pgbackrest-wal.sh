@@ -14,8 +14,23 @@ wait_for() {
   until answered "$1" done; do
     ! answered "$1" missing || return 1
     [ "$SECONDS" -lt "$end" ] || return 2
+    ! hopeless "$1" || return 2
     sleep 0.1
   done
+}
+
+# Seconds of an attempt while the server shuts down. It makes three, or six where it was archiving already.
+AT_SHUTDOWN=5
+
+# hopeless <request>: whether a server that shuts down waits for what will not come: an attempt has failed, or nobody
+# answers. The segment stays on the disk, and is archived after the next start.
+hopeless() {
+  local -a lines=()
+  [[ $1 == push.* ]] || return 1
+  # Both run in the data directory. Line 8 is the postmaster's state (LOCK_FILE_LINE_PM_STATUS in miscadmin.h).
+  { mapfile -t lines <postmaster.pid; } 2>/dev/null
+  [[ ${lines[7]:-} == stopping* ]] || return 1
+  [ "$SECONDS" -ge "$AT_SHUTDOWN" ] || [ -s "$handover/$1.error" ]
 }
 
 case $1 in
@@ -32,7 +47,7 @@ case $1 in
       withdraw "$request"
       exit 0
     fi
-    echo "archiving: $2 is not archived after $3 s; it stays on the disk, and is tried again: $(complaint "$request")" >&2
+    echo "archiving: $2 is not archived after $SECONDS s; it stays on the disk, and is tried again: $(complaint "$request")" >&2
     withdraw "$request"
     exit 1
     ;;

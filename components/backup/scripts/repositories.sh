@@ -1,14 +1,14 @@
 # Part of everything that runs pgBackRest: its repositories, and whether they can be used.
-# Environment: VOLUME, DATA_DIRECTORY, IDENTITY (whose data it is), REPOSITORIES (each as <number>:<name>:<kind>), and pgBackRest's
-# own, PGBACKREST_*. Mounted: /etc/pgbackrest (ConfigMap), /etc/pgbackrest/conf.d (Secret), /repository/<name>.
+# Environment: VOLUME, DATA_DIRECTORY, IDENTITY (whose data it is), REPOSITORIES (each as <number>:<name>:<kind>, of
+# an object store also :<port>:<host>), and pgBackRest's own, PGBACKREST_*. Mounted: /etc/pgbackrest (ConfigMap), /etc/pgbackrest/conf.d (Secret), /repository/<name>.
 
-# repositories: sets `numbers`, and `names` and `kinds` by number.
-declare -a numbers=() names=() kinds=()
+# repositories: sets `numbers`, and `names`, `kinds`, `hosts` and `ports` by number.
+declare -a numbers=() names=() kinds=() hosts=() ports=()
 repositories() {
-  local entry number name kind
+  local entry number name kind port host
   for entry in $REPOSITORIES; do
-    IFS=: read -r number name kind <<<"$entry"
-    numbers+=("$number") names[number]=$name kinds[number]=$kind
+    IFS=: read -r number name kind port host <<<"$entry"
+    numbers+=("$number") names[number]=$name kinds[number]=$kind hosts[number]=$host ports[number]=$port
   done
 }
 
@@ -21,10 +21,10 @@ usable() {
   local number found
   objection='' objections=() blocked=()
   if [ ! -s "$PGBACKREST_CONFIG" ]; then
-    objection="there is no configuration: ConfigMap postgres-backup-config is missing. Deploy again: pulumi up"
+    objection="there is no configuration: ConfigMap postgres-backup-config is missing. Deploy again: pulumi up --refresh"
     return 1
   elif ! compgen -G "$PGBACKREST_CONFIG_INCLUDE_PATH/*.conf" >/dev/null; then
-    objection="there are no passphrase and keys: Secret postgres-backup is missing. Deploy again: pulumi up"
+    objection="there are no passphrase and keys: Secret postgres-backup is missing. Deploy again: pulumi up --refresh"
     return 1
   fi
   for number in "${numbers[@]}"; do
@@ -42,12 +42,31 @@ usable() {
     # Nothing can be made below it, and the others are used all the same.
     blocked+=("--repo$number-path=/dev/null/none")
   done
+  reached
   objection=${objections[*]}
+}
+
+# reached: sets an objection to each store that cannot be connected to. pgBackRest tries for minutes before it says so.
+reached() {
+  local number failure
+  for number in "${numbers[@]}"; do
+    [ "${kinds[number]}" = s3 ] || continue
+    failure=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "${hosts[number]}" "${ports[number]}" 2>&1) && continue
+    # "bash: line 1: store.example.com: Name or service not known", once for each attempt.
+    failure=${failure%%$'\n'*} failure=${failure##*: }
+    objections[number]="repository ${names[number]}: no connection to ${hosts[number]}, port ${ports[number]}: ${failure:-no answer within 5 s}. If the store is elsewhere: pulumi config set --path backup.repositories.${names[number]}.endpoint <host>. The WAL waits on the data's disk; archiving goes on by itself"
+    blocked+=("--repo$number-type=posix" "--repo$number-path=/dev/null/none")
+  done
 }
 
 # pgbackrest_run <arguments>: pgBackRest, for two minutes at most; its words are in `words`.
 pgbackrest_run() {
+  local status
   words=$(timeout -k 10 120 pgbackrest --stanza="$STANZA" "$@" 2>&1)
+  status=$?
+  # It reports after its last attempt, and then it says nothing.
+  if [ "$status" = 124 ] || [ "$status" = 137 ]; then words="no answer from the repository within 120 s. $words"; fi
+  return "$status"
 }
 
 # Made once for each configuration: without it nothing can be archived.
@@ -62,17 +81,48 @@ stanza() {
   stanza_made="made $version"
 }
 
+# essential <words>: pgBackRest's complaint in one line, without what it repeats and without the requests that it shows.
+essential() {
+  local line text=
+  local -A seen=()
+  # "2026-11-28 14:30:00.123 P00  ERROR: [028]: …", "    HINT: …", "*** Request Headers ***:", "<Error><Code>…</Code>…".
+  while read -r line; do
+    [ -n "$line" ] && [ -z "${seen[$line]:-}" ] || continue
+    seen[$line]=yes
+    text+="${text:+ }$line"
+  done < <(sed -E '
+    /\*\*\* Path\/Query \*\*\*/,/\*\*\* Response Content \*\*\*|P[0-9]+ +[A-Z]+:/ { /P[0-9]+ +[A-Z]+:/!d }
+    s/^[0-9: .-]*P[0-9]+ +(ERROR|WARN|INFO|DETAIL): *//
+    s/^.*<Code>([^<]*)<\/Code>.*<Message>([^<]*)<\/Message>.*$/\1: \2/
+    /^ *<\?xml[^>]*> *$/d' <<<"$1")
+  printf '%s\n' "$text"
+}
+
 # explained <words>: pgBackRest's complaint in a line, with what to do where that is known.
 explained() {
-  local text advice=
-  # Its lines begin with the process's: "P00  ERROR: [028]: …".
-  text=$(sed -E 's/^[0-9: .-]*P[0-9]+ +(ERROR|WARN|INFO|HINT): *//; s/^ *(HINT: )/\1/' <<<"$1" | tr -s '\n ' ' ')
+  local text advice= name='<name>' set='pulumi config set' key
+  text=$(essential "$1")
+  if [[ $text =~ repo([12]) ]]; then
+    name=${names[BASH_REMATCH[1]]:-$name}
+  elif [ ${#numbers[@]} = 1 ]; then
+    name=${names[numbers[0]]}
+  fi
+  key=backup.repositories.$name
   case $text in
-    *'[028]'*) advice="The repository holds another database's backups. Restore it (docs/restoring.md), or choose another path: pulumi config set --path backup.repositories.<name>.path <path>" ;;
-    *'[095]'* | *'unable to load info file'*'cipher'* | *CryptoError* | *'unable to flush'*) advice="The passphrase is not the one that the repository was made with: pulumi config set --secret --path secrets.backupPassphrase" ;;
-    *InvalidAccessKeyId* | *SignatureDoesNotMatch* | *AccessDenied*) advice="The store refuses these keys: pulumi config set --secret --path secrets.repositories.<name>.secretKey" ;;
-    *NoSuchBucket*) advice="There is no such bucket: make it, or choose another: pulumi config set --path backup.repositories.<name>.bucket <bucket>" ;;
-    *certificate*) advice="The store's certificate is not trusted, or has expired: pulumi config set --path backup.repositories.<name>.ca <PEM>" ;;
+    *'[028]'*) advice="The repository holds another database's backups. Restore it (docs/restoring.md), or choose another path: $set --path $key.path <path>" ;;
+    # Before the passphrase's: both are a CryptoError.
+    *certificate*expired*) advice="The store's certificate has expired: renew it at the store. Archiving goes on by itself" ;;
+    *certificate*) advice="The store's certificate is not trusted. If it is the right store, set its CA: $set --path $key.ca -- \"\$(cat ca.crt)\"; its name must be $key.endpoint" ;;
+    *'is or was the repo encrypted'* | *'unable to flush'*) advice="The passphrase is not the one that the repository was made with: $set --secret --path secrets.backupPassphrase" ;;
+    *RequestTimeTooSkewed*) advice="The node's clock is wrong: set it" ;;
+    *NoSuchBucket*) advice="There is no such bucket: make it, or choose another: $set --path $key.bucket <bucket>" ;;
+    *InvalidAccessKeyId* | *SignatureDoesNotMatch* | *AccessDenied* | *'403 (Forbidden)'*)
+      advice="The store refuses these keys, or they have no right to the bucket: $set --secret --path secrets.repositories.$name.secretKey (and accessKey); $set --path $key.bucket <bucket>"
+      ;;
+    *'No space left'* | *'507 ('*) advice="The repository is full: enlarge it, or keep fewer backups: $set --path $key.keepFull <number>. Archiving goes on by itself" ;;
   esac
-  printf '%s\n' "${text:0:900}${advice:+ $advice}"
+  # Its hints are about other causes.
+  [ -z "$advice" ] || text=${text%% HINT:*}
+  text=${text:0:900}
+  printf '%s\n' "${text%%[.:]}${advice:+. $advice}"
 }

@@ -51,15 +51,20 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   [ ! -e "$PGDATA" ] || refuse "$PGDATA exists but holds no database. Nothing was written."
   [ -e "$VOLUME/initialize.once" ] ||
     refuse "$PGDATA is missing and there is no permission to create a new one. If a new database is wanted: npm run render -- --stack ${IDENTITY#*/}, copy rendered/${IDENTITY#*/}/prepare-storage.sh to the node, and there: sudo sh prepare-storage.sh new-database"
-  say "creating a new database"
+  intended=
+  read -r -d '' intended <"$VOLUME/initialize.once" || true
+  [ -s /etc/postgresql/initialization ] || [ "$intended" != restore ] ||
+    refuse "$PGDATA is to be restored from a backup, and this server is configured to create a new database. Nothing was written. Deploy the restore: pulumi config set --path backup.restoreFrom <repository>, then pulumi up"
   # Nobody can log in before it has the Secrets' passwords: see the pod's readiness probe.
   : >/run/reconcile/first-start
   # Under another name until it is complete: a start that is killed half-way begins again, and a restore continues.
   if [ -s /etc/postgresql/initialization ]; then
+    say "restoring the database"
     mapfile -t initialization </etc/postgresql/initialization
     DIRECTORY=$PGDATA.initializing "${initialization[@]}" &
     wait $!
   else
+    say "creating a new database"
     rm -rf "$PGDATA.initializing"
     initdb --no-instructions --pgdata="$PGDATA.initializing" --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
       -c huge_pages=off --auth-local=peer --auth-host=reject >&2

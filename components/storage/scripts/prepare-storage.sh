@@ -12,9 +12,11 @@
 #   (none)        prepare a new directory, or check one that is this deployment's
 #   adopt         mark an existing database (<path>/pgdata) or repository (<path>/repository) as this deployment's
 #   new-database  allow one more first start, where pgdata was moved away for good
+#   restore       prepare a new or emptied directory, for one restore from a backup and not for a new database
 # Two markers next to the data, never inside it (initdb takes only an empty directory):
 #   volume.identity   whose directory this is; the server compares it at every start, and each backup before it writes
-#   initialize.once   permission for one first start, given here to a new directory for a database only
+#   initialize.once   permission for one first start, given here to a new directory for a database only. It holds
+#                     "restore" where that must not be a new database, whatever the server is configured to do by then
 set -eu
 
 as_root() {
@@ -47,11 +49,11 @@ fail() {
 
 elsewhere="Choose another directory: pulumi config set --path $section.path <path>"
 case $holds in
-  database) inside=pgdata tasks="none, adopt or new-database" ;;
+  database) inside=pgdata tasks="none, adopt, new-database or restore" ;;
   *) inside=repository tasks="none or adopt" ;;
 esac
 case $holds.$task in
-  *. | *.adopt | database.new-database) ;;
+  *. | *.adopt | database.new-database | database.restore) ;;
   *) fail "'$task' is not a task of this script. Allowed: $tasks" ;;
 esac
 # The same list as config/system-directories.ts.
@@ -229,6 +231,12 @@ judge() {
       if [ -L ./pgdata ] || [ -e ./pgdata ]; then
         fail "$path/pgdata exists, and no new database is created next to it. Move it away first, if it is really not needed"
       fi ;;
+    restore)
+      if [ -L ./pgdata ] || [ -e ./pgdata ]; then
+        fail "$path/pgdata exists, and only an empty directory is restored into. Move it away first: mv $path/pgdata $path/pgdata.old"
+      elif [ -z "$found" ] && [ -n "$entries" ]; then
+        fail "$path holds files but no marker says whose. Nothing is restored next to them. $elsewhere"
+      fi ;;
     *)
       if [ -z "$found" ] && [ -n "$entries" ]; then
         case $holds in
@@ -306,12 +314,17 @@ write_file() {
   chown -h 999:999 "./$1"
 }
 
-if [ -z "$found" ] || [ "$task" = new-database ]; then
+if [ -z "$found" ] || [ "$task" = new-database ] || [ "$task" = restore ]; then
   lock
   look
   judge
   # The permission first: with the identity alone, an interruption here would leave a directory that no server may fill.
-  if [ "$task" = adopt ] || [ "$holds" != database ]; then rm -f ./initialize.once; else write_file initialize.once ""; fi
+  case $holds.$task in
+    *.adopt) rm -f ./initialize.once ;;
+    database.restore) write_file initialize.once restore ;;
+    database.*) write_file initialize.once "" ;;
+    *) rm -f ./initialize.once ;;
+  esac
   if [ -z "$found" ]; then
     write_file volume.identity.new "$identity
 "
@@ -337,6 +350,7 @@ fi
 case $task in
   adopt) state="with the $holds that is there" ;;
   new-database) state="for one new database" ;;
+  restore) state="for one restore: pulumi config set --path backup.restoreFrom <repository>, and pulumi up" ;;
   *)
     if [ -n "$found" ]; then
       state="with what is there"

@@ -76,6 +76,16 @@ describe("a server on a directory that belongs to somebody else", function () {
     assert.doesNotMatch(start(), /REFUSED/);
   });
 
+  it("creates no new database where one is to be restored, before the restore is deployed", () => {
+    rmSync(join(volume, "pgdata"), { recursive: true });
+    writeFileSync(join(volume, "initialize.once"), "restore", { mode: 0o600 });
+    chownSync(join(volume, "initialize.once"), SERVER, SERVER);
+    assert.match(start(), /REFUSED: \S+pgdata is to be restored .*--path backup\.restoreFrom/);
+    assert.deepEqual(readdirSync(volume).sort(), ["initialize.once", "server.lock", "volume.identity"]);
+    writeFileSync(join(volume, "initialize.once"), "");
+    assert.doesNotMatch(start(), /REFUSED/);
+  });
+
   it("takes an empty directory of root's for the place where the disk is not mounted", () => {
     chownSync(volume, 0, 0);
     chmodSync(volume, 0o755);

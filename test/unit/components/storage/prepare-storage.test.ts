@@ -255,6 +255,24 @@ const refused: (Situation & { says: RegExp })[] = [
     says: /pgdata exists, and no new database is created next to it/,
   },
   {
+    name: "a restore where there is a database",
+    before: OURS,
+    args: ["restore"],
+    says: /pgdata exists, and only an empty directory is restored into\. Move it away first: mv /,
+  },
+  {
+    name: "a restore next to files of nobody knows whom",
+    before: `${OURS}; rm -r volume.identity pgdata; echo 1 >notes`,
+    args: ["restore"],
+    says: /no marker says whose\. Nothing is restored next to them/,
+  },
+  {
+    name: "a restore into another deployment's directory",
+    before: `${OURS}; rm -r pgdata; echo transcript-pipeline/dev >volume.identity`,
+    args: ["restore"],
+    says: /belongs to transcript-pipeline\/dev/,
+  },
+  {
     name: "a marker that root has copied back, which the server could not read",
     before: `${OURS}; chown 0:0 volume.identity`,
     says: /pgdata\/volume\.identity belongs to uid 0, and the server is uid 999\. Give it all to the server \('chown -R 999:999 \/mnt\/raid\/pgdata' on the node\)/,
@@ -341,7 +359,7 @@ const refused: (Situation & { says: RegExp })[] = [
     name: "a task that there is not",
     before: OURS,
     args: ["--help"],
-    says: /'--help' is not a task of this script\. Allowed: none, adopt or new-database/,
+    says: /'--help' is not a task of this script\. Allowed: none, adopt, new-database or restore/,
   },
 ];
 
@@ -495,6 +513,22 @@ const accepted: (Situation & { says: RegExp; after: string; shows: RegExp })[] =
     says: /is ready, for one new database/,
     after: "stat -c '%n %u %a %s' initialize.once",
     shows: /^initialize\.once 999 600 0$/,
+  },
+  {
+    name: "a restore, once, where the database was moved away",
+    before: `${OURS}; mv pgdata $R/mnt/elsewhere`,
+    args: ["restore"],
+    says: /is ready, for one restore: pulumi config set --path backup\.restoreFrom/,
+    after: "stat -c '%n %u %a' initialize.once; cat initialize.once",
+    shows: /^initialize\.once 999 600\nrestore$/,
+  },
+  {
+    name: "a restore into a directory that is new",
+    before: ":",
+    args: ["restore"],
+    says: /is ready, for one restore/,
+    after: "cat $R/mnt/raid/pgdata/initialize.once $R/mnt/raid/pgdata/volume.identity",
+    shows: /^restoretranscript-pipeline\/prod$/,
   },
 ];
 

@@ -62,6 +62,27 @@ describe("a stack's file", () => {
     assert.throws(() => read(text), /excessive aliasing/);
   });
 
+  it("reads a repository whose keys cannot be decrypted: it can be rendered, without Secrets", () => {
+    const directory = mkdtempSync(join(tmpdir(), "stack-file-"));
+    try {
+      const path = join(directory, "Pulumi.x.yaml");
+      writeFileSync(
+        path,
+        "config:\n  secrets: {backupPassphrase: {secure: v1:a:b}, repositories: {cloud: {secretKey: {secure: v1:a:b}}}}\n",
+      );
+      const { config, undecrypted, plainSecrets } = readStackFile(path);
+      assert.deepEqual(plainSecrets, []);
+      assert.deepEqual(undecrypted, [
+        "transcript-pipeline:secrets.backupPassphrase",
+        "transcript-pipeline:secrets.repositories.cloud.secretKey",
+      ]);
+      const read = JSON.parse(config["transcript-pipeline:secrets"] ?? "") as unknown;
+      assert.deepEqual(read, { repositories: { cloud: { secretKey: "not-decrypted" } } });
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
   it("says which file it is about, and which of its secrets are in plain text", () => {
     const directory = mkdtempSync(join(tmpdir(), "stack-file-"));
     try {
@@ -73,7 +94,7 @@ describe("a stack's file", () => {
       assert.deepEqual(readStackFile(path).plainSecrets, ["secrets.databasePassword"]);
       writeFileSync(
         path,
-        "config:\n  secrets: {repositories: {cloud: {accessKey: {secure: v1:a:b}, secretKey: hunter2}}}\n",
+        "config:\n  secrets: {repositories: {cloud: {accessKey: {secure: v1:a:b}, secretKey: hunter2hunter2}}}\n",
       );
       assert.deepEqual(readStackFile(path).plainSecrets, ["secrets.repositories.cloud.secretKey"]);
       writeFileSync(path, "config: [\n");
