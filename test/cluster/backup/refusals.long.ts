@@ -38,7 +38,7 @@ const refusals: Refusal[] = [
     title: "a wrong secret key",
     happen: change(SECRET_KEY, "of+another/owner0123456789abcdefghijklmn"),
     end: changeBack,
-    says: /SignatureDoesNotMatch.*pulumi config set --secret --path secrets\.repositories\.cloud\.secretKey/,
+    says: /403 \(Forbidden\).*pulumi config set --secret --path secrets\.repositories\.cloud\.secretKey/,
   },
   {
     title: "a wrong passphrase",
