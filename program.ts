@@ -190,8 +190,12 @@ export function program(settings: Settings, live: Live = {}): Outputs {
             schedules: {
               full: settings.backup.fullSchedule,
               incremental: settings.backup.incrementalSchedule,
+              drill: settings.backup.drillSchedule,
               timeZone: settings.backup.timeZone,
             },
+            drillFree: settings.backup.drillFree,
+            database: postgres.database,
+            owner: postgres.owner,
             timeout: settings.backup.backupTimeout,
             protect: storage.protect ?? settings.stack !== "dev",
             after: schema,

@@ -4,7 +4,13 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { PASSWORD_LENGTH } from "../credentials/passwords.ts";
 import { labelsOf } from "../kubernetes/labels.ts";
-import { ANNOTATIONS, BACKUP_NAME, FIRST_BACKUP_JOB } from "../kubernetes/names.ts";
+import {
+  ANNOTATIONS,
+  BACKUP_CONTAINER as CONTAINER,
+  BACKUP_CRON_JOBS,
+  BACKUP_NAME,
+  FIRST_BACKUP_JOB,
+} from "../kubernetes/names.ts";
 import { oneRunJob } from "../kubernetes/one-run-job.ts";
 import {
   inMemory,
@@ -28,6 +34,7 @@ import {
 import { superuserFiles } from "../server/superuser-files.ts";
 import { DATA_PATH, VOLUME_PATH } from "../../postgres/places.ts";
 import { ARCHIVING_SCRIPTS_NAME } from "./archiving.ts";
+import { drillPod } from "./drill.ts";
 import {
   BACKUP_CONFIG_PATH,
   type BackupOptions,
@@ -55,9 +62,14 @@ export interface BackupArgs extends BackupOptions {
   passphrase?: pulumi.Input<string> | undefined;
   /** Keys of the stores, by repository. */
   keys: Readonly<Record<string, { [Key in keyof StoreKeys]: pulumi.Input<string> }>>;
-  /** When full and incremental backups are made, as cron has it, and in which time zone. */
-  schedules: { full: string; incremental: string; timeZone: string };
-  /** Seconds that one backup has. */
+  /** When full and incremental backups and restore drills are made, as cron has it, and in which time zone. */
+  schedules: { full: string; incremental: string; drill: string; timeZone: string };
+  /** Percent of the data's disk that a drill leaves free. */
+  drillFree: number;
+  /** The database whose rows a drill compares, and its owner. */
+  database: pulumi.Input<string>;
+  owner: pulumi.Input<string>;
+  /** Seconds that one backup has, and one drill. */
   timeout: number;
   /** Whether what the passphrase is generated from is protected from deletion. */
   protect: boolean;
@@ -66,9 +78,6 @@ export interface BackupArgs extends BackupOptions {
   /** Runs before the Job of the first backup is created. @default nothing */
   beforeJob?: pulumi.ResourceHook | undefined;
 }
-
-/** The container that runs pgBackRest, in each of its pods. */
-const CONTAINER = "pgbackrest";
 
 /** Repositories as the scripts take them: `1:cloud:s3 2:nas:directory`. */
 function listed(repositories: readonly RepositoryArgs[]): string {
@@ -129,7 +138,12 @@ export class Backup extends pulumi.ComponentResource {
       ...scriptFiles(import.meta.url, "restore-database.sh"),
     });
     const scripts = {
-      ...scriptFiles(import.meta.url, "handover.sh", "repositories.sh", "agent.sh", "backup.sh"),
+      ...handover,
+      ...scriptFiles(import.meta.url, "repositories.sh", "agent.sh", "backup.sh", "drill.sh"),
+      ...scriptFiles(
+        import.meta.url,
+        ...["drill-archived.sql", "drill-lock.sql", "drill-count.sql", "drill-compare.sql"],
+      ),
       ...keptRunningFiles(),
       ...stoppableFiles(),
       ...superuserFiles(),
@@ -239,11 +253,15 @@ export class Backup extends pulumi.ComponentResource {
       ],
       resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "512Mi" } },
     });
-    const scheduled = (kind: "full" | "incremental") =>
+    const scheduled = (
+      kind: keyof typeof BACKUP_CRON_JOBS,
+      containers: Pick<k8s.types.input.core.v1.PodSpec, "initContainers" | "containers">,
+      podVolumes: readonly PodVolume[],
+    ) =>
       new k8s.batch.v1.CronJob(
-        `${BACKUP_NAME}-${kind}`,
+        BACKUP_CRON_JOBS[kind],
         {
-          metadata: metadata(`${BACKUP_NAME}-${kind}`),
+          metadata: metadata(BACKUP_CRON_JOBS[kind]),
           spec: {
             schedule: args.schedules[kind],
             timeZone: args.schedules.timeZone,
@@ -263,13 +281,8 @@ export class Backup extends pulumi.ComponentResource {
                     terminationGracePeriodSeconds: 30,
                     ...placed(args.placement),
                     ...restrictedPod(),
-                    containers: [
-                      {
-                        ...backupContainer(kind === "full" ? "full" : "incr"),
-                        volumeMounts: mountsIn(CONTAINER, volumes),
-                      },
-                    ],
-                    volumes: volumesOf(volumes),
+                    ...containers,
+                    volumes: volumesOf(podVolumes),
                   },
                 },
               },
@@ -278,8 +291,34 @@ export class Backup extends pulumi.ComponentResource {
         },
         child,
       );
-    scheduled("full");
-    scheduled("incremental");
+    for (const [kind, type] of [
+      ["full", "full"],
+      ["incremental", "incr"],
+    ] as const) {
+      const containers = [{ ...backupContainer(type), volumeMounts: mountsIn(CONTAINER, volumes) }];
+      scheduled(kind, { containers }, volumes);
+    }
+    const drill = drillPod({
+      scriptsName,
+      image: args.image,
+      postgresImage: args.postgresImage,
+      repositories: listed(repositories),
+      database: args.database,
+      owner: args.owner,
+      drillFree: args.drillFree,
+      env,
+      volumes,
+      as: CONTAINER,
+    });
+    const withMounts = (part: (typeof drill)["agent"]) => ({
+      ...part,
+      volumeMounts: mountsIn(part.name, drill.volumes),
+    });
+    scheduled(
+      "drill",
+      { initContainers: [withMounts(drill.agent)], containers: [withMounts(drill.drill)] },
+      drill.volumes,
+    );
 
     oneRunJob(
       FIRST_BACKUP_JOB,
@@ -289,8 +328,9 @@ export class Backup extends pulumi.ComponentResource {
         placement: args.placement,
         timeout: args.timeout,
         before: args.beforeJob,
-        containers: [backupContainer("incr")],
-        volumes,
+        // What was backed up is restored: the first proof.
+        containers: [backupContainer("incr"), drill.agent, drill.drill],
+        volumes: drill.volumes,
         // A repository that is new gets its first backup; another image or script is no reason for one.
         reasons: checksum(listed(repositories) + pgbackrestConf(args)),
         background: true,

@@ -75,6 +75,8 @@ export interface Mount {
   path: string;
   /** @default false */
   readOnly?: boolean;
+  /** A directory of the volume, which must exist or is made for root. @default its root */
+  subPath?: string;
 }
 
 /** A volume of a pod, with its mounts. */
@@ -82,8 +84,8 @@ export interface PodVolume {
   name: string;
   /** Its source. */
   source: Omit<k8s.types.input.core.v1.Volume, "name">;
-  /** Its mounts by container name. */
-  mounts: Readonly<Record<string, Mount>>;
+  /** Its mounts by container name. Two volumes of one claim would keep a pod from starting. */
+  mounts: Readonly<Record<string, Mount | readonly Mount[]>>;
 }
 
 /** A volume in memory. Exceeding its size fails; exceeding that of a directory on disk would evict the pod. */
@@ -102,8 +104,11 @@ export function mountsIn(
   volumes: readonly PodVolume[],
 ): k8s.types.input.core.v1.VolumeMount[] {
   return volumes.flatMap(({ name, mounts }) => {
-    const mount = mounts[container];
-    if (!mount) return [];
-    return [{ name, mountPath: mount.path, ...(mount.readOnly === true && { readOnly: true }) }];
+    return [mounts[container] ?? []].flat().map(({ path, subPath, readOnly }: Mount) => ({
+      name,
+      mountPath: path,
+      ...(subPath !== undefined && { subPath }),
+      ...(readOnly === true && { readOnly: true }),
+    }));
   });
 }

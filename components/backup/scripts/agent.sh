@@ -1,6 +1,7 @@
 #!/bin/bash
 # The backup agent: does with pgBackRest what the server asks for through the volume: archives its WAL, and fetches WAL
 # and whole databases. See handover.sh and repositories.sh. Run by keep-running.sh.
+# A drill has an agent of its own, in its pod: its environment has COPY, the folder on the volume for what is restored.
 set -uo pipefail
 here=${BASH_SOURCE%/*}
 say() { echo "backup agent: $*"; }
@@ -24,16 +25,21 @@ push() {
   case $words in *'dropped WAL'*) said queue "WAL IS MISSING FROM THE ARCHIVE: more than backup.walQueue waited on the disk. A full backup closes the gap: npm run backup -- --stack ${IDENTITY#*/} now" ;; esac
 }
 
-# get <segment>: into <request>.file. 1: no repository has it.
+# get <segment> [<repository>]: into <request>.file. 1: no repository has it, or this one has not.
 get() {
-  pgbackrest_run --log-level-console=warn archive-get "$1" "$handover/get.$1.file"
+  pgbackrest_run --log-level-console=warn ${2:+"--repo=$2"} archive-get "$1" "$handover/get.$1.file"
+}
+
+# info: what is in the repositories, as JSON, into <request>.file.
+info() {
+  pgbackrest_run --log-level-console=off --log-level-stderr=error --output=json info && put "$handover/info.file" "$words"
 }
 
 # restore <directory> <repository> [<time>]: the whole database, into a directory that holds nothing but what an
 # interrupted restore has left.
 restore() {
   local directory=$1 number=$2 time=${3:-} options=()
-  case $directory in "$VOLUME"/?*) ;; *) words="$directory is not on the volume" && return 1 ;; esac
+  case $directory in "${COPY:-$VOLUME}"/?*) ;; *) words="$directory is not a place for it" && return 1 ;; esac
   if [ -e "$directory/backup.manifest" ]; then options+=(--delta); else rm -rf "$directory"; fi
   [ -z "$time" ] || options+=(--type=time "--target=$time" --target-action=promote)
   say "restoring from repository ${names[number]:-$number}${time:+ to $time}"
@@ -60,6 +66,8 @@ answer() {
   local request=$1 word status=2 beats
   shift
   { read -r word <"$handover/$request.wanted"; } 2>/dev/null || return 0
+  # Answered already, and not yet withdrawn. A second restore would take away what the server is starting on.
+  ! answered "$request" done && ! answered "$request" missing || return 0
   words=
   if usable; then
     alive &
@@ -86,6 +94,8 @@ answer() {
 
 repositories
 mkdir -p -m 0700 "$handover"
+# A drill's scratch space on the volume. It is mounted by itself, and a mount would make it for root.
+[ -z "${COPY:-}" ] || mkdir -p -m 0700 "$COPY"
 say "ready, for repositories: $REPOSITORIES"
 while true; do
   touch /run/backup/heartbeat
@@ -95,7 +105,10 @@ while true; do
     [ -e "$wanted" ] || continue
     case $request in
       push.*) answer "$request" push "${request#push.}" ;;
-      get.*) answer "$request" get "${request#get.}" ;;
+      get.*)
+        mapfile -t arguments < <(tail -n +2 "$wanted")
+        answer "$request" get "${request#get.}" "${arguments[@]}" ;;
+      info) answer "$request" info ;;
       restore)
         mapfile -t arguments < <(tail -n +2 "$wanted")
         answer "$request" restore "${arguments[@]}" ;;
