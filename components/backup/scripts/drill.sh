@@ -24,7 +24,7 @@ name= label= target= lost=
 server=
 
 # joined: the lines as part of a sentence.
-joined() { tr -s '\n\t ' ' ' | cut -c -1200; }
+joined() { tr -s '\n\t ' ' ' | cut -c -1200 | sed 's/ $//'; }
 
 # live <psql's arguments>: the superuser's session at the live server.
 live() {
