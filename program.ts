@@ -25,6 +25,8 @@ export interface Live {
   kubeconfig?: string | undefined;
   /** Size that the claim in the cluster requested, a Kubernetes quantity. @default no claim */
   claimed?: string | undefined;
+  /** When a restore drill last proved the backups, ISO 8601. @default never, or not known */
+  lastProvenRestore?: string | undefined;
   /** Socket of the SSH agent. @default none */
   agentSocket?: string | undefined;
   /** Report what a change does to the running server. */
@@ -56,6 +58,8 @@ export interface Outputs {
   portForward: pulumi.Output<string>;
   /** A secret, without which no backup can be read: `pulumi stack output backupPassphrase --show-secrets`. */
   backupPassphrase?: pulumi.Output<string>;
+  /** When a restore drill had last proved the backups, as this `up` found it. Current: `npm run backup -- status`. */
+  lastProvenRestore?: pulumi.Output<string>;
 }
 
 /**
@@ -218,7 +222,13 @@ export function program(settings: Settings, live: Live = {}): Outputs {
     url: pulumi.interpolate`postgresql://${user}:${password.apply(encodeURIComponent)}@${host}:${port}/${databaseName}`,
     psql: pulumi.interpolate`${kubectl} exec -it -n ${namespaceName} ${SERVER_POD} -- psql -U ${user} -d ${databaseName}`,
     portForward: pulumi.interpolate`${kubectl} port-forward -n ${namespaceName} svc/${SERVER_NAME} ${port}:${port}`,
-    ...(backups && { backupPassphrase: backups.passphrase }),
+    ...(backups && {
+      backupPassphrase: backups.passphrase,
+      // Always there with backups, so that a first proof adds no output.
+      lastProvenRestore: pulumi.output(
+        live.lastProvenRestore ?? "never, as far as this deployment could see",
+      ),
+    }),
   };
 }
 

@@ -10,6 +10,7 @@ import type { InitJobObject } from "./deployed-names.ts";
 import { withProxy } from "./api-proxy.ts";
 import type { ClusterContext } from "./kubectl.ts";
 import type { NodeObject, PodNeeds } from "./node-fitness.ts";
+import { lookForProvenRestore } from "./proven-restore.ts";
 import { type PodObject, podsPath } from "./pod-troubles.ts";
 import {
   type ClaimObject,
@@ -52,6 +53,8 @@ export interface ClusterState {
   pods: PodObject[];
   claim?: ClaimObject | undefined;
   initJob?: InitJobObject | undefined;
+  /** When a restore was last proven, ISO 8601. */
+  provenRestore?: string | undefined;
 }
 
 /**
@@ -60,7 +63,7 @@ export interface ClusterState {
  * @throws KubectlError if the cluster cannot be reached or denies access
  */
 export async function lookAtCluster(cluster: ClusterContext, namespace: string): Promise<ClusterState> {
-  const [nodes, statefulSet, volume, claim, pods, initJob] = await withProxy(cluster, (read) =>
+  const [nodes, statefulSet, volume, claim, pods, initJob, provenRestore] = await withProxy(cluster, (read) =>
     Promise.all([
       read<{ items: NodeObject[] }>("/api/v1/nodes"),
       read<StatefulSetObject>(`/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
@@ -68,9 +71,18 @@ export async function lookAtCluster(cluster: ClusterContext, namespace: string):
       read<ClaimObject>(claimPath(namespace)),
       read<{ items: PodObject[] }>(podsPath(namespace)),
       read<InitJobObject>(`/apis/batch/v1/namespaces/${namespace}/jobs/${INIT_JOB_NAME}`),
+      lookForProvenRestore(read, namespace),
     ]),
   );
-  return { nodes: nodes?.items ?? [], statefulSet, volume, claim, pods: pods?.items ?? [], initJob };
+  return {
+    nodes: nodes?.items ?? [],
+    statefulSet,
+    volume,
+    claim,
+    pods: pods?.items ?? [],
+    initJob,
+    provenRestore,
+  };
 }
 
 /** The server's image, or undefined if there is no server. */

@@ -106,11 +106,11 @@ while true; do
     case $request in
       push.*) answer "$request" push "${request#push.}" ;;
       get.*)
-        mapfile -t arguments < <(tail -n +2 "$wanted")
+        mapfile -t arguments < <(tail -n +2 "$wanted" 2>/dev/null)
         answer "$request" get "${request#get.}" "${arguments[@]}" ;;
       info) answer "$request" info ;;
       restore)
-        mapfile -t arguments < <(tail -n +2 "$wanted")
+        mapfile -t arguments < <(tail -n +2 "$wanted" 2>/dev/null)
         answer "$request" restore "${arguments[@]}" ;;
     esac || failed=1
   done
