@@ -17,7 +17,15 @@ looking.catch(() => undefined);
 // Loading the components takes as long as kubectl's look at the cluster, so both run at once.
 const { program } = await import("./program.ts");
 
-export const { host, port, databaseName, user, password, url, psql, portForward, backupPassphrase } = program(
-  settings,
-  await looking,
-);
+export const {
+  host,
+  port,
+  databaseName,
+  user,
+  password,
+  url,
+  psql,
+  portForward,
+  backupPassphrase,
+  lastProvenRestore,
+} = program(settings, await looking);

@@ -32,6 +32,8 @@ export interface Live {
   isNewServer?: boolean | undefined;
   /** Size that the claim in the cluster requested, a Kubernetes quantity. @default no claim */
   claimed?: string | undefined;
+  /** When a restore drill last proved the backups, ISO 8601. @default never, or not known */
+  lastProvenRestore?: string | undefined;
   /** Socket of the SSH agent. @default none */
   agentSocket?: string | undefined;
   /** Report what a change does to the running server. */
@@ -63,6 +65,8 @@ export interface Outputs {
   portForward: pulumi.Output<string>;
   /** A secret, without which no backup can be read: `pulumi stack output backupPassphrase --show-secrets`. */
   backupPassphrase?: pulumi.Output<string>;
+  /** When a restore drill had last proved the backups, as this `up` found it. Current: `npm run backup -- status`. */
+  lastProvenRestore?: pulumi.Output<string>;
 }
 
 /**
@@ -166,9 +170,13 @@ export function program(settings: Settings, live: Live = {}): Outputs {
             ),
             connection: connectionTo(settings, live),
             beforeClaim: live.beforeClaim,
+            drillFree: settings.backup.drillFree,
+            database: postgres.database,
+            owner: postgres.owner,
             schedules: {
               full: settings.backup.fullSchedule,
               incremental: settings.backup.incrementalSchedule,
+              drill: settings.backup.drillSchedule,
               timeZone: settings.backup.timeZone,
             },
             timeout: settings.backup.backupTimeout,
@@ -238,7 +246,13 @@ export function program(settings: Settings, live: Live = {}): Outputs {
     url: pulumi.interpolate`postgresql://${user}:${password.apply(encodeURIComponent)}@${host}:${port}/${databaseName}`,
     psql: pulumi.interpolate`${kubectl} exec -it -n ${namespaceName} ${SERVER_POD} -- psql -U ${user} -d ${databaseName}`,
     portForward: pulumi.interpolate`${kubectl} port-forward -n ${namespaceName} svc/${SERVER_NAME} ${port}:${port}`,
-    ...(backups && { backupPassphrase: backups.passphrase }),
+    ...(backups && {
+      backupPassphrase: backups.passphrase,
+      // Always there with backups, so that a first proof adds no output.
+      lastProvenRestore: pulumi.output(
+        live.lastProvenRestore ?? "never, as far as this deployment could see",
+      ),
+    }),
   };
 }
 

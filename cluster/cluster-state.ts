@@ -12,6 +12,7 @@ import type { InitJobObject } from "./deployed-names.ts";
 import { withProxy } from "./api-proxy.ts";
 import type { ClusterContext } from "./kubectl.ts";
 import type { NodeObject, PodNeeds } from "./node-fitness.ts";
+import { lookForProvenRestore } from "./proven-restore.ts";
 import { type PodObject, podsPath } from "./pod-troubles.ts";
 import {
   type ClaimObject,
@@ -63,6 +64,8 @@ export interface ClusterState {
   initJob?: InitJobObject | undefined;
   /** Names of the namespace's Jobs. */
   jobs: readonly string[];
+  /** When a restore was last proven, ISO 8601. */
+  provenRestore?: string | undefined;
 }
 
 /**
@@ -76,18 +79,21 @@ export async function lookAtCluster(
   namespace: string,
   volumes: readonly string[] = [],
 ): Promise<ClusterState> {
-  const [nodes, statefulSet, volume, claim, pods, jobs, others] = await withProxy(cluster, (read) =>
-    Promise.all([
-      read<{ items: NodeObject[] }>("/api/v1/nodes"),
-      read<StatefulSetObject>(`/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
-      read<VolumeObject>(volumePath()),
-      read<ClaimObject>(claimPath(namespace)),
-      read<{ items: PodObject[] }>(podsPath(namespace)),
-      read<{ items: (InitJobObject & { metadata: { name: string } })[] }>(
-        `/apis/batch/v1/namespaces/${namespace}/jobs`,
-      ),
-      Promise.all(volumes.map(async (name) => [name, await read<VolumeObject>(volumePath(name))] as const)),
-    ]),
+  const [nodes, statefulSet, volume, claim, pods, jobs, others, provenRestore] = await withProxy(
+    cluster,
+    (read) =>
+      Promise.all([
+        read<{ items: NodeObject[] }>("/api/v1/nodes"),
+        read<StatefulSetObject>(`/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
+        read<VolumeObject>(volumePath()),
+        read<ClaimObject>(claimPath(namespace)),
+        read<{ items: PodObject[] }>(podsPath(namespace)),
+        read<{ items: (InitJobObject & { metadata: { name: string } })[] }>(
+          `/apis/batch/v1/namespaces/${namespace}/jobs`,
+        ),
+        Promise.all(volumes.map(async (name) => [name, await read<VolumeObject>(volumePath(name))] as const)),
+        lookForProvenRestore(read, namespace),
+      ]),
   );
   return {
     nodes: nodes?.items ?? [],
@@ -98,6 +104,7 @@ export async function lookAtCluster(
     pods: pods?.items ?? [],
     initJob: jobs?.items.find(({ metadata }) => metadata.name === INIT_JOB_NAME),
     jobs: jobs?.items.map(({ metadata }) => metadata.name) ?? [],
+    provenRestore,
   };
 }
 

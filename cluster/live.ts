@@ -32,6 +32,7 @@ export async function lookLive(settings: Settings, identity: string): Promise<Li
   return {
     kubeconfig,
     claimed: claimedSize(state?.claim),
+    lastProvenRestore: state?.provenRestore,
     agentSocket: process.env.SSH_AUTH_SOCK,
     announcements: announcements(),
     ...(!pulumi.runtime.isDryRun() && changesTo(settings, identity, state)),

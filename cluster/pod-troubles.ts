@@ -27,6 +27,9 @@ export interface PodObject {
 /** Reasons of a container that is still starting. */
 const ON_THE_WAY = new Set(["ContainerCreating", "PodInitializing"]);
 
+/** The status of a process that SIGTERM has ended. */
+const STOPPED = 143;
+
 /** API path of a namespace's pods. */
 export function podsPath(namespace: string): string {
   return `/api/v1/namespaces/${namespace}/pods`;
@@ -54,6 +57,11 @@ function troubleOf({ state, lastState }: ContainerStatus): string | undefined {
   return `${reason}${message === undefined ? "" : `: ${message}`}`;
 }
 
+/** Whether a sidecar was told to stop because the pod's own containers had ended. */
+function stoppedWithPod({ state }: ContainerStatus, phase: string | undefined): boolean {
+  return (phase === "Succeeded" || phase === "Failed") && state?.terminated?.exitCode === STOPPED;
+}
+
 /** One sentence for each container that neither runs nor is starting, and for a pod without a node. */
 export function troublesOf({ metadata, status }: PodObject): string[] {
   const unscheduled = status?.conditions?.find(
@@ -63,11 +71,12 @@ export function troublesOf({ metadata, status }: PodObject): string[] {
     ...(unscheduled
       ? [`${metadata.name} cannot be scheduled: ${unscheduled.message ?? unscheduled.reason}`]
       : []),
-    ...[...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].flatMap(
-      (container) => {
-        const trouble = troubleOf(container);
-        return trouble === undefined ? [] : [`${metadata.name}, container ${container.name}: ${trouble}`];
-      },
-    ),
+    ...[
+      ...(status?.initContainerStatuses ?? []).filter((sidecar) => !stoppedWithPod(sidecar, status?.phase)),
+      ...(status?.containerStatuses ?? []),
+    ].flatMap((container) => {
+      const trouble = troubleOf(container);
+      return trouble === undefined ? [] : [`${metadata.name}, container ${container.name}: ${trouble}`];
+    }),
   ];
 }

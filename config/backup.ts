@@ -92,6 +92,19 @@ export const backup = {
     "30 1 * * 1-6",
     schedule({ description: "When incremental backups are made" }),
   ),
+  drillSchedule: defaulted(
+    "30 4 * * 0",
+    schedule({
+      description: "When the newest backup of each repository is restored as a test, and compared",
+    }),
+  ),
+  drillFree: defaulted(
+    10,
+    integer(0, 90, "percent of the data's disk", {
+      description:
+        "What must stay free of the data's disk next to a restored copy. Otherwise the drill fails",
+    }),
+  ),
   timeZone: defaulted(
     "Etc/UTC",
     text(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/, "a time zone, as in Europe/Berlin", {
@@ -100,7 +113,9 @@ export const backup = {
   ),
   backupTimeout: defaulted(
     43200,
-    integer(600, 604800, "seconds", { description: "Time for one backup, including waiting" }),
+    integer(600, 604800, "seconds", {
+      description: "Time for one backup or one restore drill, including waiting",
+    }),
   ),
   walQueue: size({
     description:

@@ -23,6 +23,7 @@ export const OBJECTS: readonly string[] = [
     "StatefulSet/postgres-backup",
     "CronJob/postgres-backup-full",
     "CronJob/postgres-backup-incremental",
+    "CronJob/postgres-backup-drill",
     "Job/postgres-backup-first",
     ...["secret", "superuser", "logins", "login-*", "backup"].map((name) => `Secret/postgres-${name}`),
     ...[
@@ -127,7 +128,12 @@ const SQL_CONTAINERS = [
   },
 ];
 
-/** The containers that run pgBackRest, all with the same mounts and environment. */
+/** The workloads that restore a copy as a test: each has an agent of its own, and a container that starts the copy. */
+const DRILLS = ["CronJob/postgres-backup-drill", "Job/postgres-backup-first"];
+const DRILL_AGENTS = DRILLS.map((workload) => `${workload} agent`);
+const DRILL_CONTAINERS = DRILLS.map((workload) => `${workload} drill`);
+
+/** The containers that make backups and archive. */
 const BACKUP_CONTAINERS = [
   "StatefulSet/postgres-backup",
   "CronJob/postgres-backup-full",
@@ -165,7 +171,7 @@ export const MOUNTS: readonly string[] = [
       : `${at} /etc/credentials secret postgres-secret`,
   ]),
   `${SERVER} postgres /usr/local/lib/transcript-pipeline-backup configMap postgres-backup-archiving`,
-  ...BACKUP_CONTAINERS.flatMap((at) => [
+  ...[...BACKUP_CONTAINERS, ...DRILL_AGENTS].flatMap((at) => [
     // Written to: answers to the server, and what is restored.
     `${at} /var/lib/postgresql/data persistentVolumeClaim postgres-pvc`,
     // A share that is mounted again on the node is seen by the pods that run.
@@ -175,6 +181,15 @@ export const MOUNTS: readonly string[] = [
     `${at} ${SCRIPTS} configMap postgres-backup-scripts`,
     `${at} /run/backup emptyDir state`,
     `${at} /tmp emptyDir tmp`,
+  ]),
+  ...DRILL_AGENTS.map((at) => `${at} /drill emptyDir handover`),
+  ...DRILL_CONTAINERS.flatMap((at) => [
+    // For the live server's socket. A copy writes nowhere but into the scratch space.
+    `${at} /var/lib/postgresql/data read-only persistentVolumeClaim postgres-pvc`,
+    `${at} /scratch persistentVolumeClaim postgres-pvc subPath="drill"`,
+    `${at} ${SCRIPTS} configMap postgres-backup-scripts`,
+    `${at} /drill emptyDir handover`,
+    `${at} /tmp emptyDir drill-tmp`,
   ]),
 ];
 
@@ -198,15 +213,34 @@ export const ENVIRONMENT: readonly string[] = [
         ]
       : [`${at} PGHOST=postgres.transcript-pipeline.svc.cluster.local`, `${at} PGPORT=5432`]),
   ]),
-  ...BACKUP_CONTAINERS.flatMap((at) => [
-    `${at} VOLUME=/var/lib/postgresql/data`,
+  ...[...BACKUP_CONTAINERS, ...DRILL_AGENTS].flatMap((at) => [
+    ...(DRILL_AGENTS.includes(at)
+      ? [
+          `${at} VOLUME=/drill`,
+          `${at} COPY=/var/lib/postgresql/data/drill`,
+          `${at} PGBACKREST_PG1_PATH=/var/lib/postgresql/data/drill/pgdata`,
+          `${at} PGBACKREST_LOCK_PATH=/tmp/locks`,
+        ]
+      : [`${at} VOLUME=/var/lib/postgresql/data`]),
     `${at} DATA_DIRECTORY=/var/lib/postgresql/data/pgdata`,
     `${at} IDENTITY=transcript-pipeline/*`,
     `${at} STANZA=main`,
     `${at} REPOSITORIES=**`,
     `${at} PGBACKREST_CONFIG=/etc/pgbackrest/pgbackrest.conf`,
     `${at} PGBACKREST_CONFIG_INCLUDE_PATH=/etc/pgbackrest-secrets`,
-    ...(at.startsWith("StatefulSet/") ? [] : [`${at} TYPE=*`, `${at} WAIT=*`, `${at} IMAGE=**`]),
+    ...(at.startsWith("StatefulSet/") || DRILL_AGENTS.includes(at)
+      ? []
+      : [`${at} TYPE=*`, `${at} WAIT=*`, `${at} IMAGE=**`]),
+  ]),
+  ...DRILL_CONTAINERS.flatMap((at) => [
+    `${at} VOLUME=/drill`,
+    `${at} COPY=/var/lib/postgresql/data/drill`,
+    `${at} SCRATCH=/scratch`,
+    `${at} SUPERUSER_SOCKET=/var/lib/postgresql/data/socket`,
+    `${at} REPOSITORIES=**`,
+    ...["OWNER", "DATABASE", "DRILL_FREE", "WAIT", "COUNT_TIME", "ARCHIVE_TIME"].map(
+      (name) => `${at} ${name}=*`,
+    ),
   ]),
 ];
 
@@ -249,11 +283,20 @@ export const PROGRAMS: readonly Program[] = [
     at: `StatefulSet/postgres-backup pgbackrest ${probe}`,
     words: ["bash", "-c", '[ -n "$(find /run/backup/heartbeat -mmin -3)" ]'],
   })),
-  ...BACKUP_CONTAINERS.map((at) => ({
+  ...DRILL_AGENTS.map((at) => ({
+    at: `${at} startupProbe`,
+    words: ["bash", "-c", '[ -n "$(find /run/backup/heartbeat -mmin -3)" ]'],
+  })),
+  ...DRILL_CONTAINERS.map((at) => ({
     at: `${at} command`,
-    words: at.startsWith("StatefulSet/")
-      ? ["bash", `${SCRIPTS}/keep-running.sh`, `${SCRIPTS}/agent.sh`, "/run/backup/heartbeat"]
-      : ["bash", `${SCRIPTS}/stoppable.sh`, `${SCRIPTS}/backup.sh`],
+    words: ["bash", `${SCRIPTS}/stoppable.sh`, `${SCRIPTS}/drill.sh`],
+  })),
+  ...[...BACKUP_CONTAINERS, ...DRILL_AGENTS].map((at) => ({
+    at: `${at} command`,
+    words:
+      at.startsWith("StatefulSet/") || DRILL_AGENTS.includes(at)
+        ? ["bash", `${SCRIPTS}/keep-running.sh`, `${SCRIPTS}/agent.sh`, "/run/backup/heartbeat"]
+        : ["bash", `${SCRIPTS}/stoppable.sh`, `${SCRIPTS}/backup.sh`],
   })),
   ...SQL_CONTAINERS.map(({ at, superuser }) => ({
     at: `${at} command`,
@@ -271,9 +314,10 @@ export const IMAGES: readonly string[] = [
     IMAGE_CHECK,
     TRIAL,
     ...SQL_CONTAINERS.flatMap(({ at, superuser }) => (superuser ? [at] : [])),
+    ...DRILL_CONTAINERS,
   ].map((at) => `${at} pgvector/pgvector`),
   "Job/postgres-init migrate ghcr.io/amacneil/dbmate",
-  ...BACKUP_CONTAINERS.map((at) => `${at} woblerr/pgbackrest`),
+  ...[...BACKUP_CONTAINERS, ...DRILL_AGENTS].map((at) => `${at} woblerr/pgbackrest`),
 ];
 
 /** Arguments of providers: `<package> <name> <argument>`, or with the one value that it may have: declared-providers. */

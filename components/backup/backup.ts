@@ -4,7 +4,12 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { PASSWORD_LENGTH } from "../credentials/passwords.ts";
 import { labelsOf } from "../kubernetes/labels.ts";
-import { ANNOTATIONS, BACKUP_NAME } from "../kubernetes/names.ts";
+import {
+  ANNOTATIONS,
+  BACKUP_CONTAINER as CONTAINER,
+  BACKUP_CRON_JOBS,
+  BACKUP_NAME,
+} from "../kubernetes/names.ts";
 import type { OneRunJobArgs } from "../kubernetes/one-run-job.ts";
 import {
   inMemory,
@@ -31,6 +36,7 @@ import { superuserFiles } from "../server/superuser-files.ts";
 import { DATA_PATH, VOLUME_PATH } from "../../postgres/places.ts";
 import { ARCHIVING_SCRIPTS_NAME } from "./archiving.ts";
 import { repositoryDirectory } from "./directory.ts";
+import { drillPod } from "./drill.ts";
 import {
   BACKUP_CONFIG_PATH,
   type BackupOptions,
@@ -65,16 +71,18 @@ export interface BackupArgs extends BackupOptions {
   connection?: NodeConnection | undefined;
   /** Runs before a claim on one of them is created. @default nothing */
   beforeClaim?: pulumi.ResourceHook | undefined;
-  /** When full and incremental backups are made, as cron has it, and in which time zone. */
-  schedules: { full: string; incremental: string; timeZone: string };
-  /** Seconds that one backup has. */
+  /** When full and incremental backups and restore drills are made, as cron has it, and in which time zone. */
+  schedules: { full: string; incremental: string; drill: string; timeZone: string };
+  /** Percent of the data's disk that a drill leaves free. */
+  drillFree: number;
+  /** The database whose rows a drill compares, and its owner. */
+  database: pulumi.Input<string>;
+  owner: pulumi.Input<string>;
+  /** Seconds that one backup has, and one drill. */
   timeout: number;
   /** Whether the directories' volumes, and what the passphrase is generated from, are protected from deletion. */
   protect: boolean;
 }
-
-/** The container that runs pgBackRest, in each of its pods. */
-const CONTAINER = "pgbackrest";
 
 /** Repositories as the scripts take them: `1:cloud:s3:443:s3.example.com 2:nas:directory`. */
 function listed(repositories: readonly RepositoryArgs[]): string {
@@ -90,7 +98,8 @@ function listed(repositories: readonly RepositoryArgs[]): string {
 
 /** What runs one backup. */
 export interface BackupRun {
-  container: (type: "full" | "incr") => OneRunJobArgs["containers"][number];
+  /** In their order: a backup, and the drill that restores it. */
+  containers: OneRunJobArgs["containers"];
   volumes: readonly PodVolume[];
   /** Checksum of the repositories. */
   reasons: string;
@@ -167,7 +176,12 @@ export class Backup extends pulumi.ComponentResource {
       ...scriptFiles(import.meta.url, "restore-database.sh"),
     });
     const scripts = {
-      ...scriptFiles(import.meta.url, "handover.sh", "repositories.sh", "agent.sh", "backup.sh"),
+      ...handover,
+      ...scriptFiles(import.meta.url, "repositories.sh", "agent.sh", "backup.sh", "drill.sh"),
+      ...scriptFiles(
+        import.meta.url,
+        ...["drill-archived.sql", "drill-lock.sql", "drill-count.sql", "drill-compare.sql"],
+      ),
       ...keptRunningFiles(),
       ...stoppableFiles(),
       ...superuserFiles(),
@@ -308,11 +322,15 @@ export class Backup extends pulumi.ComponentResource {
       ],
       resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "512Mi" } },
     });
-    const scheduled = (kind: "full" | "incremental") =>
+    const scheduled = (
+      kind: keyof typeof BACKUP_CRON_JOBS,
+      containers: Pick<k8s.types.input.core.v1.PodSpec, "initContainers" | "containers">,
+      podVolumes: readonly PodVolume[],
+    ) =>
       new k8s.batch.v1.CronJob(
-        `${BACKUP_NAME}-${kind}`,
+        BACKUP_CRON_JOBS[kind],
         {
-          metadata: metadata(`${BACKUP_NAME}-${kind}`),
+          metadata: metadata(BACKUP_CRON_JOBS[kind]),
           spec: {
             schedule: args.schedules[kind],
             timeZone: args.schedules.timeZone,
@@ -332,13 +350,8 @@ export class Backup extends pulumi.ComponentResource {
                     terminationGracePeriodSeconds: 30,
                     ...placed(args.placement),
                     ...restrictedPod(),
-                    containers: [
-                      {
-                        ...backupContainer(kind === "full" ? "full" : "incr"),
-                        volumeMounts: mountsIn(CONTAINER, volumes),
-                      },
-                    ],
-                    volumes: volumesOf(volumes),
+                    ...containers,
+                    volumes: volumesOf(podVolumes),
                   },
                 },
               },
@@ -347,12 +360,39 @@ export class Backup extends pulumi.ComponentResource {
         },
         child,
       );
-    scheduled("full");
-    scheduled("incremental");
+    for (const [kind, type] of [
+      ["full", "full"],
+      ["incremental", "incr"],
+    ] as const) {
+      const containers = [{ ...backupContainer(type), volumeMounts: mountsIn(CONTAINER, volumes) }];
+      scheduled(kind, { containers }, volumes);
+    }
+    const drill = drillPod({
+      scriptsName,
+      image: args.image,
+      postgresImage: args.postgresImage,
+      repositories: listed(repositories),
+      database: args.database,
+      owner: args.owner,
+      drillFree: args.drillFree,
+      env,
+      volumes,
+      as: CONTAINER,
+    });
+    const withMounts = (part: (typeof drill)["agent"]) => ({
+      ...part,
+      volumeMounts: mountsIn(part.name, drill.volumes),
+    });
+    scheduled(
+      "drill",
+      { initContainers: [withMounts(drill.agent)], containers: [withMounts(drill.drill)] },
+      drill.volumes,
+    );
 
     this.run = {
-      container: backupContainer,
-      volumes,
+      // What was backed up is restored: the first proof.
+      containers: [backupContainer("incr"), drill.agent, drill.drill],
+      volumes: drill.volumes,
       // A new repository gets its first backup; another script is not a reason for one.
       reasons: checksum(
         [listed(repositories) + pgbackrestConf(args), ...onNode(repositories).map(({ path }) => path)].join(

@@ -32,7 +32,7 @@ export class FirstBackup extends pulumi.ComponentResource {
         ...rest,
         part: "backup",
         before: beforeJob,
-        containers: [run.container("incr")],
+        containers: run.containers,
         volumes: run.volumes,
         reasons: run.reasons,
         background: true,

@@ -40,8 +40,18 @@ export const INIT_JOB_NAME = "postgres-init";
 
 /** The StatefulSet of the backup agent, and what the names of what belongs to it begin with. */
 export const BACKUP_NAME = "postgres-backup";
-/** The Job that makes the first backup in each repository. */
+/** The Job that makes the first backup in each repository, and restores it. */
 export const FIRST_BACKUP_JOB = "postgres-backup-first";
+/** The CronJobs of the backups. */
+export const BACKUP_CRON_JOBS = {
+  full: `${BACKUP_NAME}-full`,
+  incremental: `${BACKUP_NAME}-incremental`,
+  drill: `${BACKUP_NAME}-drill`,
+} as const;
+/** The container that runs pgBackRest: the agent's, and that of each Job that makes backups. */
+export const BACKUP_CONTAINER = "pgbackrest";
+/** The container of a restore drill. */
+export const DRILL_CONTAINER = "drill";
 
 /** Label that binds pods and volumes to a node. It can differ from the node's name. */
 export const HOSTNAME_LABEL = "kubernetes.io/hostname";

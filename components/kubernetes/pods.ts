@@ -77,6 +77,8 @@ export interface Mount {
   readOnly?: boolean;
   /** `HostToContainer`: what the node mounts there later is seen too. @default what was mounted at the start */
   propagation?: "HostToContainer";
+  /** A directory of the volume, which must exist or is made for root. @default its root */
+  subPath?: string;
 }
 
 /** A volume of a pod, with its mounts. */
@@ -84,8 +86,8 @@ export interface PodVolume {
   name: string;
   /** Its source. */
   source: Omit<k8s.types.input.core.v1.Volume, "name">;
-  /** Its mounts by container name. */
-  mounts: Readonly<Record<string, Mount>>;
+  /** Its mounts by container name. Two volumes of one claim would keep a pod from starting. */
+  mounts: Readonly<Record<string, Mount | readonly Mount[]>>;
 }
 
 /** A volume in memory. Exceeding its size fails; exceeding that of a directory on disk would evict the pod. */
@@ -104,15 +106,12 @@ export function mountsIn(
   volumes: readonly PodVolume[],
 ): k8s.types.input.core.v1.VolumeMount[] {
   return volumes.flatMap(({ name, mounts }) => {
-    const mount = mounts[container];
-    if (!mount) return [];
-    return [
-      {
-        name,
-        mountPath: mount.path,
-        ...(mount.readOnly === true && { readOnly: true }),
-        ...(mount.propagation && { mountPropagation: mount.propagation }),
-      },
-    ];
+    return [mounts[container] ?? []].flat().map(({ path, subPath, readOnly, propagation }: Mount) => ({
+      name,
+      mountPath: path,
+      ...(subPath !== undefined && { subPath }),
+      ...(readOnly === true && { readOnly: true }),
+      ...(propagation && { mountPropagation: propagation }),
+    }));
   });
 }

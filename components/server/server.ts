@@ -119,7 +119,7 @@ export class Server extends pulumi.ComponentResource {
       ...scriptFiles(
         import.meta.url,
         ...["reconcile.sh", "reconcile-sessions.sh", "reconcile-logins.sh", "reconcile-configuration.sh"],
-        ...["read-back.sh", "settings-in-force.sql"],
+        ...["read-back.sh", "settings-in-force.sql", "reconcile-heartbeat.sh", "heartbeat.sql"],
       ),
     };
     const scripts = new k8s.core.v1.ConfigMap(

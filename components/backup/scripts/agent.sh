@@ -1,6 +1,7 @@
 #!/bin/bash
 # The backup agent: does with pgBackRest what the server asks for through the volume: archives its WAL, and fetches WAL
 # and whole databases. See handover.sh and repositories.sh. Run by keep-running.sh.
+# A drill has an agent of its own, in its pod: its environment has COPY, the folder on the volume for what is restored.
 set -uo pipefail
 here=${BASH_SOURCE%/*}
 say() { echo "backup agent: $*"; }
@@ -48,17 +49,22 @@ push() {
   esac
 }
 
-# get <segment>: into <request>.file. 1: no repository has it.
+# get <segment> [<repository>]: into <request>.file. 1: no repository has it, or this one has not.
 get() {
   local status
   wal "$1" || return 2
-  pgbackrest_run --log-level-console=warn archive-get "${blocked[@]}" "$1" "$handover/get.$1.file"
+  pgbackrest_run --log-level-console=warn archive-get "${blocked[@]}" ${2:+"--repo=$2"} "$1" "$handover/get.$1.file"
   status=$?
   [ "$status" = 1 ] || return "$status"
   # pgBackRest also says so when one repository does not have it and another does not answer. A recovery that ends there
   # would lose what the other has. A repository without any archive has nothing.
   grep -E 'repo[0-9]+: \[' <<<"$words" | grep -qv '\[FileMissingError\] unable to load info file' && return 2
   return 1
+}
+
+# info: what is in the repositories, as JSON, into <request>.file.
+info() {
+  pgbackrest_run --log-level-console=off --log-level-stderr=error --output=json info && put "$handover/info.file" "$words"
 }
 
 # restore <directory> <repository> [<time>]: the whole database, into a directory that holds nothing but what an
@@ -70,8 +76,8 @@ restore() {
     "$DATA_DIRECTORY" | "$DATA_DIRECTORY"/* | "$handover" | "$handover"/* | "$VOLUME"/backup | "$VOLUME"/backup/*)
       words="$directory is in use, and nothing is restored into it" && return 2
       ;;
-    "$VOLUME"/?*) ;;
-    *) words="$directory is not on the volume" && return 2 ;;
+    "${COPY:-$VOLUME}"/?*) ;;
+    *) words="$directory is not a place for it" && return 2 ;;
   esac
   if ! [[ $number =~ ^[0-9]+$ ]] || [ -z "${names[number]:-}" ]; then
     words="there is no repository $number" && return 2
@@ -152,6 +158,8 @@ answer() {
 repositories
 mkdir -p -m 0700 "$handover"
 rm -f "$handover"/*.error.*.new
+# A drill's scratch space on the volume. It is mounted by itself, and a mount would make it for root.
+[ -z "${COPY:-}" ] || mkdir -p -m 0700 "$COPY"
 say "ready, for repositories: $REPOSITORIES"
 while true; do
   touch /run/backup/heartbeat
@@ -163,6 +171,7 @@ while true; do
       push.*) answer "$request" push "${request#push.}" ;;
       get.*) answer "$request" get "${request#get.}" ;;
       restore) answer "$request" restore ;;
+      info) answer "$request" info ;;
     esac || failed=1
   done
   if [ -n "$failed" ]; then sleep 2; else sleep 0.1; fi

@@ -2,7 +2,8 @@
 # The server's archive_command and restore_command. Asks the backup agent and waits for its answer; see handover.sh. Its
 # name must hold "pgbackrest": pgBackRest looks for it in archive_command (error 068).
 #   pgbackrest-wal.sh push <segment> <seconds>   0: the segment is in every repository. 1: not within these seconds
-#   pgbackrest-wal.sh get <segment> <path>       0: it is at the path. 1: no repository has it
+#   pgbackrest-wal.sh get <segment> <path> [<repository>]   0: it is at the path. 1: no repository has it, or this one
+#                                                has not, by its number
 # Environment: VOLUME.
 set -uo pipefail
 # shellcheck source=components/backup/scripts/handover.sh
@@ -54,7 +55,7 @@ case $1 in
   get)
     request=get.$2
     # "Not there" ends the recovery. A repository that does not answer is not that: what it holds would be lost.
-    until ask "$request"; do
+    until ask "$request" "${@:4}"; do
       echo "recovery: waiting for $2, as nothing can be written to $handover" >&2
       sleep 10
     done
@@ -77,7 +78,7 @@ case $1 in
     exit $status
     ;;
   *)
-    echo "usage: pgbackrest-wal.sh push <segment> <seconds> | get <segment> <path>" >&2
+    echo "usage: pgbackrest-wal.sh push <segment> <seconds> | get <segment> <path> [<repository>]" >&2
     exit 2
     ;;
 esac

@@ -22,6 +22,8 @@ say() { echo "reconcile: $*"; }
 . "$here/reconcile-configuration.sh"
 # shellcheck source=components/server/scripts/read-back.sh
 . "$here/read-back.sh"
+# shellcheck source=components/server/scripts/reconcile-heartbeat.sh
+. "$here/reconcile-heartbeat.sh"
 
 # No statement takes long, and none waits long for a role or a database that another session has locked. No part of a
 # password may reach the server's log or the statistics.
@@ -243,5 +245,6 @@ while true; do
     fi
   fi
   if [ -n "$applied" ] && [ "$SECONDS" -ge "$read_back_at" ]; then read_back; fi
+  [ -z "$applied" ] || write_heartbeat
   if [ -n "$applied" ]; then sleep 2; else sleep 0.2; fi
 done

@@ -36,6 +36,24 @@ describe("the troubles of a pod", () => {
     );
   });
 
+  it("are none of a sidecar's that was stopped when its pod had ended, and those of one that failed", () => {
+    const withSidecar = (exitCode: number): PodObject => ({
+      metadata: { name: "drill" },
+      status: {
+        phase: "Failed",
+        initContainerStatuses: [
+          { name: "agent", state: { terminated: { exitCode, message: "an ordinary line\n" } } },
+        ],
+        containerStatuses: [{ name: "drill", state: { terminated: { exitCode: 1, message: "no space\n" } } }],
+      },
+    });
+    assert.deepEqual(troublesOf(withSidecar(143)), ["drill, container drill: no space"]);
+    assert.deepEqual(troublesOf(withSidecar(1)), [
+      "drill, container agent: an ordinary line",
+      "drill, container drill: no space",
+    ]);
+  });
+
   it("are the reason of a container that never ran, and of a pod without a node", () => {
     const waiting = { reason: "ErrImagePull", message: "no such image" };
     assert.deepEqual(troublesOf(pod([{ name: "postgres", state: { waiting } }])), [

@@ -1,5 +1,5 @@
 /** Backups: the agent, its Jobs, its configuration and the passphrase. */
-import { BACKUP_NAME } from "../../../components/kubernetes/names.ts";
+import { BACKUP_CRON_JOBS, BACKUP_NAME } from "../../../components/kubernetes/names.ts";
 import { at, because, type Change, filesOf, isKind } from "../changes.ts";
 import { quoted, type Say } from "../statements.ts";
 import { sayObject } from "./objects.ts";
@@ -77,6 +77,21 @@ function saySecret(change: Change, say: Say): void {
     say("attention", `Changes a secret: ${name}, the passphrase or the keys of the backups`);
 }
 
+/** A change of the restore drills. */
+function sayDrills(change: Change, say: Say): void {
+  if (change.kind === "delete")
+    return say(
+      "danger",
+      `Restores no backup as a test any more: ${change.name} is deleted, and a backup that cannot be restored stays unnoticed`,
+    );
+  if (change.kind === "update" && change.paths.has("spec.schedule"))
+    return say(
+      "attention",
+      `Restores the backups as a test at other times: ${quoted(at(change.new, "spec.schedule"))} (${change.name})`,
+    );
+  sayObject(change, say);
+}
+
 /** The whole of what a change of one of the capability's resources means. */
 function sayBackup(change: Change, say: Say): void {
   const { kind, name, logicalName } = change;
@@ -93,6 +108,7 @@ function sayBackup(change: Change, say: Say): void {
       "danger",
       `Stops archiving: ${name} is deleted, and every row written from now on is lost with the disk`,
     );
+  if (isSchedule(change) && logicalName === BACKUP_CRON_JOBS.drill) return sayDrills(change, say);
   if (isSchedule(change) && kind === "delete")
     return say("danger", `Makes no more such backups: ${name} is deleted`);
   if (isSchedule(change) && kind === "update" && change.paths.has("spec.schedule"))
@@ -101,7 +117,7 @@ function sayBackup(change: Change, say: Say): void {
       `Makes backups at other times: ${quoted(at(change.new, "spec.schedule"))} (${name})`,
     );
   if (isRun(change) && kind !== "delete")
-    return say("routine", "Makes a backup in each repository, in the background");
+    return say("routine", "Makes a backup in each repository and restores it as a test, in the background");
   if (logicalName === CONFIG) return sayConfig(change, say);
   if (isAgent(change) && kind === "update")
     return say("routine", `Restarts the backup agent; the server runs on${because(change)}`);

@@ -91,6 +91,25 @@ describe("the sentences of a plan", () => {
     ]);
   });
 
+  it("tell the restore drills from the backups", () => {
+    const cronJob = (name: string, op: Step["op"]) =>
+      said({
+        ...{ op, type: kubernetes("CronJob"), name },
+        ...{ paths: ["spec.schedule"], new: { spec: { schedule: "5 5 * * 1" } } },
+      });
+    assert.deepEqual(cronJob("postgres-backup-drill", "update"), [
+      "attention: Restores the backups as a test at other times: `5 5 * * 1` (CronJob `postgres-backup-drill`)",
+    ]);
+    assert.deepEqual(cronJob("postgres-backup-full", "update"), [
+      "attention: Makes backups at other times: `5 5 * * 1` (CronJob `postgres-backup-full`)",
+    ]);
+    assert.match(
+      cronJob("postgres-backup-drill", "delete").join(),
+      /^danger: Restores no backup as a test any more/,
+    );
+    assert.match(cronJob("postgres-backup-full", "delete").join(), /^danger: Makes no more such backups/);
+  });
+
   it("name every reason of a restart, each once", () => {
     const container = (image: string, memory: string) => ({ image, resources: { limits: { memory } } });
     const spec = (image: string, memory: string) => ({
