@@ -149,7 +149,7 @@ describe("the backups of a stack", () => {
       await withCloud({}, { cloud: S3, b: local }),
       await withCloud({}, { b: local, cloud: S3 }),
     ];
-    assert.equal(environment(one), "1:b:volume 2:cloud:s3");
+    assert.equal(environment(one), "1:b:volume 2:cloud:s3:443:s3.example");
     for (const all of [one, other]) {
       assert.match(
         inputsOf(all, "ConfigMap", "postgres-backup-config").data["pgbackrest.conf"] ?? "",

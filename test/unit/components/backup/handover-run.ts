@@ -51,7 +51,7 @@ export class Handover {
   private readonly repositories: string;
 
   /** @param repositories as in the environment REPOSITORIES */
-  constructor(repositories = "1:cloud:s3") {
+  constructor(repositories = "1:cloud:volume") {
     this.repositories = repositories;
     for (const name of [
       "bin",

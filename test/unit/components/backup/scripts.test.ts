@@ -73,7 +73,7 @@ describe("the handover between the server and the backup agent", function () {
       assert.equal(status, 1);
       assert.match(
         stderr,
-        /SignatureDoesNotMatch.* The store refuses these keys: pulumi config set --secret --path secrets\.repositories/,
+        /SignatureDoesNotMatch.* The store refuses these keys, or they have no right to the bucket: pulumi config set --secret --path secrets\.repositories/,
       );
     });
 
@@ -99,7 +99,7 @@ describe("the handover between the server and the backup agent", function () {
     });
 
     it("reaches pgBackRest, which archives elsewhere and drops WAL, although a repository without its place is away", async () => {
-      at = new Handover("1:cloud:s3 2:rack:s3");
+      at = new Handover("1:cloud:volume 2:rack:volume");
       at.pgbackrest(
         `[ $command = stanza-create ] && { echo "${AWAY}"; exit 49; }\necho "P00   WARN: dropped WAL file '${SEGMENT}' because archive queue exceeded 1GB"`,
       );
@@ -167,7 +167,7 @@ describe("the handover between the server and the backup agent", function () {
     });
 
     it("keeps pgBackRest out of a directory that is not mounted, and archives into the other repository", async () => {
-      at = new Handover("1:cloud:s3 2:nas:directory");
+      at = new Handover("1:cloud:volume 2:nas:directory");
       mkdirSync(join(at.folder, "repository/nas"));
       at.pgbackrest(
         "case $words in *--repo2-path=/dev/null/none*) echo 'P00  ERROR: [104]: repo2: [FileOpenError] unable to open'; exit 104 ;; esac",
@@ -229,7 +229,7 @@ describe("the handover between the server and the backup agent", function () {
     });
 
     it("says so when one repository has no archive at all", async () => {
-      at = new Handover("1:cloud:s3 2:new:s3");
+      at = new Handover("1:cloud:volume 2:new:volume");
       at.pgbackrest(
         "echo \"P00   WARN: repo2: [FileMissingError] unable to load info file '/a/archive.info'\"; exit 1",
       );
@@ -251,7 +251,7 @@ describe("the handover between the server and the backup agent", function () {
       ],
     ] as const) {
       it(`waits as long as ${what}: the recovery would end before its time`, async () => {
-        at = new Handover("1:cloud:s3 2:rack:s3");
+        at = new Handover("1:cloud:volume 2:rack:volume");
         at.pgbackrest(`[ -e ${at.folder}/back ] && exit 1; echo "${words}"; exit ${status}`);
         await at.agent();
         const got = get(SEGMENT);
@@ -388,7 +388,7 @@ describe("the handover between the server and the backup agent", function () {
         await at.until(() => at.file("restore.error") !== undefined);
         assert.match(
           at.file("restore.error") ?? "",
-          /is in use|not on the volume|not a plain path/,
+          /is in use|not a place for it|not a plain path/,
           directory,
         );
       }
@@ -415,7 +415,7 @@ describe("the handover between the server and the backup agent", function () {
       at.run("backup.sh", [], { TYPE: "full", WAIT: String(wait), IMAGE: "pgvector/pgvector:pg16" });
 
     it("is made in each repository, annotated with image and identity", async () => {
-      at = new Handover("1:cloud:s3 2:rack:s3");
+      at = new Handover("1:cloud:volume 2:rack:volume");
       const { status, stdout } = await backup(0);
       assert.equal(status, 0, stdout);
       const calls = at.calls(" backup");
@@ -430,7 +430,7 @@ describe("the handover between the server and the backup agent", function () {
     });
 
     it("is made in the others when one repository is away, and its last line says which and why", async () => {
-      at = new Handover("1:cloud:s3 2:nas:directory 3:rack:s3");
+      at = new Handover("1:cloud:volume 2:nas:directory 3:rack:volume");
       at.pgbackrest(
         `[ $command = stanza-create ] && { echo "${AWAY}"; exit 49; }; case "$words" in *--repo=1*) echo "${AWAY}"; exit 49 ;; esac; exit 0`,
       );
