@@ -66,7 +66,7 @@ const GITOPS_JOB = [
   'metadata.annotations["kustomize.toolkit.fluxcd.io/force"]: enabled',
 ];
 
-/** Fields of single objects beyond those of their kind, by `<kind>/<name>`: declared-fields. */
+/** Fields of objects beyond those of their kind, by `<kind>/<name>`: declared-fields. */
 export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   // What is run in place of initdb: a restore.
   "ConfigMap/postgres-config": [...CONFIGURATION_FILES, "data.initialization"],
@@ -87,6 +87,7 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   "Service/postgres": ['metadata.annotations["pulumi.com/skipAwait"]: true'],
   // It is bound before the StatefulSet is ready: there is nothing else to wait for.
   "PersistentVolumeClaim/postgres-pvc": ['metadata.annotations["pulumi.com/skipAwait"]: true'],
+  "PersistentVolumeClaim/postgres-backup-*-pvc": ['metadata.annotations["pulumi.com/skipAwait"]: true'],
   // Names reach a starting server.
   "Service/postgres-headless": ["spec.publishNotReadyAddresses: true"],
   "StatefulSet/postgres": [

@@ -298,7 +298,7 @@ export class Backup extends pulumi.ComponentResource {
                   ...probed,
                   resources: {
                     requests: { cpu: "50m", memory: "64Mi" },
-                    limits: { cpu: "2", memory: "512Mi" },
+                    limits: { cpu: "2", memory: "384Mi" },
                   },
                   volumeMounts: mountsIn(CONTAINER, volumes),
                 },
@@ -320,7 +320,7 @@ export class Backup extends pulumi.ComponentResource {
         { name: "WAIT", value: "600" },
         { name: "IMAGE", value: args.postgresImage },
       ],
-      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "512Mi" } },
+      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "384Mi" } },
     });
     const scheduled = (
       kind: keyof typeof BACKUP_CRON_JOBS,

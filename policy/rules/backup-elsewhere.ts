@@ -3,7 +3,7 @@ import { podsIn, volumesOf } from "../pods.ts";
 import { dataDirectory, mountOver, serversOf } from "../postgres.ts";
 import { type KubernetesObject, objectsIn, type Resource } from "../resources.ts";
 import { type Finding, stackRule } from "../rule.ts";
-import { field, mapAt, textAt } from "../values.ts";
+import { field, listAt, mapAt, textAt } from "../values.ts";
 
 interface Config {
   besideData: boolean;
@@ -75,7 +75,9 @@ function besideData(stack: readonly Resource[]): Finding[] {
   const files = objectsIn(stack).filter(({ kind }) => kind === "ConfigMap");
   return podsIn(stack).flatMap((pod) =>
     pod.containers.flatMap((container): Finding[] => {
+      const mounted = new Set(listAt(container.body, "volumeMounts").map((mount) => field(mount, "name")));
       const texts = volumesOf(pod)
+        .filter(({ name }) => mounted.has(name))
         .flatMap((volume) => files.filter(({ name }) => name === field(volume, "configMap", "name")))
         .flatMap(({ body }) => Object.values(mapAt(body, "data")).filter(isPgbackrest));
       const repositories = texts.flatMap(repositoriesIn);

@@ -1,5 +1,5 @@
 import { OBJECT_FIELDS, SECRET_KEYS } from "../declarations.ts";
-import { type Declared, declarationOf, declaredSchema } from "../declared.ts";
+import { type Declared, declarationOf, declaredSchema, fits } from "../declared.ts";
 import { allows, type Leaf, leavesOf, pathText } from "../fields.ts";
 import { FIELDS } from "../kinds.ts";
 import { objectsOf, type Resource, subjectOf, tokenOf } from "../resources.ts";
@@ -47,7 +47,11 @@ export const declaredFields = resourceRule<Declared>({
     judgedIn(resource).flatMap(({ subject, token, body }): Finding[] => {
       const known = FIELDS[token];
       const own = [...(known ?? ["apiVersion", "kind", "metadata.name", "metadata.namespace"])];
-      own.push(...(OBJECT_FIELDS[subject] ?? []));
+      own.push(
+        ...Object.entries(OBJECT_FIELDS).flatMap(([pattern, fields]) =>
+          fits(pattern, subject) ? fields : [],
+        ),
+      );
       if (known === undefined) own.push('metadata.labels["*"]', 'metadata.labels["app.kubernetes.io/*"]');
       const configured = declared
         .filter((line) => line.startsWith(`${subject} `))

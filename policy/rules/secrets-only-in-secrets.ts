@@ -20,6 +20,11 @@ const SECRET_TEXTS: readonly { pattern: RegExp; what: string }[] = [
       /\bpassword\s*=\s*'?[^\s'$"\\:)]{4,}'?\s+(host|user|dbname|port)\s*=|\b(host|user|dbname|port)\s*=\S+\s+(.*\s)?password\s*=\s*'?[^\s'$"\\]{4,}/i,
     what: "a connection string with a password",
   },
+  {
+    pattern:
+      /^\s*repo\d*-(cipher-pass|s3-key(-secret)?|s3-token|azure-key|gcs-key|sftp-private-key-passphrase)\s*=\s*\S{4,}/m,
+    what: "a passphrase or a key of pgBackRest",
+  },
   { pattern: /\bPASSWORD\s+'[^'$:]{4,}'/i, what: "a password in SQL" },
   {
     pattern: /\b(ghp_[A-Za-z0-9]{30,}|pul-[0-9a-f]{40}|AKIA[0-9A-Z]{16}|eyJhbGciOi[\w-]+\.[\w-]+\.[\w-]+)\b/,

@@ -497,14 +497,16 @@ export function* additions(stack: readonly Resource[]): Generator<Mutant> {
       }
     }
     if (!object || podsOf(object).length === 0) continue;
-    const pod = (inputs: Inputs) =>
-      (inputs.spec as Record<string, Record<string, Inputs>>).template?.spec as Inputs;
+    const pod = (inputs: Inputs) => {
+      const { jobTemplate, template } = inputs.spec as Record<string, Record<string, Record<string, Inputs>>>;
+      return (jobTemplate?.spec ? jobTemplate.spec.template?.spec : template?.spec) as Inputs;
+    };
     for (const [how, change] of podAdditions()) yield added(how, (inputs) => change(pod(inputs)));
     for (const list of ["initContainers", "containers"]) {
       const containers = (pod(resource.inputs)[list] as Inputs[] | undefined) ?? [];
       for (const [index, { name }] of containers.entries()) {
         for (const [how, change] of containerAdditions()) {
-          if (/Probe\//.test(how) && object.kind === "Job" && !how.includes("command")) continue;
+          if (/Probe\//.test(how) && object.kind.endsWith("Job") && !how.includes("command")) continue;
           yield added(`in ${String(name)} ${how}`, (inputs) => {
             const spec = pod(inputs);
             change((spec[list] as Inputs[])[index] as Inputs, spec);

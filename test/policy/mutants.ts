@@ -104,6 +104,9 @@ function weakerForSuperuser(hba: string): string[] {
   ];
 }
 
+/** The server, as kind and name. */
+const SERVER = /^StatefulSet\/postgres$/;
+
 export const WEAKNESSES: readonly Weakness[] = [
   { at: /^spec\/persistentVolumeReclaimPolicy$/, to: () => ["Delete", "Recycle", ""] },
   { at: /^spec\/nodeAffinity(\/required(\/nodeSelectorTerms(\/0(\/matchExpressions)?)?)?)?$/ },
@@ -111,8 +114,8 @@ export const WEAKNESSES: readonly Weakness[] = [
   { at: /matchExpressions\/0\/operator$/, to: () => ["NotIn", "Exists"] },
   { at: /^spec\/claimRef(\/namespace|\/name)?$/ },
   { at: /^spec\/accessModes$/, to: () => [["ReadWriteMany"], ["ReadOnlyMany"], []] },
-  { at: /^spec\/(storageClassName|volumeName)$/, kinds: /^PersistentVolumeClaim$/ },
-  { at: /^spec\/storageClassName$/, kinds: /^PersistentVolumeClaim$/, to: () => ["local-path"] },
+  { at: /^spec\/(storageClassName|volumeName)$/, kinds: /^PersistentVolumeClaim\// },
+  { at: /^spec\/storageClassName$/, kinds: /^PersistentVolumeClaim\//, to: () => ["local-path"] },
   {
     at: /ontainers\/\d\/resources\/limits\/(memory|cpu)$/,
     to: (value) => [zero(value), 0, "", "lots", widened(value)],
@@ -135,25 +138,27 @@ export const WEAKNESSES: readonly Weakness[] = [
   { at: /\/capabilities(\/drop(\/0)?)?$/, to: () => [{ add: ["NET_ADMIN"] }] },
   { at: /\/automountServiceAccountToken$/, to: () => [true] },
   { at: /\/enableServiceLinks$/, to: () => [true] },
-  { at: /\/(liveness|readiness|startup)Probe(\/exec)?$/, to: () => [{}] },
+  { at: /\/(liveness|readiness)Probe(\/exec)?$/, to: () => [{}] },
+  // Without one a server that recovers is killed; any other container is then only looked at earlier.
+  { at: /\/startupProbe(\/exec)?$/, kinds: SERVER, to: () => [{}] },
   {
     at: /\/readinessProbe\/exec\/command$/,
-    kinds: /^StatefulSet$/,
+    kinds: SERVER,
     to: (value) => (JSON.stringify(value).includes("pg_isready") ? [["pg_isready"]] : []),
     optional: true,
   },
-  { at: /\/startupProbe\/(failureThreshold|periodSeconds)$/, to: () => [0], optional: true },
-  { at: /\/terminationGracePeriodSeconds$/, kinds: /^StatefulSet$/, to: () => [0, 30] },
+  { at: /\/startupProbe\/(failureThreshold|periodSeconds)$/, kinds: SERVER, to: () => [0], optional: true },
+  { at: /\/terminationGracePeriodSeconds$/, kinds: SERVER, to: () => [0, 30] },
   {
     at: /ontainers\/\d\/image$/,
     to: (value) => [String(value).replace(/:[^:]*$/, ":latest"), String(value).replace(/:[^:]*$/, "")],
   },
   { at: /\/secret\/defaultMode$/, to: () => [0o644, 0o777, 0o404] },
   { at: /^spec\/activeDeadlineSeconds$/, to: () => [0] },
-  { at: /^spec\/replicas$/, kinds: /^StatefulSet$/, to: () => [2, 100], optional: true },
+  { at: /^spec\/replicas$/, kinds: /^StatefulSet\//, to: () => [2, 100], optional: true },
   {
     at: /^spec\/type$/,
-    kinds: /^Service$/,
+    kinds: /^Service\//,
     to: () => ["NodePort", "LoadBalancer", "ExternalName"],
     optional: true,
   },
@@ -165,7 +170,7 @@ export const WEAKNESSES: readonly Weakness[] = [
     to: () => ["privileged", "baseline"],
   },
   { at: /\/volumes\/0\/persistentVolumeClaim$/ },
-  { at: /containers\/0\/volumeMounts\/0\/mountPath$/, kinds: /^StatefulSet$/, to: () => ["/data"] },
+  { at: /containers\/0\/volumeMounts\/0\/mountPath$/, kinds: SERVER, to: () => ["/data"] },
   {
     at: /^data\/pg_hba\.conf$/,
     to: (value) => [
@@ -235,11 +240,11 @@ function valueAt(target: unknown, pointer: string): unknown {
 /** The ways in which a value is weakened, as functions that do it. */
 function* weakenings(
   inputs: Record<string, unknown>,
-  kind: string,
+  subject: string,
 ): Generator<{ how: string; apply: (inputs: Record<string, unknown>) => void }> {
   for (const { pointer, value } of pointersIn(inputs)) {
     for (const { at, kinds, to = () => [], optional } of WEAKNESSES) {
-      if (!at.test(pointer) || (kinds && !kinds.test(kind))) continue;
+      if (!at.test(pointer) || (kinds && !kinds.test(subject))) continue;
       if (!optional) {
         yield { how: `drop ${pointer}`, apply: (target) => setAt(target, pointer, undefined) };
         if (!/\/\d+$/.test(pointer)) {
@@ -278,14 +283,16 @@ export function* mutantsInPlace(
       const after = stack.map((other) => (other === resource ? weakened : other));
       return { name: `${kind}/${resource.name}: ${how}`, before: stack, after };
     };
-    for (const { how, apply } of weakenings(resource.inputs, kind)) {
+    for (const { how, apply } of weakenings(resource.inputs, `${kind}/${resource.name}`)) {
       yield mutant(how, ({ inputs }) => apply(inputs));
     }
     if (object && podsOf(object).length > 0) {
+      const template = kind === "CronJob" ? "spec/jobTemplate/spec/template" : "spec/template";
       for (const { name, pointer, value } of ADDITIONS) {
-        // The Job has no data volume to take away.
-        if (kind !== "StatefulSet" && pointer === "volumes/0" && name === "emptyDir") continue;
-        yield mutant(`add ${name}`, ({ inputs }) => setAt(inputs, `spec/template/spec/${pointer}`, value));
+        // Nothing else loses data with the volume that is taken away.
+        if (!SERVER.test(`${kind}/${resource.name}`) && pointer === "volumes/0" && name === "emptyDir")
+          continue;
+        yield mutant(`add ${name}`, ({ inputs }) => setAt(inputs, `${template}/spec/${pointer}`, value));
       }
     }
     if (kind === "Secret") {
@@ -328,7 +335,7 @@ export function* mutantsInPlace(
     for (const as of ["Patch", "List"] as const) {
       const other = extra(resource, as);
       const before = [...stack, other];
-      for (const { how, apply } of weakenings(resource.inputs, kind)) {
+      for (const { how, apply } of weakenings(resource.inputs, `${kind}/${resource.name}`)) {
         // A Patch leaves alone what it does not name; a second ConfigMap is not the server's.
         if (as === "Patch" && /^(drop |rename )?(metadata|data)/.test(how)) continue;
         if (/shared_buffers/.test(how)) continue;

@@ -365,7 +365,7 @@ export const VARIATIONS: readonly Variation[] = [
       concurrencyPolicy: "Forbid",
       jobTemplate: { spec: { activeDeadlineSeconds: 3600, template: job() } },
     }),
-    declared: { "declared-kinds": ["kubernetes:batch/v1:CronJob"] },
+    declared: { "declared-objects": ["CronJob/nightly in transcript-pipeline"] },
   },
   {
     name: "a Job",

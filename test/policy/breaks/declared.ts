@@ -542,7 +542,7 @@ export const declaredBreaks: Readonly<Record<string, readonly Break[]>> = {
           setAt(inputs, `${pod}/volumes/10`, { name: "more", ...(source as object) });
           setAt(inputs, `${pod}/containers/0/volumeMounts/10`, { name: "more", mountPath: path });
         }),
-        message: new RegExp(`container pgbackrest mounts .* on ${path as string}, which is not declared`),
+        message: new RegExp(`container \\w+ mounts .* on ${path as string}, which is not declared`),
       })),
     ),
     {
