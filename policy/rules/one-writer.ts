@@ -7,7 +7,8 @@ import { field, listAt, shown, textAt, UNKNOWN } from "../values.ts";
 const writesData = ({ body }: Container) =>
   listAt(body, "volumeMounts").some(
     (mount) =>
-      (textAt(mount, "mountPath") ?? "").startsWith("/var/lib/postgresql") && field(mount, "readOnly") !== true,
+      (textAt(mount, "mountPath") ?? "").startsWith("/var/lib/postgresql") &&
+      field(mount, "readOnly") !== true,
   );
 
 export const oneWriter = podRule({
