@@ -310,6 +310,7 @@ describe("the program", () => {
         .filter(({ manifest }) => JSON.stringify(manifest).includes('"claimName":"postgres-backup-nas-pvc"'))
         .map(({ manifest }) => `${manifest.kind} ${manifest.metadata.name}`);
       assert.deepEqual(mounted.sort(), [
+        "CronJob postgres-backup-drill",
         "CronJob postgres-backup-full",
         "CronJob postgres-backup-incremental",
         "Job postgres-backup-first",

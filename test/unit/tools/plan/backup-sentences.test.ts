@@ -149,7 +149,7 @@ describe("what a plan says about the backups", () => {
       ["routine: Restarts the backup agent; the server runs on (`spec.template.spec.containers[0].image`)"],
     );
     assert.deepEqual(said("replace", "Job", "postgres-backup-first"), [
-      "routine: Makes a backup in each repository, in the background",
+      "routine: Makes a backup in each repository and restores it as a test, in the background",
     ]);
     assert.deepEqual(
       said(
