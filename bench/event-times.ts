@@ -1,4 +1,4 @@
-/** When the engine began and ended each resource: its event log, read as it is written, for the log knows whole seconds only. */
+/** When the engine began and ended each resource: its event log, read as it is written, because the log has only whole seconds. */
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
 import { type EngineEvent, parseEventLog } from "../tools/engine/events.ts";

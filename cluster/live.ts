@@ -214,7 +214,7 @@ function changesTo(
     }),
     beforeJob: new pulumi.ResourceHook("delete-left-job", ({ newInputs }) => {
       const { name } = (newInputs as { metadata: { name: string } }).metadata;
-      // There was none when the deployment began.
+      // No such Job existed when the deployment began.
       if (state && !state.jobs.includes(name)) return;
       return deleteLeftJob(cluster, APPLICATION, name);
     }),

@@ -1,6 +1,6 @@
 /** The figures of a run as a table. */
-import { machineLine } from "../../../bench/figures.ts";
-import { type Outcome, percentile } from "./runner.ts";
+import { machineLine, percentile } from "../../../bench/figures.ts";
+import type { Outcome } from "./runner.ts";
 
 /** The aim for the seconds from kill to write, at the 95th percentile. */
 const AIM = 10;

@@ -215,9 +215,3 @@ export function lineOf(outcome: Outcome): string {
   ];
   return `${name} [seed ${seed}]: fault to next write ${outage.toFixed(2)} s, of which ${stood.toFixed(2)} s without one, ${extra.join(", ")}`;
 }
-
-/** Nearest-rank percentile. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((one, other) => one - other);
-  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? NaN;
-}

@@ -44,7 +44,7 @@ describe("docs/moving.md", function () {
     // Setting the path back stops at the preflight; past it, at the old directory's marker.
     const back = await setPath(old);
     assert.notEqual(back.status, 0);
-    assert.match(back.output, /the data is in .*-2: /);
+    assert.match(back.output, /the data is in .*-2, as PersistentVolume/);
     const facts = { path: old, capacity: "1Mi", identity: `transcript-pipeline/${STACK}` };
     const prepared = await execute("/bin/sh", ["-c", preparationScript(facts)]);
     assert.notEqual(prepared.status, 0);
