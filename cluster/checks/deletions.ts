@@ -1,5 +1,5 @@
 /** Preflight: a volume or a claim that was deleted. */
-import { CLAIM_NAME, SERVER_POD, VOLUME_NAME } from "../../components/kubernetes/names.ts";
+import { CLAIM_NAME, VOLUME_NAME } from "../../components/kubernetes/names.ts";
 import type { Check } from "../cluster-state.ts";
 
 /**
@@ -17,7 +17,7 @@ export const checkDeletions: Check = ({ claim, volume }, { namespace }) => {
     `${what} was deleted at ${since} and is kept only for the pod that uses it: the server keeps running, but its next ` +
     `start would find no volume. The data itself stays in its directory. When a restart is acceptable: ` +
     `kubectl delete pvc ${CLAIM_NAME} -n ${namespace} --ignore-not-found --wait=false; ` +
-    // The Jobs' pods use the claim too, and Kubernetes waits for them as well.
-    `kubectl delete job --all -n ${namespace}; kubectl delete pod ${SERVER_POD} -n ${namespace}; then deploy again`;
+    // The pods of Jobs and of the backups use the claim too, and Kubernetes waits for them as well.
+    `kubectl delete job --all -n ${namespace}; kubectl delete pod --all -n ${namespace}; then deploy again`;
   return { problems: [{ key: "storage", message }] };
 };

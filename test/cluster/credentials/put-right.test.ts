@@ -341,12 +341,12 @@ describe("the Secrets and the program stay the truth", function () {
         ran.output,
         /PersistentVolumeClaim postgres-pvc was deleted at \S+ and is kept only for the pod that uses it/,
       );
-      assert.match(ran.output, /kubectl delete pod postgres-0 -n transcript-pipeline; then deploy again/);
+      assert.match(ran.output, /kubectl delete pod --all -n transcript-pipeline; then deploy again/);
     }
     assert.equal(await sql("select count(*) from recordings"), rows);
     await kubectl("delete", "pvc", "postgres-pvc", ...NAMESPACE, "--ignore-not-found", "--wait=false");
     await kubectl("delete", "job", "--all", ...NAMESPACE);
-    await kubectl("delete", "pod", "postgres-0", ...NAMESPACE);
+    await kubectl("delete", "pod", "--all", ...NAMESPACE);
     await until(
       "the claim is gone",
       async () => (await kubectl("get", "pvc", ...NAMESPACE, "-o", "name")) === "",
