@@ -161,13 +161,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
             repositories,
             walQueue: walQueueBytes(settings.backup, storage.capacity),
             passphrase: secrets.backupPassphrase,
-            keys: Object.fromEntries(
-              Object.entries(secrets.repositories).map(([name, { accessKey, secretKey }]) => [
-                name,
-                // Both are there: the configuration's checks ask for them.
-                { accessKey: accessKey ?? "", secretKey: secretKey ?? "" },
-              ]),
-            ),
+            keys: secrets.repositories,
             connection: connectionTo(settings, live),
             beforeClaim: live.beforeClaim,
             drillFree: settings.backup.drillFree,
@@ -261,20 +255,21 @@ function repositoriesOf(settings: Settings): RepositoryArgs[] {
   const { stack, backup } = settings;
   return Object.entries(backup.repositories)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, { kind, keepFull, ...store }]) => {
+    .map(([name, { kind, keepFull, ...written }]) => {
       const directory = directoryOf(settings, name);
       if (directory) return { name, kind: "directory", keepFull, ...directory };
-      if (kind !== "s3") return { name, kind: "volume", keepFull };
-      return {
-        name,
-        kind,
-        keepFull,
-        ...store,
-        path: store.path ?? `/transcript-pipeline/${stack}`,
-        // Both are there: the configuration's checks ask for them.
-        endpoint: store.endpoint ?? "",
-        bucket: store.bucket ?? "",
-      };
+      // What the kind needs is there: the configuration's checks ask for it.
+      const { path = `/transcript-pipeline/${stack}`, endpoint = "", port } = written;
+      const { bucket = "", region, pathStyle, ca, user = "", hostKeys = "" } = written;
+      const common = { name, keepFull, path, endpoint };
+      switch (kind) {
+        case "s3":
+          return { ...common, kind, port: port ?? 443, bucket, region, pathStyle, ca };
+        case "sftp":
+          return { ...common, kind, port: port ?? 22, user, hostKeys };
+        default:
+          return { name, kind: "volume", keepFull };
+      }
     });
 }
 

@@ -7,6 +7,7 @@ import {
   defaulted,
   flag,
   host,
+  hostKeys,
   image,
   integer,
   oneOf,
@@ -18,25 +19,34 @@ import { commandToRemove, commandToSet, type Entries, type Section, type ValuesO
 import { objectionToDirectory } from "./system-directories.ts";
 
 /** Where a repository can be. */
-const KINDS = ["volume", "directory", "s3"] as const;
+const KINDS = ["volume", "directory", "s3", "sftp"] as const;
 
 const repository = {
   kind: required(
     oneOf(KINDS, {
       description:
-        "`s3`: an object store. `directory`: on another disk of the node, or a share mounted there. `volume`: next to the data, for trying it out",
+        "`s3`: an object store. `sftp`: another machine, or a storage box. `directory`: on another disk of the node, or a share mounted there. `volume`: next to the data, for trying it out",
     }),
   ),
   path: absolutePath({
     description:
-      "`directory`: the directory on the node. `s3`: prefix of the objects. Default: /transcript-pipeline/<stack>",
+      "`directory`: the directory on the node. `sftp`: on the other machine. `s3`: prefix of the objects. Default for `s3`: /transcript-pipeline/<stack>",
   }),
   mount: absolutePath({ description: "`directory`: mount point above `path`, which must be mounted" }),
   capacity: size({
     description: "`directory`: the space that must be available. Default: `storage.capacity`",
   }),
-  endpoint: host({ description: "`s3`: host name of the store, as in s3.eu-central-1.amazonaws.com" }),
-  port: defaulted(443, integer(1, 65535, "port", { description: "`s3`: port of the store" })),
+  endpoint: host({
+    description:
+      "`s3`: host name of the store, as in s3.eu-central-1.amazonaws.com. `sftp`: name or address of the machine",
+  }),
+  port: integer(1, 65535, "port", {
+    description: "`s3`, `sftp`: port of the endpoint. Default: 443, and 22 for `sftp`",
+  }),
+  user: text(/^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,127}$/, "the name of a user", {
+    description: "`sftp`: the user, who may log in with `secrets.repositories.<name>.privateKey`",
+  }),
+  hostKeys: hostKeys({ description: "`sftp`: public host keys of the endpoint, from `ssh-keyscan`" }),
   bucket: text(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "3 to 63 lower-case letters, digits, '.' and '-'", {
     description: "`s3`: the bucket, which must exist",
   }),
@@ -136,8 +146,8 @@ export type BackupValues = ValuesOf<typeof backup>;
 /** One repository. */
 export type Repository = ValuesOf<typeof repository>;
 
-/** Keys of object stores, by the repository's name. */
-type Keys = Readonly<Record<string, { accessKey: unknown; secretKey: unknown }>>;
+/** What repositories are reached with, by the repository's name. */
+type Keys = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 interface Looked {
   stack: string;
@@ -147,12 +157,20 @@ interface Looked {
   database: { settings: Readonly<Record<string, string>> };
 }
 
-/** Which fields each kind needs and which it can have, next to those that all have. */
-const FIELDS_OF: Readonly<Record<Repository["kind"], { needs: string[]; has: string[] }>> = {
-  volume: { needs: [], has: [] },
-  directory: { needs: ["path"], has: ["mount", "capacity"] },
-  s3: { needs: ["endpoint", "bucket"], has: ["path", "ca"] },
+/** Which fields and secrets each kind needs and which fields it can have, next to those that all have. */
+const FIELDS_OF: Readonly<Record<Repository["kind"], { needs: string[]; has: string[]; secrets: string[] }>> = {
+  volume: { needs: [], has: [], secrets: [] },
+  directory: { needs: ["path"], has: ["mount", "capacity"], secrets: [] },
+  s3: { needs: ["endpoint", "bucket"], has: ["port", "path", "ca"], secrets: ["accessKey", "secretKey"] },
+  sftp: { needs: ["endpoint", "user", "hostKeys", "path"], has: ["port"], secrets: ["privateKey"] },
 };
+
+const LIMITED = [...new Set(Object.values(FIELDS_OF).flatMap(({ needs, has }) => [...needs, ...has]))];
+
+/** Whether a repository is reached over the network. */
+export function isRemote({ kind }: Pick<Repository, "kind">): boolean {
+  return kind === "s3" || kind === "sftp";
+}
 
 /** Whether WAL is archived. */
 export function isBackedUp({ backup: written }: { backup: BackupValues }): boolean {
@@ -162,7 +180,7 @@ export function isBackedUp({ backup: written }: { backup: BackupValues }): boole
 function repositoryProblems(name: string, written: Repository, keys: Keys[string] | undefined): Problem[] {
   const problems: Problem[] = [];
   const key = (field: string) => `backup.repositories.${name}.${field}`;
-  const { needs, has } = FIELDS_OF[written.kind];
+  const { needs, has, secrets } = FIELDS_OF[written.kind];
   const values = written as unknown as Record<string, unknown>;
   for (const field of needs) {
     if (values[field] === undefined)
@@ -171,25 +189,27 @@ function repositoryProblems(name: string, written: Repository, keys: Keys[string
         message: `is missing: a repository of kind ${written.kind} needs it. Set it: ${commandToSet(key(field), false)}`,
       });
   }
-  for (const field of ["path", "mount", "capacity", "endpoint", "bucket", "ca"]) {
+  for (const field of LIMITED) {
     if (values[field] !== undefined && ![...needs, ...has].includes(field))
       problems.push({
         key: key(field),
         message: `is not a field of a repository of kind ${written.kind}. To remove it: ${commandToRemove(key(field))}`,
       });
   }
-  if (written.kind === "s3") {
-    for (const part of ["accessKey", "secretKey"] as const) {
-      const secret = `secrets.repositories.${name}.${part}`;
-      if (keys?.[part] === undefined)
-        problems.push({ key: secret, message: `is missing. Set it: ${commandToSet(secret, true)}` });
-    }
-  } else if (keys !== undefined) {
-    const secret = `secrets.repositories.${name}`;
-    problems.push({
-      key: secret,
-      message: `is not used: the repository is of kind ${written.kind}. To remove it: ${commandToRemove(secret)}`,
-    });
+  const secretKey = (part: string) => `secrets.repositories.${name}.${part}`;
+  for (const part of secrets) {
+    if (keys?.[part] === undefined)
+      problems.push({
+        key: secretKey(part),
+        message: `is missing. Set it: ${commandToSet(secretKey(part), true)}`,
+      });
+  }
+  for (const part of Object.keys(keys ?? {})) {
+    if (keys?.[part] !== undefined && !secrets.includes(part))
+      problems.push({
+        key: secretKey(part),
+        message: `is not used: the repository is of kind ${written.kind}. To remove it: ${commandToRemove(secretKey(part))}`,
+      });
   }
   return problems;
 }
@@ -316,7 +336,7 @@ export function backupWarnings({
   }
   const kinds = new Set(entries.map(([, { kind }]) => kind));
   const warnings: string[] = [];
-  if (!kinds.has("s3")) {
+  if (!entries.some(([, repository]) => isRemote(repository))) {
     const where = kinds.has("directory") ? "on this node" : "on the data's own disk";
     warnings.push(
       `all backups are ${where}, and lost with it. Add a repository on another machine: docs/backups.md`,

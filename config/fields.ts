@@ -8,7 +8,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { isKubeconfigText } from "../cluster/kubeconfig.ts";
 import { DATABASE_NAME, type NameKind, nearestName } from "./names.ts";
 import { bytesOfQuantity, cpusOfQuantity } from "../quantities.ts";
-import { HOST_KEY_KINDS, hostKeyOf, objectionToPrivateKey } from "./ssh-host-key.ts";
+import { HOST_KEY_KINDS, hostKeyOf, hostKeysOf, objectionToPrivateKey } from "./ssh-host-key.ts";
 import { LOGIN_KINDS, type LoginKind } from "../postgres/login-kinds.ts";
 
 /**
@@ -117,11 +117,32 @@ export function hostKey(about: About): Field<string> {
   );
 }
 
-/** A private key without a passphrase. */
-export function privateKey(about: About): Field<pulumi.Output<string>> {
+/** All public SSH keys of a host, for a client that does not let one kind be chosen. Its value: one `<kind> <base64>` a line. */
+export function hostKeys(about: About): Field<string> {
+  const allowed =
+    `complete public host keys, ${HOST_KEY_KINDS.join(", ")}, one a line, as \`ssh-keyscan <host>\` prints them`;
+  return field(
+    "text",
+    (written) => {
+      const keys = typeof written === "string" ? hostKeysOf(written) : undefined;
+      return keys ? { value: keys.map(({ kind, body }) => `${kind} ${body}`).join("\n") } : { allowed };
+    },
+    about,
+  );
+}
+
+/**
+ * A private key without a passphrase.
+ *
+ * @param use where it is set, and what to do instead of one with a passphrase. @default that of `node.sshUser`
+ */
+export function privateKey(
+  about: About,
+  use?: { path: string; instead: string },
+): Field<pulumi.Output<string>> {
   const parse = (written: unknown): Parsed<string> => {
     const text = typeof written === "string" ? written : "";
-    const allowed = objectionToPrivateKey(text);
+    const allowed = objectionToPrivateKey(text, use?.path, use?.instead);
     return allowed === undefined ? { value: text } : { allowed };
   };
   return secretField(parse, about);

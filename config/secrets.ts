@@ -6,6 +6,13 @@ import type { Entries, Section } from "./reader.ts";
 const repository = {
   accessKey: storeKey({ description: "Identifier of the key of an `s3` repository" }),
   secretKey: storeKey({ description: "The key of an `s3` repository" }),
+  privateKey: privateKey(
+    { description: "Private SSH key of the user of an `sftp` repository" },
+    {
+      path: "secrets.repositories.<name>.privateKey",
+      instead: "Make one for the backups alone: ssh-keygen -t ed25519 -N '' -f backup-key",
+    },
+  ),
 } as const satisfies Section;
 
 const repositories: Entries<typeof repository> = { fields: repository, ...REPOSITORY_NAME };

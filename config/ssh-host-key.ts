@@ -50,11 +50,33 @@ export function fingerprint({ body }: HostKey): string {
   return `SHA256:${createHash("sha256").update(Buffer.from(body, "base64")).digest("base64").replace(/=+$/, "")}`;
 }
 
-/** What is allowed, if a private key cannot be used; undefined if it can. The key is not repeated. */
-export function objectionToPrivateKey(text: string): string | undefined {
+/**
+ * The host keys in the lines of `ssh-keyscan`, with or without the host's name; comments are left out. Undefined if a line
+ * is something else, or if there is none.
+ */
+export function hostKeysOf(text: string): HostKey[] | undefined {
+  const lines = text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"));
+  const keys = lines.map((line) => hostKeyOf(line) ?? hostKeyOf(line.replace(/^\S+\s+/, "")));
+  return keys.length > 0 && keys.every((key) => key !== undefined) ? keys : undefined;
+}
+
+/**
+ * What is allowed, if a private key cannot be used; undefined if it can. The key is not repeated.
+ *
+ * @param path of the secret
+ * @param instead of a key with a passphrase, the way that does without one
+ */
+export function objectionToPrivateKey(
+  text: string,
+  path = "secrets.sshPrivateKey",
+  instead = `Use the SSH agent (pulumi config rm --path ${path}), or a separate key: ssh-keygen -t ed25519 -N '' -f deploy-key`,
+): string | undefined {
   const allowed =
     "a private key as ssh-keygen writes it, from its BEGIN line to its END line, without a passphrase";
-  const set = "pulumi config set --secret --path secrets.sshPrivateKey <~/.ssh/id_ed25519";
+  const set = `pulumi config set --secret --path ${path} <~/.ssh/id_ed25519`;
   const begin = /-----BEGIN ((?:[A-Z0-9]+ )?PRIVATE KEY)-----([^]*?)-----END \1-----/.exec(text);
   if (!begin) {
     const what = /^(?:ssh-|ecdsa-|sk-)\S+ /.test(text.trim())
@@ -74,6 +96,6 @@ export function objectionToPrivateKey(text: string): string | undefined {
     (bytes.subarray(0, magic.length).toString("latin1") === magic &&
       bytes.subarray(magic.length + 4, magic.length + 8).toString() !== "none");
   return encrypted
-    ? `${allowed}. This one has a passphrase, which the deployment does not ask for. Use the SSH agent (pulumi config rm --path secrets.sshPrivateKey), or a separate key: ssh-keygen -t ed25519 -N '' -f deploy-key`
+    ? `${allowed}. This one has a passphrase, which the deployment does not ask for. ${instead}`
     : undefined;
 }

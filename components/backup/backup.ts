@@ -39,16 +39,17 @@ import { repositoryDirectory } from "./directory.ts";
 import { drillPod } from "./drill.ts";
 import {
   BACKUP_CONFIG_PATH,
+  BACKUP_SECRETS_PATH,
   type BackupOptions,
-  caFile,
   keysFile,
   passphraseFile,
   pgbackrestConf,
   REPOSITORIES_PATH,
   type RepositoryArgs,
+  type RepositoryKeys,
   secretFiles,
   STANZA,
-  type StoreKeys,
+  trustFiles,
 } from "./pgbackrest-conf.ts";
 
 /** Arguments of {@link Backup}. */
@@ -65,8 +66,8 @@ export interface BackupArgs extends BackupOptions {
   postgresImage: string;
   /** The passphrase of the repositories. @default 40 characters, generated */
   passphrase?: pulumi.Input<string> | undefined;
-  /** Keys of the stores, by repository. */
-  keys: Readonly<Record<string, { [Key in keyof StoreKeys]: pulumi.Input<string> }>>;
+  /** What the repositories on other machines are reached with, by repository. */
+  keys: Readonly<Record<string, RepositoryKeys<pulumi.Input<string>>>>;
   /** How to reach the node's file system. @default the directories are prepared by hand */
   connection?: NodeConnection | undefined;
   /** Runs before a claim on one of them is created. @default nothing */
@@ -84,13 +85,13 @@ export interface BackupArgs extends BackupOptions {
   protect: boolean;
 }
 
-/** Repositories as the scripts take them: `1:cloud:s3:443:s3.example.com 2:nas:directory`. */
+/** Repositories as the scripts take them: `1:cloud:s3:443:s3.example.com 2:nas:directory`. The host is last, as an address has colons. */
 function listed(repositories: readonly RepositoryArgs[]): string {
   return repositories
     .map((repository, index) =>
       [
         ...[index + 1, repository.name, repository.kind],
-        ...(repository.kind === "s3" ? [repository.port, repository.endpoint] : []),
+        ...("endpoint" in repository ? [repository.port, repository.endpoint] : []),
       ].join(":"),
     )
     .join(" ");
@@ -143,13 +144,13 @@ export class Backup extends pulumi.ComponentResource {
           {},
           ...repositories.map(({ name: repository, kind }, index) => {
             const number = index + 1;
-            const key = kind === "s3" ? args.keys[repository] : undefined;
+            const isRemote = kind === "s3" || kind === "sftp";
             const written = pulumi
-              .all([this.passphrase, pulumi.output(key)])
+              .all([this.passphrase, pulumi.output(args.keys[repository] ?? {})])
               .apply(([passphrase, known]) => secretFiles(number, passphrase, known));
             // Their names are known, when what they hold is not yet.
             return Object.fromEntries(
-              [passphraseFile(number), ...(key ? [keysFile(number)] : [])].map((file) => [
+              [passphraseFile(number), ...(isRemote ? [keysFile(number, kind)] : [])].map((file) => [
                 file,
                 pulumi.secret(written.apply((of) => of[file] ?? "")),
               ]),
@@ -159,17 +160,10 @@ export class Backup extends pulumi.ComponentResource {
       },
       child,
     );
-    const files = {
+    const config = configMap(`${BACKUP_NAME}-config`, {
       "pgbackrest.conf": pgbackrestConf(args),
-      ...Object.fromEntries(
-        repositories.flatMap((repository) =>
-          repository.kind === "s3" && repository.ca !== undefined
-            ? [[caFile(repository.name), repository.ca]]
-            : [],
-        ),
-      ),
-    };
-    const config = configMap(`${BACKUP_NAME}-config`, files);
+      ...trustFiles(repositories),
+    });
     const handover = scriptFiles(import.meta.url, "handover.sh", "pgbackrest-wal.sh");
     configMap(ARCHIVING_SCRIPTS_NAME, {
       ...handover,
@@ -232,7 +226,7 @@ export class Backup extends pulumi.ComponentResource {
       {
         name: "secrets",
         source: { secret: { secretName: secret.metadata.name, defaultMode: 0o440, optional: true } },
-        mounts: { [CONTAINER]: { path: `${BACKUP_CONFIG_PATH}-secrets`, readOnly: true } },
+        mounts: { [CONTAINER]: { path: BACKUP_SECRETS_PATH, readOnly: true } },
       },
       {
         name: "scripts",
@@ -250,7 +244,7 @@ export class Backup extends pulumi.ComponentResource {
       { name: "STANZA", value: STANZA },
       { name: "REPOSITORIES", value: listed(repositories) },
       { name: "PGBACKREST_CONFIG", value: `${BACKUP_CONFIG_PATH}/pgbackrest.conf` },
-      { name: "PGBACKREST_CONFIG_INCLUDE_PATH", value: `${BACKUP_CONFIG_PATH}-secrets` },
+      { name: "PGBACKREST_CONFIG_INCLUDE_PATH", value: BACKUP_SECRETS_PATH },
     ];
     // Every request that takes longer gives signs of life; keep-running.sh ends a script that gives none.
     const alive = {

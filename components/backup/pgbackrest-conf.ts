@@ -3,8 +3,9 @@ import { DATA_PATH, VOLUME_PATH, VOLUME_SOCKET_PATH } from "../../postgres/place
 
 /** The stanza: the name of a database within its repositories. Each stack has repositories of its own. */
 export const STANZA = "main";
-/** Where the configuration is mounted, and below it the secrets. */
+/** Where the configuration is mounted, and where the secrets are. */
 export const BACKUP_CONFIG_PATH = "/etc/pgbackrest";
+export const BACKUP_SECRETS_PATH = "/etc/pgbackrest-secrets";
 /** Where the directories of repositories are mounted, each by its repository's name. */
 export const REPOSITORIES_PATH = "/repository";
 
@@ -32,12 +33,23 @@ export type RepositoryArgs = { name: string; keepFull: number } & (
       /** CA of the store's certificate in PEM. @default those of the image */
       ca?: string | undefined;
     }
+  | {
+      kind: "sftp";
+      /** The directory on the other machine. */
+      path: string;
+      endpoint: string;
+      port: number;
+      user: string;
+      /** Public host keys of the endpoint, one `<kind> <base64>` a line. */
+      hostKeys: string;
+    }
 );
 
-/** Keys of a store. */
-export interface StoreKeys {
-  accessKey: string;
-  secretKey: string;
+/** What a repository is reached with: the two keys of a store, or a private SSH key. */
+export interface RepositoryKeys<Value = string> {
+  accessKey?: Value | undefined;
+  secretKey?: Value | undefined;
+  privateKey?: Value | undefined;
 }
 
 const lines = (options: Readonly<Record<string, string | number>>) =>
@@ -46,13 +58,31 @@ const lines = (options: Readonly<Record<string, string | number>>) =>
     .join("");
 
 /** File name of a repository's CA. */
-export const caFile = (name: string) => `${name}.crt`;
+const caFile = (name: string) => `${name}.crt`;
+/** File name of the host keys of a repository's endpoint. */
+const knownHostsFile = (name: string) => `${name}.known-hosts`;
 
 /** The file with a repository's passphrase, and the one with its keys, by its number. */
 export const passphraseFile = (number: number) => `repo${number}-passphrase.conf`;
-export const keysFile = (number: number) => `repo${number}-keys.conf`;
+export function keysFile(number: number, kind: "s3" | "sftp"): string {
+  return kind === "s3" ? `repo${number}-keys.conf` : `repo${number}-keys.pem`;
+}
 
-function place(repository: RepositoryArgs): Record<string, string | number> {
+/** The files next to pgBackRest's own that its options name, by file name: whom to trust. */
+export function trustFiles(repositories: readonly RepositoryArgs[]): Record<string, string> {
+  return Object.fromEntries(
+    repositories.flatMap((repository) => {
+      if (repository.kind === "s3" && repository.ca !== undefined)
+        return [[caFile(repository.name), repository.ca]];
+      if (repository.kind !== "sftp") return [];
+      // The port makes no difference: an entry without one counts for each.
+      const lines = repository.hostKeys.split("\n").map((key) => `${repository.endpoint} ${key}\n`);
+      return [[knownHostsFile(repository.name), lines.join("")]];
+    }),
+  );
+}
+
+function place(repository: RepositoryArgs, number: number): Record<string, string | number> {
   switch (repository.kind) {
     case "volume":
       return { type: "posix", path: `${VOLUME_PATH}/backup` };
@@ -71,6 +101,18 @@ function place(repository: RepositoryArgs): Record<string, string | number> {
           "storage-ca-file": `${BACKUP_CONFIG_PATH}/${caFile(repository.name)}`,
         }),
       };
+    case "sftp":
+      return {
+        type: "sftp",
+        path: repository.path,
+        "sftp-host": repository.endpoint,
+        "sftp-host-port": repository.port,
+        "sftp-host-user": repository.user,
+        "sftp-host-key-check-type": "strict",
+        "sftp-host-key-hash-type": "sha256",
+        "sftp-known-host": `${BACKUP_CONFIG_PATH}/${knownHostsFile(repository.name)}`,
+        "sftp-private-key-file": `${BACKUP_SECRETS_PATH}/${keysFile(number, "sftp")}`,
+      };
   }
 }
 
@@ -86,7 +128,7 @@ export interface BackupOptions {
 export function pgbackrestConf({ repositories, walQueue }: BackupOptions): string {
   const numbered = repositories.map((repository, index) => {
     const options = {
-      ...place(repository),
+      ...place(repository, index + 1),
       "cipher-type": "aes-256-cbc",
       // Small files in one object, and of large ones only what has changed.
       bundle: "y",
@@ -131,12 +173,16 @@ export function pgbackrestConf({ repositories, walQueue }: BackupOptions): strin
 export function secretFiles(
   number: number,
   passphrase: string,
-  key: StoreKeys | undefined,
+  { accessKey, secretKey, privateKey }: RepositoryKeys,
 ): Record<string, string> {
   const file = (options: Readonly<Record<string, string>>) =>
     `[global]\n${lines(Object.fromEntries(Object.entries(options).map(([name, value]) => [`repo${number}-${name}`, value])))}`;
   return {
     [passphraseFile(number)]: file({ "cipher-pass": passphrase }),
-    ...(key && { [keysFile(number)]: file({ "s3-key": key.accessKey, "s3-key-secret": key.secretKey }) }),
+    ...(accessKey !== undefined &&
+      secretKey !== undefined && {
+        [keysFile(number, "s3")]: file({ "s3-key": accessKey, "s3-key-secret": secretKey }),
+      }),
+    ...(privateKey !== undefined && { [keysFile(number, "sftp")]: privateKey }),
   };
 }

@@ -1,6 +1,7 @@
 # Part of everything that runs pgBackRest: its repositories, and whether they can be used.
 # Environment: VOLUME, DATA_DIRECTORY, IDENTITY (whose data it is), REPOSITORIES (each as <number>:<name>:<kind>, of
-# an object store also :<port>:<host>), and pgBackRest's own, PGBACKREST_*. Mounted: /etc/pgbackrest (ConfigMap), /etc/pgbackrest/conf.d (Secret), /repository/<name>.
+# one on another machine also :<port>:<host>), and pgBackRest's own, PGBACKREST_*.
+# Mounted: /etc/pgbackrest (ConfigMap), /etc/pgbackrest-secrets (Secret), /repository/<name>.
 
 # repositories: sets `numbers`, and `names`, `kinds`, `hosts` and `ports` by number.
 declare -a numbers=() names=() kinds=() hosts=() ports=()
@@ -46,15 +47,15 @@ usable() {
   objection=${objections[*]}
 }
 
-# reached: sets an objection to each store that cannot be connected to. pgBackRest tries for minutes before it says so.
+# reached: sets an objection to each machine that cannot be connected to. pgBackRest tries for minutes before it says so.
 reached() {
   local number failure
   for number in "${numbers[@]}"; do
-    [ "${kinds[number]}" = s3 ] || continue
+    [ -n "${hosts[number]}" ] || continue
     failure=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "${hosts[number]}" "${ports[number]}" 2>&1) && continue
     # "bash: line 1: store.example.com: Name or service not known", once for each attempt.
     failure=${failure%%$'\n'*} failure=${failure##*: }
-    objections[number]="repository ${names[number]}: no connection to ${hosts[number]}, port ${ports[number]}: ${failure:-no answer within 5 s}. If the store is elsewhere: pulumi config set --path backup.repositories.${names[number]}.endpoint <host>. The WAL waits on the data's disk; archiving goes on by itself"
+    objections[number]="repository ${names[number]}: no connection to ${hosts[number]}, port ${ports[number]}: ${failure:-no answer within 5 s}. If it is elsewhere: pulumi config set --path backup.repositories.${names[number]}.endpoint <host>. The WAL waits on the data's disk; archiving goes on by itself"
     blocked+=("--repo$number-type=posix" "--repo$number-path=/dev/null/none")
   done
 }
@@ -119,7 +120,10 @@ explained() {
     *InvalidAccessKeyId* | *SignatureDoesNotMatch* | *AccessDenied* | *'403 (Forbidden)'*)
       advice="The store refuses these keys, or they have no right to the bucket: $set --secret --path secrets.repositories.$name.secretKey (and accessKey); $set --path $key.bucket <bucket>"
       ;;
-    *'No space left'* | *'507 ('*) advice="The repository is full: enlarge it, or keep fewer backups: $set --path $key.keepFull <number>. Archiving goes on by itself" ;;
+    *'known hosts failure'*) advice="The machine's host key is not one of those configured. If it is the right machine: ssh-keyscan <host> | $set --path $key.hostKeys" ;;
+    *'public key authentication failed'*) advice="The machine does not let user and key in: add the public key to the user's authorized_keys there, or set another: $set --secret --path secrets.repositories.$name.privateKey" ;;
+    *'permission denied'*) advice="The user may not write there: give it the directory, or choose another: $set --path $key.path <path>" ;;
+    *'No space left'* | *'no space on filesystem'* | *'quota exceeded'* | *'507 ('*) advice="The repository is full: enlarge it, or keep fewer backups: $set --path $key.keepFull <number>. Archiving goes on by itself" ;;
   esac
   # Its hints are about other causes.
   [ -z "$advice" ] || text=${text%% HINT:*}

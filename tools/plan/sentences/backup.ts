@@ -14,6 +14,14 @@ const isPassphrase = ({ type }: Pick<Change, "type">) => type.startsWith("random
 
 const CONFIG = `${BACKUP_NAME}-config`;
 
+/** Where a repository is, by its options. */
+function placeOf(options: ReadonlyMap<string, string>): string {
+  const of = (name: string) => options.get(name) ?? "";
+  if (of("type") === "s3") return `${of("s3-bucket")}${of("path")} at ${of("s3-endpoint")}`;
+  if (of("type") === "sftp") return `${of("path")} at ${of("sftp-host")}`;
+  return of("path");
+}
+
 /** The repositories of a configuration by their places, whatever their numbers, and how many full backups each keeps. */
 function kept(text: unknown): Map<string, number> {
   const options = typeof text === "string" ? [...text.matchAll(/^(repo\d)-([\w-]+)=(.*)$/gm)] : [];
@@ -25,9 +33,7 @@ function kept(text: unknown): Map<string, number> {
     );
   return new Map(
     [...repositories.values()].map((of) => [
-      of.get("type") === "s3"
-        ? `${of.get("s3-bucket")}${of.get("path")} at ${of.get("s3-endpoint")}`
-        : (of.get("path") ?? ""),
+      placeOf(of),
       Number(of.get("retention-full")),
     ]),
   );
@@ -62,7 +68,7 @@ function saySecret(change: Change, say: Say): void {
   if (kind === "create") return sayObject(change, say);
   if (kind !== "update")
     return say("danger", `Takes away the passphrase and the keys of the backups (${name})`);
-  const about = (part: string) => [...paths].filter(([path]) => path.includes(`-${part}.conf`));
+  const about = (part: string) => [...paths].filter(([path]) => path.includes(`-${part}.`));
   const [passphrases, keys] = [about("passphrase"), about("keys")];
   // A repository that comes or goes has, or takes with it, a file of its own with the same passphrase.
   if (passphrases.some(([, how]) => how.startsWith("update"))) {
@@ -72,7 +78,7 @@ function saySecret(change: Change, say: Say): void {
         "Change it only with a new path for the repository, and keep the old passphrase as long as the old backups",
     );
   }
-  if (keys.length > 0) say("attention", `Changes a secret: the keys of the backups' store (${name})`);
+  if (keys.length > 0) say("attention", `Changes a secret: the keys that the backups' repositories are reached with (${name})`);
   else if (!passphrases.some(([, how]) => how.startsWith("update")))
     say("attention", `Changes a secret: ${name}, the passphrase or the keys of the backups`);
 }
