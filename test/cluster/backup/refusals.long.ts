@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
-import { setSecretValue, secretValue, until } from "../support.ts";
-import { archiveNow, deleteAgent, logOf, onStored, startSegment, stored, untilArchived } from "./stored.ts";
+import { setSecretValue, until } from "../support.ts";
+import {
+  archiveNow,
+  backupSecret,
+  deleteAgent,
+  logOf,
+  onStored,
+  startSegment,
+  stored,
+  untilArchived,
+} from "./stored.ts";
 
 /** Something that the store, or pgBackRest, refuses. */
 interface Refusal {
@@ -11,39 +20,36 @@ interface Refusal {
   says: RegExp;
 }
 
-const PASSPHRASE = /(cipher-pass)=.*/g;
-const SECRET_KEY = /(s3-key-secret)=.*/g;
-
-/** Changes the Secret as a deployment with another value does; the agent is started again, to have it at once. */
-async function changed(pattern: RegExp, value: string): Promise<string> {
-  const before = await secretValue("postgres-backup", "secrets\\.conf");
-  const after = before.replaceAll(pattern, `$1=${value}`);
-  assert.notEqual(after, before);
-  await setSecretValue("postgres-backup", "secrets.conf", after);
-  await deleteAgent();
-  return before;
+/**
+ * Changes an option in a file of the Secret as a deployment with another value does, and back. The agent is started again
+ * each time, to have it at once.
+ */
+function another(file: string, option: string, value: string): Pick<Refusal, "happen" | "end"> {
+  let before = "";
+  const write = async (text: string) => {
+    await setSecretValue("postgres-backup", file, text);
+    await deleteAgent();
+  };
+  return {
+    happen: async () => {
+      before = await backupSecret(file);
+      const after = before.replace(new RegExp(`(${option})=.*`), `$1=${value}`);
+      assert.notEqual(after, before);
+      await write(after);
+    },
+    end: () => write(before),
+  };
 }
-
-let secret = "";
-const change = (pattern: RegExp, value: string) => async () => {
-  secret = await changed(pattern, value);
-};
-const changeBack = async () => {
-  await setSecretValue("postgres-backup", "secrets.conf", secret);
-  await deleteAgent();
-};
 
 const refusals: Refusal[] = [
   {
     title: "a wrong secret key",
-    happen: change(SECRET_KEY, "of+another/owner0123456789abcdefghijklmn"),
-    end: changeBack,
+    ...another("repo1-keys.conf", "s3-key-secret", "of+another/owner0123456789abcdefghijklmn"),
     says: /403 \(Forbidden\).*pulumi config set --secret --path secrets\.repositories\.cloud\.secretKey/,
   },
   {
     title: "a wrong passphrase",
-    happen: change(PASSPHRASE, "of another repository"),
-    end: changeBack,
+    ...another("repo1-passphrase.conf", "cipher-pass", "of another repository"),
     says: /The passphrase is not the one .*pulumi config set --secret --path secrets\.backupPassphrase/,
   },
   {

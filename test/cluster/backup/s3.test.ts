@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
-import { kubectl, secretValue, sql } from "../support.ts";
-import { archiveNow, info, inAgent, logOf, NAMESPACE, onStored, pgbackrest, stored } from "./stored.ts";
+import { kubectl, sql } from "../support.ts";
+import {
+  archiveNow,
+  backupSecret,
+  info,
+  inAgent,
+  logOf,
+  NAMESPACE,
+  onStored,
+  pgbackrest,
+  stored,
+} from "./stored.ts";
 import { STORE } from "./store.ts";
 
 /**
@@ -65,8 +75,10 @@ describe("backups in an object store, over TLS, by an access key for one bucket"
       'pulumi stack output backupPassphrase --show-secrets --stack "$STACK"',
     );
     const secrets = [passphrase.stdout.trim(), STORE.secretKey, STORE.accessKey];
-    const file = await secretValue("postgres-backup", "secrets\\.conf");
-    for (const secret of secrets) assert.ok(file.includes(secret));
+    const files = [await backupSecret("repo1-passphrase.conf"), await backupSecret("repo1-keys.conf")].join(
+      "",
+    );
+    for (const secret of secrets) assert.ok(files.includes(secret));
 
     const kinds = "pods,configmaps,statefulsets,cronjobs,jobs,events,services";
     const places: Record<string, string> = {

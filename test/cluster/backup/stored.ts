@@ -16,6 +16,7 @@ import {
   kubectl,
   needsEngine,
   type Ran,
+  secretValue,
   shell,
   sql,
   takeRoom,
@@ -164,6 +165,9 @@ export async function startBackup(kind: "full" | "incremental", name: string): P
   await kubectl("create", "job", name, `--from=cronjob/postgres-backup-${kind}`, "-n", NAMESPACE);
   return name;
 }
+
+/** A file of the Secret of the backups. */
+export const backupSecret = (file: string) => secretValue("postgres-backup", file.replace(".", "\\."));
 
 /** What a Job or a pod wrote. */
 export const logOf = async (what: string): Promise<string> =>
