@@ -165,6 +165,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
             connection: connectionTo(settings, live),
             beforeClaim: live.beforeClaim,
             drillFree: settings.backup.drillFree,
+            verify: settings.backup.verify,
             database: postgres.database,
             owner: postgres.owner,
             schedules: {

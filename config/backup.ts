@@ -115,6 +115,13 @@ export const backup = {
         "What must stay free of the data's disk next to a restored copy. Otherwise the drill fails",
     }),
   ),
+  verify: defaulted(
+    true,
+    flag({
+      description:
+        "Whether a drill then reads every object of each repository, and finds damage in older backups and gaps in the WAL. A store may charge for that",
+    }),
+  ),
   timeZone: defaulted(
     "Etc/UTC",
     text(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/, "a time zone, as in Europe/Berlin", {
@@ -158,12 +165,13 @@ interface Looked {
 }
 
 /** Which fields and secrets each kind needs and which fields it can have, next to those that all have. */
-const FIELDS_OF: Readonly<Record<Repository["kind"], { needs: string[]; has: string[]; secrets: string[] }>> = {
-  volume: { needs: [], has: [], secrets: [] },
-  directory: { needs: ["path"], has: ["mount", "capacity"], secrets: [] },
-  s3: { needs: ["endpoint", "bucket"], has: ["port", "path", "ca"], secrets: ["accessKey", "secretKey"] },
-  sftp: { needs: ["endpoint", "user", "hostKeys", "path"], has: ["port"], secrets: ["privateKey"] },
-};
+const FIELDS_OF: Readonly<Record<Repository["kind"], { needs: string[]; has: string[]; secrets: string[] }>> =
+  {
+    volume: { needs: [], has: [], secrets: [] },
+    directory: { needs: ["path"], has: ["mount", "capacity"], secrets: [] },
+    s3: { needs: ["endpoint", "bucket"], has: ["port", "path", "ca"], secrets: ["accessKey", "secretKey"] },
+    sftp: { needs: ["endpoint", "user", "hostKeys", "path"], has: ["port"], secrets: ["privateKey"] },
+  };
 
 const LIMITED = [...new Set(Object.values(FIELDS_OF).flatMap(({ needs, has }) => [...needs, ...has]))];
 

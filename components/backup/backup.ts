@@ -76,6 +76,8 @@ export interface BackupArgs extends BackupOptions {
   schedules: { full: string; incremental: string; drill: string; timeZone: string };
   /** Percent of the data's disk that a drill leaves free. */
   drillFree: number;
+  /** Whether a drill also reads every object of the repositories. */
+  verify: boolean;
   /** The database whose rows a drill compares, and its owner. */
   database: pulumi.Input<string>;
   owner: pulumi.Input<string>;
@@ -171,7 +173,7 @@ export class Backup extends pulumi.ComponentResource {
     });
     const scripts = {
       ...handover,
-      ...scriptFiles(import.meta.url, "repositories.sh", "agent.sh", "backup.sh", "drill.sh"),
+      ...scriptFiles(import.meta.url, "repositories.sh", "agent.sh", "verify.sh", "backup.sh", "drill.sh"),
       ...scriptFiles(
         import.meta.url,
         ...["drill-archived.sql", "drill-lock.sql", "drill-count.sql", "drill-compare.sql"],
@@ -369,6 +371,7 @@ export class Backup extends pulumi.ComponentResource {
       database: args.database,
       owner: args.owner,
       drillFree: args.drillFree,
+      verify: args.verify,
       env,
       volumes,
       as: CONTAINER,

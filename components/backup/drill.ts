@@ -29,6 +29,8 @@ export interface DrillArgs {
   owner: pulumi.Input<string>;
   /** Percent of the data's disk that must stay free. */
   drillFree: number;
+  /** Whether every object of the repositories is read too. */
+  verify: boolean;
   /**
    * Environment and volumes of whatever runs pgBackRest, with the mounts of the container {@link as}. Volume `data`, the
    * server's, has the scratch space and the live server's socket.
@@ -58,6 +60,7 @@ export function drillPod(args: DrillArgs): DrillPod {
     SUPERUSER_SOCKET: `${VOLUME_PATH}/socket`,
     REPOSITORIES: args.repositories,
     DRILL_FREE: String(args.drillFree),
+    VERIFY: String(args.verify),
     WAIT: "900",
     COUNT_TIME: "900",
     ARCHIVE_TIME: "180",

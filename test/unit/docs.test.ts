@@ -7,6 +7,7 @@ import { secretFiles, pgbackrestConf, type RepositoryArgs } from "../../componen
 import { projectFile } from "../../tools/cli.ts";
 import { readStackFile } from "../../tools/stack-file/stack-file.ts";
 import { deployable, type Raw } from "../settings.ts";
+import { ed25519HostKey, userKey } from "../ssh-keys.ts";
 
 const page = (name: string) => readFileSync(projectFile(`docs/${name}.md`), "utf8");
 const KEYS = { accessKey: "AKIAEXAMPLE", secretKey: "very-secret-key-of-the-store" };
@@ -27,21 +28,24 @@ describe("docs/backups.md", () => {
   const text = page("backups");
   const stores = [...text.matchAll(/```yaml store=(\w+)\n([^]*?)```/g)];
 
-  it("shows the stack's file for five stores", () => {
+  it("shows the stack's file for five stores, and for another machine", () => {
     assert.deepEqual(
       stores.map(([, store]) => store),
-      ["aws", "backblaze", "hetzner", "minio", "garage"],
+      ["aws", "backblaze", "hetzner", "minio", "garage", "sftp"],
     );
   });
 
   for (const [, store = "", snippet = ""] of stores) {
     it(`has a configuration for ${store} that is accepted as it stands, with the keys`, () => {
-      const backup = backupsOf(snippet);
-      const names = Object.keys(backup.repositories ?? {});
-      const secrets = { repositories: Object.fromEntries(names.map((name) => [name, KEYS])) };
+      const backup = backupsOf(snippet) as { repositories: Record<string, Record<string, unknown>> };
+      const [name = "", ...others] = Object.keys(backup.repositories);
+      assert.deepEqual(others, []);
+      const isSftp = store === "sftp";
+      // As the page's commands set them.
+      if (isSftp) Object.assign(backup.repositories[name] ?? {}, { hostKeys: ed25519HostKey() });
+      const secrets = { repositories: { [name]: isSftp ? { privateKey: userKey() } : KEYS } };
       const { settings, warnings } = readSettings("prod", { ...deployable(), backup, secrets });
-      assert.equal(names.length, 1);
-      assert.equal(settings.backup.repositories[names[0] ?? ""]?.pathStyle, store !== "aws");
+      assert.equal(settings.backup.repositories[name]?.pathStyle, store !== "aws");
       assert.ok(!warnings.some((warning) => /backup/.test(warning)), warnings.join("\n"));
     });
   }

@@ -47,6 +47,7 @@ export const dbmateImage = "localhost/transcript-pipeline/dbmate-standin:2.36.0"
 export const pgbackrestImage = "localhost/transcript-pipeline/pgbackrest-standin:2.55";
 /** For the tests of backups alone: `npm run up` neither packs nor imports it. */
 export const objectStoreImage = "localhost/transcript-pipeline/object-store:4.48";
+export const sftpServerImage = "localhost/transcript-pipeline/sftp-server:10";
 /** Fully qualified; otherwise containerd would not recognise it as the image it must keep. */
 export const pauseImage = `localhost/transcript-pipeline/pause:${kubernetesVersion()}`;
 
@@ -89,6 +90,12 @@ const objectStore: Definition = {
   defaults: { Env: [path, "LANG=C.UTF-8"], Cmd: ["weed", "version"] },
 };
 
+const sftpServer: Definition = {
+  reference: sftpServerImage,
+  layers: ["sftp-server"],
+  defaults: { Env: [path, "LANG=C.UTF-8"], Cmd: ["/usr/sbin/sshd", "-D", "-e"] },
+};
+
 /** Whether everything is fetched and packed. */
 export function imagesAreBuilt(): boolean {
   return definitions.every((definition) => existsSync(archivePath(definition)));
@@ -100,9 +107,14 @@ export function buildImages(log: (line: string) => void): Promise<Image[]> {
 }
 
 /** Builds the image of an S3 server, seaweedfs, if the cache does not have it yet. */
-export async function buildObjectStoreImage(log: (line: string) => void): Promise<Image> {
-  const [image] = await built([objectStore], log);
-  if (image === undefined) throw new Error(`${objectStoreImage} was not built`);
+export const buildObjectStoreImage = (log: (line: string) => void) => builtAlone(objectStore, log);
+
+/** Builds the image of an SFTP server, if the cache does not have it yet. */
+export const buildSftpServerImage = (log: (line: string) => void) => builtAlone(sftpServer, log);
+
+async function builtAlone(definition: Definition, log: (line: string) => void): Promise<Image> {
+  const [image] = await built([definition], log);
+  if (image === undefined) throw new Error(`${definition.reference} was not built`);
   return image;
 }
 

@@ -103,6 +103,9 @@ restore() {
   printf '%s\n' "$*" >"$directory/restored"
 }
 
+# shellcheck source=components/backup/scripts/verify.sh
+. "$here/verify.sh"
+
 # alive <request> <complaint>: signs of life for keep-running.sh and for who waits for an answer, while something takes
 # long; no longer than the agent lives. The complaint about the attempt before is repeated: the next one may take longer
 # than anybody waits.
@@ -113,8 +116,8 @@ alive() {
     touch /run/backup/heartbeat
     sleep 10 &
     wait $!
-    # A restore may take hours, and shows how far it is.
-    [ "$1" = restore ] || put "$handover/$1.error" "pgBackRest has been at it for $((SECONDS - since)) s: if nothing follows, the repository does not answer, or is slow${2:+. The attempt before: $2}"
+    # These may take hours. A restore shows how far it is.
+    [ "$1" = restore ] || [ "$1" = verify ] || put "$handover/$1.error" "pgBackRest has been at it for $((SECONDS - since)) s: if nothing follows, the repository does not answer, or is slow${2:+. The attempt before: $2}"
   done
 }
 
@@ -138,7 +141,7 @@ answer() {
     kill "$beats" 2>/dev/null
     wait "$beats" 2>/dev/null
     # A directory that is not used is why: more than pgBackRest knows.
-    [ "$command" = restore ] || words=${objection:-$words}
+    case $command in restore | verify) ;; *) words=${objection:-$words} ;; esac
   else
     words=$objection
   fi
@@ -170,7 +173,7 @@ while true; do
     case $request in
       push.*) answer "$request" push "${request#push.}" ;;
       get.*) answer "$request" get "${request#get.}" ;;
-      restore) answer "$request" restore ;;
+      restore | verify) answer "$request" "$request" ;;
       info) answer "$request" info ;;
     esac || failed=1
   done

@@ -5,7 +5,7 @@
 # outside this container, and archives nothing.
 # Environment: VOLUME (shared with the agent), COPY and SCRATCH (where the agent and this container see the scratch
 # space), SUPERUSER_SOCKET, OWNER, DATABASE, REPOSITORIES (as repositories.sh), DRILL_FREE (percent of the disk that
-# must stay free), WAIT (seconds to wait for the server, a backup's end, another drill), COUNT_TIME (seconds for counting),
+# must stay free), VERIFY (true: every object is read too), WAIT (seconds to wait for the server, a backup's end, another drill), COUNT_TIME (seconds for counting),
 # ARCHIVE_TIME (seconds within which WAL must be archived).
 # Run by stoppable.sh, which ends it; what a drill that was killed has left, the next one removes.
 set -uo pipefail
@@ -292,6 +292,21 @@ prove() {
   [ -z "$uncompared" ] || proof+=". Not compared: ${uncompared:0:300}"
   record true "$proof" || fail "the proof could not be recorded: $(joined </tmp/record)"
   say "$proof ($SECONDS s)"
+  [ "$VERIFY" != true ] || examine
+}
+
+# examine: whether everything in repository $number is whole, and its WAL is unbroken: older backups too, and every moment.
+examine() {
+  local found count
+  say "reading every object of repository $name"
+  ask verify "$number"
+  patiently verify || fail "it cannot be read: $(complaint verify)"
+  found=$(cat "$handover/verify.file") || fail "what was found in it cannot be read"
+  withdraw verify
+  [ -n "$found" ] || return 0
+  count=$(wc -l <<<"$found")
+  say "found in repository $name:"$'\n'"$found"
+  fail "the newest backup can be restored, but not everything in the repository is whole: $(head -n 5 <<<"$found" | paste -sd ';' | joined)$([ "$count" -le 5 ] || echo "; and $((count - 5)) more, in this log"). What to do: docs/backups.md"
 }
 
 repositories

@@ -12,7 +12,7 @@ import {
   processesOf,
   restartServer,
   startSegment,
-  stored,
+  theStore,
   untilArchived,
 } from "./stored.ts";
 
@@ -39,8 +39,8 @@ const setImage = (image: string) =>
 const troubles: Trouble[] = [
   {
     title: "the store is away",
-    happen: () => stored().store.leave(),
-    end: () => stored().store.come(),
+    happen: () => theStore().leave(),
+    end: () => theStore().come(),
     agentSays: /repository cloud: no connection to store\.object-store\.svc, port 8443: .*goes on by itself/,
     serverSays: /archiving: \w+ is not archived after \d+ s; .*repository cloud: no connection to store/,
   },
@@ -59,8 +59,8 @@ const troubles: Trouble[] = [
   },
   {
     title: "the store accepts connections and does not answer",
-    happen: () => Promise.resolve(stored().store.hang()),
-    end: () => Promise.resolve(stored().store.wake()),
+    happen: () => Promise.resolve(theStore().hang()),
+    end: () => Promise.resolve(theStore().wake()),
     serverSays: /the repository does not answer, or is slow|no answer from the repository/,
     long: true,
   },

@@ -7,7 +7,7 @@ import {
   logOf,
   onStored,
   startSegment,
-  stored,
+  theStore,
   untilArchived,
 } from "./stored.ts";
 
@@ -54,14 +54,14 @@ const refusals: Refusal[] = [
   },
   {
     title: "a certificate that has expired",
-    happen: () => stored().store.certify(-1),
-    end: () => stored().store.certify(),
+    happen: () => theStore().certify(-1),
+    end: () => theStore().certify(),
     says: /certificate has expired: renew it at the store/,
   },
   {
     title: "a certificate of an authority that is not trusted",
-    happen: () => stored().store.certifyByAnother(),
-    end: () => stored().store.certify(),
+    happen: () => theStore().certifyByAnother(),
+    end: () => theStore().certify(),
     says: /unable to verify certificate.*pulumi config set --path backup\.repositories\.cloud\.ca/,
   },
 ];
@@ -92,14 +92,14 @@ describe("what the store refuses is named with its cause and the command, by the
     await archiveNow();
     const says =
       /NoSuchBucket.*There is no such bucket: make it, .*--path backup\.repositories\.cloud\.bucket/;
-    await stored().store.removeBucket();
+    await theStore().removeBucket();
     let segment;
     try {
       segment = await startSegment();
       await until("the agent says it", async () => says.test(await logOf("postgres-backup-0")));
       await until("the server says it", async () => says.test(await logOf("postgres-0 -c postgres")));
     } finally {
-      await stored().store.makeBucket();
+      await theStore().makeBucket();
     }
     await untilArchived(segment);
   });

@@ -10,6 +10,7 @@ import { clusterPaths } from "../../../tools/local-cluster/paths.ts";
 import { describeProcess, type NodeProcess, podProcesses, signal } from "../faults/node-processes.ts";
 import { CLUSTER, ctr, execute, kubectl, state, succeed, theCluster, until } from "../support.ts";
 import { Authority, type ServerCertificate } from "./certificates.ts";
+import type { Place } from "./place.ts";
 
 const STORE_NAMESPACE = "object-store";
 const NAME = "store";
@@ -98,7 +99,7 @@ async function apply(...wanted: unknown[]): Promise<void> {
 }
 
 /** The store, from its start until it is removed. */
-export class ObjectStore {
+export class ObjectStore implements Place {
   private readonly folder = join(dirname(dirname(state().directory)), "object-store");
   private readonly authority = new Authority(join(this.folder, "authority"));
 
@@ -114,9 +115,13 @@ export class ObjectStore {
     await this.makeBucket();
   }
 
-  /** The CA that a repository needs to trust it, in PEM. */
-  get ca(): string {
-    return this.authority.crt;
+  get fields(): Record<string, unknown> {
+    const { host: endpoint, port, bucket } = STORE;
+    return { kind: "s3", endpoint, port, bucket, ca: this.authority.crt };
+  }
+
+  get secrets(): Record<string, string> {
+    return { accessKey: STORE.accessKey, secretKey: STORE.secretKey };
   }
 
   /** Serves a certificate of its authority, and starts again for it. */

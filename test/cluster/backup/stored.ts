@@ -1,6 +1,6 @@
 /**
- * The stack of these tests: `prod` of a checkout, which backs up into an object store in the cluster. It is deployed
- * once for all files, and again after a suite in which a test has failed.
+ * The stack of these tests: `prod` of a checkout, which backs up into an object store in the cluster, or another place.
+ * It is deployed once for all files of a place, and again after a suite in which a test has failed.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -24,25 +24,26 @@ import {
   until,
   vacate,
 } from "../support.ts";
-import { ObjectStore, STORE } from "./store.ts";
+import type { Place } from "./place.ts";
+import { ObjectStore } from "./store.ts";
 
 /** The namespace of the guide. */
 export const NAMESPACE = "transcript-pipeline";
 /** The name of the repository. */
 export const REPOSITORY = "cloud";
 
-/** The deployed stack and its store. */
-interface Stored {
-  checkout: Checkout;
-  store: ObjectStore;
-}
+let deployed: { checkout: Checkout; place: Place } | undefined;
 
-let deployed: Stored | undefined;
-
-/** The stack that backs up into the store. */
-export function stored(): Stored {
+/** The stack that backs up into the place. */
+export function stored(): { checkout: Checkout } {
   assert.ok(deployed, "the stack is not deployed");
   return deployed;
+}
+
+/** The object store that it backs up into. */
+export function theStore(): ObjectStore {
+  assert.ok(deployed?.place instanceof ObjectStore, "the stack backs up into something else");
+  return deployed.place;
 }
 
 /** Changes fields of the stack's configuration, by path. */
@@ -73,42 +74,47 @@ const prepareStorage = (task: string) =>
 export const deployRefreshed = () =>
   stored().checkout.succeed('pulumi up --refresh --skip-preview --stack "$STACK"');
 
-async function start(): Promise<void> {
+async function start(place: Place): Promise<void> {
   await takeRoom(leave);
-  const store = new ObjectStore();
   const checkout = new Checkout();
-  deployed = { checkout, store };
-  await store.start();
-  const { host: endpoint, port, bucket } = STORE;
+  deployed = { checkout, place };
+  await place.start();
   configure({
-    [`backup.repositories.${REPOSITORY}`]: { kind: "s3", endpoint, port, bucket, ca: store.ca },
+    [`backup.repositories.${REPOSITORY}`]: place.fields,
     // The server complains of what is not archived after a sixth of it.
     "database.terminationGracePeriod": 120,
   });
   await checkout.succeed('pulumi stack init "$STACK"');
-  await setSecret(`secrets.repositories.${REPOSITORY}.accessKey`, STORE.accessKey);
-  await setSecret(`secrets.repositories.${REPOSITORY}.secretKey`, STORE.secretKey);
+  for (const [name, value] of Object.entries(place.secrets))
+    await setSecret(`secrets.repositories.${REPOSITORY}.${name}`, value);
   await deploy();
   await untilFirstBackup();
 }
 
-/** Removes the stack, its data and the store. */
+/** Removes the stack, its data and the place. */
 async function leave(): Promise<void> {
   await shell(`kubectl delete namespace ${NAMESPACE} --ignore-not-found`);
   await shell("kubectl delete pv postgres-pv --ignore-not-found");
-  await deployed?.store.remove();
+  await deployed?.place.remove();
   deployed?.checkout.remove();
   deployed = undefined;
 }
 
-/** For a suite: the stack exists before its tests, and is created again after one that failed. */
-export function onStored(): void {
+/**
+ * For a suite: the stack exists before its tests, and is created again after one that failed.
+ *
+ * @param Kind of the place. @default the object store
+ */
+export function onStored(Kind: new () => Place = ObjectStore): void {
   needsEngine();
   let failed = false;
   before(async function () {
     this.timeout(600_000);
     failed = true;
-    if (deployed === undefined) await start();
+    if (!(deployed?.place instanceof Kind)) {
+      await vacate();
+      await start(new Kind());
+    }
     failed = false;
   });
   afterEach(function () {

@@ -3,10 +3,24 @@ import { ConfigurationError, readSettings } from "../../../config.ts";
 import { backupWarnings, walQueueBytes } from "../../../config/backup.ts";
 import { commandToRemove, commandToSet } from "../../../config/reader.ts";
 import { deployable, type Raw } from "../../settings.ts";
+import { ed25519HostKey, userKey } from "../../ssh-keys.ts";
 
 const S3 = { kind: "s3", endpoint: "s3.eu-central-1.amazonaws.com", bucket: "backups" };
 const KEYS = { accessKey: "AKIAEXAMPLE", secretKey: "very-secret-key-of-the-store" };
 const CLOUD: Raw = { backup: { repositories: { cloud: S3 } }, secrets: { repositories: { cloud: KEYS } } };
+
+const SFTP = {
+  kind: "sftp",
+  endpoint: "box.example",
+  user: "u1234",
+  path: "/backups/prod",
+  // As ssh-keyscan prints it.
+  hostKeys: `# box.example:22 SSH-2.0-OpenSSH_10.0\nbox.example ${ed25519HostKey()}\n`,
+};
+const BOX: Raw = {
+  backup: { repositories: { box: SFTP } },
+  secrets: { repositories: { box: { privateKey: userKey() } } },
+};
 
 const read = (changes: Raw, stack = "prod") => readSettings(stack, { ...deployable(), ...changes }).settings;
 
@@ -34,8 +48,9 @@ describe("the repositories of backups", () => {
     assert.ok(cloud);
     assert.deepEqual(
       [cloud.port, cloud.region, cloud.pathStyle, cloud.keepFull],
-      [443, "us-east-1", true, 4],
+      [undefined, "us-east-1", true, 4],
     );
+    assert.match(read(BOX).backup.repositories.box?.hostKeys ?? "", /^ssh-ed25519 [A-Za-z0-9+/]+$/);
     assert.equal(read(repositories({ local: { kind: "volume" } })).backup.repositories.local?.kind, "volume");
     assert.equal(read(repositories({ nas: directory })).backup.repositories.nas?.path, directory.path);
     assert.deepEqual(read({}).backup.repositories, {});
@@ -49,8 +64,8 @@ describe("the repositories of backups", () => {
     ],
     [
       "of another kind",
-      repositories({ cloud: { kind: "sftp" } }),
-      /kind: is "sftp"\. Allowed: one of volume, directory, s3/,
+      repositories({ cloud: { kind: "ftp" } }),
+      /kind: is "ftp"\. Allowed: one of volume, directory, s3, sftp/,
     ],
     [
       "in a store without its endpoint",
@@ -142,7 +157,37 @@ describe("the repositories of backups", () => {
     [
       "with keys that it has no use for",
       { ...repositories({ cloud: { kind: "volume" } }), secrets: { repositories: { cloud: KEYS } } },
-      /secrets\.repositories\.cloud: is not used: the repository is of kind volume\. To remove it: pulumi config rm --path secrets\.repositories\.cloud/,
+      /secrets\.repositories\.cloud\.accessKey: is not used: the repository is of kind volume\. To remove it: pulumi config rm --path secrets\.repositories\.cloud\.accessKey/,
+    ],
+    ...["endpoint", "user", "hostKeys", "path"].map((field): [string, Raw, RegExp] => [
+      `on another machine without its ${field}`,
+      { ...BOX, ...repositories({ box: { ...SFTP, [field]: undefined } }) },
+      new RegExp(`box\\.${field}: is missing: a repository of kind sftp needs it`),
+    ]),
+    [
+      "on another machine without a private key",
+      repositories({ box: SFTP }),
+      /secrets\.repositories\.box\.privateKey: is missing\. Set it: pulumi config set --secret --path secrets\.repositories\.box\.privateKey/,
+    ],
+    [
+      "on another machine with a key that has a passphrase",
+      {
+        ...BOX,
+        secrets: {
+          repositories: { box: { privateKey: userKey().replace(/PRIVATE/g, "ENCRYPTED PRIVATE") } },
+        },
+      },
+      /secrets\.repositories\.box\.privateKey: is invalid\. Allowed: .*Make one for the backups alone: ssh-keygen/,
+    ],
+    [
+      "on another machine with a host key that is cut off",
+      { ...BOX, ...repositories({ box: { ...SFTP, hostKeys: ed25519HostKey().slice(0, 40) } }) },
+      /box\.hostKeys: is ".*"\. Allowed: complete public host keys, .*ssh-keyscan <host>/,
+    ],
+    [
+      "on another machine with a bucket",
+      { ...BOX, ...repositories({ box: { ...SFTP, bucket: "backups" } }) },
+      /box\.bucket: is not a field of a repository of kind sftp/,
     ],
     [
       "that there is none of, but keys",
@@ -238,7 +283,7 @@ describe("the repositories of backups", () => {
   }
 
   it("report everything that is wrong at once", () => {
-    const fields = refused(repositories({ cloud: { ...S3, port: 0 }, "a.b": {}, nas: { kind: "sftp" } }));
+    const fields = refused(repositories({ cloud: { ...S3, port: 0 }, "a.b": {}, nas: { kind: "ftp" } }));
     for (const key of ["cloud.port", "nas.kind", "repositories.a.b", "holds 3"])
       assert.ok(fields.includes(key), key);
     const together = refused(

@@ -3,6 +3,7 @@ import {
   pgbackrestConf,
   type RepositoryArgs,
   secretFiles,
+  trustFiles,
 } from "../../../../components/backup/pgbackrest-conf.ts";
 
 const cloud: RepositoryArgs = {
@@ -22,6 +23,10 @@ const nas: RepositoryArgs = {
   path: "/mnt/nas/postgres",
   capacity: "10Gi",
   keepFull: 2,
+};
+const box: RepositoryArgs = {
+  ...{ name: "box", kind: "sftp", keepFull: 3, path: "/backups/prod", endpoint: "box.example", port: 23 },
+  ...{ user: "u1234", hostKeys: "ssh-ed25519 AAAA\nssh-rsa BBBB" },
 };
 const local: RepositoryArgs = { name: "local", kind: "volume", keepFull: 1 };
 
@@ -60,6 +65,21 @@ describe("pgBackRest's configuration", () => {
     assert.ok(!Object.keys(options).some((name) => name.endsWith("verify-tls")));
   });
 
+  it("reaches another machine as the repository says, and only if its host key is one of those given", () => {
+    const of = optionsOf(pgbackrestConf({ repositories: [box], walQueue: 1 }));
+    assert.equal(of["repo1-type"], "sftp");
+    assert.equal(of["repo1-path"], "/backups/prod");
+    assert.equal(of["repo1-sftp-host"], "box.example");
+    assert.equal(of["repo1-sftp-host-port"], "23");
+    assert.equal(of["repo1-sftp-host-user"], "u1234");
+    assert.equal(of["repo1-sftp-host-key-check-type"], "strict");
+    assert.equal(of["repo1-sftp-known-host"], "/etc/pgbackrest/box.known-hosts");
+    assert.deepEqual(trustFiles([cloud, box, local]), {
+      "cloud.crt": "-----BEGIN CERTIFICATE-----",
+      "box.known-hosts": "box.example ssh-ed25519 AAAA\nbox.example ssh-rsa BBBB\n",
+    });
+  });
+
   it("puts a directory's and the volume's repository where they are mounted", () => {
     assert.equal(options["repo2-path"], "/repository/nas/repository");
     const [path] = /^repo1-path=.*$/m.exec(pgbackrestConf({ repositories: [local], walQueue: 1 })) ?? [];
@@ -87,6 +107,14 @@ describe("pgBackRest's secrets", () => {
       "repo2-passphrase.conf": "[global]\nrepo2-cipher-pass=correct-horse\n",
       "repo2-keys.conf": "[global]\nrepo2-s3-key=id\nrepo2-s3-key-secret=battery\n",
     });
-    assert.deepEqual(Object.keys(secretFiles(1, "correct-horse", undefined)), ["repo1-passphrase.conf"]);
+    assert.deepEqual(Object.keys(secretFiles(1, "correct-horse", {})), ["repo1-passphrase.conf"]);
+  });
+
+  it("are, for another machine, a private key that pgBackRest does not take for its configuration", () => {
+    const files = secretFiles(1, "correct-horse", { privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----" });
+    assert.deepEqual(Object.keys(files), ["repo1-passphrase.conf", "repo1-keys.pem"]);
+    assert.equal(files["repo1-keys.pem"], "-----BEGIN OPENSSH PRIVATE KEY-----");
+    const text = pgbackrestConf({ repositories: [box], walQueue: 1 });
+    assert.ok(text.includes("repo1-sftp-private-key-file=/etc/pgbackrest-secrets/repo1-keys.pem\n"));
   });
 });

@@ -124,7 +124,7 @@ describe("what a plan says about the backups", () => {
     assert.match(first, /^danger: Changes the passphrase of the backups .* can no longer be read/);
     assert.deepEqual(others, []);
     assert.deepEqual(secret({ 'stringData["repo1-keys.conf"]': "update" }), [
-      "attention: Changes a secret: the keys of the backups' store (Secret `postgres-backup`)",
+      "attention: Changes a secret: the keys that the backups' repositories are reached with (Secret `postgres-backup`)",
     ]);
     const added = secret({
       'stringData["repo2-passphrase.conf"]': "add",
