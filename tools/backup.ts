@@ -1,6 +1,7 @@
 /** `npm run backup -- --stack <name> <command>`: what there is of backups, and backups and drills on request. */
 import { parseArgs } from "node:util";
 import type { ClusterContext } from "../cluster/kubectl.ts";
+import { copyLines, copyTime, endCopy, makeCopy } from "./backup/copy.ts";
 import { look } from "./backup/look.ts";
 import { makeRestorePoint, restorePointLines, restorePointName } from "./backup/restore-point.ts";
 import { runNow } from "./backup/run.ts";
@@ -9,12 +10,15 @@ import { projectFile, runTool, UsageError } from "./cli.ts";
 import { DevState } from "./dev/state.ts";
 import { plainSection, readDocument } from "./stack-file/stack-file.ts";
 
-const usage = `usage: npm run backup -- --stack <name> status | now [full] | drill | restore-point <name>
+const usage = `usage: npm run backup -- --stack <name> status | now [full] | drill | restore-point <name> | copy <time> | copy end
   status                what backups there are, how old and how large, to which moments they can be restored, whether
                         archiving works, and when a restore was last proven
   now [full]            makes an incremental or a full backup in each repository, and follows it
   drill                 restores the newest backup of each repository as a test, compares it, and follows that
   restore-point <name>  names this moment in the WAL, to restore to it later
+  copy <time>           restores the database as it was at that time next to the running server, for whoever wants to
+                        bring back rows; prints the commands. copy end removes it
+  --from <repository>   copy: from which repository. Default: the first
   --stack <name>        the stack, as in Pulumi.<name>.yaml. Default: dev
   --config-file <file>  its configuration. Default: Pulumi.<stack>.yaml; for what \`npm run up\` has deployed, its own
   --json                status and restore-point: as JSON`;
@@ -39,6 +43,7 @@ await runTool(usage, async () => {
     options: {
       stack: { type: "string", default: "dev" },
       "config-file": { type: "string" },
+      from: { type: "string" },
       json: { type: "boolean", default: false },
     },
     allowPositionals: true,
@@ -64,6 +69,13 @@ await runTool(usage, async () => {
       const name = restorePointName(argument);
       const point = await makeRestorePoint(cluster(), name);
       return print(point, restorePointLines(point));
+    }
+    case "copy": {
+      if (argument === "end") return endCopy(cluster());
+      const time = copyTime(argument);
+      const at = await makeCopy(cluster(), time, values.from);
+      if (at === undefined) return follow(false);
+      return console.log(copyLines(cluster(), values.stack, at).join("\n"));
     }
     default:
       throw new UsageError(usage);

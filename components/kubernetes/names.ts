@@ -50,6 +50,8 @@ export const BACKUP_CRON_JOBS = {
 } as const;
 /** The container that runs pgBackRest: the agent's, and that of each Job that makes backups. */
 export const BACKUP_CONTAINER = "pgbackrest";
+/** The Job that holds a copy of the database as it was at a moment, if somebody asked for one. */
+export const COPY_JOB = `${BACKUP_NAME}-copy`;
 /** The container of a restore drill. */
 export const DRILL_CONTAINER = "drill";
 

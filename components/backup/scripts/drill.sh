@@ -5,8 +5,9 @@
 # outside this container, and archives nothing.
 # Environment: VOLUME (shared with the agent), COPY and SCRATCH (where the agent and this container see the scratch
 # space), SUPERUSER_SOCKET, OWNER, DATABASE, REPOSITORIES (as repositories.sh), DRILL_FREE (percent of the disk that
-# must stay free), VERIFY (true: every object is read too), WAIT (seconds to wait for the server, a backup's end, another drill), COUNT_TIME (seconds for counting),
-# ARCHIVE_TIME (seconds within which WAL must be archived).
+# must stay free), VERIFY (true: every object is read too), WAIT (seconds to wait for the server, a backup's end, another
+# drill), COUNT_TIME (seconds for counting), ARCHIVE_TIME (seconds within which WAL must be archived). With COPY_TIME, a moment, and COPY_REPOSITORY, a name or nothing
+# for the first, it is no drill: the copy of that moment is held for whoever reads in it.
 # Run by stoppable.sh, which ends it; what a drill that was killed has left, the next one removes.
 set -uo pipefail
 here=${BASH_SOURCE%/*}
@@ -68,7 +69,7 @@ SQL
 fail() {
   local words="FAILED${name:+ for repository $name}: $*"
   clear || words+=". What was restored could not be removed"
-  record false "$words" || say "the live database does not know of it: $(joined </tmp/record)"
+  [ -n "${COPY_TIME:-}" ] || record false "$words" || say "the live database does not know of it: $(joined </tmp/record)"
   say "$words"
   exit 1
 }
@@ -96,6 +97,176 @@ mebibytes() { echo "$((($1 + 1048575) / 1048576)) MiB"; }
 exec {lock}<"$SCRATCH"
 flock --exclusive --wait "$WAIT" "$lock" || { say "FAILED: another drill has been running for $WAIT s" && exit 1; }
 clear || fail "the scratch space cannot be emptied"
+
+# newest: the newest backup of repository $number, and its size once restored.
+newest() {
+  live -F ' ' -v repository="$number" -f - <<'SQL'
+\set information `cat "$VOLUME"/handover/info.file`
+select backup ->> 'label', backup -> 'info' ->> 'size'
+  from json_array_elements(:'information') as stanza, json_array_elements(stanza -> 'backup') as backup
+ where backup -> 'database' ->> 'repo-key' = :'repository'
+ order by (backup -> 'timestamp' ->> 'stop')::bigint desc
+ limit 1;
+select 'MESSAGE ' || (repository -> 'status' ->> 'message')
+  from json_array_elements(:'information') as stanza, json_array_elements(stanza -> 'repo') as repository
+ where repository ->> 'key' = :'repository';
+SQL
+}
+
+# enough_space <bytes>: whether what must stay free does.
+enough_space() {
+  local available size keep
+  read -r available size < <(df -B1 --output=avail,size "$SCRATCH" | tail -n 1)
+  keep=$((size / 100 * DRILL_FREE))
+  [ $((available - $1)) -ge "$keep" ] ||
+    fail "no space: the copy needs $(mebibytes "$1"), $(mebibytes "$available") of the disk's $(mebibytes "$size") are free, and $DRILL_FREE % ($(mebibytes "$keep")) must stay free. Nothing was restored. Make room (docs/full-disk.md), or set the share: pulumi config set --path backup.drillFree <percent>"
+}
+
+# start_copy <setting>…: starts it, with the settings of its recovery, and waits for the recovery's end. Without hot standby
+# nobody gets in before.
+start_copy() {
+  local prepared failing= complaint
+  prepared=$(pg_controldata "$SCRATCH/pgdata" | sed -n 's/^max_prepared_xacts setting: *//p')
+  rm -rf /tmp/copy && mkdir -m 0700 /tmp/copy
+  # What an ALTER SYSTEM has left is for the live server.
+  : >"$SCRATCH/pgdata/postgresql.auto.conf"
+  echo "local all all peer map=drill" >/tmp/copy/pg_hba.conf
+  printf 'drill postgres %s\n' postgres "$OWNER" >/tmp/copy/pg_ident.conf
+  cat >/tmp/copy/postgresql.conf <<CONF
+listen_addresses = ''
+unix_socket_directories = '/tmp'
+hba_file = '/tmp/copy/pg_hba.conf'
+ident_file = '/tmp/copy/pg_ident.conf'
+archive_mode = off
+restore_command = 'bash $here/pgbackrest-wal.sh get %f %p $number'
+recovery_target_action = promote
+$(printf '%s\n' "$@")
+hot_standby = off
+max_prepared_transactions = ${prepared:-0}
+max_connections = 10
+shared_buffers = 64MB
+maintenance_work_mem = 32MB
+max_wal_size = 128MB
+min_wal_size = 32MB
+max_worker_processes = 2
+max_parallel_workers = 0
+huge_pages = off
+autovacuum = off
+jit = off
+fsync = off
+log_line_prefix = ''
+CONF
+  postgres -D "$SCRATCH/pgdata" -c config_file=/tmp/copy/postgresql.conf >"$copy_log" 2>&1 &
+  server=$!
+  until pg_isready -q -h /tmp -t 3; do
+    if ! kill -0 "$server" 2>/dev/null; then
+      fail "backup $label was restored, and its recovery to $target failed: $(grep -E '^(FATAL|PANIC|ERROR):' "$copy_log" | tail -n 3 | joined)$(grep -o 'recovery: waiting for.*' "$copy_log" | tail -n 1 | joined)"
+    fi
+    # A repository that does not answer for a moment does not end it.
+    complaint=$(cat "$handover"/get.*.error 2>/dev/null)
+    if [ -z "$complaint" ]; then failing=; elif [ -z "$failing" ]; then failing=$SECONDS; fi
+    if [ -n "$failing" ] && [ $((SECONDS - failing)) -ge 30 ]; then
+      fail "backup $label was restored, and WAL for its recovery to $target cannot be fetched: $(joined <<<"$complaint")"
+    fi
+    sleep 0.5
+  done
+}
+
+# copy <psql's arguments>: the superuser's session at the copy.
+copy() {
+  superuser_time=60 SUPERUSER_SOCKET=/tmp superuser drill "-c statement_timeout=50s" -d postgres -At "$@"
+}
+
+# choose: sets label and size to those of the newest backup in repository $number, if there is room for it.
+choose() {
+  local found message
+  ask info
+  patiently info || fail "what is in it cannot be read: $(complaint info)"
+  found=$(newest 2>/tmp/newest) || fail "what is in it cannot be read: $(joined </tmp/newest)"
+  message=$(sed -n 's/^MESSAGE //p' <<<"$found")
+  read -r label size < <(grep -v '^MESSAGE ' <<<"$found")
+  [ -n "$label" ] || fail "it has no backup: ${message:-it is empty}. Make one: npm run backup -- now full"
+  withdraw info
+  # Recovery needs its own WAL next to the data.
+  [ "$size" -ge "$live_size" ] || size=$live_size
+  enough_space $((size + 320 * 1048576))
+}
+
+# prove: restores from repository $number, and compares.
+prove() {
+  local size held beats differences
+  choose
+  say "restoring backup $label from repository $name to $target"
+  ask restore "$COPY/pgdata" "$number"
+  patiently restore || fail "backup $label cannot be restored: $(complaint restore)"
+  withdraw restore
+  start_copy "recovery_target_lsn = '$target'" "recovery_target_inclusive = off" "recovery_target_timeline = '$timeline'"
+
+  held=$(copy -c "select not pg_is_in_recovery()" 2>/tmp/copy.said) && [ "$held" = t ] ||
+    fail "backup $label was restored, and the copy does not answer: $(joined </tmp/copy.said)"
+  say "checking every table and index of the copy"
+  PGOPTIONS=$superuser_options PGAPPNAME=transcript-pipeline/drill \
+    pg_amcheck -h /tmp -U postgres --all --install-missing >/tmp/amcheck 2>&1 ||
+    fail "backup $label was restored, and pg_amcheck finds: $(head -n 5 /tmp/amcheck | joined)"
+
+  as_owner /tmp -v snapshot=false -v seconds=$((COUNT_TIME * 2)) -f "$here/drill-count.sql" >/tmp/found.json 2>/tmp/counting ||
+    fail "backup $label was restored, and its rows cannot be counted: $(joined </tmp/counting)"
+  differences=$(live -f "$here/drill-compare.sql" 2>/tmp/unreachable) || fail "the counts cannot be compared: $(joined </tmp/unreachable)"
+  [ -z "$differences" ] ||
+    fail "backup $label was restored to $target, and is not what the live database was: $(head -n 5 <<<"$differences" | paste -sd ';' | joined)"
+  beats=$(copy -c "select count(*) from backup.heartbeat where n = $beat" 2>/tmp/copy.said)
+  [ "$beats" = 1 ] || fail "backup $label was restored to $target, and lacks heartbeat $beat, whose WAL was archived before: $(joined </tmp/copy.said)"
+  clear || fail "what was restored could not be removed"
+  proof="PROVEN: backup $label of repository $name, restored to $target: $tables tables with $rows rows and $migrations migrations are what they were in the live database, and pg_amcheck finds nothing. A loss of the disk would have cost the last $lost s"
+  [ -z "$uncompared" ] || proof+=". Not compared: ${uncompared:0:300}"
+  record true "$proof" || fail "the proof could not be recorded: $(joined </tmp/record)"
+  say "$proof ($SECONDS s)"
+  [ "$VERIFY" != true ] || examine
+}
+
+# examine: whether everything in repository $number is whole, and its WAL is unbroken: older backups too, and every moment.
+examine() {
+  local found count
+  say "reading every object of repository $name"
+  ask verify "$number"
+  patiently verify || fail "it cannot be read: $(complaint verify)"
+  found=$(cat "$handover/verify.file") || fail "what was found in it cannot be read"
+  withdraw verify
+  [ -n "$found" ] || return 0
+  count=$(wc -l <<<"$found")
+  say "found in repository $name:"$'\n'"$found"
+  fail "the newest backup can be restored, but not everything in the repository is whole: $(head -n 5 <<<"$found" | paste -sd ';' | joined)$([ "$count" -le 5 ] || echo "; and $((count - 5)) more, in this log"). What to do: docs/backups.md"
+}
+
+# hold: restores the database to $COPY_TIME, and holds the copy until /tmp/end is there.
+hold() {
+  local size timeline live_size
+  [[ $COPY_TIME =~ ^[0-9TZ:.\ +-]+$ ]] || fail "COPY_TIME is \"$COPY_TIME\", which is not a time"
+  for number in "${numbers[@]}"; do
+    name=${names[number]}
+    [ "${COPY_REPOSITORY:-$name}" != "$name" ] || break
+  done
+  [ "${COPY_REPOSITORY:-$name}" = "$name" ] || fail "there is no repository $COPY_REPOSITORY. Allowed: ${names[*]}"
+  target=$COPY_TIME
+  live_size=$(live -c "select sum(pg_database_size(oid)) from pg_database" 2>/tmp/unreachable) ||
+    fail "the live database cannot be asked: $(joined </tmp/unreachable)"
+  choose
+  say "restoring repository $name to $target"
+  ask restore "$COPY/pgdata" "$number" "$target"
+  patiently restore || fail "it cannot be restored to $target: $(complaint restore)"
+  withdraw restore
+  start_copy "recovery_target_time = '$target'" "recovery_target_timeline = latest"
+  say "READY: the database as it was at $target"
+  until [ -e /tmp/end ]; do
+    kill -0 "$server" 2>/dev/null || fail "the copy's server has ended: $(tail -n 3 "$copy_log" | joined)"
+    sleep 1
+  done
+  clear || fail "what was restored could not be removed"
+  say "ended, and removed"
+}
+
+repositories
+[ -z "${COPY_TIME:-}" ] || { hold && exit; }
 
 # --- What a loss of the disk would cost now: before anything is done for this drill.
 beat=
@@ -173,143 +344,6 @@ while true; do
   sleep 1
 done
 
-# newest: the newest backup of repository $number, and its size once restored.
-newest() {
-  live -F ' ' -v repository="$number" -f - <<'SQL'
-\set information `cat "$VOLUME"/handover/info.file`
-select backup ->> 'label', backup -> 'info' ->> 'size'
-  from json_array_elements(:'information') as stanza, json_array_elements(stanza -> 'backup') as backup
- where backup -> 'database' ->> 'repo-key' = :'repository'
- order by (backup -> 'timestamp' ->> 'stop')::bigint desc
- limit 1;
-select 'MESSAGE ' || (repository -> 'status' ->> 'message')
-  from json_array_elements(:'information') as stanza, json_array_elements(stanza -> 'repo') as repository
- where repository ->> 'key' = :'repository';
-SQL
-}
-
-# enough_space <bytes>: whether what must stay free does.
-enough_space() {
-  local available size keep
-  read -r available size < <(df -B1 --output=avail,size "$SCRATCH" | tail -n 1)
-  keep=$((size / 100 * DRILL_FREE))
-  [ $((available - $1)) -ge "$keep" ] ||
-    fail "no space: the copy needs $(mebibytes "$1"), $(mebibytes "$available") of the disk's $(mebibytes "$size") are free, and $DRILL_FREE % ($(mebibytes "$keep")) must stay free. Nothing was restored. Make room (docs/full-disk.md), or set the share: pulumi config set --path backup.drillFree <percent>"
-}
-
-# start_copy: starts it, and waits for the end of its recovery. Without hot standby nobody gets in before.
-start_copy() {
-  local prepared failing= complaint
-  prepared=$(pg_controldata "$SCRATCH/pgdata" | sed -n 's/^max_prepared_xacts setting: *//p')
-  rm -rf /tmp/copy && mkdir -m 0700 /tmp/copy
-  # What an ALTER SYSTEM has left is for the live server.
-  : >"$SCRATCH/pgdata/postgresql.auto.conf"
-  echo "local all all peer map=drill" >/tmp/copy/pg_hba.conf
-  printf 'drill postgres %s\n' postgres "$OWNER" >/tmp/copy/pg_ident.conf
-  cat >/tmp/copy/postgresql.conf <<CONF
-listen_addresses = ''
-unix_socket_directories = '/tmp'
-hba_file = '/tmp/copy/pg_hba.conf'
-ident_file = '/tmp/copy/pg_ident.conf'
-archive_mode = off
-restore_command = 'bash $here/pgbackrest-wal.sh get %f %p $number'
-recovery_target_lsn = '$target'
-recovery_target_inclusive = off
-recovery_target_action = promote
-recovery_target_timeline = '$timeline'
-hot_standby = off
-max_prepared_transactions = ${prepared:-0}
-max_connections = 10
-shared_buffers = 64MB
-maintenance_work_mem = 32MB
-max_wal_size = 128MB
-min_wal_size = 32MB
-max_worker_processes = 2
-max_parallel_workers = 0
-huge_pages = off
-autovacuum = off
-jit = off
-fsync = off
-log_line_prefix = ''
-CONF
-  postgres -D "$SCRATCH/pgdata" -c config_file=/tmp/copy/postgresql.conf >"$copy_log" 2>&1 &
-  server=$!
-  until pg_isready -q -h /tmp -t 3; do
-    if ! kill -0 "$server" 2>/dev/null; then
-      fail "backup $label was restored, and its recovery to $target failed: $(grep -E '^(FATAL|PANIC|ERROR):' "$copy_log" | tail -n 3 | joined)$(grep -o 'recovery: waiting for.*' "$copy_log" | tail -n 1 | joined)"
-    fi
-    # A repository that does not answer for a moment does not end it.
-    complaint=$(cat "$handover"/get.*.error 2>/dev/null)
-    if [ -z "$complaint" ]; then failing=; elif [ -z "$failing" ]; then failing=$SECONDS; fi
-    if [ -n "$failing" ] && [ $((SECONDS - failing)) -ge 30 ]; then
-      fail "backup $label was restored, and WAL for its recovery to $target cannot be fetched: $(joined <<<"$complaint")"
-    fi
-    sleep 0.5
-  done
-}
-
-# copy <psql's arguments>: the superuser's session at the copy.
-copy() {
-  superuser_time=60 SUPERUSER_SOCKET=/tmp superuser drill "-c statement_timeout=50s" -d postgres -At "$@"
-}
-
-# prove: restores from repository $number, and compares.
-prove() {
-  local found message size held beats differences
-  ask info
-  patiently info || fail "what is in it cannot be read: $(complaint info)"
-  found=$(newest 2>/tmp/newest) || fail "what is in it cannot be read: $(joined </tmp/newest)"
-  message=$(sed -n 's/^MESSAGE //p' <<<"$found")
-  read -r label size < <(grep -v '^MESSAGE ' <<<"$found")
-  [ -n "$label" ] || fail "it has no backup: ${message:-it is empty}. Make one: npm run backup -- now full"
-  withdraw info
-  # Recovery needs its own WAL next to the data.
-  [ "$size" -ge "$live_size" ] || size=$live_size
-  enough_space $((size + 320 * 1048576))
-
-  say "restoring backup $label from repository $name to $target"
-  ask restore "$COPY/pgdata" "$number"
-  patiently restore || fail "backup $label cannot be restored: $(complaint restore)"
-  withdraw restore
-  start_copy
-
-  held=$(copy -c "select not pg_is_in_recovery()" 2>/tmp/copy.said) && [ "$held" = t ] ||
-    fail "backup $label was restored, and the copy does not answer: $(joined </tmp/copy.said)"
-  say "checking every table and index of the copy"
-  PGOPTIONS=$superuser_options PGAPPNAME=transcript-pipeline/drill \
-    pg_amcheck -h /tmp -U postgres --all --install-missing >/tmp/amcheck 2>&1 ||
-    fail "backup $label was restored, and pg_amcheck finds: $(head -n 5 /tmp/amcheck | joined)"
-
-  as_owner /tmp -v snapshot=false -v seconds=$((COUNT_TIME * 2)) -f "$here/drill-count.sql" >/tmp/found.json 2>/tmp/counting ||
-    fail "backup $label was restored, and its rows cannot be counted: $(joined </tmp/counting)"
-  differences=$(live -f "$here/drill-compare.sql" 2>/tmp/unreachable) || fail "the counts cannot be compared: $(joined </tmp/unreachable)"
-  [ -z "$differences" ] ||
-    fail "backup $label was restored to $target, and is not what the live database was: $(head -n 5 <<<"$differences" | paste -sd ';' | joined)"
-  beats=$(copy -c "select count(*) from backup.heartbeat where n = $beat" 2>/tmp/copy.said)
-  [ "$beats" = 1 ] || fail "backup $label was restored to $target, and lacks heartbeat $beat, whose WAL was archived before: $(joined </tmp/copy.said)"
-  clear || fail "what was restored could not be removed"
-  proof="PROVEN: backup $label of repository $name, restored to $target: $tables tables with $rows rows and $migrations migrations are what they were in the live database, and pg_amcheck finds nothing. A loss of the disk would have cost the last $lost s"
-  [ -z "$uncompared" ] || proof+=". Not compared: ${uncompared:0:300}"
-  record true "$proof" || fail "the proof could not be recorded: $(joined </tmp/record)"
-  say "$proof ($SECONDS s)"
-  [ "$VERIFY" != true ] || examine
-}
-
-# examine: whether everything in repository $number is whole, and its WAL is unbroken: older backups too, and every moment.
-examine() {
-  local found count
-  say "reading every object of repository $name"
-  ask verify "$number"
-  patiently verify || fail "it cannot be read: $(complaint verify)"
-  found=$(cat "$handover/verify.file") || fail "what was found in it cannot be read"
-  withdraw verify
-  [ -n "$found" ] || return 0
-  count=$(wc -l <<<"$found")
-  say "found in repository $name:"$'\n'"$found"
-  fail "the newest backup can be restored, but not everything in the repository is whole: $(head -n 5 <<<"$found" | paste -sd ';' | joined)$([ "$count" -le 5 ] || echo "; and $((count - 5)) more, in this log"). What to do: docs/backups.md"
-}
-
-repositories
 for number in "${numbers[@]}"; do
   name=${names[number]} label=
   prove
