@@ -146,7 +146,9 @@ export class Backup extends pulumi.ComponentResource {
             const key = kind === "s3" ? args.keys[repository] : undefined;
             const written = pulumi
               .all([this.passphrase, pulumi.output(key)])
-              .apply(([passphrase, known]) => secretFiles(number, passphrase, known));
+              .apply(([passphrase, known]) =>
+                secretFiles(number, kind === "volume" ? undefined : passphrase, known),
+              );
             // Their names are known, when what they hold is not yet.
             return Object.fromEntries(
               [passphraseFile(number), ...(key ? [keysFile(number)] : [])].map((file) => [
