@@ -129,7 +129,8 @@ export function pgbackrestConf({ repositories, walQueue }: BackupOptions): strin
   const numbered = repositories.map((repository, index) => {
     const options = {
       ...place(repository, index + 1),
-      "cipher-type": "aes-256-cbc",
+      // Next to the data it would hide nothing, and a lost state would make it worthless.
+      "cipher-type": repository.kind === "volume" ? "none" : "aes-256-cbc",
       // Small files in one object, and of large ones only what has changed.
       bundle: "y",
       block: "y",
@@ -169,16 +170,17 @@ export function pgbackrestConf({ repositories, walQueue }: BackupOptions): strin
  * tell which of them changes.
  *
  * @param number of the repository
+ * @param passphrase undefined: it is not encrypted
  */
 export function secretFiles(
   number: number,
-  passphrase: string,
+  passphrase: string | undefined,
   { accessKey, secretKey, privateKey }: RepositoryKeys,
 ): Record<string, string> {
   const file = (options: Readonly<Record<string, string>>) =>
     `[global]\n${lines(Object.fromEntries(Object.entries(options).map(([name, value]) => [`repo${number}-${name}`, value])))}`;
   return {
-    [passphraseFile(number)]: file({ "cipher-pass": passphrase }),
+    [passphraseFile(number)]: passphrase === undefined ? "[global]\n" : file({ "cipher-pass": passphrase }),
     ...(accessKey !== undefined &&
       secretKey !== undefined && {
         [keysFile(number, "s3")]: file({ "s3-key": accessKey, "s3-key-secret": secretKey }),

@@ -7,12 +7,14 @@ SELECT format('table %s has %s instead of %s rows', name, coalesce(f.value, 'no 
   LEFT JOIN json_each_text(:'found'::json -> 'rows') AS f (name, value) USING (name)
  WHERE f.value IS DISTINCT FROM w.value
  ORDER BY 1;
-SELECT format('migration %s is %s', coalesce(w.version, f.version),
-              CASE WHEN f.version IS NULL THEN 'missing' ELSE 'there, and had not run' END)
-  FROM json_array_elements_text(CASE json_typeof(:'wanted'::json -> 'migrations')
-                                WHEN 'array' THEN :'wanted'::json -> 'migrations' ELSE '[]' END) AS w (version)
-  FULL JOIN json_array_elements_text(CASE json_typeof(:'found'::json -> 'migrations')
-                                     WHEN 'array' THEN :'found'::json -> 'migrations' ELSE '[]' END) AS f (version)
-       USING (version)
- WHERE w.version IS NULL OR f.version IS NULL
+CREATE TEMPORARY VIEW migrations AS
+  SELECT 'wanted' AS run, json_array_elements_text(CASE json_typeof(:'wanted'::json -> 'migrations')
+                                                   WHEN 'array' THEN :'wanted'::json -> 'migrations' ELSE '[]' END) AS version
+   UNION ALL
+  SELECT 'found', json_array_elements_text(CASE json_typeof(:'found'::json -> 'migrations')
+                                           WHEN 'array' THEN :'found'::json -> 'migrations' ELSE '[]' END);
+SELECT format('migration %s is %s', version, CASE min(run) WHEN 'wanted' THEN 'missing' ELSE 'there, and had not run' END)
+  FROM pg_temp.migrations
+ GROUP BY version
+HAVING count(*) = 1
  ORDER BY 1;

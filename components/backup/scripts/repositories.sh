@@ -101,16 +101,24 @@ essential() {
 
 # explained <words>: pgBackRest's complaint in a line, with what to do where that is known.
 explained() {
-  local text advice= name='<name>' set='pulumi config set' key
+  local text advice= name='<name>' kind= set='pulumi config set' key number=
   text=$(essential "$1")
   if [[ $text =~ repo([12]) ]]; then
-    name=${names[BASH_REMATCH[1]]:-$name}
+    number=${BASH_REMATCH[1]}
   elif [ ${#numbers[@]} = 1 ]; then
-    name=${names[numbers[0]]}
+    number=${numbers[0]}
   fi
+  [ -z "$number" ] || name=${names[number]:-$name} kind=${kinds[number]:-}
   key=backup.repositories.$name
   case $text in
-    *'[028]'*) advice="The repository holds another database's backups. Restore it (docs/restoring.md), or choose another path: $set --path $key.path <path>" ;;
+    *'[028]'*)
+      advice="The repository holds another database's backups. Restore it (docs/restoring.md), or "
+      if [ "$kind" = volume ]; then
+        advice+="remove it on the node: the folder backup in storage.path"
+      else
+        advice+="choose another path: $set --path $key.path <path>"
+      fi
+      ;;
     # Before the passphrase's: both are a CryptoError.
     *certificate*expired*) advice="The store's certificate has expired: renew it at the store. Archiving goes on by itself" ;;
     *certificate*) advice="The store's certificate is not trusted. If it is the right store, set its CA: $set --path $key.ca -- \"\$(cat ca.crt)\"; its name must be $key.endpoint" ;;

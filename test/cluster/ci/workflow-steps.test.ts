@@ -28,7 +28,7 @@ const PACK = `const { PolicyPack } = require("@pulumi/policy");
 new PolicyPack("test", { policies: [{
   name: "grace-period", description: "A shutdown has a minute", enforcementLevel: "mandatory",
   validateResource: ({ type, props }, report) => {
-    if (type === "kubernetes:apps/v1:StatefulSet" && props.spec.template.spec.terminationGracePeriodSeconds < 60)
+    if (type === "kubernetes:apps/v1:StatefulSet" && props.metadata.name === "postgres" && props.spec.template.spec.terminationGracePeriodSeconds < 60)
       report("terminationGracePeriodSeconds is below 60");
   },
 }] });

@@ -194,6 +194,7 @@ describe("the guide's commands work as printed", function () {
       "kubectl delete statefulset postgres -n transcript-pipeline",
       // Not in the guide: backups into a folder of the volume use its claim too.
       "kubectl delete statefulset postgres-backup -n transcript-pipeline",
+      "kubectl delete job postgres-backup-first -n transcript-pipeline",
       "kubectl delete job postgres-init -n transcript-pipeline",
       "kubectl delete pvc postgres-pvc -n transcript-pipeline",
     ]) {

@@ -101,6 +101,11 @@ $$;
 create function pg_temp.handed_on(types oid[]) returns text language sql return
   (select string_agg('$' || n, ', ') from generate_series(1, cardinality(types)) as n);
 
+-- The columns of a function's result.
+create function pg_temp.columns(f oid) returns text language sql return
+  (select string_agg(quote_ident(name), ', ' order by place)
+     from pg_proc, unnest(proargnames, proargmodes) with ordinality as a (name, mode, place) where pg_proc.oid = f and mode in ('o', 't'));
+
 do $$
 declare
   f record;
@@ -146,9 +151,10 @@ begin
       end if;
       perform pg_temp.trap(family, format('function %s.%s(%s)', place, f.proname, arguments), format('select %I(%s)', f.proname, springing),
         format(case when result = 'void' then 'perform pg_catalog.%I(%s);'
+                    when result = 'record' and not f.proretset then 'select * into ' || pg_temp.columns(f.oid) || ' from pg_catalog.%I(%s); return;'
                     when f.proretset then 'return query select * from pg_catalog.%I(%s);'
                     else 'return pg_catalog.%I(%s);' end, f.proname, pg_temp.handed_on(types)),
-        case when result = 'void' or f.proretset then 'return;' else 'return null;' end,
+        case when result in ('void', 'record') or f.proretset then 'return;' else 'return null;' end,
         format('create function %I.%I(%s) returns %s language plpgsql as <body>', place, f.proname,
                -- With the columns of its result.
                case when result = 'record' then pg_get_function_arguments(f.oid) else arguments end,

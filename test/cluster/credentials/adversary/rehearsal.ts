@@ -9,6 +9,9 @@ const VALUES: Readonly<Record<string, string>> = {
   database: "transcripts_db",
   login: "scribe",
   group: "transcripts_readwrite",
+  target: "0/1000000",
+  wanted: '{"rows": {"public.recordings": 1}, "migrations": ["20250101000000"]}',
+  found: "{}",
 };
 
 export interface Rehearsed {
@@ -19,10 +22,15 @@ export interface Rehearsed {
 }
 
 /** Where the product's superuser sessions have their SQL; what the owner runs is left out. */
-const SUPERUSERS = /^(sql\/(bootstrap|upgrade)|components)\/(?!.*\bmigrate\.sh$)/;
+const SUPERUSERS = /^(sql\/(bootstrap|upgrade)|components)\/(?!.*\b(migrate\.sh|drill-(count|lock)\.sql)$)/;
 
-/** A query that finds nothing calls nothing: an extension that can follow its image, and one that cannot. */
-const BEHIND = `
+/**
+ * A query that finds nothing calls nothing: heartbeats, an extension that can follow its image, and one that cannot.
+ */
+const THERE = `
+  create schema if not exists backup;
+  create table if not exists backup.heartbeat (n bigint, at timestamptz, lsn pg_lsn);
+  insert into backup.heartbeat values (1, now(), '0/1000000');
   update pg_extension set extversion = '0.0.1' where extname = 'vector';
   update pg_extension set extversion = '0.0.1', extnamespace = 'public'::regnamespace where extname = 'pg_trgm';`;
 
@@ -31,15 +39,18 @@ export async function rehearseQueries(searchPath: string): Promise<Rehearsed[]> 
   const queries = sources()
     .filter(({ path }) => SUPERUSERS.test(path))
     .flatMap((source) => queriesIn(source).map((found) => ({ path: source.path, ...found })))
-    // A variable of the shell may be a function's name.
-    .map((found) => ({ ...found, query: found.query.replaceAll(/\$\w+\(/g, "pg_advisory_lock(") }));
+    // A variable of the shell may be a function's name, or a number.
+    .map((found) => ({
+      ...found,
+      query: found.query.replaceAll(/\$\w+\(/g, "pg_advisory_lock(").replaceAll(/\$[a-z]\w*(?![\w$])/g, "1"),
+    }));
   const script = queries.map(({ views, query }, index) =>
     [
       ...variablesOf([...views, query].join(" ")).map((name) => `\\set ${name} '${VALUES[name] ?? "1"}'`),
       "begin;",
       "set local search_path = pg_catalog;",
       ...views.map((view) => `${view};`),
-      BEHIND,
+      THERE,
       `\\warn -- ${index}`,
       "set local adversary.rehearsal = 'on';",
       `set local search_path = ${searchPath};`,
