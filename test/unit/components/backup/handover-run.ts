@@ -21,6 +21,7 @@ const SCRIPTS = [
     "handover.sh",
     "repositories.sh",
     "agent.sh",
+    "verify.sh",
     "backup.sh",
     "pgbackrest-wal.sh",
     "restore-database.sh",
