@@ -93,7 +93,7 @@ const commands: Record<string, GuideCommand[]> = {
 };
 
 describe("the guide's commands work as printed", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let directory: string;
 
   before(async function () {
