@@ -38,6 +38,8 @@ export interface Live {
   agentSocket?: string | undefined;
   /** Report what a change does to the running server. */
   announcements?: Announcements | undefined;
+  /** Says what to do with the passphrase of the backups when it is generated. */
+  announcePassphrase?: pulumi.ResourceHook | undefined;
   /** Runs before the claim is created. */
   beforeClaim?: pulumi.ResourceHook | undefined;
   /** Runs before a Job is created. */
@@ -161,6 +163,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
             repositories,
             walQueue: walQueueBytes(settings.backup, storage.capacity),
             passphrase: secrets.backupPassphrase,
+            announcePassphrase: live.announcePassphrase,
             keys: secrets.repositories,
             connection: connectionTo(settings, live),
             beforeClaim: live.beforeClaim,

@@ -18,6 +18,7 @@ import { refusedConfiguration, sayRefused } from "./refused-configuration.ts";
 import { stopRefusedStart } from "./refused-start.ts";
 import { lookAtSsh, sshFindings } from "./ssh-reach.ts";
 import { claimedSize, releaseDeadClaim } from "./volume-binding.ts";
+import { KEEP_PASSPHRASE } from "../components/backup/keep-passphrase.ts";
 import { commandsFromCheckout } from "../components/storage/preparation.ts";
 
 /**
@@ -35,6 +36,7 @@ export async function lookLive(settings: Settings, identity: string): Promise<Li
     lastProvenRestore: state?.provenRestore,
     agentSocket: process.env.SSH_AUTH_SOCK,
     announcements: announcements(),
+    announcePassphrase: announcement("announce-passphrase", () => [KEEP_PASSPHRASE]),
     ...(!pulumi.runtime.isDryRun() && changesTo(settings, identity, state)),
   };
 }
@@ -169,18 +171,24 @@ function kubeconfigForProvider({ cluster }: Settings): string | undefined {
  * objects differ, not what happens to connections.
  */
 function announcements(): Live["announcements"] {
-  const hook = (name: string, effects: (before: object, after: object) => string[]) =>
-    new pulumi.ResourceHook(
-      name,
-      async ({ oldInputs, newInputs }) => {
-        for (const effect of effects(oldInputs ?? {}, newInputs ?? {})) await pulumi.log.info(effect);
-      },
-      { onDryRun: true },
-    );
   return {
-    config: hook("announce-settings", effectsOfConfig),
-    server: hook("announce-restart", effectsOfServer),
+    config: announcement("announce-settings", effectsOfConfig),
+    server: announcement("announce-restart", effectsOfServer),
   };
+}
+
+/** A hook that reports what a resource's change, or its creation, has for effects. */
+function announcement(
+  name: string,
+  effects: (before: object, after: object) => string[],
+): pulumi.ResourceHook {
+  return new pulumi.ResourceHook(
+    name,
+    async ({ oldInputs, newInputs }) => {
+      for (const effect of effects(oldInputs ?? {}, newInputs ?? {})) await pulumi.log.info(effect);
+    },
+    { onDryRun: true },
+  );
 }
 
 /** What an `up` does in the cluster in addition to its resources, and in which order. A preview does none of it. */

@@ -3,6 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { PASSWORD_LENGTH } from "../credentials/passwords.ts";
+import { hooked } from "../kubernetes/hooks.ts";
 import { labelsOf } from "../kubernetes/labels.ts";
 import {
   ANNOTATIONS,
@@ -66,6 +67,8 @@ export interface BackupArgs extends BackupOptions {
   postgresImage: string;
   /** The passphrase of the repositories. @default 40 characters, generated */
   passphrase?: pulumi.Input<string> | undefined;
+  /** Runs before one is generated that is used. @default nothing */
+  announcePassphrase?: pulumi.ResourceHook | undefined;
   /** What the repositories on other machines are reached with, by repository. */
   keys: Readonly<Record<string, RepositoryKeys<pulumi.Input<string>>>>;
   /** How to reach the node's file system. @default the directories are prepared by hand */
@@ -134,7 +137,11 @@ export class Backup extends pulumi.ComponentResource {
     const generated = new random.RandomPassword(
       `${name}-passphrase`,
       { length: PASSWORD_LENGTH, special: false },
-      { parent: this, protect: args.protect },
+      {
+        parent: this,
+        protect: args.protect,
+        ...hooked({ beforeCreate: args.passphrase === undefined ? args.announcePassphrase : undefined }),
+      },
     ).result;
     this.passphrase = pulumi.secret(args.passphrase ?? generated);
     const secret = new k8s.core.v1.Secret(

@@ -1,4 +1,5 @@
 /** Backups: the agent, its Jobs, its configuration and the passphrase. */
+import { KEEP_PASSPHRASE } from "../../../components/backup/keep-passphrase.ts";
 import { BACKUP_CRON_JOBS, BACKUP_NAME } from "../../../components/kubernetes/names.ts";
 import { at, because, type Change, filesOf, isKind } from "../changes.ts";
 import { quoted, type Say } from "../statements.ts";
@@ -102,7 +103,8 @@ function sayDrills(change: Change, say: Say): void {
 function sayBackup(change: Change, say: Say): void {
   const { kind, name, logicalName } = change;
   if (isPassphrase(change)) {
-    if (kind === "create" || kind === "update") return sayObject(change, say);
+    if (kind === "create") return say("attention", KEEP_PASSPHRASE);
+    if (kind === "update") return sayObject(change, say);
     return say(
       "danger",
       `Changes the passphrase of the backups: no backup so far can be read with the new one (${name})`,
@@ -136,4 +138,5 @@ export const backup: Sentences = {
     !storage.owns(resource) &&
     (resource.logicalName === BACKUP_NAME || resource.logicalName.startsWith(`${BACKUP_NAME}-`)),
   say: sayBackup,
+  first: (own) => (own.some(isPassphrase) ? { sentence: KEEP_PASSPHRASE } : {}),
 };

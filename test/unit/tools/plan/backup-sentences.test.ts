@@ -98,6 +98,13 @@ describe("what a plan says about the backups", () => {
     );
   });
 
+  it("once, that a passphrase is generated, and where to keep it", () => {
+    assert.match(
+      said("create", "random:index/randomPassword:RandomPassword", "postgres-backup-passphrase")[0] ?? "",
+      /^attention: A passphrase of the backups is generated.*outside the cluster.*: pulumi stack output backupPassphrase --show-secrets/,
+    );
+  });
+
   it("that fewer full backups are kept, which deletes the others", () => {
     assert.deepEqual(changing([cloud, nas], [{ ...cloud, keepFull: 2 }, nas]), [
       "danger: Deletes backups: of 4 full backups in `backups/transcript-pipeline/prod at s3.example`, 2 are kept, each with the WAL from it on",
