@@ -10,6 +10,7 @@ import {
   hostKeys,
   image,
   integer,
+  moment,
   oneOf,
   required,
   size,
@@ -141,11 +142,7 @@ export const backup = {
   restoreFrom: text(REPOSITORY_NAME.name, "the name of a repository", {
     description: "The repository from which an empty directory is filled, instead of a new database",
   }),
-  restoreTime: text(
-    /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d(:?\d\d)?)$/,
-    "a time with its zone, as in 2026-11-28 14:30:00+01",
-    { description: "The moment to restore to. Default: the latest" },
-  ),
+  restoreTime: moment({ description: "The moment to restore to. Default: the latest" }),
 } as const satisfies Section;
 
 /** What is written in the section. */

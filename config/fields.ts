@@ -270,6 +270,25 @@ export function oneOf<const T extends string>(words: readonly T[], about: About)
   );
 }
 
+/**
+ * A moment with its zone. Its value has the form that pgBackRest and PostgreSQL take: a space instead of the `T` of ISO
+ * 8601, and `+00` instead of `Z`.
+ */
+export function moment(about: About): Field<string> {
+  const { parse, ...field } = text(
+    /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d(:?\d\d)?)$/,
+    "a time with its zone, as in 2026-11-28 14:30:00+01",
+    about,
+  );
+  return {
+    ...field,
+    parse: (written) => {
+      const read = parse(written);
+      return "value" in read ? { value: read.value.replace("T", " ").replace("Z", "+00") } : read;
+    },
+  };
+}
+
 /** Certificates in PEM: as in a CA's file. */
 export function certificates(about: About): Field<string> {
   return {

@@ -282,6 +282,20 @@ describe("the repositories of backups", () => {
     });
   }
 
+  it("have a moment to restore to in the form that pgBackRest takes, however it is written", () => {
+    for (const [written, expected] of [
+      ["2026-11-28 14:30:00+01", "2026-11-28 14:30:00+01"],
+      ["2026-11-28T14:30:00Z", "2026-11-28 14:30:00+00"],
+      ["2026-11-28T14:30:00.123456-05:30", "2026-11-28 14:30:00.123456-05:30"],
+    ]) {
+      const changes = {
+        ...CLOUD,
+        ...repositories({ cloud: S3 }, { restoreFrom: "cloud", restoreTime: written }),
+      };
+      assert.equal(read(changes).backup.restoreTime, expected);
+    }
+  });
+
   it("report everything that is wrong at once", () => {
     const fields = refused(repositories({ cloud: { ...S3, port: 0 }, "a.b": {}, nas: { kind: "ftp" } }));
     for (const key of ["cloud.port", "nas.kind", "repositories.a.b", "holds 3"])
