@@ -18,7 +18,7 @@ import { backup } from "../../config/backup.ts";
 import { shellWord } from "../../shell-words.ts";
 import { UsageError } from "../cli.ts";
 import { attempt } from "../processes.ts";
-import { type JobObject, type JobPodObject, runReports, wordsOf } from "./status.ts";
+import { type JobObject, type JobPodObject, wordsOf } from "./status.ts";
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -123,6 +123,11 @@ function databaseOf({ spec }: CronJobObject): CopiedDatabase {
   return { owner: of("OWNER"), database: of("DATABASE") };
 }
 
+const hasEnded = ({ status }: JobObject) =>
+  (status?.conditions ?? []).some(
+    (condition) => condition.type !== "Suspended" && condition.status === "True",
+  );
+
 const jobPath = `/apis/batch/v1/namespaces/${APPLICATION}/jobs/${COPY_JOB}`;
 
 /**
@@ -173,9 +178,9 @@ export async function makeCopy(
     for (const line of lines.slice(printed)) console.log(line);
     printed = Math.max(printed, lines.length);
     if (lines.some((line) => line.startsWith("drill: READY:"))) return databaseOf(cronJob);
-    const [run] = runReports([job], pods?.items ?? []);
-    if (run && run.state !== "running") {
-      if (lines.length === 0) console.log(run.words);
+    // Of a failed Job it may be the other container that says why.
+    if (hasEnded(job)) {
+      if (lines.length === 0) console.log(wordsOf(pods?.items.at(-1)));
       return undefined;
     }
     const words = lines.length > 0 ? "" : wordsOf(pods?.items.at(-1));

@@ -55,7 +55,7 @@ describe("npm run backup -- copy: the database as it was at a moment, next to th
   it("of a moment that no backup has, it says so and leaves nothing", async () => {
     const ran = await npm("backup", "copy", "2020-01-01 00:00:00Z");
     assert.equal(ran.status, 1, ran.output);
-    assert.match(ran.stdout, /drill: FAILED for repository local: .*2020-01-01/);
+    assert.match(ran.stdout, /drill: FAILED for repository local: .*2020-01-01 00:00:00\+00/);
     assert.equal((await left()).trim(), "");
   });
 

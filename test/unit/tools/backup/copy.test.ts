@@ -40,7 +40,7 @@ describe("a copy of the database as it was at a moment", () => {
   });
 
   it("needs a moment with its zone, and says so", () => {
-    assert.equal(copyTime("2026-11-28T14:30:00Z"), "2026-11-28T14:30:00Z");
+    assert.equal(copyTime("2026-11-28T14:30:00Z"), "2026-11-28 14:30:00+00");
     for (const [written, says] of [
       [undefined, /copy: the moment is missing\. Allowed: a time with its zone, as in 2026/],
       ["yesterday", /copy: the moment is "yesterday"\. Allowed: a time with its zone/],
