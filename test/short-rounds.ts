@@ -9,6 +9,7 @@ export const SHORT_ROUNDS: Readonly<
     args: ["--vectors", "2000", "--rounds", "1", "--seconds", "2", "--scale", "1"],
     needs: ["cluster"],
   },
+  "bench:backup": { args: ["--vectors", "500", "--rounds", "1", "--seconds", "2"], needs: ["cluster"] },
   "test:faults": { args: ["--seeds", "2"], needs: ["cluster"] },
 };
 
