@@ -1,4 +1,4 @@
-/** `npm run backup -- --stack <name> <command>`: what there is of backups, and backups and drills on request. */
+/** `npm run backup -- --stack <name> <command>`: what there is of backups, and backups, drills and dumps on request. */
 import { parseArgs } from "node:util";
 import type { ClusterContext } from "../cluster/kubectl.ts";
 import { look } from "./backup/look.ts";
@@ -9,11 +9,12 @@ import { projectFile, runTool, UsageError } from "./cli.ts";
 import { DevState } from "./dev/state.ts";
 import { plainSection, readDocument } from "./stack-file/stack-file.ts";
 
-const usage = `usage: npm run backup -- --stack <name> status | now [full] | drill | restore-point <name>
+const usage = `usage: npm run backup -- --stack <name> status | now [full] | drill | dump | restore-point <name>
   status                what backups there are, how old and how large, to which moments they can be restored, whether
                         archiving works, and when a restore was last proven
   now [full]            makes an incremental or a full backup in each repository, and follows it
   drill                 restores the newest backup of each repository as a test, compares it, and follows that
+  dump                  writes a logical dump into each repository, compares it, and follows that
   restore-point <name>  names this moment in the WAL, to restore to it later
   --stack <name>        the stack, as in Pulumi.<name>.yaml. Default: dev
   --config-file <file>  its configuration. Default: Pulumi.<stack>.yaml; for what \`npm run up\` has deployed, its own
@@ -58,8 +59,9 @@ await runTool(usage, async () => {
       if (argument !== undefined && argument !== "full") throw new UsageError(usage);
       return follow(await runNow(cluster(), argument ?? "incremental"));
     case "drill":
+    case "dump":
       if (argument !== undefined) throw new UsageError(usage);
-      return follow(await runNow(cluster(), "drill"));
+      return follow(await runNow(cluster(), command));
     case "restore-point": {
       const name = restorePointName(argument);
       const point = await makeRestorePoint(cluster(), name);
