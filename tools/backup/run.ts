@@ -7,7 +7,12 @@ import {
   read,
 } from "../../cluster/kubectl.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
-import { BACKUP_CONTAINER, BACKUP_CRON_JOBS, DRILL_CONTAINER, DUMP_CONTAINER } from "../../components/kubernetes/names.ts";
+import {
+  BACKUP_CONTAINER,
+  BACKUP_CRON_JOBS,
+  DRILL_CONTAINER,
+  DUMP_CONTAINER,
+} from "../../components/kubernetes/names.ts";
 import { attempt } from "../processes.ts";
 import { type JobObject, type JobPodObject, runReports, wordsOf } from "./status.ts";
 

@@ -227,7 +227,8 @@ function kindOf({ metadata }: JobObject): RunReport["what"] | undefined {
 }
 
 /** The last line of a container's log, without the name of its script. */
-const lastLine = (text = "") => (text.trimEnd().split("\n").at(-1) ?? "").replace(/^(backup|drill|dump): /, "");
+const lastLine = (text = "") =>
+  (text.trimEnd().split("\n").at(-1) ?? "").replace(/^(backup|drill|dump): /, "");
 
 /** The last line of the container that failed, or else of the last one that ended; what a pod waits for before. */
 export function wordsOf(pod: JobPodObject | undefined): string {

@@ -52,7 +52,8 @@ export async function writeDigests(path: string, { refresh }: { refresh: boolean
     throw new Error(`${reason}. Nothing was written`, { cause: error });
   });
   const images: Record<string, Record<string, string>> = {};
-  for (const { section, field, pinned } of resolved) images[section] = { ...images[section], [field]: pinned };
+  for (const { section, field, pinned } of resolved)
+    images[section] = { ...images[section], [field]: pinned };
   writeFileSync(`${path}.new`, withFields(readFileSync(path, "utf8"), images));
   renameSync(`${path}.new`, path);
   return resolved.map(({ image, pinned }) =>

@@ -6,7 +6,7 @@
 #   list                                                  transfer.file gets a line `<bytes>;<name>` for each object
 #   put         <name>                                    what comes through the pipe becomes an object
 #   get         <name>                                    an object goes through the pipe
-#   delete      <name>…                                   removes objects
+#   delete      <name>                                    removes an object
 # Requests as in handover.sh, under the name `transfer`, with verb, repository's number and arguments as lines. Each is
 # tried once: the answer is transfer.done or transfer.failed, which holds the word and then rclone's complaint. The pipe is
 # $VOLUME/stream.
@@ -83,11 +83,7 @@ carried_out() {
       ;;
     put) run rcat "dumps$number:$1" <"$stream" ;;
     get) run cat "dumps$number:$1" >"$stream" ;;
-    delete)
-      for object; do
-        run deletefile "dumps$number:$object" || [ $? = 4 ] || return 1
-      done
-      ;;
+    delete) run deletefile "dumps$number:$1" ;;
     *) echo "there is no request $verb" >&2 && return 1 ;;
   esac
 }
@@ -101,8 +97,13 @@ serve() {
   set -- "$verb" $(tail -n +4 "$folder/transfer.running")
   # In the background: a shell that waits for it stops at once when told to, and one that runs it does not.
   carried_out "$@" 2>"$said" &
-  # "2026/11/29 03:30:00 ERROR : name: Failed to copy: …"
-  if wait $!; then answer done; else answer failed "$(sed 's/^[0-9/]* [0-9:]* [A-Z]* *: //' "$said" | tail -n 8)"; fi
+  # "2026/11/29 03:30:00 ERROR : Attempt 1/1 failed with 1 errors and: …", "2026/11/29 03:30:00 Failed to rcat: …"
+  if wait $!; then
+    answer done
+  else
+    # Each dump is written and read with the same passphrase: what cannot be decrypted is damaged.
+    answer failed "$(sed -E 's/^[0-9/]+ [0-9:]+ +([A-Z]+ *: )?//; s/^Attempt [0-9/]+ failed with [0-9]+ errors? and: //; s/^Failed to [a-z]+: //; s/ - bad password\?//' "$said" | tail -n 8)"
+  fi
 }
 
 mkdir -p "$folder"

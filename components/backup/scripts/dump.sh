@@ -116,9 +116,11 @@ written() { sed -n "s/^[0-9-]*;\($DATABASE-\|globals-\)\($TIME_PATTERN\)\.\(dump
 
 # removed <time>…: removes dumps. The proof goes first: what is left of it then counts as half-written.
 removed() {
-  local time
+  local time name
   for time; do
-    transfer delete "$DATABASE-$time.json" "$DATABASE-$time.dump" "globals-$time.sql" || return 1
+    for name in "$DATABASE-$time.json" "$DATABASE-$time.dump" "globals-$time.sql"; do
+      ! grep -q ";$name\$" /tmp/objects || transfer delete "$name" || return 1
+    done
   done
 }
 
@@ -186,7 +188,7 @@ dumped() {
   say "writing $name into repository ${names[number]}"
   send "$name.dump" as_of_snapshot
   status=$?
-  [ "$status" = 0 ] || kill "$counter"
+  [ "$status" = 0 ] || kill "$counter" 2>/dev/null
   wait "$counter" || { [ "$status" != 0 ] || words="the rows cannot be counted: $(joined </tmp/counting)" status=1; }
   touch /tmp/dumped
   wait "$holder"
@@ -238,7 +240,7 @@ prepared() {
   reached
   if [ -n "${objections[number]:-}" ]; then
     words=${objections[number]}
-    words=${words%% The WAL waits*}
+    words=${words%%. The WAL waits*}
     return 1
   fi
   objects || return 1
@@ -275,7 +277,7 @@ for number in "${numbers[@]}"; do
   while true; do
     words= final=
     if prepared && dumped; then
-      say "DONE: $done_words"
+      say "proven: $done_words"
       successful+=("$done_words")
       expired || failed+=("a dump was made and proven, and older ones cannot be removed: $(complaint_of)")
       break

@@ -117,7 +117,7 @@ explained() {
     # Before the passphrase's: both are a CryptoError.
     *certificate*expired*) advice="The store's certificate has expired: renew it at the store. Archiving goes on by itself" ;;
     *certificate*) advice="The store's certificate is not trusted. If it is the right store, set its CA: $set --path $key.ca -- \"\$(cat ca.crt)\"; its name must be $key.endpoint" ;;
-    *'is or was the repo encrypted'* | *'unable to flush'* | *'bad password'* | *'authenticate decrypted block'*) advice="The passphrase is not the one that the repository was made with: $set --secret --path secrets.backupPassphrase" ;;
+    *'is or was the repo encrypted'* | *'unable to flush'*) advice="The passphrase is not the one that the repository was made with: $set --secret --path secrets.backupPassphrase" ;;
     *RequestTimeTooSkewed*) advice="The node's clock is wrong: set it" ;;
     *NoSuchBucket*) advice="There is no such bucket: make it, or choose another: $set --path $key.bucket <bucket>" ;;
     *InvalidAccessKeyId* | *SignatureDoesNotMatch* | *AccessDenied* | *'403 (Forbidden)'*)

@@ -31,12 +31,7 @@ function kept(text: unknown): Map<string, number> {
       repository,
       (repositories.get(repository) ?? new Map<string, string>()).set(name, value),
     );
-  return new Map(
-    [...repositories.values()].map((of) => [
-      placeOf(of),
-      Number(of.get("retention-full")),
-    ]),
-  );
+  return new Map([...repositories.values()].map((of) => [placeOf(of), Number(of.get("retention-full"))]));
 }
 
 function sayConfig(change: Change, say: Say): void {
@@ -78,7 +73,8 @@ function saySecret(change: Change, say: Say): void {
         "Change it only with a new path for the repository, and keep the old passphrase as long as the old backups",
     );
   }
-  if (keys.length > 0) say("attention", `Changes a secret: the keys that the backups' repositories are reached with (${name})`);
+  if (keys.length > 0)
+    say("attention", `Changes a secret: the keys that the backups' repositories are reached with (${name})`);
   else if (!passphrases.some(([, how]) => how.startsWith("update")))
     say("attention", `Changes a secret: ${name}, the passphrase or the keys of the backups`);
 }
@@ -122,7 +118,10 @@ function sayDumps(change: Change, say: Say): void {
     );
   const [before, after] = [keptDumps(change.old), keptDumps(change.new)];
   if (after < before)
-    return say("danger", `Deletes logical dumps: of ${before} in each repository, ${after} are kept (${change.name})`);
+    return say(
+      "danger",
+      `Deletes logical dumps: of ${before} in each repository, ${after} are kept (${change.name})`,
+    );
   if (change.paths.has("spec.schedule"))
     return say(
       "attention",
