@@ -274,7 +274,7 @@ export const ENVIRONMENT: readonly string[] = [
     `${at} SCRATCH=/scratch`,
     `${at} SUPERUSER_SOCKET=/var/lib/postgresql/data/socket`,
     `${at} REPOSITORIES=**`,
-    ...["OWNER", "DATABASE", "DRILL_FREE", "WAIT", "COUNT_TIME", "ARCHIVE_TIME"].map(
+    ...["OWNER", "DATABASE", "DRILL_FREE", "VERIFY", "WAIT", "COUNT_TIME", "ARCHIVE_TIME"].map(
       (name) => `${at} ${name}=*`,
     ),
   ]),

@@ -84,7 +84,7 @@ export function dumpPod(args: DumpArgs): DumpPod {
         { name: "RCLONE_CONFIG", value: `${BACKUP_CONFIG_PATH}/${RCLONE_CONFIG}` },
         { name: "HOME", value: "/tmp" },
       ],
-      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "512Mi" } },
+      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "384Mi" } },
     },
     dump: {
       name: DUMP_CONTAINER,
@@ -96,7 +96,7 @@ export function dumpPod(args: DumpArgs): DumpPod {
         { name: "OWNER", value: args.owner },
         { name: "DATABASE", value: args.database },
       ],
-      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "1", memory: "256Mi" } },
+      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "1", memory: "160Mi" } },
     },
     volumes: [
       ...args.volumes
