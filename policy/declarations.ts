@@ -52,6 +52,7 @@ export const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
   "Secret/postgres-backup": [1, 2].flatMap((number) => [
     `repo${number}-passphrase.conf`,
     `repo${number}-keys.conf`,
+    `repo${number}-keys.pem`,
   ]),
 };
 
