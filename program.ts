@@ -17,7 +17,7 @@ import type { Announcements } from "./components/server/server.ts";
 import type { NodeConnection } from "./components/storage/node-storage.ts";
 import type { Settings } from "./config.ts";
 import { directoryOf } from "./directories.ts";
-import { walQueueBytes } from "./config/backup.ts";
+import { NEVER, walQueueBytes } from "./config/backup.ts";
 import { shellWord } from "./shell-words.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
 
@@ -169,12 +169,15 @@ export function program(settings: Settings, live: Live = {}): Outputs {
             beforeClaim: live.beforeClaim,
             drillFree: settings.backup.drillFree,
             verify: settings.backup.verify,
+            dumpImage: settings.backup.dumpImage,
+            keepDumps: settings.backup.keepDumps,
             database: postgres.database,
             owner: postgres.owner,
             schedules: {
               full: settings.backup.fullSchedule,
               incremental: settings.backup.incrementalSchedule,
               drill: settings.backup.drillSchedule,
+              dump: settings.backup.dumpSchedule === NEVER ? undefined : settings.backup.dumpSchedule,
               timeZone: settings.backup.timeZone,
             },
             timeout: settings.backup.backupTimeout,

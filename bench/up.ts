@@ -70,7 +70,7 @@ async function measure(
       storage: { path },
       database: { image: cluster.postgresImage },
       migration: { image: cluster.dbmateImage },
-      backup: { image: cluster.pgbackrestImage },
+      backup: { image: cluster.pgbackrestImage, dumpImage: cluster.pgbackrestImage },
     });
     writeFileSync(file, configured);
     return path;

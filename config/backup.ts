@@ -78,12 +78,12 @@ export const REPOSITORY_NAME = {
 const repositories: Entries<typeof repository> = { fields: repository, ...REPOSITORY_NAME };
 
 /** Five fields of cron, or one of its words. */
+const CRON = "@(yearly|monthly|weekly|daily|hourly)|[0-9*/,A-Za-z-]+( [0-9*/,A-Za-z-]+){4}";
 const schedule = (about: { description: string }) =>
-  text(
-    /^(@(yearly|monthly|weekly|daily|hourly)|[0-9*/,A-Za-z-]+( [0-9*/,A-Za-z-]+){4})$/,
-    "a cron schedule, as in '0 2 * * 0'",
-    about,
-  );
+  text(new RegExp(`^(${CRON})$`), "a cron schedule, as in '0 2 * * 0'", about);
+
+/** In place of a schedule. A field that is left out has its default, so it cannot say this. */
+export const NEVER = "never";
 
 export const backup = {
   repositories,
@@ -123,6 +123,21 @@ export const backup = {
         "Whether a drill then reads every object of each repository, and finds damage in older backups and gaps in the WAL. A store may charge for that",
     }),
   ),
+  dumpSchedule: defaulted(
+    "30 3 * * 6",
+    text(new RegExp(`^(${CRON}|${NEVER})$`), `a cron schedule, as in '0 2 * * 0', or '${NEVER}'`, {
+      description:
+        "When a logical dump of the database is written into each repository, and compared. `never`: only by `npm run backup -- dump`",
+    }),
+  ),
+  keepDumps: defaulted(
+    4,
+    integer(1, 1000, "dumps", { description: "Logical dumps that are kept in each repository" }),
+  ),
+  dumpImage: defaulted(
+    "rclone/rclone:1.71.2",
+    image({ description: "An image with rclone 1.60 or newer and a shell, for logical dumps" }),
+  ),
   timeZone: defaulted(
     "Etc/UTC",
     text(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/, "a time zone, as in Europe/Berlin", {
@@ -132,7 +147,7 @@ export const backup = {
   backupTimeout: defaulted(
     43200,
     integer(600, 604800, "seconds", {
-      description: "Time for one backup or one restore drill, including waiting",
+      description: "Time for one backup, one restore drill or one logical dump, including waiting",
     }),
   ),
   walQueue: size({

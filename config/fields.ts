@@ -119,8 +119,7 @@ export function hostKey(about: About): Field<string> {
 
 /** All public SSH keys of a host, for a client that does not let one kind be chosen. Its value: one `<kind> <base64>` a line. */
 export function hostKeys(about: About): Field<string> {
-  const allowed =
-    `complete public host keys, ${HOST_KEY_KINDS.join(", ")}, one a line, as \`ssh-keyscan <host>\` prints them`;
+  const allowed = `complete public host keys, ${HOST_KEY_KINDS.join(", ")}, one a line, as \`ssh-keyscan <host>\` prints them`;
   return field(
     "text",
     (written) => {

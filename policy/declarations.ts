@@ -24,6 +24,7 @@ export const OBJECTS: readonly string[] = [
     "CronJob/postgres-backup-full",
     "CronJob/postgres-backup-incremental",
     "CronJob/postgres-backup-drill",
+    "CronJob/postgres-backup-dump",
     "Job/postgres-backup-first",
     ...["secret", "superuser", "logins", "login-*", "backup"].map((name) => `Secret/postgres-${name}`),
     ...[
@@ -51,6 +52,7 @@ export const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
   "Secret/postgres-backup": [1, 2].flatMap((number) => [
     `repo${number}-passphrase.conf`,
     `repo${number}-keys.conf`,
+    `repo${number}-keys.pem`,
   ]),
 };
 
@@ -78,9 +80,17 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   "ConfigMap/postgres-init-migrations": ['data["*.sql"]'],
   "ConfigMap/postgres-upgrade-scripts": ['data["*.sh"]', 'data["*.sql"]'],
   "ConfigMap/postgres-upgrade-sql": ['data["*.sql"]'],
-  "ConfigMap/postgres-backup-config": ['data["pgbackrest.conf"]', 'data["*.crt"]'],
+  "ConfigMap/postgres-backup-config": [
+    'data["pgbackrest.conf"]',
+    'data["rclone.conf"]',
+    'data["*.crt"]',
+    'data["*.known-hosts"]',
+    'data["*.rclone-known-hosts"]',
+  ],
   "ConfigMap/postgres-backup-scripts": ['data["*.sh"]', 'data["*.sql"]'],
   "ConfigMap/postgres-backup-archiving": ['data["*.sh"]'],
+  // With the schedule `never`.
+  "CronJob/postgres-backup-dump": ["spec.suspend: true"],
   // Nobody waits for the first backup, and no `up` that comes meanwhile ends it.
   "Job/postgres-backup-first": ['metadata.annotations["pulumi.com/skipAwait"]: true', ...GITOPS_JOB],
   // The StatefulSet's readiness is the server's: there is nothing else to wait for.
@@ -134,6 +144,10 @@ const DRILLS = ["CronJob/postgres-backup-drill", "Job/postgres-backup-first"];
 const DRILL_AGENTS = DRILLS.map((workload) => `${workload} agent`);
 const DRILL_CONTAINERS = DRILLS.map((workload) => `${workload} drill`);
 
+/** The containers of a logical dump: one asks the server, the other one the repositories. */
+const DUMP = "CronJob/postgres-backup-dump dump";
+const DUMP_TRANSFER = "CronJob/postgres-backup-dump rclone";
+
 /** The containers that make backups and archive. */
 const BACKUP_CONTAINERS = [
   "StatefulSet/postgres-backup",
@@ -183,6 +197,19 @@ export const MOUNTS: readonly string[] = [
     `${at} /run/backup emptyDir state`,
     `${at} /tmp emptyDir tmp`,
   ]),
+  // For the live server's socket.
+  `${DUMP} /var/lib/postgresql/data read-only persistentVolumeClaim postgres-pvc`,
+  `${DUMP} ${SCRIPTS} configMap postgres-backup-scripts`,
+  `${DUMP} /dump emptyDir handover`,
+  `${DUMP} /tmp emptyDir dump-tmp`,
+  // Where there is a repository in the volume.
+  `${DUMP_TRANSFER} /var/lib/postgresql/data persistentVolumeClaim postgres-pvc`,
+  `${DUMP_TRANSFER} /repository/* persistentVolumeClaim postgres-backup-*-pvc mountPropagation="HostToContainer"`,
+  `${DUMP_TRANSFER} /etc/pgbackrest configMap postgres-backup-config`,
+  `${DUMP_TRANSFER} /etc/pgbackrest-secrets secret postgres-backup`,
+  `${DUMP_TRANSFER} ${SCRIPTS} configMap postgres-backup-scripts`,
+  `${DUMP_TRANSFER} /dump emptyDir handover`,
+  `${DUMP_TRANSFER} /tmp emptyDir transfer-tmp`,
   ...DRILL_AGENTS.map((at) => `${at} /drill emptyDir handover`),
   ...DRILL_CONTAINERS.flatMap((at) => [
     // For the live server's socket. A copy writes nowhere but into the scratch space.
@@ -233,13 +260,22 @@ export const ENVIRONMENT: readonly string[] = [
       ? []
       : [`${at} TYPE=*`, `${at} WAIT=*`, `${at} IMAGE=**`]),
   ]),
+  `${DUMP} VOLUME=/dump`,
+  `${DUMP} SUPERUSER_SOCKET=/var/lib/postgresql/data/socket`,
+  `${DUMP} REPOSITORIES=**`,
+  ...["OWNER", "DATABASE", "KEEP", "WAIT", "TIME"].map((name) => `${DUMP} ${name}=*`),
+  `${DUMP_TRANSFER} VOLUME=/dump`,
+  `${DUMP_TRANSFER} REPOSITORIES=**`,
+  `${DUMP_TRANSFER} IDENTITY=transcript-pipeline/*`,
+  `${DUMP_TRANSFER} RCLONE_CONFIG=/etc/pgbackrest/rclone.conf`,
+  `${DUMP_TRANSFER} HOME=/tmp`,
   ...DRILL_CONTAINERS.flatMap((at) => [
     `${at} VOLUME=/drill`,
     `${at} COPY=/var/lib/postgresql/data/drill`,
     `${at} SCRATCH=/scratch`,
     `${at} SUPERUSER_SOCKET=/var/lib/postgresql/data/socket`,
     `${at} REPOSITORIES=**`,
-    ...["OWNER", "DATABASE", "DRILL_FREE", "WAIT", "COUNT_TIME", "ARCHIVE_TIME"].map(
+    ...["OWNER", "DATABASE", "DRILL_FREE", "VERIFY", "WAIT", "COUNT_TIME", "ARCHIVE_TIME"].map(
       (name) => `${at} ${name}=*`,
     ),
   ]),
@@ -288,6 +324,8 @@ export const PROGRAMS: readonly Program[] = [
     at: `${at} startupProbe`,
     words: ["bash", "-c", '[ -n "$(find /run/backup/heartbeat -mmin -3)" ]'],
   })),
+  { at: `${DUMP} command`, words: ["bash", `${SCRIPTS}/stoppable.sh`, `${SCRIPTS}/dump.sh`] },
+  { at: `${DUMP_TRANSFER} command`, words: ["sh", `${SCRIPTS}/dump-transfer.sh`] },
   ...DRILL_CONTAINERS.map((at) => ({
     at: `${at} command`,
     words: ["bash", `${SCRIPTS}/stoppable.sh`, `${SCRIPTS}/drill.sh`],
@@ -316,9 +354,11 @@ export const IMAGES: readonly string[] = [
     TRIAL,
     ...SQL_CONTAINERS.flatMap(({ at, superuser }) => (superuser ? [at] : [])),
     ...DRILL_CONTAINERS,
+    DUMP,
   ].map((at) => `${at} pgvector/pgvector`),
   "Job/postgres-init migrate ghcr.io/amacneil/dbmate",
   ...[...BACKUP_CONTAINERS, ...DRILL_AGENTS].map((at) => `${at} woblerr/pgbackrest`),
+  `${DUMP_TRANSFER} rclone/rclone`,
 ];
 
 /** Arguments of providers: `<package> <name> <argument>`, or with the one value that it may have: declared-providers. */

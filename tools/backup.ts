@@ -1,4 +1,4 @@
-/** `npm run backup -- --stack <name> <command>`: what there is of backups, and backups and drills on request. */
+/** `npm run backup -- --stack <name> <command>`: what there is of backups, and backups, drills and dumps on request. */
 import { parseArgs } from "node:util";
 import type { ClusterContext } from "../cluster/kubectl.ts";
 import { copyLines, copyTime, endCopy, makeCopy } from "./backup/copy.ts";
@@ -10,11 +10,13 @@ import { projectFile, runTool, UsageError } from "./cli.ts";
 import { DevState } from "./dev/state.ts";
 import { plainSection, readDocument } from "./stack-file/stack-file.ts";
 
-const usage = `usage: npm run backup -- --stack <name> status | now [full] | drill | restore-point <name> | copy <time> | copy end
+const usage = `usage: npm run backup -- --stack <name> status | now [full] | drill | dump | restore-point <name>
+       | copy <time> | copy end
   status                what backups there are, how old and how large, to which moments they can be restored, whether
                         archiving works, and when a restore was last proven
   now [full]            makes an incremental or a full backup in each repository, and follows it
   drill                 restores the newest backup of each repository as a test, compares it, and follows that
+  dump                  writes a logical dump into each repository, compares it, and follows that
   restore-point <name>  names this moment in the WAL, to restore to it later
   copy <time>           restores the database as it was at that time next to the running server, for whoever wants to
                         bring back rows; prints the commands. copy end removes it
@@ -63,8 +65,9 @@ await runTool(usage, async () => {
       if (argument !== undefined && argument !== "full") throw new UsageError(usage);
       return follow(await runNow(cluster(), argument ?? "incremental"));
     case "drill":
+    case "dump":
       if (argument !== undefined) throw new UsageError(usage);
-      return follow(await runNow(cluster(), "drill"));
+      return follow(await runNow(cluster(), command));
     case "restore-point": {
       const name = restorePointName(argument);
       const point = await makeRestorePoint(cluster(), name);

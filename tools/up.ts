@@ -23,7 +23,11 @@ function overridesFor(cluster: DevCluster, state: DevState): Record<string, Reco
     storage: cluster.onThisMachine ? { path: state.dataDirectory } : {},
     database: cluster.local?.postgresImage === undefined ? {} : { image: cluster.local.postgresImage },
     migration: cluster.local?.dbmateImage === undefined ? {} : { image: cluster.local.dbmateImage },
-    backup: cluster.local?.pgbackrestImage === undefined ? {} : { image: cluster.local.pgbackrestImage },
+    // The stand-in has rclone too.
+    backup:
+      cluster.local?.pgbackrestImage === undefined
+        ? {}
+        : { image: cluster.local.pgbackrestImage, dumpImage: cluster.local.pgbackrestImage },
   };
 }
 

@@ -31,6 +31,7 @@ import {
   stoppable,
   stoppableFiles,
 } from "../kubernetes/scripts.ts";
+import type { NamedContainer } from "../server/extension.ts";
 import type { NodeConnection } from "../storage/node-storage.ts";
 import { Volume } from "../storage/volume.ts";
 import { superuserFiles } from "../server/superuser-files.ts";
@@ -38,6 +39,7 @@ import { DATA_PATH, VOLUME_PATH } from "../../postgres/places.ts";
 import { ARCHIVING_SCRIPTS_NAME } from "./archiving.ts";
 import { repositoryDirectory } from "./directory.ts";
 import { drillPod } from "./drill.ts";
+import { dumpPod } from "./dump.ts";
 import {
   BACKUP_CONFIG_PATH,
   BACKUP_SECRETS_PATH,
@@ -52,6 +54,7 @@ import {
   STANZA,
   trustFiles,
 } from "./pgbackrest-conf.ts";
+import { rcloneFiles } from "./rclone-conf.ts";
 
 /** Arguments of {@link Backup}. */
 export interface BackupArgs extends BackupOptions {
@@ -75,16 +78,23 @@ export interface BackupArgs extends BackupOptions {
   connection?: NodeConnection | undefined;
   /** Runs before a claim on one of them is created. @default nothing */
   beforeClaim?: pulumi.ResourceHook | undefined;
-  /** When full and incremental backups and restore drills are made, as cron has it, and in which time zone. */
-  schedules: { full: string; incremental: string; drill: string; timeZone: string };
+  /**
+   * When full and incremental backups, restore drills and logical dumps are made, as cron has it, and in which time zone.
+   * A schedule of dumps that is undefined: only on request.
+   */
+  schedules: { full: string; incremental: string; drill: string; dump: string | undefined; timeZone: string };
   /** Percent of the data's disk that a drill leaves free. */
   drillFree: number;
   /** Whether a drill also reads every object of the repositories. */
   verify: boolean;
-  /** The database whose rows a drill compares, and its owner. */
+  /** An image with rclone and a shell, for dumps. */
+  dumpImage: string;
+  /** Dumps that are kept in each repository. */
+  keepDumps: number;
+  /** The database whose rows a drill compares and that is dumped, and its owner. */
   database: pulumi.Input<string>;
   owner: pulumi.Input<string>;
-  /** Seconds that one backup has, and one drill. */
+  /** Seconds that one backup has, one drill, and one dump. */
   timeout: number;
   /** Whether the directories' volumes, and what the passphrase is generated from, are protected from deletion. */
   protect: boolean;
@@ -174,6 +184,7 @@ export class Backup extends pulumi.ComponentResource {
     const config = configMap(`${BACKUP_NAME}-config`, {
       "pgbackrest.conf": pgbackrestConf(args),
       ...trustFiles(repositories),
+      ...rcloneFiles(repositories),
     });
     const handover = scriptFiles(import.meta.url, "handover.sh", "pgbackrest-wal.sh");
     configMap(ARCHIVING_SCRIPTS_NAME, {
@@ -186,6 +197,7 @@ export class Backup extends pulumi.ComponentResource {
       ...scriptFiles(
         import.meta.url,
         ...["drill-archived.sql", "drill-lock.sql", "drill-count.sql", "drill-compare.sql"],
+        ...["owner.sh", "dump.sh", "dump-transfer.sh", "dump-snapshot.sql"],
       ),
       ...keptRunningFiles(),
       ...stoppableFiles(),
@@ -337,7 +349,9 @@ export class Backup extends pulumi.ComponentResource {
         {
           metadata: metadata(BACKUP_CRON_JOBS[kind]),
           spec: {
-            schedule: args.schedules[kind],
+            // One that is not scheduled is there to be asked for, so it has some time of its own and never starts by it.
+            schedule: args.schedules[kind] ?? "0 0 1 1 *",
+            ...(args.schedules[kind] === undefined && { suspend: true }),
             timeZone: args.schedules.timeZone,
             concurrencyPolicy: "Forbid",
             // One that was missed while the machine was off is made up for, within a week.
@@ -385,14 +399,39 @@ export class Backup extends pulumi.ComponentResource {
       volumes,
       as: CONTAINER,
     });
-    const withMounts = (part: (typeof drill)["agent"]) => ({
+    const withMounts = (part: NamedContainer, from: readonly PodVolume[]) => ({
       ...part,
-      volumeMounts: mountsIn(part.name, drill.volumes),
+      volumeMounts: mountsIn(part.name, from),
     });
     scheduled(
       "drill",
-      { initContainers: [withMounts(drill.agent)], containers: [withMounts(drill.drill)] },
+      {
+        initContainers: [withMounts(drill.agent, drill.volumes)],
+        containers: [withMounts(drill.drill, drill.volumes)],
+      },
       drill.volumes,
+    );
+    const dump = dumpPod({
+      scriptsName,
+      image: args.dumpImage,
+      postgresImage: args.postgresImage,
+      repositories,
+      listed: listed(repositories),
+      identity: args.identity,
+      database: args.database,
+      owner: args.owner,
+      keep: args.keepDumps,
+      timeout: args.timeout,
+      volumes,
+      as: CONTAINER,
+    });
+    scheduled(
+      "dump",
+      {
+        initContainers: [withMounts(dump.transfer, dump.volumes)],
+        containers: [withMounts(dump.dump, dump.volumes)],
+      },
+      dump.volumes,
     );
 
     this.run = {

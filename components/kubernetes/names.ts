@@ -47,6 +47,7 @@ export const BACKUP_CRON_JOBS = {
   full: `${BACKUP_NAME}-full`,
   incremental: `${BACKUP_NAME}-incremental`,
   drill: `${BACKUP_NAME}-drill`,
+  dump: `${BACKUP_NAME}-dump`,
 } as const;
 /** The container that runs pgBackRest: the agent's, and that of each Job that makes backups. */
 export const BACKUP_CONTAINER = "pgbackrest";
@@ -54,6 +55,8 @@ export const BACKUP_CONTAINER = "pgbackrest";
 export const COPY_JOB = `${BACKUP_NAME}-copy`;
 /** The container of a restore drill. */
 export const DRILL_CONTAINER = "drill";
+/** The container that makes a logical dump. */
+export const DUMP_CONTAINER = "dump";
 
 /** Label that binds pods and volumes to a node. It can differ from the node's name. */
 export const HOSTNAME_LABEL = "kubernetes.io/hostname";

@@ -115,7 +115,7 @@ export class Checkout {
       storage: { ...SMALL.storage, path: this.dataDirectory, mount: undefined },
       database: { ...SMALL.database, image: cluster.postgresImage },
       migration: { image: cluster.dbmateImage },
-      backup: { image: cluster.pgbackrestImage },
+      backup: { image: cluster.pgbackrestImage, dumpImage: cluster.pgbackrestImage },
     });
     writeFileSync(file, configured);
     this.writeDeclarations(cluster);
@@ -130,7 +130,7 @@ export class Checkout {
       const image =
         repository === "pgvector/pgvector"
           ? postgresImage
-          : repository === "woblerr/pgbackrest"
+          : repository === "woblerr/pgbackrest" || repository === "rclone/rclone"
             ? pgbackrestImage
             : dbmateImage;
       return `${workload} ${container} ${repositoryOf(image)}`;

@@ -88,15 +88,17 @@ describe("resolve-digests", function () {
     assert.match(output, /Remove the waivers of image-digest from/);
   });
 
-  it("writes the image of the backups of a stack that has some", async () => {
-    const backup = `  transcript-pipeline:backup:\n    image: ${host}/dbmate:1\n`;
+  it("writes the images of the backups of a stack that has some", async () => {
+    const backup = `  transcript-pipeline:backup:\n    image: ${host}/dbmate:1\n    dumpImage: ${host}/dbmate:1\n`;
     const stack = readFileSync(file, "utf8");
     writeFileSync(file, stack + backup);
     assert.equal((await resolve()).length, 2);
     writeFileSync(file, `${stack}${backup}    repositories: { local: { kind: volume } }\n`);
-    assert.equal((await resolve()).length, 3);
+    assert.equal((await resolve()).length, 4);
     assert.ok(
-      readFileSync(file, "utf8").includes(`    image: ${host}/dbmate:1@${DIGEST}\n    repositories:`),
+      readFileSync(file, "utf8").includes(
+        `    image: ${host}/dbmate:1@${DIGEST}\n    dumpImage: ${host}/dbmate:1@${DIGEST}\n    repositories:`,
+      ),
     );
   });
 

@@ -9,7 +9,7 @@ import { resourcesOf } from "../../tools/evaluation/policy-stack.ts";
 import { readStackFile } from "../../tools/stack-file/stack-file.ts";
 import { breaks, brokenBy } from "./breaks.ts";
 import { allViolationsOf, type Judged, type Name, stackOf, violationsOf } from "./stacks.ts";
-import { ed25519HostKey } from "../ssh-keys.ts";
+import { ed25519HostKey, userKey } from "../ssh-keys.ts";
 
 describe("the rules", function () {
   this.timeout(60_000);
@@ -127,6 +127,21 @@ describe("the shapes that the program can have", function () {
         },
       },
     },
+    "dumps on request only, on another machine": {
+      backup: {
+        dumpSchedule: "never",
+        repositories: {
+          box: {
+            kind: "sftp",
+            endpoint: "box.example",
+            user: "backups",
+            path: "/srv/backups/prod",
+            hostKeys: ed25519HostKey(),
+          },
+        },
+      },
+      secrets: { repositories: { box: { privateKey: userKey() } } },
+    },
     "settings that fit": { database: { tuning: "auto" } },
   };
   for (const [what, sections] of Object.entries(shapes)) {
@@ -137,7 +152,8 @@ describe("the shapes that the program can have", function () {
         const key = `transcript-pipeline:${section}`;
         written[key] = JSON.stringify({ ...(JSON.parse(written[key] ?? "{}") as object), ...fields });
       }
-      const resources = resourcesOf(await evaluate("prod", written));
+      const secret = "secrets" in sections ? ["transcript-pipeline:secrets"] : [];
+      const resources = resourcesOf(await evaluate("prod", written, secret));
       assert.deepEqual(violationsOf({ resources, config }).map(messageOf), []);
       // The control: a shape is one only if it changes something.
       // Passwords are new each time.

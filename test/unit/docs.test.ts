@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { readSettings } from "../../config.ts";
+import { readSettings, table } from "../../config.ts";
 import { secretFiles, pgbackrestConf, type RepositoryArgs } from "../../components/backup/pgbackrest-conf.ts";
+import { rcloneFiles } from "../../components/backup/rclone-conf.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { readStackFile } from "../../tools/stack-file/stack-file.ts";
 import { deployable, type Raw } from "../settings.ts";
@@ -92,6 +93,48 @@ describe("docs/restoring.md", () => {
       ...Object.values(secretFiles(1, "x", KEYS)).flatMap(optionsOf),
     ].filter((name) => !making.test(name));
     assert.deepEqual(optionsOf(conf).sort(), agent.sort());
+  });
+});
+
+describe("docs/restoring.md, about dumps", () => {
+  it("has an rclone.conf for a laptop with every option that says where a store and its dumps are, as the dump's has them", () => {
+    const conf =
+      [...page("restoring").matchAll(/```ini\n([^]*?)```/g)]
+        .map(([, text = ""]) => text)
+        .find((text) => text.includes("crypt")) ?? "";
+    const optionsOf = (text: string) => [...text.matchAll(/^(\w+) = /gm)].map(([, name = ""]) => name);
+    const { "rclone.conf": own = "" } = rcloneFiles([
+      {
+        ...{
+          name: "cloud",
+          kind: "s3",
+          keepFull: 4,
+          path: "/transcript-pipeline/prod",
+          port: 443,
+          pathStyle: false,
+        },
+        ...{
+          endpoint: "s3.eu-central-1.amazonaws.com",
+          bucket: "example-transcripts-backup",
+          region: "eu-central-1",
+        },
+      },
+    ]);
+    // How objects are written does not matter to one who reads them; the keys come from the Secret.
+    const writing = ["no_check_bucket", "chunk_size", "upload_concurrency"];
+    const expected = [
+      ...optionsOf(own).filter((name) => !writing.includes(name)),
+      "access_key_id",
+      "secret_access_key",
+    ];
+    assert.deepEqual(optionsOf(conf).sort(), expected.sort());
+    const [, remote] = /^remote = repo1:(.*)$/m.exec(own) ?? [];
+    assert.ok(remote !== undefined && conf.includes(`remote = store:${remote}\n`), remote);
+  });
+
+  it("has the schedule that is the default", () => {
+    assert.equal(table.backup.dumpSchedule.default, "30 3 * * 6");
+    assert.match(page("backups"), /Saturdays at 03:30 UTC/);
   });
 });
 

@@ -311,6 +311,7 @@ describe("the program", () => {
         .map(({ manifest }) => `${manifest.kind} ${manifest.metadata.name}`);
       assert.deepEqual(mounted.sort(), [
         "CronJob postgres-backup-drill",
+        "CronJob postgres-backup-dump",
         "CronJob postgres-backup-full",
         "CronJob postgres-backup-incremental",
         "Job postgres-backup-first",

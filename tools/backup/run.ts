@@ -7,12 +7,25 @@ import {
   read,
 } from "../../cluster/kubectl.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
-import { BACKUP_CONTAINER, BACKUP_CRON_JOBS, DRILL_CONTAINER } from "../../components/kubernetes/names.ts";
+import {
+  BACKUP_CONTAINER,
+  BACKUP_CRON_JOBS,
+  DRILL_CONTAINER,
+  DUMP_CONTAINER,
+} from "../../components/kubernetes/names.ts";
 import { attempt } from "../processes.ts";
 import { type JobObject, type JobPodObject, runReports, wordsOf } from "./status.ts";
 
 const SECOND = 1000;
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** The container whose log says how it goes. */
+const FOLLOWED = {
+  full: BACKUP_CONTAINER,
+  incremental: BACKUP_CONTAINER,
+  drill: DRILL_CONTAINER,
+  dump: DUMP_CONTAINER,
+} as const satisfies Record<keyof typeof BACKUP_CRON_JOBS, string>;
 
 /** The name of a Job that somebody asked for: its CronJob's, and the time. */
 export function jobName(cronJob: string, now: number): string {
@@ -28,7 +41,7 @@ export function jobName(cronJob: string, now: number): string {
 export async function runNow(cluster: ClusterContext, kind: keyof typeof BACKUP_CRON_JOBS): Promise<boolean> {
   const cronJob = BACKUP_CRON_JOBS[kind];
   const name = jobName(cronJob, Date.now());
-  const container = kind === "drill" ? DRILL_CONTAINER : BACKUP_CONTAINER;
+  const container = FOLLOWED[kind];
   await kubectl(cluster, ["create", "job", name, "-n", APPLICATION, `--from=cronjob/${cronJob}`]);
   console.error(`Job ${name} was created; it runs on when this command is interrupted`);
   let followed = false;

@@ -114,7 +114,7 @@ export interface RepositoryReport {
 
 /** A Job that makes backups or drills, and is running or has ended. */
 export interface RunReport {
-  what: "first backup and drill" | "full backup" | "incremental backup" | "drill";
+  what: "first backup and drill" | "full backup" | "incremental backup" | "drill" | "dump";
   job: string;
   state: "running" | "complete" | "failed";
   /** When it has begun or ended, ISO 8601. */
@@ -219,13 +219,16 @@ function kindOf({ metadata }: JobObject): RunReport["what"] | undefined {
       return "incremental backup";
     case BACKUP_CRON_JOBS.drill:
       return "drill";
+    case BACKUP_CRON_JOBS.dump:
+      return "dump";
     default:
       return undefined;
   }
 }
 
 /** The last line of a container's log, without the name of its script. */
-const lastLine = (text = "") => (text.trimEnd().split("\n").at(-1) ?? "").replace(/^(backup|drill): /, "");
+const lastLine = (text = "") =>
+  (text.trimEnd().split("\n").at(-1) ?? "").replace(/^(backup|drill|dump): /, "");
 
 /** The last line of the container that failed, or else of the last one that ended; what a pod waits for before. */
 export function wordsOf(pod: JobPodObject | undefined): string {
@@ -234,6 +237,9 @@ export function wordsOf(pod: JobPodObject | undefined): string {
   const ended = all.flatMap(({ state }) => (state?.terminated ? [state.terminated] : []));
   const failed = ended.findLast(({ exitCode }) => exitCode !== 0 && exitCode !== 143);
   if (failed) return lastLine(failed.message) || `ended with ${failed.exitCode}`;
+  // What a container says of its success, it writes for this.
+  const successful = ended.findLast(({ message }) => message !== undefined && message !== "");
+  if (successful && ended.length === all.length) return lastLine(successful.message);
   const waiting = all.find(({ state }) => state?.waiting && state.waiting.reason !== "PodInitializing")?.state
     ?.waiting;
   const running = all.findLast(({ state }) => state?.running)?.name;
@@ -247,6 +253,7 @@ const MENDS: Readonly<Record<RunReport["what"], readonly RunReport["what"][]>> =
   "full backup": ["full backup", "incremental backup"],
   "incremental backup": ["full backup", "incremental backup"],
   drill: ["drill", "first backup and drill"],
+  dump: ["dump"],
 };
 
 /**
@@ -372,7 +379,8 @@ export function statusLines(status: Status): string[] {
           : state === "running"
             ? ` since ${readableSpan(secondsBetween(at, now))}`
             : `, ${ago(at)}`;
-      if (state === "complete") return [];
+      // A backup is listed by its repository, and a drill by the server: of dumps, there is only this.
+      if (state === "complete") return what === "dump" ? [`last dump${since}: ${words}`] : [];
       return [`${what} (${job}): ${state}${since}${words === "" ? "" : `: ${words}`}`];
     }),
     ...unanswered.map((reason) => `not known: ${reason}`),

@@ -5,28 +5,30 @@ import { withFields } from "../stack-file/editing.ts";
 import { plainSection, readDocument } from "../stack-file/stack-file.ts";
 import { parseImage, resolveDigest } from "./images.ts";
 
+const hasRepositories = ({ repositories }: Record<string, unknown>) =>
+  Object.keys(repositories ?? {}).length > 0;
+
 /** The configuration's images, with defaults for those that are not set, and whether a stack has them. */
 const IMAGES: readonly {
   section: "database" | "migration" | "backup";
+  field: "image" | "dumpImage";
   usual: string | undefined;
   isUsed?: (section: Record<string, unknown>) => boolean;
 }[] = [
-  { section: "database", usual: table.database.image.default },
-  { section: "migration", usual: table.migration.image.default },
-  {
-    section: "backup",
-    usual: table.backup.image.default,
-    isUsed: ({ repositories }) => Object.keys(repositories ?? {}).length > 0,
-  },
+  { section: "database", field: "image", usual: table.database.image.default },
+  { section: "migration", field: "image", usual: table.migration.image.default },
+  { section: "backup", field: "image", usual: table.backup.image.default, isUsed: hasRepositories },
+  { section: "backup", field: "dumpImage", usual: table.backup.dumpImage.default, isUsed: hasRepositories },
 ];
 
 /** The images of a stack's file. */
-function imagesOf(path: string): { section: string; image: string }[] {
+function imagesOf(path: string): { section: string; field: string; image: string }[] {
   const file = readDocument(path);
-  return IMAGES.flatMap(({ section, usual, isUsed }) => {
+  return IMAGES.flatMap(({ section, field, usual, isUsed }) => {
     const plain = plainSection(file, section);
     if (isUsed && !isUsed(plain)) return [];
-    return [{ section, image: typeof plain.image === "string" ? plain.image : (usual ?? "") }];
+    const image = plain[field];
+    return [{ section, field, image: typeof image === "string" ? image : (usual ?? "") }];
   });
 }
 
@@ -39,17 +41,19 @@ function imagesOf(path: string): { section: string; image: string }[] {
  */
 export async function writeDigests(path: string, { refresh }: { refresh: boolean }): Promise<string[]> {
   const resolved = await Promise.all(
-    imagesOf(path).map(async ({ section, image }) => {
+    imagesOf(path).map(async ({ section, field, image }) => {
       const name = parseImage(image);
       // A pinned image stays: a tag that has moved since needs a person's review.
-      if (name.digest !== undefined && !refresh) return { section, image, pinned: image };
-      return { section, image, pinned: `${name.tagged}@${await resolveDigest(name)}` };
+      if (name.digest !== undefined && !refresh) return { section, field, image, pinned: image };
+      return { section, field, image, pinned: `${name.tagged}@${await resolveDigest(name)}` };
     }),
   ).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${reason}. Nothing was written`, { cause: error });
   });
-  const images = Object.fromEntries(resolved.map(({ section, pinned }) => [section, { image: pinned }]));
+  const images: Record<string, Record<string, string>> = {};
+  for (const { section, field, pinned } of resolved)
+    images[section] = { ...images[section], [field]: pinned };
   writeFileSync(`${path}.new`, withFields(readFileSync(path, "utf8"), images));
   renameSync(`${path}.new`, path);
   return resolved.map(({ image, pinned }) =>

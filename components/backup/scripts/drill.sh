@@ -17,6 +17,8 @@ here=${BASH_SOURCE%/*}
 . "$here/repositories.sh"
 # shellcheck source=components/server/scripts/superuser.sh
 . "$here/superuser.sh"
+# shellcheck source=components/backup/scripts/owner.sh
+. "$here/owner.sh"
 
 say() { echo "drill: $*"; }
 # In the container's memory.
@@ -32,15 +34,8 @@ live() {
   superuser_time=60 superuser drill "-c statement_timeout=50s -c lock_timeout=5s" -d postgres -At "$@"
 }
 
-# as_owner <socket> <psql's arguments>: the owner's tables may hold anything, and what they hold must not run as anybody
-# else.
-as_owner() {
-  local options="-c search_path=pg_catalog -c lock_timeout=5s -c statement_timeout=0 -c row_security=off"
-  options+=" -c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed"
-  options+=" -c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0"
-  PGAPPNAME=transcript-pipeline/drill PGOPTIONS=$options PGCONNECT_TIMEOUT=10 \
-    timeout $((COUNT_TIME + 120)) psql -X -q -w -At -v ON_ERROR_STOP=1 -h "$1" -U "$OWNER" -d "$DATABASE" "${@:2}"
-}
+# owner_counts <socket> <psql's arguments>: a session of the owner, with time for counting.
+owner_counts() { as_owner drill $((COUNT_TIME + 120)) "$@"; }
 
 stop_copy() {
   [ -n "$server" ] || return 0
@@ -209,7 +204,7 @@ prove() {
     pg_amcheck -h /tmp -U postgres --all --install-missing >/tmp/amcheck 2>&1 ||
     fail "backup $label was restored, and pg_amcheck finds: $(head -n 5 /tmp/amcheck | joined)"
 
-  as_owner /tmp -v snapshot=false -v seconds=$((COUNT_TIME * 2)) -f "$here/drill-count.sql" >/tmp/found.json 2>/tmp/counting ||
+  owner_counts /tmp -v snapshot=false -v seconds=$((COUNT_TIME * 2)) -f "$here/drill-count.sql" >/tmp/found.json 2>/tmp/counting ||
     fail "backup $label was restored, and its rows cannot be counted: $(joined </tmp/counting)"
   differences=$(live -f "$here/drill-compare.sql" 2>/tmp/unreachable) || fail "the counts cannot be compared: $(joined </tmp/unreachable)"
   [ -z "$differences" ] ||
@@ -284,11 +279,11 @@ IFS='|' read -r beat lost <<<"$beat"
 say "counting the rows of database $DATABASE"
 for attempt in {1..15}; do
   rm -f /tmp/snapshot* /tmp/imported /tmp/target /tmp/wanted.json
-  as_owner "$SUPERUSER_SOCKET" -v snapshot=true -v seconds="$COUNT_TIME" -f "$here/drill-count.sql" >/tmp/wanted.json 2>/tmp/counting &
+  owner_counts "$SUPERUSER_SOCKET" -v snapshot=true -v seconds="$COUNT_TIME" -f "$here/drill-count.sql" >/tmp/wanted.json 2>/tmp/counting &
   counting=$!
   last=false
   [ "$attempt" -lt 15 ] || last=true
-  as_owner "$SUPERUSER_SOCKET" -v last=$last -f "$here/drill-lock.sql" >/dev/null 2>/tmp/locking
+  owner_counts "$SUPERUSER_SOCKET" -v last=$last -f "$here/drill-lock.sql" >/dev/null 2>/tmp/locking
   status=$?
   if [ "$status" = 0 ] && [ -e /tmp/snapshot ]; then
     wait "$counting" && [ -s /tmp/wanted.json ] && break

@@ -99,11 +99,14 @@ essential() {
   printf '%s\n' "$text"
 }
 
-# explained <words>: pgBackRest's complaint in a line, with what to do where that is known.
+# explained <words> <number of the repository>: the complaint of pgBackRest or rclone in a line, with what to do where that
+# is known. By default, the repository is the one that the words name.
 explained() {
   local text advice= name='<name>' kind= set='pulumi config set' key number=
   text=$(essential "$1")
-  if [[ $text =~ repo([12]) ]]; then
+  if [ -n "${2:-}" ]; then
+    number=$2
+  elif [[ $text =~ repo([12]) ]]; then
     number=${BASH_REMATCH[1]}
   elif [ ${#numbers[@]} = 1 ]; then
     number=${numbers[0]}
@@ -128,10 +131,10 @@ explained() {
     *InvalidAccessKeyId* | *SignatureDoesNotMatch* | *AccessDenied* | *'403 (Forbidden)'*)
       advice="The store refuses these keys, or they have no right to the bucket: $set --secret --path secrets.repositories.$name.secretKey (and accessKey); $set --path $key.bucket <bucket>"
       ;;
-    *'known hosts failure'*) advice="The machine's host key is not one of those configured. If it is the right machine: ssh-keyscan <host> | $set --path $key.hostKeys" ;;
-    *'public key authentication failed'*) advice="The machine does not let user and key in: add the public key to the user's authorized_keys there, or set another: $set --secret --path secrets.repositories.$name.privateKey" ;;
+    *'known hosts failure'* | *'knownhosts:'*) advice="The machine's host key is not one of those configured. If it is the right machine: ssh-keyscan <host> | $set --path $key.hostKeys" ;;
+    *'public key authentication failed'* | *'unable to authenticate'*) advice="The machine does not let user and key in: add the public key to the user's authorized_keys there, or set another: $set --secret --path secrets.repositories.$name.privateKey" ;;
     *'permission denied'*) advice="The user may not write there: give it the directory, or choose another: $set --path $key.path <path>" ;;
-    *'No space left'* | *'no space on filesystem'* | *'quota exceeded'* | *'507 ('*) advice="The repository is full: enlarge it, or keep fewer backups: $set --path $key.keepFull <number>. Archiving goes on by itself" ;;
+    *[Nn]'o space left'* | *'no space on filesystem'* | *'quota exceeded'* | *'507 ('*) advice="The repository is full: enlarge it, or keep fewer backups: $set --path $key.keepFull <number>. Archiving goes on by itself" ;;
   esac
   # Its hints are about other causes.
   [ -z "$advice" ] || text=${text%% HINT:*}

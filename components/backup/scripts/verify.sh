@@ -20,6 +20,7 @@ verified() {
     /^stanza: /d
     /^duplicate WAL .*, skipping$/d
     / appears to be in progress, skipping$/d
+    /^statistics: /d
     / does not contain any valid WAL to be processed$/d
     s/: \[[0-9]+\] raised from local-[0-9]+ protocol//' | tr -cd '[:print:]\n' | sort -u
   [ "$status" = 0 ] || echo "pgbackrest verify ended with $status"

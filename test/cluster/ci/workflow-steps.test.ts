@@ -68,7 +68,7 @@ describe("the workflows' steps, on a cluster", function () {
       storage: { path: join(scratch, "pgdata"), capacity: "1Gi" },
       database: { image: cluster.postgresImage },
       migration: { image: cluster.dbmateImage },
-      backup: { image: cluster.pgbackrestImage },
+      backup: { image: cluster.pgbackrestImage, dumpImage: cluster.pgbackrestImage },
     });
     mkdirSync(join(scratch, "state"));
     mkdirSync(join(scratch, "home"));

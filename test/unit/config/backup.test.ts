@@ -148,3 +148,23 @@ describe("the directory of a repository", () => {
     );
   });
 });
+
+describe("the schedule of logical dumps", () => {
+  const scheduled = (dumpSchedule: string) =>
+    readSettings("prod", changed("backup.dumpSchedule", dumpSchedule));
+
+  it("is cron's, or `never`", () => {
+    for (const schedule of ["30 3 * * 6", "@weekly", "never"])
+      assert.equal(scheduled(schedule).settings.backup.dumpSchedule, schedule);
+  });
+
+  it("is refused if it is neither, with what is allowed", () => {
+    for (const schedule of ["Never", "never 1 * * *x y", "30 3 * *", ""])
+      assert.throws(
+        () => scheduled(schedule),
+        ({ message }: Error) =>
+          /backup\.dumpSchedule: .*a cron schedule, as in '0 2 \* \* 0', or 'never'/.test(message),
+        schedule,
+      );
+  });
+});

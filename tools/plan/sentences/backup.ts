@@ -95,6 +95,42 @@ function sayDrills(change: Change, say: Say): void {
   sayObject(change, say);
 }
 
+/** How many dumps the CronJob keeps, or NaN. */
+function keptDumps(object: Change["old"]): number {
+  const containers = at(object, "spec.jobTemplate.spec.template.spec.containers");
+  const env = (Array.isArray(containers) ? containers : []).flatMap(
+    ({ env }: { env?: { name: string; value?: unknown }[] }) => env ?? [],
+  );
+  return Number(env.find(({ name }) => name === "KEEP")?.value);
+}
+
+/** A change of the logical dumps. */
+function sayDumps(change: Change, say: Say): void {
+  if (change.kind === "delete")
+    return say("danger", `Makes no more logical dumps: ${change.name} is deleted. Those that are there stay`);
+  if (change.kind !== "update") return sayObject(change, say);
+  const suspended = at(change.new, "spec.suspend") === true;
+  if (suspended !== (at(change.old, "spec.suspend") === true))
+    return say(
+      "attention",
+      suspended
+        ? `Makes logical dumps only on request from now on, by npm run backup -- dump (${change.name})`
+        : `Makes logical dumps on a schedule from now on: ${quoted(at(change.new, "spec.schedule"))} (${change.name})`,
+    );
+  const [before, after] = [keptDumps(change.old), keptDumps(change.new)];
+  if (after < before)
+    return say(
+      "danger",
+      `Deletes logical dumps: of ${before} in each repository, ${after} are kept (${change.name})`,
+    );
+  if (change.paths.has("spec.schedule"))
+    return say(
+      "attention",
+      `Makes logical dumps at other times: ${quoted(at(change.new, "spec.schedule"))} (${change.name})`,
+    );
+  sayObject(change, say);
+}
+
 /** The whole of what a change of one of the capability's resources means. */
 function sayBackup(change: Change, say: Say): void {
   const { kind, name, logicalName } = change;
@@ -113,6 +149,7 @@ function sayBackup(change: Change, say: Say): void {
       `Stops archiving: ${name} is deleted, and every row written from now on is lost with the disk`,
     );
   if (isSchedule(change) && logicalName === BACKUP_CRON_JOBS.drill) return sayDrills(change, say);
+  if (isSchedule(change) && logicalName === BACKUP_CRON_JOBS.dump) return sayDumps(change, say);
   if (isSchedule(change) && kind === "delete")
     return say("danger", `Makes no more such backups: ${name} is deleted`);
   if (isSchedule(change) && kind === "update" && change.paths.has("spec.schedule"))

@@ -191,4 +191,54 @@ describe("the backups of a stack", () => {
       assert.ok(spec.jobTemplate.spec.activeDeadlineSeconds > 0);
     }
   });
+
+  it("make dumps with another image, only on request if they are never scheduled, and with the same Secret", async () => {
+    interface Dump {
+      spec: {
+        suspend?: boolean;
+        schedule: string;
+        jobTemplate: {
+          spec: {
+            template: {
+              spec: Record<
+                "initContainers" | "containers",
+                { image: string; env: { name: string; value: string }[] }[]
+              >;
+            };
+          };
+        };
+      };
+    }
+    const dump = (all: readonly Registration[]) =>
+      (inputsOf(all, "CronJob", "postgres-backup-dump") as unknown as Dump).spec;
+    assert.deepEqual([dump(cloud).schedule, dump(cloud).suspend], ["30 3 * * 6", undefined]);
+    const never = dump(
+      await withCloud({ dumpSchedule: "never", dumpImage: "rclone/rclone:1.72", keepDumps: 9 }),
+    );
+    assert.equal(never.suspend, true);
+    const { initContainers, containers } = never.jobTemplate.spec.template.spec;
+    assert.deepEqual(
+      initContainers.map(({ image }) => image),
+      ["rclone/rclone:1.72"],
+    );
+    assert.equal(containers[0]?.env.find(({ name }) => name === "KEEP")?.value, "9");
+  });
+
+  it("let dumps write into the server's volume only where a repository is in it", async () => {
+    const mounts = (all: readonly Registration[]) => {
+      const { containers, initContainers } = (
+        inputsOf(all, "CronJob", "postgres-backup-dump") as unknown as {
+          spec: {
+            jobTemplate: { spec: { template: { spec: Record<string, { volumeMounts: object[] }[]> } } };
+          };
+        }
+      ).spec.jobTemplate.spec.template.spec;
+      return [...(containers ?? []), ...(initContainers ?? [])]
+        .flatMap(({ volumeMounts }) => volumeMounts as { name: string; readOnly?: boolean }[])
+        .filter(({ name }) => name === "data")
+        .map(({ readOnly = false }) => readOnly);
+    };
+    assert.deepEqual(mounts(cloud), [true]);
+    assert.deepEqual(mounts(await withCloud({}, { local: { kind: "volume" } })), [true, false]);
+  });
 });

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { projectFile } from "../../../../tools/cli.ts";
 
-/** What scripts/repositories.sh makes of pgBackRest's words. */
-function explained(words: string, repositories = "1:cloud:s3:443:s3.example.com"): string {
-  const script = `. "$SCRIPT"; repositories; explained "$WORDS"`;
+/** What scripts/repositories.sh makes of words, pgBackRest's or, with a repository's number, rclone's. */
+function explained(words: string, repositories = "1:cloud:s3:443:s3.example.com", number = ""): string {
+  const script = `. "$SCRIPT"; repositories; explained "$WORDS" $NUMBER`;
   return execFileSync("bash", ["--norc", "-euo", "pipefail", "-c", script], {
     env: {
       PATH: process.env.PATH,
@@ -12,6 +12,7 @@ function explained(words: string, repositories = "1:cloud:s3:443:s3.example.com"
       REPOSITORIES: repositories,
       VOLUME: "/nowhere",
       WORDS: words,
+      NUMBER: number,
     },
     encoding: "utf8",
   });
@@ -103,6 +104,32 @@ describe("pgBackRest's complaints", () => {
     const words = refusal("<Error><Code>AccessDenied</Code><Message>No.</Message></Error>");
     assert.match(explained(words.replace("repo1", "repo2"), two), /secrets\.repositories\.cloud\./);
     assert.match(explained(words, two), /secrets\.repositories\.nas\./);
+  });
+
+  it("what rclone says of a repository gets the same advice, with that repository's name", () => {
+    const two = "1:nas:directory 2:cloud:s3:443:s3.example.com";
+    // As rclone 1.60 and 1.75 said them.
+    for (const [words, advice] of [
+      [
+        "error listing: InvalidAccessKeyId: The access key ID you provided does not exist in our records.",
+        /store refuses these keys.*secrets\.repositories\.cloud\.secretKey/,
+      ],
+      [
+        "NewFs: couldn't connect SSH: ssh: handshake failed: knownhosts: key mismatch",
+        /ssh-keyscan.*backup\.repositories\.cloud\.hostKeys/,
+      ],
+      [
+        "couldn't connect SSH: ssh: handshake failed: ssh: unable to authenticate, attempted methods [none publickey]",
+        /secrets\.repositories\.cloud\.privateKey/,
+      ],
+      [
+        'Get "https://s3.example.com/": x509: certificate signed by unknown authority',
+        /--path backup\.repositories\.cloud\.ca/,
+      ],
+      ["x509: certificate has expired or is not yet valid", /has expired: renew it at the store/],
+      ["write /repository/nas/x: no space left on device", /The repository is full/],
+    ] as const)
+      assert.match(explained(words, two, "2"), advice, words);
   });
 
   it("what is not known is repeated, without advice", () => {

@@ -98,6 +98,38 @@ describe("the status of the backups", () => {
     assert.ok(statusLines(statusOf(found({ information }))).includes("  WITH ERRORS: A"));
   });
 
+  it("has the last dump in its own words, and one that failed", () => {
+    const jobs = [job("dump-1", "postgres-backup-dump", 90, "Complete")];
+    const pods = [
+      {
+        metadata: { name: "dump-1-x", labels: { "job-name": "dump-1" } },
+        status: {
+          initContainerStatuses: [{ name: "rclone", state: { terminated: { exitCode: 143 } } }],
+          containerStatuses: [
+            {
+              name: "dump",
+              state: { terminated: { exitCode: 0, message: "dump: DONE: transcripts_db-1\n" } },
+            },
+          ],
+        },
+      },
+    ];
+    const last = (change: Partial<Found>) => statusLines(statusOf(found(change))).at(-1);
+    assert.equal(last({ jobs, pods }), "last dump, 90 s ago: DONE: transcripts_db-1");
+    const failed = [job("dump-2", "postgres-backup-dump", 60, "Failed"), ...jobs];
+    const words = [
+      {
+        metadata: { name: "dump-2-x", labels: { "job-name": "dump-2" } },
+        status: {
+          containerStatuses: [
+            { name: "dump", state: { terminated: { exitCode: 1, message: "dump: FAILED: no" } } },
+          ],
+        },
+      },
+    ];
+    assert.equal(last({ jobs: failed, pods: words }), "dump (dump-2): failed, 60 s ago: FAILED: no");
+  });
+
   it("ends what can be restored with the newest backup while nothing is archived", () => {
     const none = { ...server, heartbeat: { newest: time(3), archived: null } };
     const status = statusOf(found({ server: none }));

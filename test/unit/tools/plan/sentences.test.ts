@@ -91,6 +91,35 @@ describe("the sentences of a plan", () => {
     ]);
   });
 
+  it("say of the logical dumps when they are made, and what is deleted", () => {
+    const dumps = (schedule: string, keep: string, suspend?: boolean) => ({
+      spec: {
+        ...{ schedule, suspend },
+        jobTemplate: {
+          spec: {
+            template: { spec: { containers: [{ name: "dump", env: [{ name: "KEEP", value: keep }] }] } },
+          },
+        },
+      },
+    });
+    const change = (op: Step["op"], to: Record<string, unknown>) =>
+      said({
+        ...{ op, type: kubernetes("CronJob"), name: "postgres-backup-dump" },
+        ...{ paths: ["spec.schedule"], old: dumps("1 1 * * 1", "4"), new: to },
+      });
+    const name = "(CronJob `postgres-backup-dump`)";
+    assert.deepEqual(change("update", dumps("5 5 * * 1", "4")), [
+      `attention: Makes logical dumps at other times: \`5 5 * * 1\` ${name}`,
+    ]);
+    assert.deepEqual(change("update", dumps("1 1 * * 1", "2")), [
+      `danger: Deletes logical dumps: of 4 in each repository, 2 are kept ${name}`,
+    ]);
+    assert.deepEqual(change("update", dumps("0 0 1 1 *", "4", true)), [
+      `attention: Makes logical dumps only on request from now on, by npm run backup -- dump ${name}`,
+    ]);
+    assert.match(change("delete", {}).join(), /^danger: Makes no more logical dumps/);
+  });
+
   it("tell the restore drills from the backups", () => {
     const cronJob = (name: string, op: Step["op"]) =>
       said({
