@@ -166,9 +166,7 @@ export class Backup extends pulumi.ComponentResource {
             const isRemote = kind === "s3" || kind === "sftp";
             const written = pulumi
               .all([this.passphrase, pulumi.output(args.keys[repository] ?? {})])
-              .apply(([passphrase, known]) =>
-                secretFiles(number, kind === "volume" ? undefined : passphrase, known),
-              );
+              .apply(([passphrase, known]) => secretFiles(number, passphrase, known));
             // Their names are known, when what they hold is not yet.
             return Object.fromEntries(
               [passphraseFile(number), ...(isRemote ? [keysFile(number, kind)] : [])].map((file) => [

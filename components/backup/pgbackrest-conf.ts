@@ -170,17 +170,17 @@ export function pgbackrestConf({ repositories, walQueue }: BackupOptions): strin
  * tell which of them changes.
  *
  * @param number of the repository
- * @param passphrase undefined: it is not encrypted
+ * @param passphrase ignored by pgBackRest where nothing is encrypted; dumps are, wherever they are
  */
 export function secretFiles(
   number: number,
-  passphrase: string | undefined,
+  passphrase: string,
   { accessKey, secretKey, privateKey }: RepositoryKeys,
 ): Record<string, string> {
   const file = (options: Readonly<Record<string, string>>) =>
     `[global]\n${lines(Object.fromEntries(Object.entries(options).map(([name, value]) => [`repo${number}-${name}`, value])))}`;
   return {
-    [passphraseFile(number)]: passphrase === undefined ? "[global]\n" : file({ "cipher-pass": passphrase }),
+    [passphraseFile(number)]: file({ "cipher-pass": passphrase }),
     ...(accessKey !== undefined &&
       secretKey !== undefined && {
         [keysFile(number, "s3")]: file({ "s3-key": accessKey, "s3-key-secret": secretKey }),

@@ -14,7 +14,7 @@ const PORT = 2222;
 const labels = { app: NAME };
 
 /** Its keys of both kinds that it has, and the user's; made once. */
-const prepare = `set -e; cd /keys
+const prepare = `set -e; mkdir -p /run/sshd; cd /keys
 for kind in ed25519 ecdsa; do [ -e $kind ] || ssh-keygen -q -t $kind -N '' -f $kind; done
 [ -e user ] || ssh-keygen -q -t ed25519 -N '' -f user
 cp user.pub authorized_keys; chmod 644 authorized_keys; chown backups /data

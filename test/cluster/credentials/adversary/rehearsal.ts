@@ -22,7 +22,8 @@ export interface Rehearsed {
 }
 
 /** Where the product's superuser sessions have their SQL; what the owner runs is left out. */
-const SUPERUSERS = /^(sql\/(bootstrap|upgrade)|components)\/(?!.*\b(migrate\.sh|drill-(count|lock)\.sql)$)/;
+const SUPERUSERS =
+  /^(sql\/(bootstrap|upgrade)|components)\/(?!.*\b(migrate\.sh|dump\.sh|dump-snapshot\.sql|drill-(count|lock)\.sql)$)/;
 
 /**
  * A query that finds nothing calls nothing: heartbeats, an extension that can follow its image, and one that cannot.

@@ -90,7 +90,6 @@ describe("pgBackRest's configuration", () => {
     for (const number of [1, 2]) assert.equal(options[`repo${number}-cipher-type`], "aes-256-cbc");
     // Next to the data, which is not encrypted either, it hides nothing.
     assert.match(pgbackrestConf({ repositories: [local], walQueue: 1 }), /^repo1-cipher-type=none$/m);
-    assert.equal(secretFiles(1, undefined, {})["repo1-passphrase.conf"], "[global]\n");
     assert.equal(options["repo1-retention-full"], "4");
     assert.equal(options["repo2-retention-full"], "2");
   });
