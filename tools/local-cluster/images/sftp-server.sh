@@ -18,6 +18,6 @@ mmdebstrap --quiet --variant=essential --include=openssh-server --format=tar \
   --dpkgopt='path-exclude=/usr/share/doc/*' \
   --dpkgopt='path-exclude=/usr/share/man/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' \
-  --customize-hook='chroot "$1" useradd --uid 1500 --password "*" --no-create-home --home-dir / --shell /usr/sbin/nologin backups' \
+  --customize-hook='chroot "$1" useradd --uid 1500 --password "*" --no-create-home --home-dir / --shell /bin/sh backups' \
   --customize-hook='mkdir -p "$1/run/sshd" && rm -f "$1"/etc/ssh/ssh_host_*' \
   trixie "$1" "${sources[@]}"
