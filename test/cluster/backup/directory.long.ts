@@ -148,4 +148,25 @@ describe("backups in a directory of the node", function () {
     assert.deepEqual(filesIn(bare), []);
     assert.equal(await uid(), agent);
   });
+
+  it("says that the disk of the repository is full, and what to do; goes on by itself once there is room", async () => {
+    const small = join(dirname(repository), "repository-small");
+    mkdirSync(small, { recursive: true });
+    await onNode("mount", "-t", "tmpfs", "-o", "size=128m,uid=999,gid=999,mode=700", "small", small);
+    mounts.push(small);
+    await onNode("cp", "-a", `${repository}/.`, small);
+    await onNode("mount", "--make-private", small);
+    await mount(small, repository);
+    await onNode("sh", "-c", `head -c 200M /dev/zero >${small}/filler 2>/dev/null || true`);
+    const before = await lastArchived();
+    const segment = await switchWal();
+    await until("the agent says it", async () =>
+      /The repository is full: enlarge it, or keep fewer backups: pulumi config set --path backup\.repositories\.disk\.keepFull/.test(
+        await agentSays(),
+      ),
+    );
+    assert.equal(await lastArchived(), before);
+    await onNode("rm", `${small}/filler`);
+    await until("the segment is archived", async () => (await lastArchived()) >= segment, 120_000);
+  });
 });
