@@ -215,8 +215,8 @@ prove() {
   proof="PROVEN: backup $label of repository $name, restored to $target: $tables tables with $rows rows and $migrations migrations are what they were in the live database, and pg_amcheck finds nothing. A loss of the disk would have cost the last $lost s"
   [ -z "$uncompared" ] || proof+=". Not compared: ${uncompared:0:300}"
   record true "$proof" || fail "the proof could not be recorded: $(joined </tmp/record)"
-  say "$proof ($SECONDS s)"
   [ "$VERIFY" != true ] || examine
+  say "$proof ($SECONDS s)"
 }
 
 # examine: whether everything in repository $number is whole, and its WAL is unbroken: older backups too, and every moment.
