@@ -18,6 +18,8 @@ verified() {
     /^verify command (begin|end)/d
     /^archiveId: .*, wal start: /d
     /^stanza: /d
+    /^known hosts match found /d
+    /^libssh2 read .* succeeded$/d
     /^duplicate WAL .*, skipping$/d
     / appears to be in progress, skipping$/d
     /^statistics: /d

@@ -95,6 +95,8 @@ const whole: Shown = {
     "P00 DETAIL: archiveId: 16-1, wal start: 000000010000000000000001, wal stop: 000000010000000000000009",
     "P00   INFO: duplicate WAL '000000010000000000000003' for '16-1' exists, skipping",
     "P00   INFO: backup '20261129-013000F_20261130-013000I' appears to be in progress, skipping",
+    "P00 DETAIL: known hosts match found for 'box.example'",
+    "P00 DETAIL: libssh2 read '/etc/pgbackrest/box.known-hosts' succeeded",
     "P00   INFO: verify command end: completed successfully (210ms)",
   ],
   segments: segments(1, 1, 9),
