@@ -2,15 +2,25 @@ import assert from "node:assert/strict";
 import { chownSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { SCRIPTS_PATH } from "../../../components/kubernetes/scripts.ts";
-import type { Status } from "../../../tools/backup/status.ts";
-import { kubectl, needsEngine, npm, sql, state, until, up } from "../support.ts";
-
-const NAMESPACE = ["-n", "transcript-pipeline"];
+import { kubectl, sql } from "../support.ts";
+import { SftpServer } from "./sftp-server.ts";
+import {
+  archiveNow,
+  inAgent,
+  info,
+  NAMESPACE,
+  onStored,
+  startBackup,
+  stored,
+  theSftpServer,
+} from "./stored.ts";
 
 /** What a drill finds in the repository, without the drill: in the agent's pod, which has the same scripts. */
 async function findings(): Promise<string> {
   const script = `. ${SCRIPTS_PATH}/verify.sh; number=1; findings`;
-  return kubectl("exec", ...NAMESPACE, "postgres-backup-0", "--", "bash", "-uo", "pipefail", "-c", script);
+  const ran = await inAgent("bash", "-uo", "pipefail", "-c", script);
+  assert.equal(ran.status, 0, ran.output);
+  return ran.stdout;
 }
 
 const damages: Readonly<Record<string, (file: string) => void>> = {
@@ -42,9 +52,11 @@ const SEGMENT = /\/([0-9A-F]{24})-[0-9a-f]{40}/;
 
 describe("damage in a repository", function () {
   this.timeout(1_800_000);
-  needsEngine();
+  // Encrypted, and its files can be reached.
+  onStored(SftpServer);
   let repository: string;
 
+  const drill = () => stored().checkout.run('npm run --silent backup -- --stack "$STACK" drill');
   const objects = () =>
     readdirSync(repository, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -53,14 +65,17 @@ describe("damage in a repository", function () {
   const segmentsOf = (paths: string[]) => paths.flatMap((path) => SEGMENT.exec(path)?.[1] ?? []).sort();
 
   before(async () => {
-    await up();
-    repository = join(state().dataDirectory, "backup");
-    await until("a restore is proven", async () => {
-      const ran = await npm("backup", "status", "--json");
-      return (JSON.parse(ran.stdout) as Status).drills.length > 0;
-    });
+    repository = theSftpServer().directory;
     await sql("create table more as select i from generate_series(1, 100000) as i");
-    assert.equal((await npm("backup", "now")).status, 0);
+    await kubectl(
+      "wait",
+      "-n",
+      NAMESPACE,
+      "--for=condition=Complete",
+      "--timeout=200s",
+      `job/${await startBackup("incremental", "damage-incremental")}`,
+    );
+    await archiveNow();
   });
 
   it("there is none in a repository that nobody has touched", async () => {
@@ -70,21 +85,8 @@ describe("damage in a repository", function () {
   it("is found in every object, whether it is truncated, flipped or removed, with its name", async () => {
     const all = objects();
     const segments = segmentsOf(all);
-    const starts = JSON.parse(
-      await kubectl(
-        ...[
-          "exec",
-          ...NAMESPACE,
-          "postgres-backup-0",
-          "--",
-          "pgbackrest",
-          "--stanza=main",
-          "--output=json",
-          "info",
-        ],
-      ),
-    ) as [{ backup: { archive: { start: string } }[] }];
-    const [oldest = ""] = starts[0].backup.map(({ archive }) => archive.start).sort();
+    const { backup } = await info();
+    const [oldest = ""] = backup.map(({ archive }) => archive.start).sort();
     const unnamed: string[] = [];
     let checked = 0;
     for (const path of all) {
@@ -122,16 +124,16 @@ describe("damage in a repository", function () {
     const whole = readFileSync(file);
     damages.truncated?.(file);
     try {
-      const ran = await npm("backup", "drill");
+      const ran = await drill();
       assert.equal(ran.status, 1, ran.output);
       assert.match(
         ran.stdout,
-        /drill: FAILED for repository local: the newest backup can be restored, but not everything .*[0-9A-F]{24}/,
+        /drill: FAILED for repository cloud: the newest backup can be restored, but not everything .*[0-9A-F]{24}/,
       );
       assert.ok(ran.stdout.includes(SEGMENT.exec(path)?.[1] ?? "?"));
     } finally {
       restoreFile(file, whole);
     }
-    assert.equal((await npm("backup", "drill")).status, 0);
+    assert.equal((await drill()).status, 0);
   });
 });

@@ -76,6 +76,8 @@ function objects(image: string, folder: string): unknown[] {
 /** The server, from its start until it is removed. */
 export class SftpServer implements Place {
   private readonly folder = join(dirname(dirname(state().directory)), "sftp-server");
+  /** The repository, as this machine sees it. */
+  readonly directory = join(this.folder, "data/prod");
   private hostKeys = "";
   private privateKey = "";
 

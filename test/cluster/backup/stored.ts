@@ -25,6 +25,7 @@ import {
   vacate,
 } from "../support.ts";
 import type { Place } from "./place.ts";
+import { SftpServer } from "./sftp-server.ts";
 import { ObjectStore } from "./store.ts";
 
 /** The namespace of the guide. */
@@ -38,6 +39,12 @@ let deployed: { checkout: Checkout; place: Place } | undefined;
 export function stored(): { checkout: Checkout } {
   assert.ok(deployed, "the stack is not deployed");
   return deployed;
+}
+
+/** The SFTP server that it backs up into. */
+export function theSftpServer(): SftpServer {
+  assert.ok(deployed?.place instanceof SftpServer, "the stack backs up into something else");
+  return deployed.place;
 }
 
 /** The object store that it backs up into. */
@@ -153,6 +160,7 @@ interface Info {
     type: "full" | "incr" | "diff";
     label: string;
     error: boolean;
+    archive: { start: string; stop: string };
     annotation?: Record<string, string>;
     timestamp: { start: number; stop: number };
   }[];
