@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { spawn } from "node:child_process";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { buildBinaries } from "./build.ts";
 import { clusterCgroups, clusterProcesses, makeCgroups, removeCgroups } from "./cgroups.ts";
 import { requireSpace } from "./disk.ts";
@@ -76,6 +76,9 @@ export async function start(
       const images = await buildImages(log);
       await boot(paths, binaries, images, log);
       cluster = describe(paths, kubectlPath(binaries));
+    } else {
+      // A version that had fewer images, or others, may have started it.
+      await importImages(paths, dirname(cluster.kubectl), await buildImages(log), log);
     }
     if (options.gpu !== undefined) await advertiseGpu(cluster, options.gpu);
     return cluster;
