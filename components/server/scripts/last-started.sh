@@ -27,7 +27,11 @@ not_read=(sessions.conf initialization)
 
 stop_trial() {
   if [ -n "$trial" ]; then
-    kill -INT "$trial" 2>/dev/null || true
+    # Again and again: a process in the background ignores it until the server has installed its handler.
+    while kill -INT "$trial" 2>/dev/null; do
+      sleep 0.2 &
+      wait $! || true
+    done
     wait "$trial" || true
   fi
   exit 143
