@@ -103,7 +103,8 @@ essential() {
 # is known. By default, the repository is the one that the words name.
 explained() {
   local text advice= name='<name>' kind= set='pulumi config set' key number=
-  text=$(essential "$1")
+  # What was decrypted with another passphrase is shown as it is.
+  text=$(essential "$1" | LC_ALL=C tr -c '[:print:]\n' '?')
   if [ -n "${2:-}" ]; then
     number=$2
   elif [[ $text =~ repo([12]) ]]; then
@@ -125,7 +126,8 @@ explained() {
     # Before the passphrase's: both are a CryptoError.
     *certificate*expired*) advice="The store's certificate has expired: renew it at the store. Archiving goes on by itself" ;;
     *certificate*) advice="The store's certificate is not trusted. If it is the right store, set its CA: $set --path $key.ca -- \"\$(cat ca.crt)\"; its name must be $key.endpoint" ;;
-    *'is or was the repo encrypted'* | *'unable to flush'*) advice="The passphrase is not the one that the repository was made with: $set --secret --path secrets.backupPassphrase" ;;
+    # In one of 256 files another passphrase is found out only by what comes out.
+    *'is or was the repo encrypted'* | *'unable to flush'* | *'unable to load info file'*FormatError*) advice="The passphrase is not the one that the repository was made with: $set --secret --path secrets.backupPassphrase" ;;
     *RequestTimeTooSkewed*) advice="The node's clock is wrong: set it" ;;
     *NoSuchBucket*) advice="There is no such bucket: make it, or choose another: $set --path $key.bucket <bucket>" ;;
     *InvalidAccessKeyId* | *SignatureDoesNotMatch* | *AccessDenied* | *'403 (Forbidden)'*)

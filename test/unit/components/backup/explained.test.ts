@@ -68,6 +68,12 @@ const cases: Record<string, [words: string, holds: RegExp]> = {
                                     HINT: has a stanza-create been performed?`,
     /CryptoError: unable to flush\. The passphrase is not the one .*--secret --path secrets\.backupPassphrase/,
   ],
+  "a wrong passphrase that leaves something to read": [
+    `2026-11-29 19:20:23.035 P00  ERROR: [029]: unable to load info file '/x/archive/main/archive.info' or '/x/archive/main/archive.info.copy':
+                                    FormatError: key/value found outside of section at line 1: *\u0007\u00e9X%\u001b(8I
+                                    HINT: archive.info cannot be opened but is required to push/get WAL segments.`,
+    /FormatError: key\/value found outside of section at line 1: \*[ -~]+\. The passphrase is not the one /,
+  ],
   "an untrusted certificate": [
     `2026-11-29 14:39:53.474 P00  ERROR: [095]: unable to verify certificate presented by 'store.test:8443 (127.0.0.1)': [20] unable to get local issuer certificate
                                         [CryptoError] on 10 retries from 801-20017ms: unable to verify certificate presented by 'store.test:8443 (127.0.0.1)': [20] unable to get local issuer certificate`,
