@@ -58,9 +58,13 @@ class Stack {
     const exec = ["exec", "-i", "-n", APPLICATION, SERVER_POD, "-c", SERVER_CONTAINER];
     return this.kubectl([...exec, "--", "bash", "-euo", "pipefail", "-c", command], input);
   }
-  /** SQL of the superuser. */
+  /** SQL of the superuser. In `bench`, which is this measurement's alone, it finds what was created there. */
   sql(text: string, database = "bench"): Promise<string> {
-    return this.shell(`psql -X -q -At -v ON_ERROR_STOP=1 -U postgres -d ${database}`, `${text}\n`);
+    const path = database === "bench" ? "public" : "pg_catalog";
+    return this.shell(
+      `PGOPTIONS='-c search_path=${path}' psql -X -q -At -v ON_ERROR_STOP=1 -U postgres -d ${database}`,
+      `${text}\n`,
+    );
   }
 }
 
