@@ -7,7 +7,7 @@
 # space), SUPERUSER_SOCKET, OWNER, DATABASE, REPOSITORIES (as repositories.sh), DRILL_FREE (percent of the disk that
 # must stay free), VERIFY (true: every object is read too), WAIT (seconds to wait for the server, a backup's end, another
 # drill), COUNT_TIME (seconds for counting), ARCHIVE_TIME (seconds within which WAL must be archived). With COPY_TIME, a moment, and COPY_REPOSITORY, a name or nothing
-# for the first, it is no drill: the copy of that moment is held for whoever reads in it.
+# for the first, it is not a drill: the copy of that moment is held for whoever reads in it.
 # Run by stoppable.sh, which ends it; what a drill that was killed has left, the next one removes.
 set -uo pipefail
 here=${BASH_SOURCE%/*}

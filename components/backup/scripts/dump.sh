@@ -67,7 +67,7 @@ unblocked() {
 send() {
   local name=$1 sender status
   shift
-  rm -f "$stream" && mkfifo -m 0600 "$stream" || { words="there is no pipe" && return 1; }
+  rm -f "$stream" && mkfifo -m 0600 "$stream" || { words="the pipe between the containers cannot be created" && return 1; }
   ask transfer put "$number" "$name"
   "$@" 2>/tmp/sending | tee "$stream" 2>/dev/null | sha256sum >/tmp/sum &
   sender=$!
@@ -84,7 +84,7 @@ send() {
 fetch() {
   local name=$1 reader consumer
   shift
-  rm -f "$stream" /tmp/copy && mkfifo -m 0600 "$stream" /tmp/copy || { words="there is no pipe" && return 1; }
+  rm -f "$stream" /tmp/copy && mkfifo -m 0600 "$stream" /tmp/copy || { words="the pipe between the containers cannot be created" && return 1; }
   ask transfer get "$number" "$name"
   # To the end, whatever the command reads.
   (

@@ -13,7 +13,7 @@ verified() {
   said=$(pgbackrest --stanza="$STANZA" --repo="$number" --job-retry=0 --log-level-console=detail --output=none verify 2>&1)
   status=$?
   # Of a whole repository it says when it begins and ends, and how far each archive reaches. What is being written or
-  # removed at the moment is no damage.
+  # removed at the moment is not damage.
   sed -nE 's/^[0-9: .-]+ P[0-9]+ +(INFO|DETAIL|WARN|ERROR): //p' <<<"$said" | sed -E '
     /^verify command (begin|end)/d
     /^archiveId: .*, wal start: /d
