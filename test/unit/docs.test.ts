@@ -25,6 +25,23 @@ function backupsOf(text: string): Raw[string] {
   }
 }
 
+/** The repository that the pages about restoring show. */
+const cloud: RepositoryArgs = {
+  ...{
+    name: "cloud",
+    kind: "s3",
+    keepFull: 4,
+    path: "/transcript-pipeline/prod",
+    port: 443,
+    pathStyle: false,
+  },
+  ...{
+    endpoint: "s3.eu-central-1.amazonaws.com",
+    bucket: "example-transcripts-backup",
+    region: "eu-central-1",
+  },
+};
+
 describe("docs/backups.md", () => {
   const text = page("backups");
   const stores = [...text.matchAll(/```yaml store=(\w+)\n([^]*?)```/g)];
@@ -71,21 +88,6 @@ describe("docs/restoring.md", () => {
   it("has a pgbackrest.conf for a laptop with every option that says where a repository is, as the agent's has them", () => {
     const [, conf = ""] = /```ini\n([^]*?)```/.exec(page("restoring")) ?? [];
     const optionsOf = (text: string) => [...text.matchAll(/^(repo1-[\w-]+)=/gm)].map(([, name = ""]) => name);
-    const cloud: RepositoryArgs = {
-      ...{
-        name: "cloud",
-        kind: "s3",
-        keepFull: 4,
-        path: "/transcript-pipeline/prod",
-        port: 443,
-        pathStyle: false,
-      },
-      ...{
-        endpoint: "s3.eu-central-1.amazonaws.com",
-        bucket: "example-transcripts-backup",
-        region: "eu-central-1",
-      },
-    };
     // How backups are made does not matter to one who reads them; 443 is the default.
     const making = /^repo1-(bundle|block|retention-full|storage-port)$/;
     const agent = [
@@ -103,23 +105,7 @@ describe("docs/restoring.md, about dumps", () => {
         .map(([, text = ""]) => text)
         .find((text) => text.includes("crypt")) ?? "";
     const optionsOf = (text: string) => [...text.matchAll(/^(\w+) = /gm)].map(([, name = ""]) => name);
-    const { "rclone.conf": own = "" } = rcloneFiles([
-      {
-        ...{
-          name: "cloud",
-          kind: "s3",
-          keepFull: 4,
-          path: "/transcript-pipeline/prod",
-          port: 443,
-          pathStyle: false,
-        },
-        ...{
-          endpoint: "s3.eu-central-1.amazonaws.com",
-          bucket: "example-transcripts-backup",
-          region: "eu-central-1",
-        },
-      },
-    ]);
+    const { "rclone.conf": own = "" } = rcloneFiles([cloud]);
     // How objects are written does not matter to one who reads them; the keys come from the Secret.
     const writing = ["no_check_bucket", "chunk_size", "upload_concurrency"];
     const expected = [

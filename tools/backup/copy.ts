@@ -18,7 +18,8 @@ import { backup } from "../../config/backup.ts";
 import { shellWord } from "../../shell-words.ts";
 import { UsageError } from "../cli.ts";
 import { attempt } from "../processes.ts";
-import { type JobObject, type JobPodObject, wordsOf } from "./status.ts";
+import { jobWithPods, waitsFor } from "./run.ts";
+import { type JobObject, wordsOf } from "./status.ts";
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -128,8 +129,6 @@ const hasEnded = ({ status }: JobObject) =>
     (condition) => condition.type !== "Suspended" && condition.status === "True",
   );
 
-const jobPath = `/apis/batch/v1/namespaces/${APPLICATION}/jobs/${COPY_JOB}`;
-
 /**
  * Has the copy made, and prints how far it is until it can be read.
  *
@@ -148,7 +147,7 @@ export async function makeCopy(
   );
   if (!cronJob)
     throw new KubectlError(`there is no CronJob ${BACKUP_CRON_JOBS.drill}: the stack has no backups`, true);
-  if (await read<JobObject>(cluster, jobPath))
+  if ((await jobWithPods(cluster, COPY_JOB)).job)
     throw new UsageError(
       `copy: there is one already. To remove it: npm run backup -- --stack <name> copy end`,
     );
@@ -161,13 +160,7 @@ export async function makeCopy(
   let printed = 0;
   let said = "";
   while (true) {
-    const [job, pods] = await Promise.all([
-      read<JobObject>(cluster, jobPath),
-      read<{ items: JobPodObject[] }>(
-        cluster,
-        `/api/v1/namespaces/${APPLICATION}/pods?labelSelector=job-name%3D${COPY_JOB}`,
-      ),
-    ]);
+    const { job, pods } = await jobWithPods(cluster, COPY_JOB);
     if (!job) throw new Error(`Job ${COPY_JOB} was deleted`);
     const log = await attempt(
       "kubectl",
@@ -180,11 +173,10 @@ export async function makeCopy(
     if (lines.some((line) => line.startsWith("drill: READY:"))) return databaseOf(cronJob);
     // Of a failed Job it may be the other container that says why.
     if (hasEnded(job)) {
-      if (lines.length === 0) console.log(wordsOf(pods?.items.at(-1)));
+      if (lines.length === 0) console.log(wordsOf(pods.at(-1)));
       return undefined;
     }
-    const words = lines.length > 0 ? "" : wordsOf(pods?.items.at(-1));
-    const waiting = words.startsWith("container ") ? "" : words;
+    const waiting = lines.length > 0 ? "" : waitsFor(pods.at(-1));
     if (waiting !== said && waiting !== "") console.error(`waiting: ${waiting}`);
     said = waiting;
     await pause(1000);

@@ -27,6 +27,27 @@ const FOLLOWED = {
   dump: DUMP_CONTAINER,
 } as const satisfies Record<keyof typeof BACKUP_CRON_JOBS, string>;
 
+/** A Job, if it exists, and its pods. */
+export async function jobWithPods(
+  cluster: ClusterContext,
+  name: string,
+): Promise<{ job: JobObject | undefined; pods: JobPodObject[] }> {
+  const [job, pods] = await Promise.all([
+    read<JobObject>(cluster, `/apis/batch/v1/namespaces/${APPLICATION}/jobs/${name}`),
+    read<{ items: JobPodObject[] }>(
+      cluster,
+      `/api/v1/namespaces/${APPLICATION}/pods?labelSelector=job-name%3D${name}`,
+    ),
+  ]);
+  return { job, pods: pods?.items ?? [] };
+}
+
+/** What a pod waits for before its container runs, in words; empty: nothing. */
+export function waitsFor(pod: JobPodObject | undefined): string {
+  const words = wordsOf(pod);
+  return words.startsWith("container ") ? "" : words;
+}
+
 /** The name of a Job that somebody asked for: its CronJob's, and the time. */
 export function jobName(cronJob: string, now: number): string {
   return `${cronJob}-${Math.floor(now / 1000).toString(36)}`;
@@ -47,14 +68,8 @@ export async function runNow(cluster: ClusterContext, kind: keyof typeof BACKUP_
   let followed = false;
   let said = "";
   while (true) {
-    const [job, pods] = await Promise.all([
-      read<JobObject>(cluster, `/apis/batch/v1/namespaces/${APPLICATION}/jobs/${name}`),
-      read<{ items: JobPodObject[] }>(
-        cluster,
-        `/api/v1/namespaces/${APPLICATION}/pods?labelSelector=job-name%3D${name}`,
-      ),
-    ]);
-    const pod = pods?.items.at(-1);
+    const { job, pods } = await jobWithPods(cluster, name);
+    const pod = pods.at(-1);
     const state = pod?.status?.containerStatuses?.find((status) => status.name === container)?.state;
     if (!followed && (state?.running ?? state?.terminated)) {
       followed = true;
@@ -66,14 +81,13 @@ export async function runNow(cluster: ClusterContext, kind: keyof typeof BACKUP_
       continue;
     }
     if (!job) throw new Error(`Job ${name} was deleted`);
-    const [run] = runReports([job], pods?.items ?? []);
+    const [run] = runReports([job], pods);
     if (run && run.state !== "running") {
       // The log may have ended before the Job, such as at its deadline.
       if (run.state === "failed" && !followed) console.log(run.words);
       return run.state === "complete";
     }
-    const words = followed ? "" : wordsOf(pod);
-    const waiting = words.startsWith("container ") ? "" : words;
+    const waiting = followed ? "" : waitsFor(pod);
     if (waiting !== said && waiting !== "") console.error(`waiting: ${waiting}`);
     said = waiting;
     await pause(SECOND / 2);

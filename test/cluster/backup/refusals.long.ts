@@ -1,15 +1,6 @@
 import assert from "node:assert/strict";
-import { setSecretValue, until } from "../support.ts";
-import {
-  archiveNow,
-  backupSecret,
-  deleteAgent,
-  logOf,
-  onStored,
-  startSegment,
-  theStore,
-  untilArchived,
-} from "./stored.ts";
+import { setSecretValue } from "../support.ts";
+import { backupSecret, deleteAgent, logOf, onStored, refused, theStore } from "./stored.ts";
 
 /** Something that the store, or pgBackRest, refuses. */
 interface Refusal {
@@ -71,36 +62,18 @@ describe("what the store refuses is named with its cause and the command, by the
   onStored();
 
   for (const { title, happen, end, says } of refusals) {
-    it(title, async () => {
-      await archiveNow();
-      await happen();
-      let segment;
-      try {
-        segment = await startSegment();
-        await until("the agent says it", async () => says.test(await logOf("postgres-backup-0")));
-        await until("the server says it", async () => says.test(await logOf("postgres-0 -c postgres")));
+    it(title, () =>
+      refused(happen, end, says, async () => {
         for (const line of (await logOf("postgres-backup-0")).split("\n"))
           assert.doesNotMatch(line, /authorization:|<Error>/, "a request is shown as it is");
-      } finally {
-        await end();
-      }
-      await untilArchived(segment);
-    });
+      }),
+    );
   }
 
-  it("a missing bucket; once it is made, the archive is made in it, and it goes on", async () => {
-    await archiveNow();
-    const says =
-      /NoSuchBucket.*There is no such bucket: make it, .*--path backup\.repositories\.cloud\.bucket/;
-    await theStore().removeBucket();
-    let segment;
-    try {
-      segment = await startSegment();
-      await until("the agent says it", async () => says.test(await logOf("postgres-backup-0")));
-      await until("the server says it", async () => says.test(await logOf("postgres-0 -c postgres")));
-    } finally {
-      await theStore().makeBucket();
-    }
-    await untilArchived(segment);
-  });
+  it("a missing bucket; once it is made, the archive is made in it, and it goes on", () =>
+    refused(
+      () => theStore().removeBucket(),
+      () => theStore().makeBucket(),
+      /NoSuchBucket.*There is no such bucket: make it, .*--path backup\.repositories\.cloud\.bucket/,
+    ));
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ed25519HostKey, userKey } from "../../ssh-keys.ts";
-import { kubectl, setSecretValue, sql, until } from "../support.ts";
+import { kubectl, setSecretValue, sql } from "../support.ts";
 import { SftpServer } from "./sftp-server.ts";
 import {
   archiveNow,
@@ -10,12 +10,10 @@ import {
   deleteAgent,
   deploy,
   info,
-  logOf,
   NAMESPACE,
   onStored,
+  refused,
   restoreEverything,
-  startSegment,
-  untilArchived,
 } from "./stored.ts";
 
 const CONFIG_MAP = "postgres-backup-config";
@@ -26,21 +24,6 @@ const writeHostKeys = async (text: string) => {
   await kubectl("patch", "configmap", CONFIG_MAP, "-n", NAMESPACE, "--type=merge", "-p", patch);
   await deleteAgent();
 };
-
-/** Has something be wrong: agent and server say so, with the command; once it is right again, archiving goes on. */
-async function refused(happen: () => Promise<void>, end: () => Promise<void>, says: RegExp): Promise<void> {
-  await archiveNow();
-  await happen();
-  let segment;
-  try {
-    segment = await startSegment();
-    await until("the agent says it", async () => says.test(await logOf("postgres-backup-0")));
-    await until("the server says it", async () => says.test(await logOf("postgres-0 -c postgres")));
-  } finally {
-    await end();
-  }
-  await untilArchived(segment);
-}
 
 describe("backups on another machine, over SFTP", function () {
   this.timeout(300_000);

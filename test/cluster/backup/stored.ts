@@ -217,6 +217,32 @@ export async function archiveNow(): Promise<number> {
   return (Date.now() - started) / 1000;
 }
 
+/**
+ * Has something be wrong while a segment is to be archived. Agent and server must say so; once it is right again,
+ * archiving goes on.
+ *
+ * @param meanwhile what else must hold, before it is right again. @default nothing
+ */
+export async function refused(
+  happen: () => Promise<void>,
+  end: () => Promise<void>,
+  says: RegExp,
+  meanwhile: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  await archiveNow();
+  await happen();
+  let segment;
+  try {
+    segment = await startSegment();
+    await until("the agent says it", async () => says.test(await logOf("postgres-backup-0")));
+    await until("the server says it", async () => says.test(await logOf("postgres-0 -c postgres")));
+    await meanwhile();
+  } finally {
+    await end();
+  }
+  await untilArchived(segment);
+}
+
 const listing = (segment: string) => [
   ...["pgbackrest", "--stanza=main", "repo-ls", "--recurse", "--filter", segment],
   "archive/main",
