@@ -14,6 +14,8 @@ import { Upgrade } from "./components/migration/upgrade.ts";
 import { Namespace } from "./components/namespace.ts";
 import type { ServerExtension } from "./components/server/extension.ts";
 import type { Announcements } from "./components/server/server.ts";
+import { type CertificateSource, Tls } from "./components/tls/tls.ts";
+import { type PostgresEndpoint, rootCertificates } from "./components/postgres-endpoint.ts";
 import type { NodeConnection } from "./components/storage/node-storage.ts";
 import type { Settings } from "./config.ts";
 import { directoryOf } from "./directories.ts";
@@ -32,6 +34,8 @@ export interface Live {
   isNewServer?: boolean | undefined;
   /** Size that the claim in the cluster requested, a Kubernetes quantity. @default no claim */
   claimed?: string | undefined;
+  /** Whether the server accepts logins over the network without encryption today. @default there is no server */
+  acceptsPlain?: boolean | undefined;
   /** When a restore drill last proved the backups, ISO 8601. @default never, or not known */
   lastProvenRestore?: string | undefined;
   /** Socket of the SSH agent. @default none */
@@ -103,6 +107,8 @@ export function program(settings: Settings, live: Live = {}): Outputs {
 
   const { namespaceName } = new Namespace(APPLICATION, { name: APPLICATION }, onCluster);
 
+  const tls = certificateFor(settings, live, namespaceName, identity, onCluster);
+
   const postgres = new Database(
     "postgres",
     {
@@ -112,6 +118,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
       protect: storage.protect ?? settings.stack !== "dev",
       beforeJob,
       afterChange,
+      trust: tls?.trust,
       credentials: {
         database: database.name,
         owner: database.owner,
@@ -141,7 +148,10 @@ export function program(settings: Settings, live: Live = {}): Outputs {
         terminationGracePeriod: database.terminationGracePeriod,
         recoveryTime: database.recoveryTime,
         announcements: live.announcements,
-        extensions: repositories.length > 0 ? [archivingFor(settings, repositories)] : [],
+        extensions: [
+          ...(tls ? [tls.extension] : []),
+          ...(repositories.length > 0 ? [archivingFor(settings, repositories)] : []),
+        ],
         isNew: live.isNewServer,
       },
     },
@@ -244,7 +254,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
     databaseName,
     user,
     password,
-    url: pulumi.interpolate`postgresql://${user}:${password.apply(encodeURIComponent)}@${host}:${port}/${databaseName}`,
+    url: pulumi.interpolate`postgresql://${user}:${password.apply(encodeURIComponent)}@${host}:${port}/${databaseName}${urlQuery(postgres.trust)}`,
     psql: pulumi.interpolate`${kubectl} exec -it -n ${namespaceName} ${SERVER_POD} -- psql -U ${user} -d ${databaseName}`,
     portForward: pulumi.interpolate`${kubectl} port-forward -n ${namespaceName} svc/${SERVER_NAME} ${port}:${port}`,
     ...(backups && {
@@ -255,6 +265,51 @@ export function program(settings: Settings, live: Live = {}): Outputs {
       ),
     }),
   };
+}
+
+/** How a URL says that the server is verified. */
+function urlQuery(trust: PostgresEndpoint["trust"]): string {
+  return trust ? `?sslmode=verify-full&sslrootcert=${rootCertificates(trust)}` : "";
+}
+
+/** The server's certificate, or undefined if connections are not encrypted. */
+function certificateFor(
+  { cluster, database, storage, stack, tls }: Settings,
+  live: Live,
+  namespace: pulumi.Output<string>,
+  identity: string,
+  opts: pulumi.ComponentResourceOptions,
+): Tls | undefined {
+  if (tls.source === "none") return undefined;
+  const plain = tls.plainConnections ?? (live.acceptsPlain === true ? "accepted" : "refused");
+  return new Tls(
+    "postgres-tls",
+    {
+      namespace,
+      identity,
+      clusterDomain: cluster.domain,
+      image: database.image,
+      source: certificateSource(tls),
+      trust: tls.trust,
+      names: tls.names,
+      minimumVersion: tls.minimumVersion,
+      encryptedOnly: plain === "refused",
+      protect: storage.protect ?? stack !== "dev",
+    },
+    opts,
+  );
+}
+
+function certificateSource(tls: Settings["tls"]): CertificateSource {
+  switch (tls.source) {
+    case "existing":
+      return { kind: "existing", secretName: tls.secretName };
+    case "cert-manager":
+      // The configuration's checks require it.
+      return { kind: "cert-manager", issuer: { name: tls.issuer ?? "", kind: tls.issuerKind } };
+    default:
+      return { kind: "generated", authorities: tls.authorities };
+  }
 }
 
 /** The repositories, in the order of their names: that of their numbers. */

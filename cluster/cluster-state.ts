@@ -12,6 +12,7 @@ import type { InitJobObject } from "./deployed-names.ts";
 import { withProxy } from "./api-proxy.ts";
 import type { ClusterContext } from "./kubectl.ts";
 import type { NodeObject, PodNeeds } from "./node-fitness.ts";
+import { lookForPlain } from "./plain-connections.ts";
 import { lookForProvenRestore } from "./proven-restore.ts";
 import { type PodObject, podsPath } from "./pod-troubles.ts";
 import {
@@ -66,6 +67,8 @@ export interface ClusterState {
   jobs: readonly string[];
   /** When a restore was last proven, ISO 8601. */
   provenRestore?: string | undefined;
+  /** Whether the server accepts logins over the network without encryption. Undefined: there is none. */
+  acceptsPlain?: boolean | undefined;
 }
 
 /**
@@ -79,9 +82,8 @@ export async function lookAtCluster(
   namespace: string,
   volumes: readonly string[] = [],
 ): Promise<ClusterState> {
-  const [nodes, statefulSet, volume, claim, pods, jobs, others, provenRestore] = await withProxy(
-    cluster,
-    (read) =>
+  const [nodes, statefulSet, volume, claim, pods, jobs, others, provenRestore, acceptsPlain] =
+    await withProxy(cluster, (read) =>
       Promise.all([
         read<{ items: NodeObject[] }>("/api/v1/nodes"),
         read<StatefulSetObject>(`/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
@@ -93,8 +95,9 @@ export async function lookAtCluster(
         ),
         Promise.all(volumes.map(async (name) => [name, await read<VolumeObject>(volumePath(name))] as const)),
         lookForProvenRestore(read, namespace),
+        lookForPlain(read, namespace),
       ]),
-  );
+    );
   return {
     nodes: nodes?.items ?? [],
     statefulSet,
@@ -105,6 +108,7 @@ export async function lookAtCluster(
     initJob: jobs?.items.find(({ metadata }) => metadata.name === INIT_JOB_NAME),
     jobs: jobs?.items.map(({ metadata }) => metadata.name) ?? [],
     provenRestore,
+    acceptsPlain: statefulSet && acceptsPlain,
   };
 }
 

@@ -13,8 +13,9 @@ import { KubeconfigError, providerKubeconfig } from "./kubeconfig.ts";
 import { promptKubelet } from "./kubelet-prompt.ts";
 import { deleteLeftJob } from "./left-job.ts";
 import { watchPods } from "./pod-watch.ts";
+import { plainSessions, sayPlain } from "./plain-connections.ts";
 import { preflight, reasonOf } from "./preflight.ts";
-import { refusedConfiguration, sayRefused } from "./refused-configuration.ts";
+import { type ServerReports, sayCertificate, sayRefused, serverReports } from "./server-reports.ts";
 import { stopRefusedStart } from "./refused-start.ts";
 import { lookAtSsh, sshFindings } from "./ssh-reach.ts";
 import { claimedSize, releaseDeadClaim } from "./volume-binding.ts";
@@ -33,6 +34,7 @@ export async function lookLive(settings: Settings, identity: string): Promise<Li
   return {
     kubeconfig,
     claimed: claimedSize(state?.claim),
+    acceptsPlain: state?.acceptsPlain,
     lastProvenRestore: state?.provenRestore,
     agentSocket: process.env.SSH_AUTH_SOCK,
     announcements: announcements(),
@@ -72,12 +74,28 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
   await watchPods(cluster, APPLICATION, state.pods, beside);
   // An `up` checks this after deploying, and fails.
   if (state.statefulSet && pulumi.runtime.isDryRun()) {
-    const refused = await refusedConfiguration(cluster, APPLICATION).catch(() => undefined);
-    if (refused !== undefined) await pulumi.log.warn(sayRefused(refused));
+    const { configuration, certificate } = await serverReports(cluster, APPLICATION).catch(
+      (): ServerReports => ({}),
+    );
+    if (configuration !== undefined) await pulumi.log.warn(sayRefused(configuration));
+    if (certificate !== undefined) await pulumi.log.warn(sayCertificate(certificate));
   }
+  await sayPlainConnections(settings, state);
   if (!state.volume) await sayFirstStart(settings);
   await sayPreparation(settings, unprepared);
   return state;
+}
+
+/** Warns of a server that goes on accepting connections without encryption. */
+async function sayPlainConnections(
+  { cluster, tls, database }: Settings,
+  { acceptsPlain }: ClusterState,
+): Promise<void> {
+  // Switched off altogether, the configuration's own warning says more.
+  if (acceptsPlain !== true || tls.source === "none" || tls.plainConnections === "refused") return;
+  const names = { database: database.name, owner: database.owner };
+  const sessions = await plainSessions(cluster, APPLICATION, names).catch(() => undefined);
+  await pulumi.log.warn(sayPlain(sessions));
 }
 
 function expectationsOf({ node, storage, database }: Settings, identity: string): Expectations {
@@ -227,12 +245,14 @@ function changesTo(
       return deleteLeftJob(cluster, APPLICATION, name);
     }),
     whenDeployed: async () => {
-      const refused = await refusedConfiguration(cluster, APPLICATION).catch((error: unknown) =>
-        pulumi.log.warn(
+      const reports = await serverReports(cluster, APPLICATION).catch(async (error: unknown) => {
+        await pulumi.log.warn(
           `could not check whether the server runs with the deployed settings: ${reasonOf(error)}`,
-        ),
-      );
-      if (typeof refused === "string") throw new pulumi.RunError(sayRefused(refused));
+        );
+        return {} as ServerReports;
+      });
+      if (reports.certificate !== undefined) await pulumi.log.warn(sayCertificate(reports.certificate));
+      if (reports.configuration !== undefined) throw new pulumi.RunError(sayRefused(reports.configuration));
     },
   };
 }

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { Credentials, type CredentialsArgs } from "./credentials/credentials.ts";
 import { nameAnnotations } from "./kubernetes/names.ts";
 import type { Placement } from "./kubernetes/pods.ts";
-import type { PostgresEndpoint } from "./postgres-endpoint.ts";
+import type { PostgresEndpoint, ServerTrust } from "./postgres-endpoint.ts";
 import { Server, type ServerArgs } from "./server/server.ts";
 import { DATA_DIRECTORY } from "./storage/directory.ts";
 import { Volume, type VolumeArgs } from "./storage/volume.ts";
@@ -16,6 +16,8 @@ export interface DatabaseArgs {
   placement: Placement;
   /** Whether volume, claim and the passwords' secrets, which cannot be recreated, are protected from deletion. */
   protect: boolean;
+  /** How clients verify the server's certificate. @default it has none */
+  trust?: ServerTrust | undefined;
   /** Runs before the Job that tries the settings is created. @default nothing */
   beforeJob?: pulumi.ResourceHook | undefined;
   /** Runs after a change of an object that the running pod mounts: a Secret, the settings. @default nothing */
@@ -49,6 +51,7 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
   readonly owner: pulumi.Output<string>;
   readonly secretName: pulumi.Output<string>;
   readonly ready: pulumi.Resource;
+  readonly trust: ServerTrust | undefined;
   /** The claim with the server's socket, for superuser sessions. */
   readonly claimName: pulumi.Output<string>;
   /** The owner's password. A secret. */
@@ -106,6 +109,7 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
     this.claimName = volume.claimName;
     this.password = credentials.password;
     this.ready = server.ready;
+    this.trust = args.trust;
     this.registerOutputs({ host: this.host, port: this.port, secretName: this.secretName });
   }
 }

@@ -1,5 +1,20 @@
 /** The interface between the database and everything that uses it. */
+import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+
+/** How clients make sure that they are talking to the server: always the certificate and the name (`verify-full`). */
+export interface ServerTrust {
+  /** A volume with the file `ca.crt`: the authorities that clients trust. @default those of the client's own system */
+  ca?: Omit<k8s.types.input.core.v1.Volume, "name"> | undefined;
+}
+
+/** Where clients mount the authorities, and the value of `sslrootcert`. */
+export const TRUST_PATH = "/etc/postgres-ca";
+
+/** `sslrootcert` of libpq: a file, or the roots of the system (PostgreSQL 16). */
+export function rootCertificates({ ca }: ServerTrust): string {
+  return ca ? `${TRUST_PATH}/ca.crt` : "system";
+}
 
 /**
  * What consumers need: the migration, and future backups, exporters, poolers and workers. It does not depend on how the
@@ -15,6 +30,8 @@ export interface PostgresEndpoint {
   owner: pulumi.Input<string>;
   /** Secret in the same namespace with POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD of the owner. */
   secretName: pulumi.Input<string>;
+  /** How clients verify the server. @default its connections are not encrypted */
+  trust?: ServerTrust | undefined;
   /** A dependency: once it exists, the server accepts connections with the Secret's password. */
   ready: pulumi.Resource;
 }

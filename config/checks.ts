@@ -8,6 +8,7 @@ import { backupWarnings } from "./backup.ts";
 import { memoryFindings } from "./memory.ts";
 import { bareSizes, conflictProblems } from "./server-settings.ts";
 import { checks, type Written } from "./table.ts";
+import { tlsWarnings } from "./tls.ts";
 
 /** Configured size of /dev/shm in bytes. */
 function chosenSharedMemory({ database }: Written): number | undefined {
@@ -51,6 +52,7 @@ export function checkSettings(written: Written): Findings & { server: ServerPlan
     problems: [...problems, ...memory.problems],
     warnings: [
       ...backupWarnings(written),
+      ...tlsWarnings(written),
       ...bareSizes(database.settings),
       ...memory.warnings,
       ...contradictions(server.inForce, server.machine, server.memory.sharedMemory),

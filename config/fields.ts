@@ -300,6 +300,42 @@ export function certificates(about: About): Field<string> {
   };
 }
 
+/** A list of text, each entry once, from one to `most`. */
+export function namesOnce(form: RegExp, allowed: string, most: number, about: About): Field<string[]> {
+  return field(
+    "list",
+    (written) => {
+      const entries = Array.isArray(written) ? written.map(asText) : [];
+      const value = entries.flatMap((entry) => (entry !== undefined && form.test(entry) ? [entry] : []));
+      const isValid = value.length === entries.length && new Set(value).size === value.length;
+      return isValid && value.length > 0 && value.length <= most
+        ? { value }
+        : { allowed: `a list of ${allowed}` };
+    },
+    about,
+  );
+}
+
+/** Host names and addresses. A name may begin with `*.`, for every name below it. */
+export function hostNames(about: About): Field<string[]> {
+  const allowed = "a list of DNS names and IP addresses, IPv6 without brackets";
+  return field(
+    "list",
+    (written) => {
+      const entries = Array.isArray(written) ? written.map(asText) : [undefined];
+      const value = entries.flatMap((entry) =>
+        entry !== undefined && (isIP(entry) !== 0 || HOST_NAME.test(entry)) ? [entry] : [],
+      );
+      return value.length === entries.length ? { value } : { allowed };
+    },
+    about,
+  );
+}
+
+/** A name of at most 253 characters, in lower case, whose labels have 63 at most (RFC 1123); a wildcard replaces the first. */
+const HOST_NAME =
+  /^(?=.{1,253}$)(\*\.)?([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
+
 /** A password that works everywhere one is used: in a URL, a file of one line, psql's prompt. */
 export function password(about: About): Field<pulumi.Output<string>> {
   const { parse } = text(

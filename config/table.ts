@@ -8,6 +8,7 @@ import { node, nodeProblems } from "./node.ts";
 import type { Section, ValuesOf } from "./reader.ts";
 import { secrets } from "./secrets.ts";
 import { storage, storageProblems } from "./storage.ts";
+import { tls, tlsProblems } from "./tls.ts";
 
 /** Every field. */
 export const table = {
@@ -17,6 +18,7 @@ export const table = {
   database,
   migration,
   backup,
+  tls,
   secrets,
 } as const satisfies Record<string, Section>;
 
@@ -30,4 +32,5 @@ export const checks: readonly ((written: Written) => Problem[])[] = [
   storageProblems,
   databaseProblems,
   backupProblems,
+  tlsProblems,
 ];

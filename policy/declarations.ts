@@ -26,7 +26,8 @@ export const OBJECTS: readonly string[] = [
     "CronJob/postgres-backup-drill",
     "CronJob/postgres-backup-dump",
     "Job/postgres-backup-first",
-    ...["secret", "superuser", "logins", "login-*", "backup"].map((name) => `Secret/postgres-${name}`),
+    "Certificate/postgres-tls",
+    ...["secret", "superuser", "logins", "login-*", "backup", "ca"].map((name) => `Secret/postgres-${name}`),
     ...[
       "config",
       "scripts",
@@ -40,6 +41,8 @@ export const OBJECTS: readonly string[] = [
       "backup-config",
       "backup-scripts",
       "backup-archiving",
+      "tls-scripts",
+      "ca",
     ].map((name) => `ConfigMap/postgres-${name}`),
   ].map((subject) => `${subject} in ${NAMESPACE}`),
 ];
@@ -49,6 +52,7 @@ export const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
   "Secret/postgres-secret": ["POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"],
   "Secret/postgres-superuser": ["POSTGRES_USER", "POSTGRES_PASSWORD"],
   "Secret/postgres-logins": ["credentials"],
+  "Secret/postgres-ca": ["tls.crt", "tls.key", "ca.crt"],
   "Secret/postgres-backup": [1, 2].flatMap((number) => [
     `repo${number}-passphrase.conf`,
     `repo${number}-keys.conf`,
@@ -71,8 +75,8 @@ const GITOPS_JOB = [
 /** Fields of objects beyond those of their kind, by `<kind>/<name>`: declared-fields. */
 export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   // What is run in place of initdb: a restore.
-  "ConfigMap/postgres-config": [...CONFIGURATION_FILES, "data.initialization"],
-  "ConfigMap/postgres-settings-files": CONFIGURATION_FILES,
+  "ConfigMap/postgres-config": [...CONFIGURATION_FILES, "data.initialization", "data.preparation"],
+  "ConfigMap/postgres-settings-files": [...CONFIGURATION_FILES, "data.preparation"],
   "ConfigMap/postgres-settings-scripts": ['data["*.sh"]', 'data["*.sql"]'],
   "ConfigMap/postgres-scripts": ['data["*.sh"]', 'data["*.sql"]'],
   "ConfigMap/postgres-init-scripts": ['data["*.sh"]', 'data["*.sql"]'],
@@ -89,6 +93,8 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   ],
   "ConfigMap/postgres-backup-scripts": ['data["*.sh"]', 'data["*.sql"]'],
   "ConfigMap/postgres-backup-archiving": ['data["*.sh"]'],
+  "ConfigMap/postgres-tls-scripts": ['data["*.sh"]', "data.names"],
+  "ConfigMap/postgres-ca": ['data["ca.crt"]'],
   // With the schedule `never`.
   "CronJob/postgres-backup-dump": ["spec.suspend: true"],
   // Nobody waits for the first backup, and no `up` that comes meanwhile ends it.
@@ -117,6 +123,11 @@ export const SETTINGS_JOB = "Job/postgres-settings";
 /** Its containers: one checks the image, one starts a server with the settings. */
 const [IMAGE_CHECK, TRIAL] = [`${SETTINGS_JOB} image`, `${SETTINGS_JOB} settings`];
 const SCRIPTS = "/usr/local/lib/transcript-pipeline";
+/** The container that keeps the server's certificate valid, and where it is found. */
+const CERTIFICATE = `${SERVER} certificate`;
+const PREPARATION = "/usr/local/lib/transcript-pipeline-tls";
+/** What clients trust: of a generated authority, or of the Secret that holds the certificate, that one key. */
+const TRUST = ["configMap postgres-ca", "secret postgres-tls"];
 /** The containers of the Jobs that run SQL, each with its ConfigMaps. */
 const SQL_CONTAINERS = [
   {
@@ -170,6 +181,20 @@ export const MOUNTS: readonly string[] = [
   `${SERVER} reconcile /etc/credentials/owner secret postgres-secret`,
   `${SERVER} reconcile /etc/credentials/superuser secret postgres-superuser`,
   `${SERVER} reconcile /etc/credentials/logins secret postgres-logins`,
+  // The key of the authority is in the certificate's container alone, which has no socket and no data.
+  ...["postgres-ca", "postgres-tls"].map((secret) => `${CERTIFICATE} /etc/tls secret ${secret}`),
+  ...TRUST.flatMap((trusted) => [
+    `${CERTIFICATE} /etc/tls-trust ${trusted}`,
+    `${SERVER} postgres /etc/postgres-ca ${trusted}`,
+    `Job/postgres-init migrate /etc/postgres-ca ${trusted}`,
+  ]),
+  `${CERTIFICATE} ${SCRIPTS} configMap postgres-tls-scripts`,
+  `${CERTIFICATE} /tmp emptyDir tls-tmp`,
+  ...[`${SERVER} postgres`, TRIAL].flatMap((at) => [
+    `${at} ${PREPARATION} configMap postgres-tls-scripts`,
+    `${at} /run/tls emptyDir tls`,
+  ]),
+  ...[CERTIFICATE, `${SERVER} reconcile`].map((at) => `${at} /run/tls emptyDir tls`),
   ...[IMAGE_CHECK, TRIAL].map((at) => `${at} ${SCRIPTS} configMap postgres-settings-scripts`),
   `${TRIAL} /etc/postgresql configMap postgres-settings-files`,
   // Not the data: it starts a server of its own, on an empty directory.
@@ -228,6 +253,8 @@ export const ENVIRONMENT: readonly string[] = [
   `${SERVER} postgres IDENTITY=transcript-pipeline/*`,
   // postgres-fits checks its size.
   `${SERVER} postgres ADDRESS_SPACE=*`,
+  `${SERVER} reconcile WATCHED=/run/tls/current/tls.crt`,
+  ...["SOURCE", "HOST", "TRUST"].map((name) => `${CERTIFICATE} ${name}=*`),
   // settings-tried: the server's value.
   `${TRIAL} ADDRESS_SPACE=*`,
   ...SQL_CONTAINERS.flatMap(({ at, superuser }) => [
@@ -239,7 +266,13 @@ export const ENVIRONMENT: readonly string[] = [
           `${at} OWNER=*`,
           `${at} DATABASE=*`,
         ]
-      : [`${at} PGHOST=postgres.transcript-pipeline.svc.cluster.local`, `${at} PGPORT=5432`]),
+      : [
+          `${at} PGHOST=postgres.transcript-pipeline.svc.cluster.local`,
+          `${at} PGPORT=5432`,
+          `${at} PGSSLMODE=verify-full`,
+          `${at} PGSSLROOTCERT=*`,
+          `${at} PGSSLROOTCERT=/etc/postgres-ca/ca.crt`,
+        ]),
   ]),
   ...[...BACKUP_CONTAINERS, ...DRILL_AGENTS].flatMap((at) => [
     ...(DRILL_AGENTS.includes(at)
@@ -311,6 +344,10 @@ export const PROGRAMS: readonly Program[] = [
     at: `${SERVER} reconcile command`,
     words: ["bash", `${SCRIPTS}/keep-running.sh`, `${SCRIPTS}/reconcile.sh`, "/run/reconcile/heartbeat"],
   },
+  {
+    at: `${CERTIFICATE} command`,
+    words: ["bash", `${SCRIPTS}/keep-running.sh`, `${SCRIPTS}/certificate.sh`, "/run/tls/heartbeat"],
+  },
   { at: `${IMAGE_CHECK} command`, words: ["sh", `${SCRIPTS}/check-image.sh`] },
   {
     at: `${TRIAL} command`,
@@ -350,6 +387,7 @@ export const IMAGES: readonly string[] = [
   ...[
     `${SERVER} postgres`,
     `${SERVER} reconcile`,
+    CERTIFICATE,
     IMAGE_CHECK,
     TRIAL,
     ...SQL_CONTAINERS.flatMap(({ at, superuser }) => (superuser ? [at] : [])),

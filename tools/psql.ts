@@ -1,7 +1,7 @@
 /** `npm run psql [-- <psql's arguments>]`: psql in the server's pod, as the owner of the database. */
 import { spawnSync } from "node:child_process";
 import { APPLICATION } from "../components/kubernetes/labels.ts";
-import { refusedConfiguration, sayRefused } from "../cluster/refused-configuration.ts";
+import { sayRefused, serverReports } from "../cluster/server-reports.ts";
 import { runTool } from "./cli.ts";
 import { DevState } from "./dev/state.ts";
 import { deployedLogin, psqlCommand } from "./dev/smoke-test.ts";
@@ -12,7 +12,9 @@ Runs psql in the server's pod, as the owner, in the deployment's database. psql'
 await runTool(usage, async () => {
   const deployment = new DevState().deployment;
   if (!deployment) throw new Error("stack dev is not up: npm run up");
-  const refused = await refusedConfiguration(deployment, APPLICATION).catch(() => undefined);
+  const { configuration: refused } = await serverReports(deployment, APPLICATION).catch(
+    (): { configuration?: string } => ({}),
+  );
   if (refused !== undefined) console.error(`CONFIGURATION REFUSED. ${sayRefused(refused)}`);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
   const [command = "", ...args] = psqlCommand(

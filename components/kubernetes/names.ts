@@ -38,6 +38,15 @@ export const UPGRADE_JOB_NAME = "postgres-upgrade";
 /** The init Job: bootstrap and migrations. */
 export const INIT_JOB_NAME = "postgres-init";
 
+/** The ConfigMap with the scripts of the server's certificate, and with its names. */
+export const TLS_NAME = "postgres-tls-scripts";
+/** The Secret with the key of the authority that signs it, and the ConfigMap with what clients trust. */
+export const AUTHORITY_NAME = "postgres-ca";
+/** The Secret with the server's certificate, if it is not signed in the pod; and cert-manager's object for it. */
+export const CERTIFICATE_SECRET = "postgres-tls";
+/** The container that keeps the server's certificate valid. */
+export const CERTIFICATE_CONTAINER = "certificate";
+
 /** The StatefulSet of the backup agent, and what the names of what belongs to it begin with. */
 export const BACKUP_NAME = "postgres-backup";
 /** The Job that makes the first backup in each repository, and restores it. */

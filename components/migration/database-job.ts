@@ -5,7 +5,7 @@ import { labelsOf } from "../kubernetes/labels.ts";
 import { oneRunJob, type OneRunJobArgs } from "../kubernetes/one-run-job.ts";
 import { VOLUME_PATH, VOLUME_SOCKET_PATH } from "../../postgres/places.ts";
 import { inMemory, type Placement, type PodVolume, restrictedContainer } from "../kubernetes/pods.ts";
-import type { PostgresEndpoint } from "../postgres-endpoint.ts";
+import { type PostgresEndpoint, rootCertificates, TRUST_PATH } from "../postgres-endpoint.ts";
 import { checksum, SCRIPTS_PATH, stoppable } from "../kubernetes/scripts.ts";
 
 /** One container of a {@link databaseJob}: a script, its SQL files, and the login that runs them. */
@@ -78,6 +78,12 @@ function podContainer(
         ? [
             { name: "PGHOST", value: endpoint.host },
             { name: "PGPORT", value: pulumi.output(endpoint.port).apply(String) },
+            ...(endpoint.trust
+              ? [
+                  { name: "PGSSLMODE", value: "verify-full" },
+                  { name: "PGSSLROOTCERT", value: rootCertificates(endpoint.trust) },
+                ]
+              : []),
           ]
         : []),
       { name: "WAIT", value: String(Math.min(300, Math.floor(timeout / 2))) },
@@ -88,8 +94,8 @@ function podContainer(
   };
 }
 
-/** A container's own volumes: its SQL files and credentials. */
-function ownVolumes({ name, sqlName, way }: SqlContainer): PodVolume[] {
+/** A container's own volumes: its SQL files, and for the network its credentials and what it trusts. */
+function ownVolumes({ name, sqlName, way }: SqlContainer, { trust }: PostgresEndpoint): PodVolume[] {
   const sql = {
     name: `${name}-sql`,
     source: { configMap: { name: sqlName } },
@@ -103,6 +109,15 @@ function ownVolumes({ name, sqlName, way }: SqlContainer): PodVolume[] {
       source: { secret: { secretName: way.secretName, defaultMode: 0o440 } },
       mounts: { [name]: { path: "/etc/credentials", readOnly: true } },
     },
+    ...(trust?.ca
+      ? [
+          {
+            name: `${name}-trust`,
+            source: trust.ca,
+            mounts: { [name]: { path: TRUST_PATH, readOnly: true } },
+          },
+        ]
+      : []),
   ];
 }
 
@@ -143,7 +158,7 @@ export function databaseJob(
       reasons: checksum(JSON.stringify(args.reasons)),
       containers,
       volumes: [
-        ...args.containers.flatMap(ownVolumes),
+        ...args.containers.flatMap((container) => ownVolumes(container, args.endpoint)),
         ...dataVolume(args.containers),
         {
           name: "scripts",

@@ -7,15 +7,18 @@ const MAP = "server_pod";
  * pg_hba.conf: peer authentication over the socket, passwords everywhere else. Others are refused, as is the superuser
  * from outside the pod.
  *
+ * Connections inside the pod, among them those of `kubectl port-forward`, need no encryption: they leave no machine.
+ *
  * @param lines lines of extensions, before the one for every login
+ * @param encryptedOnly whether that one accepts encrypted connections only
  */
-export function pgHba(lines: readonly string[] = []): string {
+export function pgHba(lines: readonly string[] = [], encryptedOnly = false): string {
   return `# type  database  user  address    method
 local   all       all              peer map=${MAP}
 host    all       all   127.0.0.1/32  scram-sha-256
 host    all       all   ::1/128       scram-sha-256
 host    all       postgres   all      reject
-${lines.map((line) => `${line}\n`).join("")}host    all       all   all           scram-sha-256
+${lines.map((line) => `${line}\n`).join("")}${encryptedOnly ? "hostssl" : "host   "} all       all   all           scram-sha-256
 `;
 }
 

@@ -25,6 +25,13 @@ export interface ServerExtension {
    * the superuser to the pod, so that none of them can let the superuser in.
    */
   hba?: readonly string[];
+  /** Whether logins over the network are accepted only if the connection is encrypted. @default false */
+  encryptedOnly?: boolean;
+  /**
+   * A script that the server's container runs before each start of PostgreSQL, and the trial before its own, with the
+   * seconds that it may wait for others: none in the trial. What it makes is in the capability's volumes.
+   */
+  preparation?: string;
   /** Command in the server's container that fills $DIRECTORY, in place of initdb, where there is no database yet. */
   initialization?: readonly string[];
   volumes?: readonly PodVolume[];
@@ -37,8 +44,8 @@ export interface ServerExtension {
 }
 
 /** All extensions combined. */
-export type CombinedExtension = Required<Omit<ServerExtension, "name" | "initialization">> &
-  Pick<ServerExtension, "initialization">;
+export type CombinedExtension = Required<Omit<ServerExtension, "name" | "initialization" | "preparation">> &
+  Pick<ServerExtension, "initialization"> & { preparations: readonly string[] };
 
 function claim(claimed: Map<string, string>, what: string, by: string): void {
   const other = claimed.get(what);
@@ -66,6 +73,7 @@ export function combined(
     initContainers = [],
     watched = [],
     initialization,
+    preparation,
   } of extensions) {
     for (const written of Object.keys(settings)) {
       const setting = canonicalName(written);
@@ -84,9 +92,9 @@ export function combined(
     for (const volume of volumes) claim(claimed, `volume ${volume.name}`, name);
     for (const container of [...sidecars, ...initContainers])
       claim(claimed, `container ${container.name}`, name);
-    for (const path of watched)
+    for (const path of [...watched, ...(preparation === undefined ? [] : [preparation])])
       if (/[\s*?[\]]/.test(path))
-        throw new pulumi.RunError(`${name}: watched file "${path}" contains a space or a shell pattern`);
+        throw new pulumi.RunError(`${name}: file "${path}" contains a space or a shell pattern`);
   }
   const all = <T>(of: (extension: ServerExtension) => readonly T[] | undefined) =>
     extensions.flatMap((extension) => of(extension) ?? []);
@@ -97,6 +105,8 @@ export function combined(
     sidecars: all(({ sidecars }) => sidecars),
     initContainers: all(({ initContainers }) => initContainers),
     watched: all(({ watched }) => watched),
+    encryptedOnly: extensions.some(({ encryptedOnly }) => encryptedOnly === true),
+    preparations: extensions.flatMap(({ preparation }) => preparation ?? []),
     ...extensions.flatMap(({ initialization }) => (initialization ? [{ initialization }] : []))[0],
   };
 }

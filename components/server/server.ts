@@ -74,9 +74,11 @@ export class Server extends pulumi.ComponentResource {
     const added = combined(args.extensions ?? [], args.settings);
     const files = {
       "postgresql.conf": postgresqlConf(args.settings, added.settings),
-      "pg_hba.conf": pgHba(added.hba),
+      "pg_hba.conf": pgHba(added.hba, added.encryptedOnly),
       "pg_ident.conf": pgIdent(args.owner),
       "sessions.conf": sessionsConf(args.sessionLimits),
+      // One script a line.
+      ...(added.preparations.length > 0 && { preparation: `${added.preparations.join("\n")}\n` }),
     };
     const tried = new SettingsCheck(
       SETTINGS_JOB_NAME,

@@ -107,11 +107,15 @@ export class SettingsCheck extends pulumi.ComponentResource {
         timeout: TIMEOUT,
         before: args.beforeJob,
         // A Job's template is immutable, so everything in it is a reason.
-        reasons: pulumi
-          .all([image, placement.hostname])
-          .apply((names) =>
-            checksum(JSON.stringify([names, placement.tolerations, memory, addressSpace, files, scripts])),
+        reasons: pulumi.all([image, placement.hostname]).apply((names) =>
+          checksum(
+            JSON.stringify([
+              ...[names, placement.tolerations, memory, addressSpace, files, scripts],
+              // Only if there are any: a stack without them does not run its Job again.
+              ...needed.map((volume) => [volume.name, volume.mounts]),
+            ]),
           ),
+        ),
         containers: [
           {
             name: IMAGE_CONTAINER,

@@ -21,6 +21,7 @@ import { declaredRights } from "./declared-rights.ts";
 import { declaredScripts } from "./declared-scripts.ts";
 import { declaredSettings } from "./declared-settings.ts";
 import { durableSettings } from "./durable-settings.ts";
+import { encryptedConnections } from "./encrypted-connections.ts";
 import { expectedResources } from "./expected-resources.ts";
 import { explicitProvider } from "./explicit-provider.ts";
 import { gpuDeclared } from "./gpu-declared.ts";
@@ -113,6 +114,7 @@ export const rules: readonly Rule[] = [
   notExposed,
   clientAuthentication,
   superuserInside,
+  encryptedConnections,
   identityMap,
   oneBackend,
   ownNamespace,

@@ -7,7 +7,12 @@ import { deployedNames } from "../../cluster/deployed-names.ts";
 import { type ClusterContext, kubectl } from "../../cluster/kubectl.ts";
 import { promptKubelet } from "../../cluster/kubelet-prompt.ts";
 import type { PodNeeds, Toleration } from "../../cluster/node-fitness.ts";
-import { type Expectations, hasVolume, lookAtCluster } from "../../cluster/cluster-state.ts";
+import {
+  type ClusterState,
+  type Expectations,
+  hasVolume,
+  lookAtCluster,
+} from "../../cluster/cluster-state.ts";
 import { preflight } from "../../cluster/preflight.ts";
 import { readPods, troublesOf } from "../../cluster/pod-troubles.ts";
 import { releaseDeadClaim } from "../../cluster/volume-binding.ts";
@@ -79,15 +84,26 @@ function watchOf(cluster: ClusterContext): Watch {
   };
 }
 
-/** Applies the stack and waits until the schema exists. */
-export async function upWithKubectl(cluster: ClusterContext, state: DevState, here: boolean): Promise<void> {
-  const rendering = await renderMarked("dev", state.configFile);
-  const [, ...others] = rendering.directories;
+/** The rendering for a cluster as it is, of which it depends whether a server that accepts plain connections goes on so. */
+async function lookAndRender(
+  cluster: ClusterContext,
+  configFile: string,
+): Promise<{ rendering: MarkedRendering; live: ClusterState }> {
+  const first = await renderMarked("dev", configFile);
+  const [, ...others] = first.directories;
   const live = await lookAtCluster(
     cluster,
     APPLICATION,
     others.map(({ use }) => use.volume),
   );
+  if (live.acceptsPlain !== true) return { rendering: first, live };
+  return { rendering: await renderMarked("dev", configFile, { acceptsPlain: true }), live };
+}
+
+/** Applies the stack and waits until the schema exists. */
+export async function upWithKubectl(cluster: ClusterContext, state: DevState, here: boolean): Promise<void> {
+  const { rendering, live } = await lookAndRender(cluster, state.configFile);
+  const [, ...others] = rendering.directories;
   for (const warning of rendering.warnings) console.log(`warning: ${warning}`);
   const expectations = { ...expectationsOf(rendering), directories: others };
   const { problems, warnings } = preflight(live, expectations);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type ClusterContext, contextFlags, read } from "../../cluster/kubectl.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
-import { refusedConfiguration, sayRefused } from "../../cluster/refused-configuration.ts";
+import { sayRefused, serverReports } from "../../cluster/server-reports.ts";
 import { table } from "../../config.ts";
 import { projectFile } from "../cli.ts";
 import { attempt } from "../processes.ts";
@@ -50,14 +50,16 @@ export function psqlCommand(
 }
 
 /**
- * psql as a client connects: to the pod's address, with the Secret's login. The password is the first line of the
+ * psql as a client connects: to the pod's address, with the Secret's login, and verifying the certificate if there is one. The password is the first line of the
  * input, so no list of processes shows it.
  */
 const AS_A_CLIENT = [
   "IFS= read -r PGPASSWORD || exit 2; export PGPASSWORD PGCONNECT_TIMEOUT=10 PGAPPNAME=transcript-pipeline/smoke-test",
   // Settings meant for applications do not affect the test. A commit that waits for a standby would wait forever.
   "export PGOPTIONS='-c statement_timeout=60s -c lock_timeout=30s -c default_transaction_read_only=off -c row_security=on'",
-  'exec timeout 90 psql -X -q -w -At -v ON_ERROR_STOP=1 -h "$(hostname -i)" -U "$0" -d "$1"',
+  "[ ! -e /run/tls/current ] || { PGSSLROOTCERT=/etc/postgres-ca/ca.crt PGSSLMODE=verify-full",
+  "  [ -e $PGSSLROOTCERT ] || PGSSLROOTCERT=system; export PGSSLROOTCERT PGSSLMODE; }",
+  'PGHOSTADDR="$(hostname -i)" exec timeout 90 psql -X -q -w -At -v ON_ERROR_STOP=1 -h postgres -U "$0" -d "$1"',
 ].join("; ");
 
 /** psql's status when it could not log in. */
@@ -75,8 +77,8 @@ const PATIENCE = 60_000;
 export async function smokeTest(cluster: ClusterContext): Promise<string> {
   const sql = readFileSync(projectFile("tools/dev/smoke-test.sql"), "utf8");
   const deadline = Date.now() + PATIENCE;
-  const [refused, first] = await Promise.all([
-    refusedConfiguration(cluster, APPLICATION),
+  const [{ configuration: refused }, first] = await Promise.all([
+    serverReports(cluster, APPLICATION),
     deployedSecret(cluster),
   ]);
   if (refused !== undefined) throw new Error(sayRefused(refused));

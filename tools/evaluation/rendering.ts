@@ -1,8 +1,8 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
-import { evaluate, type Evaluation } from "./evaluate.ts";
-import { evaluateMarked, type Generated } from "./generated.ts";
+import type { Live } from "../../program.ts";
+import { evaluateMarked, type Generated, type MarkedEvaluation } from "./generated.ts";
 import {
   isKubernetes,
   kustomizationText,
@@ -28,14 +28,14 @@ export interface Rendering {
   warnings: string[];
   /** Secure configuration values that could not be decrypted. */
   undecrypted: string[];
+  /** The values that the evaluation made up, and that the engine would have in its state. */
+  generated: Generated;
 }
 
 /** A stack's objects as this program itself applies them to a cluster. */
 export interface MarkedRendering extends Rendering {
   /** In the order of registration, which is the order of dependency. */
   objects: Manifest[];
-  /** The values that the evaluation made up, and that the engine would have in its state. */
-  generated: Generated;
   /** The image to which the existing database is upgraded on purpose. @default none */
   upgradeTo?: string | undefined;
 }
@@ -54,7 +54,7 @@ function readForRendering(stack: string, configFile: string): StackFile {
 function renderingOf(
   stack: string,
   stackFile: StackFile,
-  { registrations, directories, warnings }: Evaluation,
+  { evaluation: { registrations, directories, warnings }, generated }: MarkedEvaluation,
 ): Rendering {
   return {
     stack,
@@ -62,26 +62,36 @@ function renderingOf(
     directories,
     warnings,
     undecrypted: stackFile.undecrypted,
+    generated,
   };
 }
 
-/** Evaluates the program for a stack. */
+/** Evaluates the program for a stack twice, which shows what was made up. */
 export async function renderStack(stack: string, configFile: string): Promise<Rendering> {
   const stackFile = readForRendering(stack, configFile);
-  return renderingOf(stack, stackFile, await evaluate(stack, stackFile.config, stackFile.secretKeys));
+  return renderingOf(stack, stackFile, await evaluateMarked(stack, stackFile.config, stackFile.secretKeys));
 }
 
-/** Evaluates the program for a stack twice, and marks what was made up. */
-export async function renderMarked(stack: string, configFile: string): Promise<MarkedRendering> {
+/**
+ * The same, for a cluster that this program itself applies the objects to.
+ *
+ * @param live what was found in it
+ */
+export async function renderMarked(
+  stack: string,
+  configFile: string,
+  live: Live = {},
+): Promise<MarkedRendering> {
   const stackFile = readForRendering(stack, configFile);
-  const { evaluation, generated } = await evaluateMarked(stack, stackFile.config, stackFile.secretKeys);
-  const rendering = renderingOf(stack, stackFile, evaluation);
+  const marked = await evaluateMarked(stack, stackFile.config, stackFile.secretKeys, live);
+  const { evaluation } = marked;
+  const rendering = renderingOf(stack, stackFile, marked);
   const byId = new Map(rendering.files.map(({ manifest }) => [objectId(manifest), manifest]));
   const objects = evaluation.registrations
     .filter(isKubernetes)
     .flatMap(({ inputs }) => byId.get(objectId(inputs as Manifest)) ?? []);
   const { upgradeTo } = sectionOf<{ upgradeTo: string }>(stackFile, "database");
-  return { ...rendering, objects, generated, upgradeTo };
+  return { ...rendering, objects, upgradeTo };
 }
 
 /** Refuses to write a Secret with a made-up value in place of one that could not be decrypted. */
@@ -216,7 +226,9 @@ export function writeRendering(
     }
   }
   const isSecret = ({ manifest }: RenderedFile) => manifest.kind === "Secret";
-  const files = rendering.files.filter((file) => secrets || !isSecret(file));
+  // What repeats a made-up value would not fit the one in the cluster.
+  const isMadeUp = ({ manifest }: RenderedFile) => rendering.generated.parts.has(objectId(manifest));
+  const files = rendering.files.filter((file) => secrets || !(isSecret(file) || isMadeUp(file)));
   const leftOut = rendering.files.filter((file) => !files.includes(file));
 
   replaceFiles(
@@ -239,9 +251,14 @@ export function writeRendering(
       `left out: ${key}, which is encrypted. To include it: set PULUMI_CONFIG_PASSPHRASE and render again`,
   );
   if (leftOut.length > 0) {
-    const names = leftOut.map(({ manifest }) => manifest.metadata.name).join(", ");
+    const names = [...new Set(leftOut.map(({ manifest }) => manifest.kind))]
+      .map((kind) => {
+        const ofKind = leftOut.filter(({ manifest }) => manifest.kind === kind);
+        return `${kind} ${ofKind.map(({ manifest }) => manifest.metadata.name).join(", ")}`;
+      })
+      .join("; ");
     notes.push(
-      `left out: Secret ${names}; an applied placeholder would overwrite a live password. To include them, in plain text: --secrets`,
+      `left out: ${names}; an applied placeholder would overwrite a live password. To include them, in plain text: --secrets`,
     );
   }
   const [, ...others] = scripts;

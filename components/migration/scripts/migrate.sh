@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs sql/migrations with dbmate as the owner of the database. Can run at any time, any number at once.
-# Environment: PGHOST, PGPORT, WAIT (seconds that the server may be unreachable, or that others may hold a lock).
+# Environment: PGHOST, PGPORT, WAIT (seconds that the server may be unreachable, or that others may hold a lock); with TLS
+# PGSSLMODE, and PGSSLROOTCERT (a file, or `system`).
 # Retries after a lost connection, or if another session's lock blocked a migration; a migration that failed ends it,
 # because running it again would not help.
 set -u
@@ -25,7 +26,10 @@ PGOPTIONS="$PGOPTIONS -c standard_conforming_strings=on -c backslash_quote=safe_
 PGOPTIONS="$PGOPTIONS -c array_nulls=on -c client_encoding=UTF8 -c DateStyle=ISO,MDY -c IntervalStyle=postgres -c xmloption=content"
 export PGUSER PGDATABASE PGPASSFILE PGCONNECT_TIMEOUT PGAPPNAME PGOPTIONS
 (umask 077 && printf '*:*:*:*:%s\n' "$(sed -e 's/[\\:]/\\&/g' /etc/credentials/POSTGRES_PASSWORD)" >"$PGPASSFILE")
-export DATABASE_URL="postgres://$PGUSER@$PGHOST:$PGPORT/$PGDATABASE?sslmode=prefer"
+DATABASE_URL="postgres://$PGUSER@$PGHOST:$PGPORT/$PGDATABASE?sslmode=${PGSSLMODE:-prefer}"
+# dbmate's driver takes the system's roots without being told, and `system` for the name of a file.
+case ${PGSSLROOTCERT:-system} in system) ;; *) DATABASE_URL="$DATABASE_URL&sslrootcert=$PGSSLROOTCERT" ;; esac
+export DATABASE_URL
 
 # Whether PGHOST, which is <service>.<namespace>.svc.<domain>, ends in a domain other than the cluster's (real): it
 # would never have an address, however long one waits. The kubelet writes the cluster's into the pod's resolv.conf.
@@ -43,7 +47,7 @@ migrate_locked() {
   rm -f /tmp/status /tmp/said
   psql -X -q -w -v ON_ERROR_STOP=1 -v VERBOSITY=verbose 2>/tmp/errors <<'SQL'
 select pg_advisory_lock(hashtext('transcript-pipeline migrations')) \g /dev/null
-\! { dbmate --no-dump-schema --migrations-dir /sql migrate 2>&1; echo $? >/tmp/status; } | tee /tmp/said
+\! { env -u PGSSLROOTCERT dbmate --no-dump-schema --migrations-dir /sql migrate 2>&1; echo $? >/tmp/status; } | tee /tmp/said
 SQL
   [ "$(cat /tmp/status 2>/dev/null)" = 0 ]
 }

@@ -46,6 +46,13 @@ initdb --no-sync --no-instructions --pgdata="$data" --username=postgres --encodi
 
 ulimit -v "$ADDRESS_SPACE" || refuse "this process cannot get $ADDRESS_SPACE kB of address space, as the server does"
 
+# As start-server.sh does, without waiting: nobody else is in this pod.
+if [ -s /etc/postgresql/preparation ]; then
+  while read -r preparation; do
+    bash "$preparation" 0 2>/tmp/refused || refuse "what they need could not be prepared: $(joined </tmp/refused)"
+  done </etc/postgresql/preparation
+fi
+
 # Added to what is tried. The socket on the volume is not here; the others only decide how the server reports problems,
 # and where two settings compete, the file's own is read all the same.
 server=(postgres -D "$data" -c config_file=/etc/postgresql/postgresql.conf -c unix_socket_directories="$SUPERUSER_SOCKET"

@@ -23,7 +23,7 @@ trial=
 # Whether the server only checked its files, or started: `files` or `server`.
 asked=
 # Files of the ConfigMap that PostgreSQL does not read.
-not_read=(sessions.conf initialization)
+not_read=(sessions.conf initialization preparation)
 
 stop_trial() {
   if [ -n "$trial" ]; then

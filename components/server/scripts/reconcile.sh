@@ -237,8 +237,9 @@ while true; do
   reconcile_configuration
   version=$(configuration_version)
   if [ "$version" != "$loaded" ] && [ -n "$applied" ] && [ ! -s "$state/refused-configuration" ]; then
-    # The server has read it at its start. A reload that fails, such as while the server is starting, is tried again.
-    if [ -z "$loaded" ]; then
+    # The server has read it at its start, but for files that came after that. A reload that fails, such as while the
+    # server is starting, is tried again.
+    if [ -z "$loaded" ] && [ -z "${WATCHED:-}" ]; then
       loaded=$version
     elif reload; then
       loaded=$version

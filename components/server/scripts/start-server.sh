@@ -91,6 +91,16 @@ mkdir -p -m 0700 "$VOLUME/socket"
 # PostgreSQL does not bound a session's memory, which every session can set for itself.
 ulimit -v "$ADDRESS_SPACE"
 
+# What the capabilities' files need, such as a certificate: each script waits this long for others in the pod, in seconds.
+preparation_time=15
+if [ -s /etc/postgresql/preparation ]; then
+  mapfile -t preparations </etc/postgresql/preparation
+  for preparation in "${preparations[@]}"; do
+    bash "$preparation" "$preparation_time" &
+    wait $! || say "$preparation failed; PostgreSQL says what is missing"
+  done
+fi
+
 choose_configuration
 # Options of a restored database until it has recovered, one a line; PostgreSQL removes the signal then.
 if [ -e "$PGDATA/recovery.signal" ] && [ -e "$PGDATA/recovery.options" ]; then

@@ -24,7 +24,7 @@ export function inForce(
   const kept = new Set<number>();
   for (const object of objects) {
     const there = live.get(objectId(object));
-    if (there === undefined) continue;
+    if (there === undefined || object.kind !== "Secret") continue;
     const texts = secretValues(there);
     for (const [key, parts] of Object.entries(generated.parts.get(objectId(object)) ?? {})) {
       const [value, ...others] = parts;
@@ -39,12 +39,17 @@ export function inForce(
 
   const made: InForce["made"] = [];
   const resolved = objects.map((object) => {
-    if (object.kind !== "Secret") return object;
     const parts = generated.parts.get(objectId(object)) ?? {};
     const written = Object.entries(parts).map(([key, ofIt]) => [
       key,
       ofIt.map((part) => (typeof part === "number" ? (values[part] ?? "") : part)).join(""),
     ]);
+    // What is public of a Secret, as text.
+    if (object.kind === "ConfigMap") {
+      const texts = { ...(object.data as object | undefined), ...(Object.fromEntries(written) as object) };
+      return written.length > 0 ? { ...object, data: texts } : object;
+    }
+    if (object.kind !== "Secret") return object;
     const keys = Object.entries(parts)
       .filter(
         ([, [value, ...others]]) => typeof value === "number" && others.length === 0 && !kept.has(value),

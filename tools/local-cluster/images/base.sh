@@ -1,6 +1,6 @@
 #!/bin/bash
-# The lowest layer of the stand-in images: Debian bookworm's essential packages and the C++ library that
-# PostgreSQL's ICU needs, as a tar.
+# The lowest layer of the stand-in images: Debian bookworm's essential packages, the C++ library that PostgreSQL's ICU
+# needs, and openssl, which the official image has too, as a tar.
 # Usage: base.sh OUT.tar
 set -euo pipefail
 
@@ -12,7 +12,7 @@ if grep -q '^VERSION_CODENAME=bookworm' /etc/os-release; then
   done
 fi
 
-mmdebstrap --quiet --variant=essential --include=bash,util-linux,libstdc++6 --format=tar \
+mmdebstrap --quiet --variant=essential --include=bash,util-linux,libstdc++6,openssl --format=tar \
   --aptopt='Acquire::Languages "none"' \
   --dpkgopt='path-exclude=/usr/share/doc/*' \
   --dpkgopt='path-exclude=/usr/share/man/*' \

@@ -365,6 +365,7 @@ describe("a rendering", () => {
     stack: "prod",
     directories: [],
     undecrypted,
+    generated: { values: [], parts: new Map() },
     warnings: [],
     files: [
       {

@@ -1,0 +1,275 @@
+/** The component of the server's certificate: who signs it, who renews it, and what clients trust. */
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { PASSWORD_LENGTH } from "../credentials/passwords.ts";
+import { labelsOf } from "../kubernetes/labels.ts";
+import {
+  AUTHORITY_NAME,
+  CERTIFICATE_CONTAINER,
+  CERTIFICATE_SECRET,
+  HEADLESS_NAME,
+  RECONCILER_CONTAINER,
+  SERVER_CONTAINER,
+  SERVER_NAME,
+  SERVER_POD,
+  SETTINGS_CONTAINER,
+  TLS_NAME,
+} from "../kubernetes/names.ts";
+import { inMemory, type PodVolume, restrictedContainer } from "../kubernetes/pods.ts";
+import { keptRunning, keptRunningFiles, scriptFiles, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
+import { type ServerTrust, TRUST_PATH } from "../postgres-endpoint.ts";
+import type { ServerExtension } from "../server/extension.ts";
+import type { Authority } from "./authority.ts";
+
+/** Where the server finds its certificate, in memory. */
+const CERTIFICATE_PATH = "/run/tls";
+/** Where the server's container finds its script; that of the certificate's container has them at the usual place. */
+const PREPARATION_PATH = "/usr/local/lib/transcript-pipeline-tls";
+
+/** Who signs the server's certificate. */
+export type CertificateSource =
+  /** An authority of this stack. Its name is part of its certificate's; the first one signs, clients trust all of them. */
+  | { kind: "generated"; authorities: readonly string[] }
+  /** A Secret with tls.crt, tls.key and ca.crt that exists already. */
+  | { kind: "existing"; secretName: string }
+  /** cert-manager, by this issuer. */
+  | { kind: "cert-manager"; issuer: { name: string; kind: "Issuer" | "ClusterIssuer" } };
+
+/** Arguments of {@link Tls}. */
+export interface TlsArgs {
+  namespace: pulumi.Input<string>;
+  /** The stack: part of the authorities' names. */
+  identity: string;
+  /** The cluster's DNS domain. */
+  clusterDomain: string;
+  /** An image with bash and openssl: the server's. */
+  image: pulumi.Input<string>;
+  source: CertificateSource;
+  /**
+   * Whether clients trust the Secret's ca.crt, or the roots of their systems. Of a generated one, always its authority.
+   * @default its authority
+   */
+  trust?: "authority" | "system" | undefined;
+  /** Names and addresses in addition to those inside the cluster. @default none */
+  names?: readonly string[] | undefined;
+  /** The oldest version of TLS that the server speaks. */
+  minimumVersion: "1.2" | "1.3";
+  /** Whether logins over the network are refused without encryption. */
+  encryptedOnly: boolean;
+  /** Whether what the authorities are generated from is protected from deletion. */
+  protect: boolean;
+}
+
+/** The names under which the server is reached: first the one that clients in the cluster use. */
+export function serverNames(namespace: string, domain: string, others: readonly string[] = []): string[] {
+  const service = `${SERVER_NAME}.${namespace}`;
+  const headless = `${HEADLESS_NAME}.${namespace}`;
+  const pod = `${SERVER_POD}.${headless}`;
+  return [
+    ...new Set([
+      ...[`${service}.svc.${domain}`, `${service}.svc`, service, SERVER_NAME],
+      ...[headless, pod].flatMap((name) => [`${name}.svc.${domain}`, `${name}.svc`, name]),
+      // By `kubectl port-forward`.
+      ...["localhost", "127.0.0.1", "::1"],
+      ...others,
+    ]),
+  ];
+}
+
+/** The server's certificate. What it adds to the server's pod is an extension, and the server knows nothing of it. */
+export class Tls extends pulumi.ComponentResource {
+  readonly extension: ServerExtension;
+  /** What clients verify the server with. */
+  readonly trust: ServerTrust;
+
+  constructor(name: string, args: TlsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("transcript-pipeline:index:Tls", name, {}, opts);
+    const { namespace } = args;
+    const child = { parent: this, deleteBeforeReplace: true };
+    const metadata = (objectName: string) => ({ name: objectName, namespace, labels: labelsOf("tls") });
+
+    const names = pulumi
+      .output(namespace)
+      .apply((known) => serverNames(known, args.clusterDomain, args.names));
+    const scripts = new k8s.core.v1.ConfigMap(
+      TLS_NAME,
+      {
+        metadata: metadata(TLS_NAME),
+        data: {
+          ...scriptFiles(import.meta.url, "certificate.sh", "prepare-certificate.sh"),
+          ...keptRunningFiles(),
+          names: names.apply((all) => all.map((one) => `${one}\n`).join("")),
+        },
+      },
+      child,
+    ).metadata.name;
+
+    const { secretName, ca } = this.certificate(name, args, metadata, names);
+    this.trust = args.trust === "system" ? {} : { ca };
+    this.extension = extensionOf(args, { scripts, secretName, ca });
+    this.registerOutputs({});
+  }
+
+  /** The Secret that the certificate, or who signs it, is in; and what clients trust. */
+  private certificate(
+    name: string,
+    { namespace, source, identity, protect }: TlsArgs,
+    metadata: (objectName: string) => k8s.types.input.meta.v1.ObjectMeta,
+    names: pulumi.Output<string[]>,
+  ): { secretName: pulumi.Input<string>; ca: NonNullable<ServerTrust["ca"]> } {
+    const child = { parent: this, deleteBeforeReplace: true };
+    // Only this key of the Secret, which also has the private one.
+    const caOf = (secretName: pulumi.Input<string>) => ({
+      secret: { secretName, defaultMode: 0o440, optional: true, items: [{ key: "ca.crt", path: "ca.crt" }] },
+    });
+    switch (source.kind) {
+      case "existing":
+        return { secretName: source.secretName, ca: caOf(source.secretName) };
+      case "cert-manager": {
+        const certificate = new k8s.apiextensions.CustomResource(
+          CERTIFICATE_SECRET,
+          {
+            apiVersion: "cert-manager.io/v1",
+            kind: "Certificate",
+            metadata: metadata(CERTIFICATE_SECRET),
+            spec: {
+              secretName: CERTIFICATE_SECRET,
+              // libpq's channel binding fails with Ed25519.
+              privateKey: { algorithm: "ECDSA", size: 256, encoding: "PKCS8", rotationPolicy: "Always" },
+              dnsNames: names.apply((all) => all.filter((one) => !isAddress(one))),
+              ipAddresses: names.apply((all) => all.filter(isAddress)),
+              usages: ["digital signature", "server auth"],
+              issuerRef: { group: "cert-manager.io", ...source.issuer },
+            },
+          },
+          child,
+        );
+        const secretName = certificate.metadata.apply(() => CERTIFICATE_SECRET);
+        return { secretName, ca: caOf(secretName) };
+      }
+      case "generated": {
+        const authorities = source.authorities.map((authority, index) =>
+          new random.RandomPassword(
+            `${name}-authority-${authority}`,
+            { length: PASSWORD_LENGTH, special: false },
+            // One that no longer signs can be removed.
+            { parent: this, protect: protect && index === 0 },
+          ).result.apply(async (secret): Promise<Authority> => {
+            // Only an `up` knows the secret, so a preview does not load what computes with it.
+            const { authorityFrom } = await import("./authority.ts");
+            return authorityFrom(secret, authorityName(identity, authority));
+          }),
+        );
+        const [signing] = authorities;
+        // What it is computed from is a secret, and a certificate is not.
+        const bundle = pulumi.unsecret(
+          pulumi.all(authorities).apply((all) => all.map(({ certificate }) => certificate).join("")),
+        );
+        const secret = new k8s.core.v1.Secret(
+          AUTHORITY_NAME,
+          {
+            metadata: metadata(AUTHORITY_NAME),
+            type: "Opaque",
+            stringData: {
+              "tls.crt": pulumi.output(signing).apply((authority) => authority?.certificate ?? ""),
+              "tls.key": pulumi.secret(pulumi.output(signing).apply((authority) => authority?.key ?? "")),
+              "ca.crt": bundle,
+            },
+          },
+          child,
+        );
+        const trusted = new k8s.core.v1.ConfigMap(
+          AUTHORITY_NAME,
+          { metadata: { ...metadata(AUTHORITY_NAME), namespace }, data: { "ca.crt": bundle } },
+          child,
+        );
+        return { secretName: secret.metadata.name, ca: { configMap: { name: trusted.metadata.name } } };
+      }
+    }
+  }
+}
+
+const isAddress = (name: string) => /^[0-9.]+$|:/.test(name);
+
+/** The common name of an authority, at most 64 characters (RFC 5280, ub-common-name). */
+function authorityName(identity: string, authority: string): string {
+  return `${identity} database CA ${authority}`.slice(-64);
+}
+
+/** What TLS adds to the server's pod. The authority's key is in one container alone, which has nothing else. */
+function extensionOf(
+  args: TlsArgs,
+  objects: {
+    scripts: pulumi.Input<string>;
+    secretName: pulumi.Input<string>;
+    ca: NonNullable<ServerTrust["ca"]>;
+  },
+): ServerExtension {
+  const { source, trust = "authority" } = args;
+  const current = `${CERTIFICATE_PATH}/current`;
+  const volumes: PodVolume[] = [
+    {
+      name: "tls-scripts",
+      source: { configMap: { name: objects.scripts } },
+      mounts: {
+        [SERVER_CONTAINER]: { path: PREPARATION_PATH, readOnly: true },
+        [SETTINGS_CONTAINER]: { path: PREPARATION_PATH, readOnly: true },
+        [CERTIFICATE_CONTAINER]: { path: SCRIPTS_PATH, readOnly: true },
+      },
+    },
+    inMemory("tls", "1Mi", {
+      // Written to by the server's container only where nobody else has made a certificate.
+      [SERVER_CONTAINER]: { path: CERTIFICATE_PATH },
+      [SETTINGS_CONTAINER]: { path: CERTIFICATE_PATH },
+      [CERTIFICATE_CONTAINER]: { path: CERTIFICATE_PATH },
+      [RECONCILER_CONTAINER]: { path: CERTIFICATE_PATH, readOnly: true },
+    }),
+    {
+      name: "tls-secret",
+      // A missing one must not keep the server from starting.
+      source: { secret: { secretName: objects.secretName, defaultMode: 0o440, optional: true } },
+      mounts: { [CERTIFICATE_CONTAINER]: { path: "/etc/tls", readOnly: true } },
+    },
+    {
+      name: "tls-trust",
+      source: objects.ca,
+      mounts: {
+        [CERTIFICATE_CONTAINER]: { path: "/etc/tls-trust", readOnly: true },
+        // For `kubectl exec`: a client there verifies the server as others do.
+        [SERVER_CONTAINER]: { path: TRUST_PATH, readOnly: true },
+      },
+    },
+    inMemory("tls-tmp", "1Mi", { [CERTIFICATE_CONTAINER]: { path: "/tmp" } }),
+  ];
+  return {
+    name: "tls",
+    settings: {
+      ssl: "on",
+      ssl_cert_file: `${current}/tls.crt`,
+      ssl_key_file: `${current}/tls.key`,
+      ssl_min_protocol_version: `TLSv${args.minimumVersion}`,
+      // Of TLS 1.2: with forward secrecy and authenticated encryption only (RFC 7525, 4.2).
+      ssl_ciphers: "ECDHE+AESGCM:ECDHE+CHACHA20",
+    },
+    encryptedOnly: args.encryptedOnly,
+    preparation: `${PREPARATION_PATH}/prepare-certificate.sh`,
+    volumes,
+    sidecars: [
+      {
+        name: CERTIFICATE_CONTAINER,
+        image: args.image,
+        ...restrictedContainer,
+        // No probes: a failing one would make the whole pod unready, including a healthy server.
+        command: keptRunning("certificate.sh", `${CERTIFICATE_PATH}/heartbeat`),
+        env: [
+          { name: "SOURCE", value: source.kind === "generated" ? "generated" : "secret" },
+          { name: "HOST", value: SERVER_NAME },
+          { name: "TRUST", value: source.kind === "generated" ? "authority" : trust },
+        ],
+        resources: { requests: { cpu: "10m", memory: "16Mi" }, limits: { cpu: "500m", memory: "64Mi" } },
+      },
+    ],
+    watched: [`${current}/tls.crt`],
+  };
+}
