@@ -118,6 +118,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
       protect: storage.protect ?? settings.stack !== "dev",
       beforeJob,
       afterChange,
+      host: tls?.host,
       trust: tls?.trust,
       credentials: {
         database: database.name,

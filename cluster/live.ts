@@ -245,12 +245,14 @@ function changesTo(
       return deleteLeftJob(cluster, APPLICATION, name);
     }),
     whenDeployed: async () => {
-      const reports = await serverReports(cluster, APPLICATION).catch(async (error: unknown) => {
-        await pulumi.log.warn(
-          `could not check whether the server runs with the deployed settings: ${reasonOf(error)}`,
-        );
-        return {} as ServerReports;
-      });
+      const reports: ServerReports = await serverReports(cluster, APPLICATION).catch(
+        async (error: unknown) => {
+          await pulumi.log.warn(
+            `could not check whether the server runs with the deployed settings: ${reasonOf(error)}`,
+          );
+          return {};
+        },
+      );
       if (reports.certificate !== undefined) await pulumi.log.warn(sayCertificate(reports.certificate));
       if (reports.configuration !== undefined) throw new pulumi.RunError(sayRefused(reports.configuration));
     },

@@ -16,6 +16,8 @@ export interface DatabaseArgs {
   placement: Placement;
   /** Whether volume, claim and the passwords' secrets, which cannot be recreated, are protected from deletion. */
   protect: boolean;
+  /** The name by which clients connect. @default the Service's */
+  host?: string | undefined;
   /** How clients verify the server's certificate. @default it has none */
   trust?: ServerTrust | undefined;
   /** Runs before the Job that tries the settings is created. @default nothing */
@@ -101,7 +103,8 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
       child,
     );
 
-    this.host = server.host;
+    const { host } = args;
+    this.host = host === undefined ? server.host : server.host.apply(() => host);
     this.port = server.port;
     this.database = pulumi.output(args.credentials.database);
     this.owner = pulumi.output(args.credentials.owner);

@@ -78,7 +78,7 @@ export function tlsProblems({
   database: { settings: Readonly<Record<string, string>> };
 }): Problem[] {
   const problems: Problem[] = [];
-  const { source, trust, issuer, plainConnections } = written;
+  const { source, trust, issuer, names, plainConnections } = written;
   if (source === "cert-manager" && issuer === undefined) {
     problems.push({
       key: "tls.issuer",
@@ -89,6 +89,12 @@ export function tlsProblems({
     problems.push({
       key: "tls.trust",
       message: `is system, but no system trusts an authority of this stack, which tls.source generated means. Allowed: authority. To remove it: ${commandToRemove("tls.trust")}`,
+    });
+  }
+  if (source !== "none" && trust === "system" && names.length === 0) {
+    problems.push({
+      key: "tls.names",
+      message: `is empty, but tls.trust is system, and no public authority signs a name of the cluster: clients connect by the first of these names, which must lead to Service postgres. Set it: ${commandToSet("tls.names[0]", false)}`,
     });
   }
   if (source === "none") {

@@ -51,7 +51,7 @@ export interface TlsArgs {
    * @default its authority
    */
   trust?: "authority" | "system" | undefined;
-  /** Names and addresses in addition to those inside the cluster. @default none */
+  /** With the roots of the clients' systems, first the name by which they connect. Names and addresses in addition to those inside the cluster. @default none */
   names?: readonly string[] | undefined;
   /** The oldest version of TLS that the server speaks. */
   minimumVersion: "1.2" | "1.3";
@@ -61,7 +61,7 @@ export interface TlsArgs {
   protect: boolean;
 }
 
-/** The names under which the server is reached: first the one that clients in the cluster use. */
+/** The names under which the server is reached. */
 export function serverNames(namespace: string, domain: string, others: readonly string[] = []): string[] {
   const service = `${SERVER_NAME}.${namespace}`;
   const headless = `${HEADLESS_NAME}.${namespace}`;
@@ -80,6 +80,8 @@ export function serverNames(namespace: string, domain: string, others: readonly 
 /** The server's certificate. What it adds to the server's pod is an extension, and the server knows nothing of it. */
 export class Tls extends pulumi.ComponentResource {
   readonly extension: ServerExtension;
+  /** The name by which clients connect. @default the Service's */
+  readonly host: string | undefined;
   /** What clients verify the server with. */
   readonly trust: ServerTrust;
 
@@ -106,8 +108,11 @@ export class Tls extends pulumi.ComponentResource {
     ).metadata.name;
 
     const { secretName, ca } = this.certificate(name, args, metadata, names);
+    // No public authority signs a name of the cluster.
+    this.host = args.trust === "system" ? args.names?.[0] : undefined;
     this.trust = args.trust === "system" ? {} : { ca };
-    this.extension = extensionOf(args, { scripts, secretName, ca });
+    const host = this.host ?? names.apply(([service = ""]) => service);
+    this.extension = extensionOf(args, { scripts, secretName, ca, host });
     this.registerOutputs({});
   }
 
@@ -204,6 +209,7 @@ function extensionOf(
     scripts: pulumi.Input<string>;
     secretName: pulumi.Input<string>;
     ca: NonNullable<ServerTrust["ca"]>;
+    host: pulumi.Input<string>;
   },
 ): ServerExtension {
   const { source, trust = "authority" } = args;
@@ -264,7 +270,7 @@ function extensionOf(
         command: keptRunning("certificate.sh", `${CERTIFICATE_PATH}/heartbeat`),
         env: [
           { name: "SOURCE", value: source.kind === "generated" ? "generated" : "secret" },
-          { name: "HOST", value: SERVER_NAME },
+          { name: "HOST", value: objects.host },
           { name: "TRUST", value: source.kind === "generated" ? "authority" : trust },
         ],
         resources: { requests: { cpu: "10m", memory: "16Mi" }, limits: { cpu: "500m", memory: "64Mi" } },

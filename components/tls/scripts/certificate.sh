@@ -2,7 +2,8 @@
 # Keeps a valid certificate in /run/tls for the server next to it, in memory alone: signed here by the stack's own
 # authority, or taken from a Secret that somebody else renews. What cannot be used is not published, so that the one
 # before stays in force, and is reported: in the log, and in /run/tls/problem for those who look at the deployment.
-# Environment: SOURCE (generated or secret), HOST (the name that clients verify), TRUST (authority or system).
+# Environment: SOURCE (generated or secret), HOST (the name by which clients connect), TRUST (authority or system). For the
+# tests: ROOT (before each path), LOOK (seconds between two looks at what nobody changes, 60).
 # Mounted: /etc/tls (generated: the authority's tls.crt and tls.key; secret: the server's), /etc/tls-trust (ca.crt: what
 # clients trust), this folder (names: of the certificate, one a line), /run/tls and /tmp (memory).
 # Run by keep-running.sh, which starts it again when it ends or hangs.
@@ -10,7 +11,10 @@ set -uo pipefail
 umask 077
 
 here=${BASH_SOURCE%/*}
-published=/run/tls
+root=${ROOT:-}
+published=$root/run/tls
+mine=$root/etc/tls
+trusted=$root/etc/tls-trust/ca.crt
 # Seconds: how long a certificate signed here is valid, how much of that is left when it is renewed, how far it reaches
 # back for clients whose clocks are late, and when somebody else's is missed in time.
 valid=$((30 * 24 * 3600))
@@ -41,15 +45,15 @@ fingerprint() { openssl x509 -noout -fingerprint -sha256 -in "$1" 2>/dev/null; }
 # issue <directory>: a new key, and a certificate for it.
 issue() {
   local names at
-  names=$(sed 's/^[0-9.]*$/IP:&/; /^::/s/^/IP:/; /^IP:/!s/^/DNS:/' "$here/names" | paste -sd ,) || return 1
+  names=$(sed -E '/:|^[0-9.]+$/{s/^/IP:/;b};s/^/DNS:/' "$here/names" | paste -sd ,) || return 1
   at=$(date +%s)
   : >"$work/index.txt"
   cat >"$work/openssl.cnf" <<CONF
 [ca]
 default_ca = authority
 [authority]
-certificate = /etc/tls/tls.crt
-private_key = /etc/tls/tls.key
+certificate = $mine/tls.crt
+private_key = $mine/tls.key
 new_certs_dir = $work
 database = $work/index.txt
 rand_serial = yes
@@ -71,7 +75,7 @@ subjectAltName = $names
 CONF
   # P-256: with Ed25519, libpq's channel binding fails.
   openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1/tls.key" 2>"$work/said" &&
-    openssl req -new -config "$work/openssl.cnf" -key "$1/tls.key" -subj "/CN=$HOST" -out "$work/request" 2>"$work/said" &&
+    openssl req -new -config "$work/openssl.cnf" -key "$1/tls.key" -subj /CN=postgres -out "$work/request" 2>"$work/said" &&
     openssl ca -batch -notext -config "$work/openssl.cnf" -in "$work/request" -out "$1/tls.crt" \
       -startdate "$(date -u -d "@$((at - late))" +%Y%m%d%H%M%SZ)" -enddate "$(date -u -d "@$((at + valid))" +%Y%m%d%H%M%SZ)" \
       2>"$work/said" >&2
@@ -79,7 +83,7 @@ CONF
 
 # objection <directory>: why the server or its clients could not use what is in it, or nothing.
 objection() {
-  local trust=(-CAfile "$work/none" -CApath /etc/ssl/certs) name
+  local trust
   if ! openssl x509 -noout -in "$1/tls.crt" 2>"$work/said"; then
     echo "tls.crt cannot be read: $(message)"
   elif ! openssl pkey -noout -in "$1/tls.key" -passin pass: 2>"$work/said"; then
@@ -91,18 +95,17 @@ objection() {
   elif ! openssl x509 -noout -checkend 0 -in "$1/tls.crt" >/dev/null; then
     echo "tls.crt expired: $(openssl x509 -noout -enddate -in "$1/tls.crt")"
   else
-    : >"$work/none"
+    # The image need not have the roots of the clients' systems: then only the certificate itself is checked.
+    trust=(-partial_chain -CAfile "$1/tls.crt")
     if [ "$TRUST" = authority ]; then
-      [ -s /etc/tls-trust/ca.crt ] || {
+      [ -s "$trusted" ] || {
         echo "what clients trust, ca.crt, is missing"
         return
       }
-      trust=(-CAfile /etc/tls-trust/ca.crt -no-CApath)
+      trust=(-CAfile "$trusted")
     fi
-    # Each name alone, so that the missing one is named. The first is the one that clients of ours use.
-    name=$(head -n 1 "$here/names")
-    openssl verify "${trust[@]}" -purpose sslserver -untrusted "$1/tls.crt" -verify_hostname "$name" "$1/tls.crt" >"$work/said" 2>&1 ||
-      echo "clients do not accept tls.crt as $name: $(grep -oE 'error [0-9]+ .*' "$work/said" | head -n 1)"
+    openssl verify "${trust[@]}" -no-CApath -purpose sslserver -untrusted "$1/tls.crt" -verify_hostname "$HOST" "$1/tls.crt" >"$work/said" 2>&1 ||
+      echo "clients do not accept tls.crt as $HOST: $(grep -oE 'error [0-9]+ .*' "$work/said" | head -n 1)"
   fi
 }
 
@@ -124,18 +127,18 @@ served() {
 }
 
 # version: what the published certificate was made from.
-version() { cat /etc/tls/tls.crt /etc/tls/tls.key /etc/tls-trust/ca.crt "$here/names" 2>/dev/null | cksum; }
+version() { cat "$mine/tls.crt" "$mine/tls.key" "$trusted" "$here/names" 2>/dev/null | cksum; }
 
 # take <version>: publishes what is to be used now, or says why it cannot be.
 take() {
   local new=$work/new reason=
   rm -rf "$new" && mkdir "$new" || return 1
-  if [ ! -s /etc/tls/tls.crt ] || [ ! -s /etc/tls/tls.key ]; then
+  if [ ! -s "$mine/tls.crt" ] || [ ! -s "$mine/tls.key" ]; then
     reason="the Secret with the certificate is missing, or has no tls.crt or tls.key"
   elif [ "$SOURCE" = generated ]; then
     issue "$new" || reason="no certificate could be signed: $(message)"
   else
-    cp /etc/tls/tls.crt /etc/tls/tls.key "$new/"
+    cp "$mine/tls.crt" "$mine/tls.key" "$new/"
   fi
   [ -n "$reason" ] || reason=$(objection "$new")
   if [ -n "$reason" ]; then
@@ -157,7 +160,9 @@ expiry() {
   fi
 }
 
-work=$(mktemp -d /tmp/certificate.XXXXXX)
+# Of one that was killed.
+rm -rf "$root"/tmp/certificate.*
+work=$(mktemp -d "$root/tmp/certificate.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 own=$(cksum <"${BASH_SOURCE[0]}")
 taken=
@@ -170,10 +175,10 @@ while true; do
   [ "$(cksum <"${BASH_SOURCE[0]}" 2>/dev/null || echo "$own")" = "$own" ] || exit 0
   now=$(version)
   if [ "$now" != "$taken" ] && { [ "$now" != "$tried" ] || [ "$SECONDS" -ge "$look" ]; }; then
-    tried=$now look=$((SECONDS + 60))
+    tried=$now look=$((SECONDS + ${LOOK:-60}))
     if take; then taken=$now ask=$((SECONDS + 5)); fi
   elif [ "$SECONDS" -ge "$look" ] && [ "$now" = "$taken" ]; then
-    look=$((SECONDS + 60))
+    look=$((SECONDS + ${LOOK:-60}))
     if [ "$SOURCE" = generated ]; then
       openssl x509 -noout -checkend "$renew" -in "$published/current/tls.crt" >/dev/null || { take && ask=$((SECONDS + 5)); }
     else

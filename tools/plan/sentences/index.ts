@@ -8,11 +8,13 @@ import { objects } from "./objects.ts";
 import type { Sentences } from "./sentences.ts";
 import { server } from "./server.ts";
 import { storage } from "./storage.ts";
+import { tls } from "./tls.ts";
 
 export const capabilities: readonly Sentences[] = [
   server,
   migration,
   backup,
+  tls,
   // From here on by kind: a change to a volume or a Secret means the same, whatever creates it.
   cluster,
   namespace,

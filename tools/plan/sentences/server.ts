@@ -10,6 +10,7 @@ import { at, because, type Change, filesOf, fromTo, isKind, keysOf } from "../ch
 import { list, quoted, type Say } from "../statements.ts";
 import { sayObject } from "./objects.ts";
 import type { Sentences } from "./sentences.ts";
+import { sayEncryption } from "./tls.ts";
 
 /** Logical name of the ConfigMap with the settings that are tried. */
 const TRIED = "postgres-settings-files";
@@ -78,6 +79,7 @@ function sayServer(change: Change, say: Say): void {
 function sayConfig(change: Change, say: Say, isRestart: boolean): void {
   const files = filesOf(change).map(({ file }) => file);
   if (change.kind !== "update" || files.length === 0) return sayObject(change, say);
+  sayEncryption(change, say);
   const access = files.filter((file) => ACCESS_FILES.includes(file));
   if (access.length > 0)
     say("attention", `Changes who may connect, and how they authenticate (${list(access.map(quoted))})`);
