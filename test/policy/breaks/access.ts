@@ -46,6 +46,42 @@ export const accessBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: new RegExp(`it is a ${kind}, which opens a way in`),
     })),
   ],
+  "encrypted-connections": [
+    {
+      by: "no ssl",
+      change: conf("postgresql.conf", (text) => text.replace(/^ssl = .*\n/m, "")),
+      message: /does not set ssl[^]*tls\.source generated/,
+    },
+    {
+      by: "ssl off",
+      change: conf("postgresql.conf", (text) => text.replace(/^ssl = .*$/m, "ssl = off")),
+      message: /sets ssl to off/,
+    },
+    {
+      by: "ssl off, later in the file",
+      change: conf("postgresql.conf", (text) => `${text}ssl = no\n`),
+      message: /sets ssl to no/,
+    },
+    ...["host", "hostnossl", "hostnogssenc", "hostgssenc"].map((type) => ({
+      by: `a line of type ${type}`,
+      change: conf("pg_hba.conf", (text) => text.replace(/^hostssl( +all +all +all)/m, `${type}$1`)),
+      message: /log in without TLS[^]*"hostssl all all all scram-sha-256"[^]*plainConnections refused/,
+    })),
+    ...["10.42.0.0/16", "10.0.0.1 255.255.255.255", "samehost", "client.example.com"].map((address) => ({
+      by: `plain logins from ${address}`,
+      change: conf("pg_hba.conf", (text) => `host all app ${address} scram-sha-256\n${text}`),
+      message: /log in without TLS/,
+    })),
+    {
+      by: "a refusal of plain logins that comes too late, or for one user",
+      change: conf(
+        "pg_hba.conf",
+        (text) =>
+          `hostnossl all other all reject\nhost all app 10.0.0.0/8 scram-sha-256\nhostnossl all all all reject\n${text}`,
+      ),
+      message: /"host all app 10\.0\.0\.0\/8 scram-sha-256", by which clients log in without TLS/,
+    },
+  ],
   "client-authentication": [
     {
       by: "trust",
@@ -101,18 +137,20 @@ export const accessBreaks: Readonly<Record<string, readonly Break[]>> = {
         ["one that rejects it from one network", "host all postgres 10.0.0.0/8 reject\n"],
         ["one that rejects it from one database", "host transcripts_db postgres all reject\n"],
         ["one that rejects somebody else", "host all postgre5 all reject\n"],
-        ["one that rejects it over TLS alone", "hostssl all postgres all reject\n"],
+        ["one that rejects it over plain connections alone", "hostnossl all postgres all reject\n"],
       ] as const
     ).map(([by, line]) => ({
       by,
       change: conf("pg_hba.conf", (text) => text.replace(/^host +all +postgres .*\n/m, line)),
       message:
-        /the line "host all all all scram-sha-256", which lets the superuser postgres in over the network: no line[^]*Instead: the line "host all postgres all reject" before it/,
+        /the line "hostssl all all all scram-sha-256", which lets the superuser postgres in over the network: no line[^]*Instead: the line "host all postgres all reject" before it/,
     })),
     {
       by: "the line that rejects it in the second place",
-      change: conf("pg_hba.conf", (text) => text.replace(/^(host +all +postgres .*\n)(host .*\n)/m, "$2$1")),
-      message: /"host all all all scram-sha-256", which lets the superuser postgres in/,
+      change: conf("pg_hba.conf", (text) =>
+        text.replace(/^(host +all +postgres .*\n)(hostssl .*\n)/m, "$2$1"),
+      ),
+      message: /"hostssl all all all scram-sha-256", which lets the superuser postgres in/,
     },
     ...[
       "host all postgres all scram-sha-256",
