@@ -295,6 +295,7 @@ function certificateFor(
       names: tls.names,
       minimumVersion: tls.minimumVersion,
       encryptedOnly: plain === "refused",
+      afterChange: live.afterChange,
       protect: storage.protect ?? stack !== "dev",
     },
     opts,

@@ -3,6 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { PASSWORD_LENGTH } from "../credentials/passwords.ts";
+import { hooked } from "../kubernetes/hooks.ts";
 import { labelsOf } from "../kubernetes/labels.ts";
 import {
   AUTHORITY_NAME,
@@ -59,6 +60,8 @@ export interface TlsArgs {
   encryptedOnly: boolean;
   /** Whether what the authorities are generated from is protected from deletion. */
   protect: boolean;
+  /** Runs after a change of an object that the running pod mounts. @default nothing */
+  afterChange?: pulumi.ResourceHook | undefined;
 }
 
 /** The names under which the server is reached. */
@@ -88,7 +91,11 @@ export class Tls extends pulumi.ComponentResource {
   constructor(name: string, args: TlsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Tls", name, {}, opts);
     const { namespace } = args;
-    const child = { parent: this, deleteBeforeReplace: true };
+    const child = {
+      parent: this,
+      deleteBeforeReplace: true,
+      ...hooked({ afterUpdate: args.afterChange }),
+    };
     const metadata = (objectName: string) => ({ name: objectName, namespace, labels: labelsOf("tls") });
 
     const names = pulumi
@@ -119,11 +126,11 @@ export class Tls extends pulumi.ComponentResource {
   /** The Secret that the certificate, or who signs it, is in; and what clients trust. */
   private certificate(
     name: string,
-    { namespace, source, identity, protect }: TlsArgs,
+    { namespace, source, identity, protect, afterChange }: TlsArgs,
     metadata: (objectName: string) => k8s.types.input.meta.v1.ObjectMeta,
     names: pulumi.Output<string[]>,
   ): { secretName: pulumi.Input<string>; ca: NonNullable<ServerTrust["ca"]> } {
-    const child = { parent: this, deleteBeforeReplace: true };
+    const child = { parent: this, deleteBeforeReplace: true, ...hooked({ afterUpdate: afterChange }) };
     // Only this key of the Secret, which also has the private one.
     const caOf = (secretName: pulumi.Input<string>) => ({
       secret: { secretName, defaultMode: 0o440, optional: true, items: [{ key: "ca.crt", path: "ca.crt" }] },

@@ -3,14 +3,16 @@
  * everything. A connection that is lost stays lost: what is measured here is how long that lasts.
  */
 import pg from "pg";
+import { SERVER_NAME } from "../../../components/kubernetes/names.ts";
 
-/** The address and the login. */
+/** The address, the login, and what the server is verified with. */
 export interface Login {
   host: string;
   port: number;
   user: string;
   password: string;
   database: string;
+  ca: string;
 }
 
 /** The server's refusal of a statement or a login, with its SQLSTATE. */
@@ -39,9 +41,11 @@ export class Connection {
   }
 
   /** Logs in, within `milliseconds` in all. */
-  static async open(login: Login, milliseconds: number): Promise<Connection> {
+  static async open({ ca, ...login }: Login, milliseconds: number): Promise<Connection> {
     const client = new pg.Client({
       ...login,
+      // The address is the node's, and the name that of the Service behind it.
+      ssl: { ca, servername: SERVER_NAME },
       application_name: "faults",
       types: asText,
       connectionTimeoutMillis: milliseconds,

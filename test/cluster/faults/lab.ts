@@ -167,7 +167,11 @@ export class Lab {
       await this.kubectl("get", "secret", "postgres-secret", "-n", NAMESPACE, "-o", "json"),
     ) as { data: Record<string, string> };
     const value = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
+    const trusted = JSON.parse(
+      await this.kubectl("get", "configmap", "postgres-ca", "-n", NAMESPACE, "-o", "json"),
+    ) as { data: Record<string, string> };
     return {
+      ca: trusted.data["ca.crt"] ?? "",
       host: nodeAddress(this.cluster),
       port: DOOR_PORT,
       user: value("POSTGRES_USER"),
