@@ -118,8 +118,8 @@ export function program(settings: Settings, live: Live = {}): Outputs {
       protect: storage.protect ?? settings.stack !== "dev",
       beforeJob,
       afterChange,
-      host: tls?.host,
-      trust: tls?.trust,
+      host: tls.host,
+      trust: tls.trust,
       credentials: {
         database: database.name,
         owner: database.owner,
@@ -150,7 +150,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
         recoveryTime: database.recoveryTime,
         announcements: live.announcements,
         extensions: [
-          ...(tls ? [tls.extension] : []),
+          ...(tls.extension ? [tls.extension] : []),
           ...(repositories.length > 0 ? [archivingFor(settings, repositories)] : []),
         ],
         isNew: live.isNewServer,
@@ -273,15 +273,14 @@ function urlQuery(trust: PostgresEndpoint["trust"]): string {
   return trust ? `?sslmode=verify-full&sslrootcert=${rootCertificates(trust)}` : "";
 }
 
-/** The server's certificate, or undefined if connections are not encrypted. */
+/** The server's certificate. */
 function certificateFor(
   { cluster, database, storage, stack, tls }: Settings,
   live: Live,
   namespace: pulumi.Output<string>,
   identity: string,
   opts: pulumi.ComponentResourceOptions,
-): Tls | undefined {
-  if (tls.source === "none") return undefined;
+): Tls {
   const plain = tls.plainConnections ?? (live.acceptsPlain === true ? "accepted" : "refused");
   return new Tls(
     "postgres-tls",
@@ -291,6 +290,7 @@ function certificateFor(
       clusterDomain: cluster.domain,
       image: database.image,
       source: certificateSource(tls),
+      authorities: tls.authorities,
       trust: tls.trust,
       names: tls.names,
       minimumVersion: tls.minimumVersion,
@@ -304,13 +304,14 @@ function certificateFor(
 
 function certificateSource(tls: Settings["tls"]): CertificateSource {
   switch (tls.source) {
+    case "none":
+    case "generated":
+      return { kind: tls.source };
     case "existing":
       return { kind: "existing", secretName: tls.secretName };
     case "cert-manager":
       // The configuration's checks require it.
       return { kind: "cert-manager", issuer: { name: tls.issuer ?? "", kind: tls.issuerKind } };
-    default:
-      return { kind: "generated", authorities: tls.authorities };
   }
 }
 

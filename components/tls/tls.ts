@@ -30,8 +30,10 @@ const PREPARATION_PATH = "/usr/local/lib/transcript-pipeline-tls";
 
 /** Who signs the server's certificate. */
 export type CertificateSource =
-  /** An authority of this stack. Its name is part of its certificate's; the first one signs, clients trust all of them. */
-  | { kind: "generated"; authorities: readonly string[] }
+  /** Nobody: connections are not encrypted. */
+  | { kind: "none" }
+  /** The first of the stack's authorities. Clients trust all of them. */
+  | { kind: "generated" }
   /** A Secret with tls.crt, tls.key and ca.crt that exists already. */
   | { kind: "existing"; secretName: string }
   /** cert-manager, by this issuer. */
@@ -47,6 +49,8 @@ export interface TlsArgs {
   /** An image with bash and openssl: the server's. */
   image: pulumi.Input<string>;
   source: CertificateSource;
+  /** Names of the stack's authorities, which are parts of those of their certificates. */
+  authorities: readonly string[];
   /**
    * Whether clients trust the Secret's ca.crt, or the roots of their systems. Of a generated one, always its authority.
    * @default its authority
@@ -63,6 +67,9 @@ export interface TlsArgs {
   /** Runs after a change of an object that the running pod mounts. @default nothing */
   afterChange?: pulumi.ResourceHook | undefined;
 }
+
+/** The same, of a server that has a certificate. */
+type EncryptingArgs = TlsArgs & { source: Exclude<CertificateSource, { kind: "none" }> };
 
 /** The names under which the server is reached. */
 export function serverNames(namespace: string, domain: string, others: readonly string[] = []): string[] {
@@ -82,15 +89,31 @@ export function serverNames(namespace: string, domain: string, others: readonly 
 
 /** The server's certificate. What it adds to the server's pod is an extension, and the server knows nothing of it. */
 export class Tls extends pulumi.ComponentResource {
-  readonly extension: ServerExtension;
+  /** Undefined: connections are not encrypted. */
+  readonly extension: ServerExtension | undefined;
   /** The name by which clients connect. @default the Service's */
   readonly host: string | undefined;
-  /** What clients verify the server with. */
-  readonly trust: ServerTrust;
+  /** What clients verify the server with. Undefined: it has no certificate. */
+  readonly trust: ServerTrust | undefined;
 
   constructor(name: string, args: TlsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Tls", name, {}, opts);
-    const { namespace } = args;
+    const { namespace, source } = args;
+    // Kept whoever signs: they are protected, a change of the source must not delete one, and a change back gives clients
+    // the authority that they know.
+    const secrets = args.authorities.map(
+      (authority, index) =>
+        new random.RandomPassword(
+          `${name}-authority-${authority}`,
+          { length: PASSWORD_LENGTH, special: false },
+          // One that no longer signs can be removed.
+          { parent: this, protect: args.protect && index === 0 },
+        ).result,
+    );
+    if (source.kind === "none") {
+      this.registerOutputs({});
+      return;
+    }
     const child = {
       parent: this,
       deleteBeforeReplace: true,
@@ -114,7 +137,7 @@ export class Tls extends pulumi.ComponentResource {
       child,
     ).metadata.name;
 
-    const { secretName, ca } = this.certificate(name, args, metadata, names);
+    const { secretName, ca } = this.certificate({ ...args, source }, secrets, metadata, names);
     // No public authority signs a name of the cluster.
     this.host = args.trust === "system" ? args.names?.[0] : undefined;
     this.trust = args.trust === "system" ? {} : { ca };
@@ -125,8 +148,8 @@ export class Tls extends pulumi.ComponentResource {
 
   /** The Secret that the certificate, or who signs it, is in; and what clients trust. */
   private certificate(
-    name: string,
-    { namespace, source, identity, protect, afterChange }: TlsArgs,
+    { namespace, source, identity, authorities, afterChange }: EncryptingArgs,
+    secrets: readonly pulumi.Output<string>[],
     metadata: (objectName: string) => k8s.types.input.meta.v1.ObjectMeta,
     names: pulumi.Output<string[]>,
   ): { secretName: pulumi.Input<string>; ca: NonNullable<ServerTrust["ca"]> } {
@@ -161,22 +184,17 @@ export class Tls extends pulumi.ComponentResource {
         return { secretName, ca: caOf(secretName) };
       }
       case "generated": {
-        const authorities = source.authorities.map((authority, index) =>
-          new random.RandomPassword(
-            `${name}-authority-${authority}`,
-            { length: PASSWORD_LENGTH, special: false },
-            // One that no longer signs can be removed.
-            { parent: this, protect: protect && index === 0 },
-          ).result.apply(async (secret): Promise<Authority> => {
+        const all = secrets.map((generated, index) =>
+          generated.apply(async (secret): Promise<Authority> => {
             // Only an `up` knows the secret, so a preview does not load what computes with it.
             const { authorityFrom } = await import("./authority.ts");
-            return authorityFrom(secret, authorityName(identity, authority));
+            return authorityFrom(secret, authorityName(identity, authorities[index] ?? ""));
           }),
         );
-        const [signing] = authorities;
+        const [signing] = all;
         // What it is computed from is a secret, and a certificate is not.
         const bundle = pulumi.unsecret(
-          pulumi.all(authorities).apply((all) => all.map(({ certificate }) => certificate).join("")),
+          pulumi.all(all).apply((known) => known.map(({ certificate }) => certificate).join("")),
         );
         const secret = new k8s.core.v1.Secret(
           AUTHORITY_NAME,

@@ -55,8 +55,10 @@ describe("docs/tls.md", function () {
     await follow("refuse-plain");
     assert.equal(await server(), since, "without a restart");
     assert.equal((await waiting).status, 0, "an open session goes on");
-    const refused = await client.psql("select 1", plain);
-    assert.match(refused.output, /no pg_hba\.conf entry for host .* no encryption/);
+    const pod = client;
+    await until("a plain login is refused", async () =>
+      /no pg_hba\.conf entry for host .* no encryption/.test((await pod.psql("select 1", plain)).output),
+    );
     const verified = await client.psql("select 1", { password: secret });
     assert.equal(verified.stdout.trim(), "1", verified.output);
     const next = await checkout.succeed('pulumi preview --stack "$STACK"');

@@ -15,7 +15,7 @@ describe("connections with TLS", function () {
     await up();
     const ran = await pulumi([
       ...["up", "--yes", "--skip-preview", "--config-file"],
-      configured({ database: { logins: { scribe: "readwrite", reader: "readonly", watch: "monitoring" } } }),
+      configured({ "database.logins": { scribe: "readwrite", reader: "readonly", watch: "monitoring" } }),
     ]);
     assert.equal(ran.status, 0, ran.output);
     password = await secretValue("postgres-secret", "POSTGRES_PASSWORD");

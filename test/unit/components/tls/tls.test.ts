@@ -189,9 +189,21 @@ describe("TLS", () => {
     assert.equal(env.PGSSLROOTCERT, "system");
   });
 
-  it("switched off, leaves nothing of itself behind", async () => {
+  it("keeps what the authority is computed from, whoever signs, so that it is never deleted by a change of the source", async () => {
+    for (const tls of [
+      { source: "none" },
+      { source: "existing" },
+      { source: "cert-manager", issuer: "corporate" },
+    ]) {
+      const kept = (await program(tls)).find(({ name }) => name === "postgres-tls-authority-1");
+      assert.equal(kept?.protect, true, tls.source);
+    }
+  });
+
+  it("switched off, leaves nothing else of itself behind", async () => {
     const stack = await program({ source: "none" });
-    assert.ok(!stack.some(({ name, type }) => /tls|postgres-ca/i.test(name) || type.endsWith(":Tls")));
+    const left = stack.flatMap(({ name, custom }) => (custom && /tls|postgres-ca/i.test(name) ? [name] : []));
+    assert.deepEqual(left, ["postgres-tls-authority-1"]);
     assert.doesNotMatch(settingsOf(stack), /ssl/);
     assert.match(accessOf(stack), /^host all all all scram-sha-256$/m);
   });
