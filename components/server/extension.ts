@@ -73,7 +73,6 @@ export function combined(
     initContainers = [],
     watched = [],
     initialization,
-    preparation,
   } of extensions) {
     for (const written of Object.keys(settings)) {
       const setting = canonicalName(written);
@@ -92,9 +91,9 @@ export function combined(
     for (const volume of volumes) claim(claimed, `volume ${volume.name}`, name);
     for (const container of [...sidecars, ...initContainers])
       claim(claimed, `container ${container.name}`, name);
-    for (const path of [...watched, ...(preparation === undefined ? [] : [preparation])])
+    for (const path of watched)
       if (/[\s*?[\]]/.test(path))
-        throw new pulumi.RunError(`${name}: file "${path}" contains a space or a shell pattern`);
+        throw new pulumi.RunError(`${name}: watched file "${path}" contains a space or a shell pattern`);
   }
   const all = <T>(of: (extension: ServerExtension) => readonly T[] | undefined) =>
     extensions.flatMap((extension) => of(extension) ?? []);

@@ -14,7 +14,7 @@ uid=999
 # What sql/bootstrap creates and shared_preload_libraries names.
 extensions="vector uuid-ossp pg_trgm pg_stat_statements"
 # What the scripts of the server's pod and of its Jobs call.
-programs="postgres initdb psql pg_isready bash flock setsid timeout find grep awk sed sync touch cat cksum readlink paste od tr sleep env openssl cmp date mktemp paste"
+programs="postgres initdb psql pg_isready bash flock setsid timeout find grep awk sed sync touch cat cksum readlink paste od tr sleep env openssl cmp date mktemp"
 
 wrong=
 add() { wrong="${wrong:+$wrong; }$1"; }

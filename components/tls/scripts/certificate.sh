@@ -24,16 +24,18 @@ expires_soon=$((14 * 24 * 3600))
 
 say() { echo "certificate: $*"; }
 
-# said <text>: says what is wrong, once until it changes, and keeps it where `up` looks. An empty text: nothing is.
-already=
+# said <topic> <text>: says what is wrong with the `material` for a certificate, or its `use` by the server, once until it
+# changes, and keeps it where `up` looks. An empty text: nothing is.
+declare -A wrong=([material]= [use]=)
 said() {
-  if [ -n "$1" ]; then
-    printf '%s\n' "$1" >"$published/problem.new" && mv "$published/problem.new" "$published/problem"
+  [ "${wrong[$1]}" = "$2" ] && return
+  wrong[$1]=$2
+  [ -z "$2" ] || say "PROBLEM: $2"
+  if printf '%s\n' "${wrong[@]}" | grep . >"$published/problem.new"; then
+    mv "$published/problem.new" "$published/problem"
   else
-    rm -f "$published/problem"
+    rm -f "$published"/problem{,.new}
   fi
-  [ "$already" = "$1" ] || [ -z "$1" ] || say "PROBLEM: $1"
-  already=$1
 }
 
 # message: openssl's complaint, in a line.
@@ -142,26 +144,26 @@ take() {
   fi
   [ -n "$reason" ] || reason=$(objection "$new")
   if [ -n "$reason" ]; then
-    said "$reason. The server keeps the certificate that it has; docs/tls.md"
+    said material "$reason. The server keeps the certificate that it has; docs/tls.md"
     return 1
   fi
   publish "$new" || return 1
-  said ""
+  said material ""
 }
 
 # expiry: what to say of a certificate that nobody has renewed.
 expiry() {
   if ! openssl x509 -noout -checkend 0 -in "$published/current/tls.crt" >/dev/null; then
-    said "the server's certificate has expired, and clients that verify it are refused: $(openssl x509 -noout -enddate -in "$published/current/tls.crt"). Renew it; docs/tls.md"
+    said material "the server's certificate has expired, and clients that verify it are refused: $(openssl x509 -noout -enddate -in "$published/current/tls.crt"). Renew it; docs/tls.md"
   elif ! openssl x509 -noout -checkend "$expires_soon" -in "$published/current/tls.crt" >/dev/null; then
-    said "the server's certificate expires soon, and nobody has renewed it: $(openssl x509 -noout -enddate -in "$published/current/tls.crt"); docs/tls.md"
+    said material "the server's certificate expires soon, and nobody has renewed it: $(openssl x509 -noout -enddate -in "$published/current/tls.crt"); docs/tls.md"
   else
-    said ""
+    said material ""
   fi
 }
 
 # Of one that was killed.
-rm -rf "$root"/tmp/certificate.*
+rm -rf "$root"/tmp/certificate.* "$published"/problem{,.new}
 work=$(mktemp -d "$root/tmp/certificate.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 own=$(cksum <"${BASH_SOURCE[0]}")
@@ -177,25 +179,28 @@ while true; do
   if [ "$now" != "$taken" ] && { [ "$now" != "$tried" ] || [ "$SECONDS" -ge "$look" ]; }; then
     tried=$now look=$((SECONDS + ${LOOK:-60}))
     if take; then taken=$now ask=$((SECONDS + 5)); fi
-  elif [ "$SECONDS" -ge "$look" ] && [ "$now" = "$taken" ]; then
-    look=$((SECONDS + ${LOOK:-60}))
-    if [ "$SOURCE" = generated ]; then
-      openssl x509 -noout -checkend "$renew" -in "$published/current/tls.crt" >/dev/null || { take && ask=$((SECONDS + 5)); }
-    else
+  elif [ "$now" = "$taken" ] && { [ "$SECONDS" -ge "$look" ] || [ "$tried" != "$now" ]; }; then
+    # Also when what could not be used is as it was again.
+    tried=$now look=$((SECONDS + ${LOOK:-60}))
+    if [ "$SOURCE" = secret ]; then
       expiry
+    elif ! openssl x509 -noout -checkend "$renew" -in "$published/current/tls.crt" >/dev/null; then
+      if take; then ask=$((SECONDS + 5)); fi
+    else
+      said material ""
     fi
   fi
   # Each question leaves a line in the server's log, so it is asked only after a change.
   if [ "$ask" -gt 0 ] && [ "$SECONDS" -ge "$ask" ]; then
     if served; then
       ask=0
+      said use ""
     elif pg_isready -q -h 127.0.0.1 -t 3; then
       ask=$((SECONDS + 30))
-      said "the server accepts connections and does not use the certificate that it was given: see its log for 'SSL'; docs/tls.md"
+      said use "the server accepts connections and does not use the certificate that it was given: see its log for 'SSL'; docs/tls.md"
     else
       ask=$((SECONDS + 5))
     fi
-    [ "$ask" -gt 0 ] || [[ $already != *"does not use the certificate"* ]] || said ""
   fi
   if [ -n "$taken" ]; then sleep 2; else sleep 0.2; fi
 done

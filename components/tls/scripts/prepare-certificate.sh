@@ -22,6 +22,7 @@ while [ ! -s "$published/current/tls.crt" ]; do
       cat "$published/stopgap.said" >&2
       exit 1
     }
+    rm -f "$published/stopgap.said"
     mv -T "$published/stopgap.new" "$published/stopgap.$$" || exit 1
     # Never over one that has come meanwhile.
     ln -s "stopgap.$$" "$published/current" 2>/dev/null || continue

@@ -165,6 +165,17 @@ describe("the server's certificate, in its container", function () {
       assert.equal(read().serialNumber, serialNumber);
     });
 
+    it("is no longer reported when what was wrong is as it was before", async () => {
+      start("generated");
+      await isPublished();
+      const { serialNumber } = read();
+      writeFileSync(path("etc/tls/tls.key"), "damaged");
+      await until("it is reported", () => /no certificate could be signed/.test(problem()));
+      signedBy(one);
+      await until("nothing is reported any more", () => problem() === "");
+      assert.equal(read().serialNumber, serialNumber);
+    });
+
     it("gets a new name without another start", async () => {
       start("generated");
       await isPublished();

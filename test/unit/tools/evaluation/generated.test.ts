@@ -103,15 +103,29 @@ describe("the program's own Secrets", () => {
     assert.equal(new Set(warnings).size, warnings.length, "the second evaluation repeats the warnings");
     const { parts, values } = rendering.generated;
     const marked = Object.fromEntries(
-      [...parts].map(([id, keys]) => [id.split("/").at(-1) ?? "", Object.keys(keys)] as const),
+      [...parts].map(
+        ([id, keys]) =>
+          [
+            id
+              .split("/")
+              .slice(1)
+              .join(" ")
+              .replace(/^Secret \S+ /, ""),
+            Object.keys(keys).sort(),
+          ] as const,
+      ),
     );
     assert.deepEqual(marked, {
+      // What is public of it is repeated for clients.
+      "postgres-ca": ["ca.crt", "tls.crt", "tls.key"],
+      "ConfigMap transcript-pipeline postgres-ca": ["ca.crt"],
       "postgres-secret": ["POSTGRES_PASSWORD"],
       "postgres-superuser": ["POSTGRES_PASSWORD"],
       "postgres-login-reader": ["POSTGRES_PASSWORD"],
       "postgres-logins": ["credentials"],
     });
-    assert.equal(values.length, 3);
+    // The passwords, and the authority's key and certificate.
+    assert.equal(values.length, 5);
     const logins = parts.get("/Secret/transcript-pipeline/postgres-logins")?.credentials;
     assert.deepEqual([logins?.[0], logins?.[2]], ["readonly reader ", "\n"]);
     const kinds = rendering.objects.map(({ kind }) => kind);

@@ -71,6 +71,7 @@ describe("render", () => {
       files.map(({ file }) => file.replace(".yaml", "")),
       [
         "00-namespace",
+        "01-postgres-ca",
         "01-postgres-login-a-reader",
         "01-postgres-logins",
         "01-postgres-secret",
@@ -78,7 +79,9 @@ describe("render", () => {
         "02-check-settings-files",
         "02-check-settings-job",
         "02-check-settings-scripts",
+        "02-postgres-ca",
         "02-postgres-config",
+        "02-postgres-tls-scripts",
         "03-postgres-scripts",
         "04-postgres-pv",
         "05-postgres-pvc",
@@ -148,7 +151,10 @@ describe("render", () => {
     const texts = readdirSync(directory).map((name) => readFileSync(join(directory, name), "utf8"));
     assert.ok(!texts.some((text) => /^kind: Secret$/m.test(text)));
     assert.ok(!texts.some((text) => /PASSWORD: \S/.test(text)));
-    assert.match(notes.join("\n"), /left out: Secret postgres-logins, postgres-secret, postgres-superuser;/);
+    assert.match(
+      notes.join("\n"),
+      /left out: Secret postgres-ca, postgres-logins, postgres-secret, postgres-superuser; ConfigMap postgres-ca;/,
+    );
     writeRendering(rendering, directory, { secrets: true });
     const secret = join(directory, "01-postgres-secret.yaml");
     assert.match(readFileSync(secret, "utf8"), /POSTGRES_PASSWORD: \w{40}/);
