@@ -28,7 +28,7 @@ const MIGRATED = /Appl|^(Defaulted container "migrate"[^\n]*\n)?$/;
 const commands: Record<string, GuideCommand[]> = {
   "Manual Deployment 4, Apply Manifests": [
     { line: "kubectl apply -k manifests/k3s/", shows: /statefulset\.apps\/postgres (configured|unchanged)/ },
-    { line: "kubectl get all -n transcript-pipeline", shows: /pod\/postgres-0\s+2\/2\s+Running/ },
+    { line: "kubectl get all -n transcript-pipeline", shows: /pod\/postgres-0\s+3\/3\s+Running/ },
   ],
   "Manual Deployment 5, Wait for PostgreSQL": [
     { line: "kubectl get pods -n transcript-pipeline -w", shows: /postgres-0/, follows: 3 },
