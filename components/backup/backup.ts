@@ -24,6 +24,7 @@ import {
 } from "../kubernetes/pods.ts";
 import {
   checksum,
+  clockFiles,
   keptRunning,
   keptRunningFiles,
   scriptFiles,
@@ -184,10 +185,10 @@ export class Backup extends pulumi.ComponentResource {
       ...trustFiles(repositories),
       ...rcloneFiles(repositories),
     });
-    const handover = scriptFiles(import.meta.url, "handover.sh", "pgbackrest-wal.sh");
+    const handover = { ...scriptFiles(import.meta.url, "handover.sh", "pgbackrest-wal.sh"), ...clockFiles() };
     configMap(ARCHIVING_SCRIPTS_NAME, {
       ...handover,
-      ...scriptFiles(import.meta.url, "restore-database.sh"),
+      ...scriptFiles(import.meta.url, "restore-database.sh", "image-lacks.sh"),
     });
     const scripts = {
       ...handover,
