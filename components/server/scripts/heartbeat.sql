@@ -62,8 +62,10 @@ INSERT INTO backup.heartbeat (at, lsn, boot, uptime)
 SELECT clock_timestamp(), pg_current_wal_insert_lsn(), boot, seconds FROM backup.uptime;
 -- Two days of them.
 DELETE FROM backup.heartbeat WHERE n < (SELECT max(n) - 17280 FROM backup.heartbeat);
--- PostgreSQL measures archive_timeout by the clock: set back by an hour, it keeps a segment from being archived for an
--- hour, unless it is full. Not while another waits: more segments would only fill the disk.
+-- Nothing is archived before its segment ends, and archive_timeout does not always end it. The checkpointer of PostgreSQL
+-- 15 and newer sleeps through it after each start, for checkpoint_timeout (CheckpointerMain: it looks before the recovery
+-- is over); and it goes by the clock, which may be set back. Not while another segment waits: more would only fill the
+-- disk.
 WITH now AS MATERIALIZED (
   SELECT * FROM backup.uptime
 )
