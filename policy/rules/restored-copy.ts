@@ -161,20 +161,18 @@ export const restoredCopy = stackRule({
     const data = pods.flatMap((pod) =>
       serversOf(pod).flatMap((server) => placeOf(pod, server, dataDirectory(server)) ?? []),
     );
-    return pods
-      .filter(restores)
-      .flatMap((pod): Finding[] =>
-        [
-          ...numberProblems(pod),
-          ...placeProblems(pod, data),
-          ...archivingProblems(pod, stack),
-          ...clientProblems(pod, stack),
-        ].map(([why, remedy]) => ({
-          subject: pod.object.subject,
-          urn: pod.object.resource.urn,
-          why,
-          remedy,
-        })),
-      );
+    return pods.filter(restores).flatMap((pod): Finding[] =>
+      [
+        ...numberProblems(pod),
+        ...placeProblems(pod, data),
+        ...archivingProblems(pod, stack),
+        ...clientProblems(pod, stack),
+      ].map(([why, remedy]) => ({
+        subject: pod.object.subject,
+        urn: pod.object.resource.urn,
+        why,
+        remedy,
+      })),
+    );
   },
 });
