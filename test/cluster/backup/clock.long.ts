@@ -2,14 +2,31 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import type { Status } from "../../../tools/backup/status.ts";
 import { clockImages, setClocks } from "../faketime.ts";
-import { configured, kubectl, needsEngine, npm, pulumi, sql, state, until, up } from "../support.ts";
+import {
+  AS_SUPERUSER,
+  configured,
+  inPod,
+  kubectl,
+  needsEngine,
+  npm,
+  pulumi,
+  sql,
+  state,
+  until,
+  up,
+} from "../support.ts";
 
 const NAMESPACE = ["-n", "transcript-pipeline"];
 const HOUR = 3600;
 
 const status = async () => JSON.parse((await npm("backup", "status", "--json")).stdout) as Status;
 const newest = async () => (await status()).repositories[0]?.backups.at(-1)?.label;
-const beats = () => sql("select max(n) from backup.heartbeat", "postgres").then(Number);
+/** Heartbeats so far; they are in the database `postgres`. */
+async function beats(): Promise<number> {
+  const ran = await inPod([...AS_SUPERUSER, "-d", "postgres"], "select max(n) from backup.heartbeat");
+  assert.equal(ran.status, 0, ran.output);
+  return Number(ran.stdout);
+}
 
 /** Waits until what is written now is archived; nobody helps. Returns the seconds it took. */
 async function archivedByItself(): Promise<number> {
@@ -48,7 +65,8 @@ describe("a clock that is set back by an hour, of server and backup agent", func
       "--timeout=240s",
     );
   });
-  after(async () => {
+  after(async function () {
+    this.timeout(600_000);
     await setClocks(0);
     await up();
   });
