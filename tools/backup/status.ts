@@ -16,6 +16,8 @@ export interface Information {
     annotation?: Readonly<Record<string, string>> | null;
   }[];
   repo: { key: number; status: { code: number; message: string } }[];
+  /** The WAL of each repository, of each version of PostgreSQL that it has held. */
+  archive?: { database: { id: number; "repo-key": number }; max: string | null }[];
 }
 
 /** What tools/backup/status.sql returns. Times are ISO 8601. */
@@ -127,6 +129,8 @@ export interface RepositoryReport {
   damaged: string[];
   /** The moments that can be restored, ISO 8601; missing if there are none. */
   recoverable?: { from: string; to: string };
+  /** Its newest WAL, if another repository has newer. */
+  behind?: string;
   /** The last drill that restored it. */
   proof?: DrillReport;
 }
@@ -197,8 +201,20 @@ export function extensionsOf(annotation: string): Record<string, Record<string, 
   return Object.fromEntries(databases);
 }
 
+/** The newest WAL of each repository, by its number; nothing of one that cannot be read. */
+function newestWal({ archive = [] }: Information): Map<string, string> {
+  const newest = new Map<string, string>();
+  for (const { database, max } of archive) {
+    const key = String(database["repo-key"]);
+    if (max !== null && max > (newest.get(key) ?? "")) newest.set(key, max);
+  }
+  return newest;
+}
+
 function repositoryReports({ repositories, information }: Found, server: ServerReport | undefined) {
   const until = server?.heartbeat?.archived ?? undefined;
+  const wal = information instanceof Error ? new Map<string, string>() : newestWal(information);
+  const last = [...wal.values()].sort().at(-1);
   return repositories
     .split(" ")
     .filter((entry) => entry !== "")
@@ -239,6 +255,7 @@ function repositoryReports({ repositories, information }: Found, server: ServerR
                   : iso(newest.timestamp.stop),
             },
           }),
+        ...(last !== undefined && wal.get(key ?? "") !== last && { behind: wal.get(key ?? "") ?? "" }),
         ...(proof && { proof }),
       };
     });
@@ -383,7 +400,7 @@ const agoAt = (now: string) => (time: string) =>
 const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 function repositoryLines(report: RepositoryReport, now: string): string[] {
-  const { name, kind, state, backups, damaged, recoverable, proof } = report;
+  const { name, kind, state, backups, damaged, recoverable, proof, behind } = report;
   const ago = agoAt(now);
   const newest = backups.at(-1);
   const fulls = backups.filter(({ type }) => type === "full").length;
@@ -406,6 +423,11 @@ function repositoryLines(report: RepositoryReport, now: string): string[] {
     }
   } else if (state !== "unknown") {
     lines.push("  no backup");
+  }
+  if (behind !== undefined) {
+    lines.push(
+      `  LACKS WAL ${behind === "" ? "" : `after ${behind} `}that another repository has. Why: kubectl -n transcript-pipeline logs postgres-backup-0`,
+    );
   }
   if (damaged.length > 0) lines.push(`  WITH ERRORS: ${damaged.join(", ")}`);
   if (recoverable) {

@@ -124,6 +124,112 @@ describe("the handover between the server and the backup agent", function () {
       assert.equal(at.said.split("WAL IS MISSING").length, 3, "the second gap is not said");
     });
 
+    describe("with two repositories, one of which is away", () => {
+      const LATER = [2, 3, 4].map((n) => SEGMENT.replace(/1$/, String(n)));
+      /** What waits on the server's disk. */
+      const waiting = (...names: string[]) => {
+        mkdirSync(join(at.pgdata, "pg_wal/archive_status"), { recursive: true });
+        for (const name of names) {
+          writeFileSync(join(at.pgdata, "pg_wal", name), name);
+          writeFileSync(join(at.pgdata, "pg_wal/archive_status", `${name}.ready`), "");
+        }
+      };
+      /** Fails while it knows repository 2, and takes a file where it knows 1 alone; notes its configuration. */
+      const oneAway = () => {
+        for (const number of [1, 2])
+          writeFileSync(
+            join(at.folder, `secrets/repo${number}-passphrase.conf`),
+            `[global]\nrepo${number}-cipher-pass=p${number}\n`,
+          );
+        writeFileSync(
+          join(at.folder, "conf/pgbackrest.conf"),
+          "[global]\nrepo1-path=/one\nrepo2-path=/two\nprocess-max=2\n\n[main]\npg1-path=/data\n",
+        );
+        at.pgbackrest(
+          `[ "$command" = archive-push ] || exit 0
+          echo "$(cat "$PGBACKREST_CONFIG" "$PGBACKREST_CONFIG_INCLUDE_PATH"/*.conf | grep -oE '^(repo|pg)[0-9]-[a-z-]+' | sort -u | paste -sd,) \${words##*/}" >>${at.folder}/known
+          [ ! -e ${at.folder}/away ] || ! grep -qs repo2 "$PGBACKREST_CONFIG" || { echo "${AWAY}"; exit 49; }`,
+        );
+      };
+      const known = (repositories: string) =>
+        readFileSync(join(at.folder, "known"), "utf8")
+          .split("\n")
+          .filter((line) => line.startsWith(`${repositories} `))
+          .map((line) => line.split(" ")[1]);
+      const ALONE = "pg1-path,repo1-cipher-pass,repo1-path";
+
+      it("the other gets all WAL that waits, once, and what it was asked for still fails", async () => {
+        at = new Handover("1:near:volume 2:far:volume");
+        oneAway();
+        writeFileSync(join(at.folder, "away"), "");
+        waiting(SEGMENT, ...LATER);
+        await at.agent();
+        const { status, stderr } = await push(3);
+        assert.equal(status, 1);
+        assert.match(stderr, /Connection refused/);
+        assert.deepEqual(known(ALONE), [SEGMENT, ...LATER]);
+        const later = SEGMENT.replace(/1$/, "5");
+        waiting(later);
+        assert.equal((await push(3)).status, 1);
+        assert.deepEqual(known(ALONE), [SEGMENT, ...LATER, later]);
+        for (const call of at.calls("archive-push"))
+          if (call.includes("queue-max")) assert.match(call, /--archive-push-queue-max=4PiB/);
+      });
+
+      it("the one that is back gets everything, in the order of PostgreSQL's requests", async () => {
+        at = new Handover("1:near:volume 2:far:volume");
+        oneAway();
+        writeFileSync(join(at.folder, "away"), "");
+        waiting(SEGMENT, ...LATER);
+        await at.agent();
+        await push(2);
+        rmSync(join(at.folder, "away"));
+        for (const segment of [SEGMENT, ...LATER]) assert.equal((await push(5, segment)).status, 0);
+        const both = "pg1-path,repo1-cipher-pass,repo1-path,repo2-cipher-pass,repo2-path";
+        assert.deepEqual(known(both).slice(-4), [SEGMENT, ...LATER]);
+      });
+
+      it("the place in the other is made, where the one that is away kept it from being made", async () => {
+        at = new Handover("1:far:volume 2:near:volume");
+        oneAway();
+        const missing =
+          "P00  ERROR: [103]: unable to find a valid repository:\n  repo2: [FileMissingError] unable to load info file '/x/archive/main/archive.info'";
+        at.pgbackrest(
+          `grep -qs repo1 "$PGBACKREST_CONFIG" && { echo "${AWAY}"; exit 49; }
+          case $command in
+            stanza-create) touch ${at.folder}/made ;;
+            archive-push) [ -e ${at.folder}/made ] || { echo "${missing}"; exit 103; }; echo "\${words##*/}" >>${at.folder}/known ;;
+          esac`,
+        );
+        waiting(SEGMENT, ...LATER);
+        await at.agent();
+        assert.equal((await push(3)).status, 1);
+        assert.deepEqual(readFileSync(join(at.folder, "known"), "utf8").trim().split("\n"), [
+          SEGMENT,
+          ...LATER,
+        ]);
+      });
+
+      it("nothing that is not the name of WAL is sent", async () => {
+        at = new Handover("1:near:volume 2:far:volume");
+        oneAway();
+        writeFileSync(join(at.folder, "away"), "");
+        waiting(SEGMENT, "--repo", `$(touch ran)`);
+        await at.agent();
+        await push(2);
+        assert.deepEqual(known(ALONE), [SEGMENT]);
+      });
+
+      it("with one repository, nothing is sent ahead", async () => {
+        at = new Handover("1:cloud:volume");
+        at.pgbackrest(`[ "$command" != archive-push ] || { echo "${AWAY}"; exit 49; }`);
+        waiting(SEGMENT, ...LATER);
+        await at.agent();
+        await push(2);
+        assert.ok(!at.calls("archive-push").some((call) => LATER.some((segment) => call.includes(segment))));
+      });
+    });
+
     it("does a request once, however long nobody reads its answer", async () => {
       at = new Handover();
       await at.agent();

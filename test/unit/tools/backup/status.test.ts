@@ -181,6 +181,23 @@ describe("the status of the backups", () => {
     assert.match(failing(60, "000000010000000000000009"), /archiving: works/);
   });
 
+  it("names a repository that lacks WAL which another has, as one that is away", () => {
+    const archive = (...newest: (string | null)[]) =>
+      newest.map((max, index) => ({ database: { id: 1, "repo-key": index + 1 }, max }));
+    const lines = (...newest: (string | null)[]) =>
+      statusLines(
+        statusOf(found({ information: { backup: [], repo: [], archive: archive(...newest) } })),
+      ).filter((line) => line.includes("LACKS"));
+    const [nine, ten] = ["000000010000000000000009", "00000001000000000000000A"];
+    assert.deepEqual(lines(ten, ten), []);
+    assert.deepEqual(lines(null, null), []);
+    assert.deepEqual(lines(ten, nine), [
+      `  LACKS WAL after ${nine} that another repository has. Why: kubectl -n transcript-pipeline logs postgres-backup-0`,
+    ]);
+    assert.match(lines(ten, null)[0] ?? "", /LACKS WAL that another/);
+    assert.equal(lines(ten).length, 1, "one that cannot be read");
+  });
+
   it("is not misled by a clock that was set back: not by times to come, nor about what a loss would cost", () => {
     const setBack = { from: time(-3540), to: time(60) };
     const status = statusOf(
