@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import type { Status } from "../../../tools/backup/status.ts";
+import { releaseClaims } from "./stored.ts";
 import { clockImages, setClocks } from "../faketime.ts";
 import {
   AS_SUPERUSER,
@@ -68,6 +69,7 @@ describe("a clock that is set back by an hour, of server and backup agent", func
   after(async function () {
     this.timeout(600_000);
     await setClocks(0);
+    await releaseClaims();
     await up();
   });
 

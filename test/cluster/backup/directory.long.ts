@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { dirname, join } from "node:path";
 import { clusterPaths } from "../../../tools/local-cluster/paths.ts";
 import { describeProcess, parentOf, podProcesses } from "../faults/node-processes.ts";
+import { releaseClaims } from "./stored.ts";
 import {
   CLUSTER,
   configured,
@@ -70,6 +71,7 @@ describe("backups in a directory of the node", function () {
   });
   after(async () => {
     while (mounts.length > 0) await onNode("umount", mounts.pop() ?? "");
+    await releaseClaims();
     await up();
   });
 

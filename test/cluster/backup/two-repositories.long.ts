@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Status } from "../../../tools/backup/status.ts";
+import { releaseClaims } from "./stored.ts";
 import { configured, kubectl, needsEngine, npm, pulumi, sql, state, until, up } from "../support.ts";
 
 const NAMESPACE = ["-n", "transcript-pipeline"];
@@ -46,6 +47,7 @@ describe("two repositories, one of which is away for a while", function () {
   after(async function () {
     this.timeout(600_000);
     if (existsSync(`${marker("far")}.away`)) renameSync(`${marker("far")}.away`, marker("far"));
+    await releaseClaims();
     await up();
   });
 
