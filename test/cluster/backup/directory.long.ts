@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { clusterPaths } from "../../../tools/local-cluster/paths.ts";
-import { describeProcess, parentOf, podProcesses } from "../faults/node-processes.ts";
+import { describeProcess, type NodeProcess, parentOf, podProcesses } from "../faults/node-processes.ts";
 import { releaseClaims } from "./stored.ts";
 import {
   CLUSTER,
@@ -25,9 +25,13 @@ const AGENT = "postgres-backup-0";
 
 /** Runs a program in the node's mounts. */
 function onNode(...command: string[]): Promise<Ran> {
-  const [some] = podProcesses(clusterPaths(CLUSTER));
-  let process = some === undefined ? undefined : describeProcess(some);
-  while (process && !(process.depth === 2 && process.inner === 1)) process = parentOf(process);
+  let process: NodeProcess | undefined;
+  // One that ends meanwhile leads nowhere.
+  for (const some of podProcesses(clusterPaths(CLUSTER))) {
+    process = describeProcess(some);
+    while (process && !(process.depth === 2 && process.inner === 1)) process = parentOf(process);
+    if (process) break;
+  }
   assert.ok(process, "the node does not run");
   return succeed("nsenter", [`--target=${process.pid}`, "--mount", "--", ...command]);
 }
