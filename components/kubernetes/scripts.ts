@@ -21,12 +21,16 @@ export function scriptFile(module: string, name: string): string {
 
 const STOPPABLE = "stoppable.sh";
 const KEEP_RUNNING = "keep-running.sh";
+const CLOCK = "clock.sh";
 
 /** The script for {@link stoppable}. */
 export const stoppableFiles = () => scriptFiles(import.meta.url, STOPPABLE);
 
 /** The script for {@link keptRunning}. */
 export const keptRunningFiles = () => scriptFiles(import.meta.url, KEEP_RUNNING);
+
+/** A part of scripts that wait. */
+export const clockFiles = () => scriptFiles(import.meta.url, CLOCK);
 
 /** A command that runs a bash script and stops when asked to: see scripts/stoppable.sh. */
 export function stoppable(script: string): string[] {

@@ -5,7 +5,7 @@ import { hooked } from "../kubernetes/hooks.ts";
 import { labelsOf, SERVER_SELECTOR } from "../kubernetes/labels.ts";
 import { pgHba, pgIdent } from "./client-authentication.ts";
 import { postgresqlConf, restartSettings } from "../../postgres/settings.ts";
-import { checksum, keptRunningFiles, scriptFiles } from "../kubernetes/scripts.ts";
+import { checksum, clockFiles, keptRunningFiles, scriptFiles } from "../kubernetes/scripts.ts";
 import { type SessionLimits, sessionsConf } from "../../postgres/session-limits.ts";
 import { namesFiles, superuserFiles } from "./superuser-files.ts";
 import { combined, type ServerExtension } from "./extension.ts";
@@ -116,12 +116,14 @@ export class Server extends pulumi.ComponentResource {
     const scriptTexts = {
       ...scriptFiles(import.meta.url, "start-server.sh", "check-image.sh", "last-started.sh"),
       ...keptRunningFiles(),
+      ...clockFiles(),
       ...superuserFiles(),
       ...namesFiles(),
       ...scriptFiles(
         import.meta.url,
         ...["reconcile.sh", "reconcile-sessions.sh", "reconcile-logins.sh", "reconcile-configuration.sh"],
         ...["read-back.sh", "settings-in-force.sql", "reconcile-heartbeat.sh", "heartbeat.sql"],
+        ...["reconcile-description.sh", "described-databases.sql", "extensions.sql", "describe.sql"],
       ),
     };
     const scripts = new k8s.core.v1.ConfigMap(

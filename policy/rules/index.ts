@@ -52,6 +52,7 @@ import { readOnlyRoot } from "./read-only-root.ts";
 import { recommendedLabels } from "./recommended-labels.ts";
 import { requestsWithinLimits } from "./requests-within-limits.ts";
 import { resourceLimits } from "./resource-limits.ts";
+import { restoredCopy } from "./restored-copy.ts";
 import { restrictedPods } from "./restricted-pods.ts";
 import { secretInPlainSight } from "./secret-in-plain-sight.ts";
 import { secretInputs } from "./secret-inputs.ts";
@@ -79,6 +80,7 @@ export const rules: readonly Rule[] = [
   dataDirectoryOnClaim,
   claimOfStack,
   oneWriter,
+  restoredCopy,
   backupElsewhere,
   durableSettings,
   declaredSettings,

@@ -1,4 +1,4 @@
-/** Altered images: the stand-in with files missing or replaced, under a tag that does not say so. */
+/** Altered images: a stand-in with files missing, replaced or added, under a tag that does not say so. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,21 +13,29 @@ interface Described {
   size: number;
 }
 
+/** What is different in an altered image. */
+export interface Alteration {
+  /** Contents by path, without a leading slash; undefined for a file of the stand-in that is not in it. */
+  files: Readonly<Record<string, string | Buffer | undefined>>;
+  /** More environment of every process, as `NAME=value`. */
+  environment?: readonly string[];
+  /** The stand-in. @default the server's */
+  of?: string;
+}
+
 /**
  * Makes an image and imports it into the cluster.
  *
- * @param files texts by path, without a leading slash; undefined for a file of the stand-in that is not in it
  * @returns its name
  */
 export async function alteredImage(
   tag: string,
   repository: string,
-  files: Readonly<Record<string, string | undefined>>,
+  { files, environment = [], of = theCluster().postgresImage }: Alteration,
 ): Promise<string> {
-  const name = `localhost/${repository}/pgvector-standin:${tag}`;
-  const found = (await buildImages(() => undefined)).find(
-    ({ reference }) => reference === theCluster().postgresImage,
-  );
+  const [, kind = ""] = /\/([^/:]+):[^/]*$/.exec(of) ?? [];
+  const name = `localhost/${repository}/${kind === "postgres-standin" ? "pgvector-standin" : kind}:${tag}`;
+  const found = (await buildImages(() => undefined)).find(({ reference }) => reference === of);
   const work = mkdtempSync(join(tmpdir(), "altered-image-"));
   try {
     const [layout, layer] = [join(work, "layout"), join(work, "layer")];
@@ -52,9 +60,13 @@ export async function alteredImage(
     const index = read(join(layout, "index.json")) as { manifests: Described[] };
     const [entry] = index.manifests;
     const manifest = read(blob(entry?.digest ?? "")) as { config: Described; layers: Described[] };
-    const config = read(blob(manifest.config.digest)) as { rootfs: { diff_ids: string[] } };
+    const config = read(blob(manifest.config.digest)) as {
+      config: { Env?: string[] };
+      rootfs: { diff_ids: string[] };
+    };
     const added = add("application/vnd.oci.image.layer.v1.tar", readFileSync(join(work, "layer.tar")));
     config.rootfs.diff_ids.push(added.digest);
+    config.config.Env = [...(config.config.Env ?? []), ...environment];
     manifest.layers.push(added);
     manifest.config = add(manifest.config.mediaType, JSON.stringify(config));
     index.manifests = [

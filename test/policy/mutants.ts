@@ -106,6 +106,8 @@ function weakerForSuperuser(hba: string): string[] {
 
 /** The server, as kind and name. */
 const SERVER = /^StatefulSet\/postgres$/;
+/** What restores a copy. */
+const COPIES = /^(CronJob\/postgres-backup-drill|Job\/postgres-backup-first)$/;
 
 export const WEAKNESSES: readonly Weakness[] = [
   { at: /^spec\/persistentVolumeReclaimPolicy$/, to: () => ["Delete", "Recycle", ""] },
@@ -201,6 +203,28 @@ export const WEAKNESSES: readonly Weakness[] = [
     optional: true,
   },
   { at: /^length$/, to: () => [8, 0] },
+  { at: /^spec\/concurrencyPolicy$/, kinds: COPIES, to: () => ["Allow", "Replace", ""] },
+  { at: /^spec\/jobTemplate\/spec\/activeDeadlineSeconds$/, kinds: COPIES, to: () => [0, ""] },
+  { at: /volumeMounts\/\d+\/subPath$/, kinds: COPIES, to: () => ["pgdata", "pgdata/base", "", "."] },
+  {
+    at: /template\/metadata\/labels$/,
+    kinds: COPIES,
+    to: (value) => [{ ...(value as object), app: "postgres" }],
+    optional: true,
+  },
+  {
+    at: /env\/\d+\/value$/,
+    kinds: COPIES,
+    to: (value) =>
+      String(value).endsWith("/drill/pgdata")
+        ? [
+            ...["pgdata", "pgdata/base", "", "drill/../pgdata"].map(
+              (path) => `/var/lib/postgresql/data/${path}`,
+            ),
+          ]
+        : [],
+    optional: true,
+  },
 ];
 
 /** Lines of postgresql.conf that keep something. */

@@ -8,7 +8,21 @@ import { sampled, shareOf } from "../sample.ts";
 import { resourcesOf } from "../../tools/evaluation/policy-stack.ts";
 import { readStackFile } from "../../tools/stack-file/stack-file.ts";
 import { breaks, brokenBy } from "./breaks.ts";
-import { allViolationsOf, type Judged, type Name, stackOf, violationsOf } from "./stacks.ts";
+import {
+  add,
+  allViolationsOf,
+  type Change,
+  changed,
+  decentContainer,
+  decentPod,
+  edit,
+  type Judged,
+  labels,
+  metadata,
+  type Name,
+  stackOf,
+  violationsOf,
+} from "./stacks.ts";
 import { ed25519HostKey, userKey } from "../ssh-keys.ts";
 
 describe("the rules", function () {
@@ -164,6 +178,72 @@ describe("the shapes that the program can have", function () {
       assert.notDeepEqual(facts(resources), facts((await stackOf("prod")).resources));
     });
   }
+});
+
+describe("restored-copy", function () {
+  this.timeout(60_000);
+  /** A Job of the database's image with a claim, and with pgBackRest that restores into it. */
+  const copyJob = (claim: string, mount: Record<string, unknown>, path = "/copy/pgdata") =>
+    add("kubernetes:batch/v1:Job", {
+      metadata: metadata("added"),
+      spec: {
+        activeDeadlineSeconds: 60,
+        template: {
+          metadata: { labels },
+          spec: {
+            ...decentPod(),
+            initContainers: [
+              {
+                ...decentContainer(),
+                name: "restore",
+                env: [{ name: "PGBACKREST_PG1_PATH", value: path }],
+                volumeMounts: [{ name: "copy", ...mount }],
+              },
+            ],
+            volumes: [{ name: "copy", persistentVolumeClaim: { claimName: claim } }],
+          },
+        },
+      },
+    });
+  const said = async (change: Change) =>
+    violationsOf(changed(await stackOf("dev"), change))
+      .filter(({ rule }) => rule.name === "restored-copy")
+      .map(messageOf);
+
+  it("lets a copy into a claim of its own, or into a part of the volume that is not the data", async () => {
+    assert.deepEqual(await said(copyJob("another", { mountPath: "/copy" })), []);
+    assert.deepEqual(await said(copyJob("postgres-pvc", { mountPath: "/copy", subPath: "copies" })), []);
+    // A name that only begins like the data directory's.
+    assert.deepEqual(
+      await said(copyJob("postgres-pvc", { mountPath: "/copy", subPath: "pgdata.before" })),
+      [],
+    );
+    // The control.
+    assert.equal((await said(copyJob("postgres-pvc", { mountPath: "/copy" }))).length, 1);
+    assert.equal(
+      (await said(copyJob("postgres-pvc", { mountPath: "/copy", subPath: "pgdata" }, "/copy/x"))).length,
+      1,
+    );
+  });
+
+  it("asks nothing of a client that only reads the volume, as for the server's socket", async () => {
+    const client = (readOnly: boolean) =>
+      edit("Job/postgres-init", ({ inputs }) => {
+        const { containers, initContainers = [] } = (
+          inputs.spec as {
+            template: { spec: Record<string, { volumeMounts?: Record<string, unknown>[] }[]> };
+          }
+        ).template.spec;
+        const mounts = [...(containers ?? []), ...initContainers].flatMap(
+          ({ volumeMounts = [] }) => volumeMounts,
+        );
+        const data = mounts.filter(({ mountPath }) => mountPath === "/var/lib/postgresql/data");
+        assert.notEqual(data.length, 0);
+        for (const mount of data) Object.assign(mount, { readOnly, mountPath: "/volume" });
+      });
+    assert.deepEqual(await said(client(true)), []);
+    assert.match((await said(client(false))).join(), /its writable mount \/volume is in the server's data/);
+  });
 });
 
 describe("postgres-doubtful", function () {

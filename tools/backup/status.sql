@@ -1,6 +1,6 @@
 -- What the server knows of its archive and of the restore drills, as one JSON object. Run as the superuser, in the
--- database `postgres`. heartbeat.sql creates the tables.
-SELECT to_regclass('backup.drill') IS NOT NULL AS beats
+-- database `postgres`. heartbeat.sql creates what it reads.
+SELECT to_regclass('backup.archived') IS NOT NULL AS beats
 \gset
 \set drills null
 \set heartbeat null
@@ -12,15 +12,15 @@ WITH newest AS (
 )
 SELECT coalesce(json_agg(newest ORDER BY n DESC), '[]') AS drills FROM newest
 \gset
-WITH archived AS (
-  SELECT '0/0'::pg_lsn + (segment_number + 1) * pg_size_bytes(current_setting('wal_segment_size')) AS until
-    FROM pg_stat_archiver,
-         pg_split_walfile_name(CASE WHEN last_archived_wal ~ '^[0-9A-F]{24}' THEN left(last_archived_wal, 24) END)
-), heartbeats AS (
-  SELECT at, lead(lsn) OVER (ORDER BY n) AS after FROM backup.heartbeat
-)
-SELECT json_build_object('newest', (SELECT max(at) FROM heartbeats),
-                         'archived', (SELECT max(at) FROM heartbeats, archived WHERE after <= until)) AS heartbeat
+SELECT json_build_object(
+  'newest', (SELECT at FROM backup.heartbeat ORDER BY n DESC LIMIT 1),
+  'archived', (SELECT at FROM backup.archived),
+  'lost', (SELECT lost FROM backup.archived),
+  'setBack', (SELECT json_build_object('from', before, 'to', at)
+                FROM (SELECT n, at, lag(at) OVER (ORDER BY n) AS before FROM backup.heartbeat) AS heartbeats
+               WHERE at < before
+               ORDER BY n DESC
+               LIMIT 1)) AS heartbeat
 \gset
 \endif
 SELECT json_build_object(

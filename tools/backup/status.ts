@@ -12,8 +12,12 @@ export interface Information {
     info: { size: number; repository: { delta: number; size?: number } };
     /** Seconds since 1970. */
     timestamp: { start: number; stop: number };
+    /** What backup.sh has annotated it with. */
+    annotation?: Readonly<Record<string, string>> | null;
   }[];
   repo: { key: number; status: { code: number; message: string } }[];
+  /** The WAL of each repository, of each version of PostgreSQL that it has held. */
+  archive?: { database: { id: number; "repo-key": number }; max: string | null }[];
 }
 
 /** What tools/backup/status.sql returns. Times are ISO 8601. */
@@ -28,8 +32,21 @@ export interface ServerReport {
   };
   /** Segments of WAL that wait to be archived. */
   waiting: number;
-  heartbeat: { newest: string | null; archived: string | null } | null;
+  heartbeat: {
+    newest: string | null;
+    archived: string | null;
+    /** Seconds since the one that is archived, by a clock that nobody sets. */
+    lost: number | null;
+    /** The last time that the clock was set back, in two days. */
+    setBack: ClockSetBack | null;
+  } | null;
   drills: DrillReport[] | null;
+}
+
+/** The clock showed one moment, ISO 8601, and then an earlier one: what is between them, it has shown twice. */
+export interface ClockSetBack {
+  from: string;
+  to: string;
 }
 
 /** One drill of one repository. */
@@ -94,6 +111,10 @@ export interface BackupReport {
   /** Bytes of the database, and of what was stored for it. */
   size: number;
   stored: number;
+  /** What a server needs for it, if the backup says so: version of PostgreSQL, image, extensions' versions by database. */
+  version?: string;
+  image?: string;
+  extensions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** One repository. */
@@ -108,6 +129,8 @@ export interface RepositoryReport {
   damaged: string[];
   /** The moments that can be restored, ISO 8601; missing if there are none. */
   recoverable?: { from: string; to: string };
+  /** Its newest WAL, if another repository has newer. */
+  behind?: string;
   /** The last drill that restored it. */
   proof?: DrillReport;
 }
@@ -137,6 +160,7 @@ export interface Status {
     /** Seconds of work that a loss of the disk would cost now. */
     lost?: number | undefined;
   };
+  clockSetBack?: ClockSetBack;
   /** The last drills, the newest first. */
   drills: DrillReport[];
   runs: RunReport[];
@@ -145,10 +169,52 @@ export interface Status {
 }
 
 const iso = (time: string | number) => new Date(typeof time === "number" ? time * 1000 : time).toISOString();
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+/** The time in a label's last part. pgBackRest never lets it go back, whatever the clock does. */
+const begun = (label: string) => label.split("_").at(-1) ?? label;
 const secondsBetween = (from: string, to: string) => (Date.parse(to) - Date.parse(from)) / 1000;
+
+/** Undoes what extensions.sql does to names. What cannot be one stays as it is. */
+function plain(word: string): string {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word;
+  }
+}
+
+/**
+ * Extensions' versions by database, from the annotation: `transcripts_db:pg_trgm=1.6,vector=0.8.0;postgres:`. Databases
+ * without extensions are left out.
+ */
+export function extensionsOf(annotation: string): Record<string, Record<string, string>> {
+  const databases = annotation.split(";").flatMap((entry) => {
+    const [database = "", list = ""] = entry.split(":");
+    const extensions = list
+      .split(",")
+      .filter((extension) => extension !== "")
+      .map((extension) => extension.split("=", 2).map(plain));
+    return extensions.length === 0
+      ? []
+      : [[plain(database), Object.fromEntries(extensions) as Record<string, string>] as const];
+  });
+  return Object.fromEntries(databases);
+}
+
+/** The newest WAL of each repository, by its number; nothing of one that cannot be read. */
+function newestWal({ archive = [] }: Information): Map<string, string> {
+  const newest = new Map<string, string>();
+  for (const { database, max } of archive) {
+    const key = String(database["repo-key"]);
+    if (max !== null && max > (newest.get(key) ?? "")) newest.set(key, max);
+  }
+  return newest;
+}
 
 function repositoryReports({ repositories, information }: Found, server: ServerReport | undefined) {
   const until = server?.heartbeat?.archived ?? undefined;
+  const wal = information instanceof Error ? new Map<string, string>() : newestWal(information);
+  const last = [...wal.values()].sort().at(-1);
   return repositories
     .split(" ")
     .filter((entry) => entry !== "")
@@ -157,7 +223,7 @@ function repositoryReports({ repositories, information }: Found, server: ServerR
       if (information instanceof Error) return { name, kind, state: "unknown", backups: [], damaged: [] };
       const own = information.backup
         .filter(({ database }) => String(database["repo-key"]) === key)
-        .sort((a, b) => a.timestamp.stop - b.timestamp.stop);
+        .sort((a, b) => compare(begun(a.label), begun(b.label)));
       const whole = own.filter(({ error }) => error !== true);
       const status = information.repo.find((repo) => String(repo.key) === key)?.status;
       const [oldest] = whole;
@@ -167,13 +233,16 @@ function repositoryReports({ repositories, information }: Found, server: ServerR
         name,
         kind,
         state: status?.message ?? "unknown",
-        backups: whole.map(({ label, type, timestamp, info }) => ({
+        backups: whole.map(({ label, type, timestamp, info, annotation }) => ({
           label,
           type,
           finished: iso(timestamp.stop),
           seconds: timestamp.stop - timestamp.start,
           size: info.size,
           stored: info.repository.delta,
+          ...(annotation?.version !== undefined && { version: annotation.version }),
+          ...(annotation?.image !== undefined && { image: annotation.image }),
+          ...(annotation?.extensions !== undefined && { extensions: extensionsOf(annotation.extensions) }),
         })),
         damaged: own.filter(({ error }) => error === true).map(({ label }) => label),
         ...(oldest &&
@@ -186,6 +255,7 @@ function repositoryReports({ repositories, information }: Found, server: ServerR
                   : iso(newest.timestamp.stop),
             },
           }),
+        ...(last !== undefined && wal.get(key ?? "") !== last && { behind: wal.get(key ?? "") ?? "" }),
         ...(proof && { proof }),
       };
     });
@@ -199,13 +269,20 @@ function archivingReport(server: ServerReport | undefined): Status["archiving"] 
     wal === null || time === null ? undefined : { wal, at: iso(time) };
   const lastArchived = at(archiver.last_archived_wal, archiver.last_archived_time);
   const lastFailed = at(archiver.last_failed_wal, archiver.last_failed_time);
-  const failedLast = lastFailed && (!lastArchived || Date.parse(lastFailed.at) > Date.parse(lastArchived.at));
+  // In the order of the WAL. By time only what waits: a clock that was set back makes an old failure look like a new one.
+  const failedLast =
+    lastFailed &&
+    (!lastArchived ||
+      lastFailed.wal > lastArchived.wal ||
+      (waiting > 0 &&
+        Date.parse(lastFailed.at) > Date.parse(lastArchived.at) &&
+        Date.parse(lastFailed.at) <= Date.parse(now)));
   return {
     state: failedLast ? "fails" : lastArchived ? "works" : "unknown",
     lastArchived,
     lastFailed,
     waiting,
-    lost: heartbeat?.archived == null ? undefined : secondsBetween(heartbeat.archived, now),
+    lost: heartbeat?.lost ?? undefined,
   };
 }
 
@@ -295,6 +372,9 @@ export function statusOf(found: Found): Status {
     now: iso(server?.now ?? Date.now() / 1000),
     repositories: repositoryReports(found, server),
     archiving: archivingReport(server),
+    ...(server?.heartbeat?.setBack && {
+      clockSetBack: { from: iso(server.heartbeat.setBack.from), to: iso(server.heartbeat.setBack.to) },
+    }),
     drills: server?.drills ?? [],
     runs: runReports(found.jobs, found.pods),
     unanswered: [found.information, found.server].flatMap((part) =>
@@ -312,11 +392,16 @@ export function readableSpan(seconds: number): string {
 }
 
 const moment = (time: string) => time.replace("T", " ").replace(/\.\d+Z$|Z$/, " UTC");
+/** How long before `now` a time was. After it lies what was written before the clock was set back. */
+const agoAt = (now: string) => (time: string) =>
+  secondsBetween(time, now) < -5
+    ? `at ${moment(time)}, which is yet to come`
+    : `${readableSpan(secondsBetween(time, now))} ago`;
 const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 function repositoryLines(report: RepositoryReport, now: string): string[] {
-  const { name, kind, state, backups, damaged, recoverable, proof } = report;
-  const ago = (time: string) => `${readableSpan(secondsBetween(time, now))} ago`;
+  const { name, kind, state, backups, damaged, recoverable, proof, behind } = report;
+  const ago = agoAt(now);
   const newest = backups.at(-1);
   const fulls = backups.filter(({ type }) => type === "full").length;
   const stored = backups.reduce((sum, backup) => sum + backup.stored, 0);
@@ -326,8 +411,23 @@ function repositoryLines(report: RepositoryReport, now: string): string[] {
       `  ${plural(backups.length, "backup")}, ${fulls} of them full, ${readableBytes(stored)} in all`,
       `  newest: ${newest.label} (${newest.type}), ${ago(newest.finished)}, of ${readableBytes(newest.size)}, made in ${readableSpan(newest.seconds)}`,
     );
+    const { version, extensions = {} } = newest;
+    if (version !== undefined) {
+      const databases = Object.entries(extensions).map(
+        ([database, has]) =>
+          `${database} with ${Object.entries(has)
+            .map(([extension, at]) => `${extension} ${at}`)
+            .join(", ")}`,
+      );
+      lines.push(`  of PostgreSQL ${[version, ...databases].join("; ")}`.replaceAll(/\p{Cc}/gu, "?"));
+    }
   } else if (state !== "unknown") {
     lines.push("  no backup");
+  }
+  if (behind !== undefined) {
+    lines.push(
+      `  LACKS WAL ${behind === "" ? "" : `after ${behind} `}that another repository has. Why: kubectl -n transcript-pipeline logs postgres-backup-0`,
+    );
   }
   if (damaged.length > 0) lines.push(`  WITH ERRORS: ${damaged.join(", ")}`);
   if (recoverable) {
@@ -347,7 +447,7 @@ function repositoryLines(report: RepositoryReport, now: string): string[] {
 
 function archivingLines({ archiving, now }: Status): string[] {
   const { state, lastArchived, lastFailed, waiting = 0, lost } = archiving;
-  const ago = (time: string) => `${readableSpan(secondsBetween(time, now))} ago`;
+  const ago = agoAt(now);
   const words = {
     works: "archiving: works",
     fails: `archiving: FAILS: ${lastFailed?.wal} could not be archived, ${ago(lastFailed?.at ?? now)}. Why: kubectl -n transcript-pipeline logs postgres-backup-0`,
@@ -364,13 +464,18 @@ function archivingLines({ archiving, now }: Status): string[] {
 
 /** The status in words. */
 export function statusLines(status: Status): string[] {
-  const { repositories, drills, runs, unanswered, now } = status;
+  const { repositories, drills, runs, unanswered, now, clockSetBack } = status;
   const [lastDrill] = drills;
-  const ago = (time: string) => `${readableSpan(secondsBetween(time, now))} ago`;
+  const ago = agoAt(now);
   return [
     ...(repositories.length === 0 ? ["no backups: this stack has no repository. docs/backups.md"] : []),
     ...repositories.flatMap((report) => repositoryLines(report, now)),
     ...archivingLines(status),
+    ...(clockSetBack
+      ? [
+          `the server's clock was set back from ${moment(clockSetBack.from)} to ${moment(clockSetBack.to)}: a restore to a moment between them ends at its first time. docs/restoring.md`,
+        ]
+      : []),
     ...(lastDrill ? [`last drill, ${ago(lastDrill.at)}: ${lastDrill.words}`] : []),
     ...runs.flatMap(({ what, job, state, at, words }) => {
       const since =

@@ -48,6 +48,8 @@ export const pgbackrestImage = "localhost/transcript-pipeline/pgbackrest-standin
 /** For the tests of backups alone: `npm run up` neither packs nor imports it. */
 export const objectStoreImage = "localhost/transcript-pipeline/object-store:4.48";
 export const sftpServerImage = "localhost/transcript-pipeline/sftp-server:10";
+/** For the test of dumps in a newer PostgreSQL alone. */
+export const newerPostgresImage = "localhost/transcript-pipeline/newer-postgres:17";
 /** Fully qualified; otherwise containerd would not recognise it as the image it must keep. */
 export const pauseImage = `localhost/transcript-pipeline/pause:${kubernetesVersion()}`;
 
@@ -96,6 +98,12 @@ const sftpServer: Definition = {
   defaults: { Env: [path, "LANG=C.UTF-8"], Cmd: ["/usr/sbin/sshd", "-D", "-e"] },
 };
 
+const newerPostgres: Definition = {
+  reference: newerPostgresImage,
+  layers: ["newer-postgres"],
+  defaults: { Env: [path, "LANG=C.UTF-8"], Cmd: ["sleep", "infinity"] },
+};
+
 /** Whether everything is fetched and packed. */
 export function imagesAreBuilt(): boolean {
   return definitions.every((definition) => existsSync(archivePath(definition)));
@@ -111,6 +119,9 @@ export const buildObjectStoreImage = (log: (line: string) => void) => builtAlone
 
 /** Builds the image of an SFTP server, if the cache does not have it yet. */
 export const buildSftpServerImage = (log: (line: string) => void) => builtAlone(sftpServer, log);
+
+/** Builds the image of a machine with PostgreSQL 17, if the cache does not have it yet. */
+export const buildNewerPostgresImage = (log: (line: string) => void) => builtAlone(newerPostgres, log);
 
 async function builtAlone(definition: Definition, log: (line: string) => void): Promise<Image> {
   const [image] = await built([definition], log);

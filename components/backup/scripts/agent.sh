@@ -5,6 +5,8 @@
 set -uo pipefail
 here=${BASH_SOURCE%/*}
 say() { echo "backup agent: $*"; }
+# shellcheck source=components/kubernetes/scripts/clock.sh
+. "$here/clock.sh"
 # shellcheck source=components/backup/scripts/handover.sh
 . "$here/handover.sh"
 # shellcheck source=components/backup/scripts/repositories.sh
@@ -28,11 +30,20 @@ archive() {
   pgbackrest_run --log-level-console=warn archive-push "${blocked[@]}" "$DATA_DIRECTORY/pg_wal/$1"
 }
 
-# push <segment>: into every repository. One that is away does not keep it from the others, nor more than walQueue from
-# being dropped: what a repository lacks is only made when archiving has failed.
+# push <segment>: into every repository, or into those that answer, with what waits behind it.
 push() {
-  local status made=$stanza_made first
+  local status
   wal "$1" || return
+  everywhere "$1"
+  status=$?
+  if [ "$status" = 0 ]; then sent=() deaf=(); else ahead; fi
+  return "$status"
+}
+
+# everywhere <segment>: into every repository. One that is away does not keep it from the others, nor more than walQueue
+# from being dropped: what a repository lacks is only made when archiving has failed.
+everywhere() {
+  local status made=$stanza_made first
   archive "$1"
   status=$?
   if [ "$status" != 0 ]; then
@@ -47,6 +58,63 @@ push() {
     *'dropped WAL'*) said queue "WAL IS MISSING FROM THE ARCHIVE: more than backup.walQueue waited on the disk. A full backup closes the gap: npm run backup -- --stack ${IDENTITY#*/} now" ;;
     *) said queue "" ;;
   esac
+}
+
+# Seconds for what waits, before the first segment is tried again.
+AHEAD_TIME=20
+# What waits and is in a repository already, as "<number> <segment>"; and repositories that took nothing, by number.
+declare -A sent
+declare -a deaf=()
+
+# ahead: what waits, into each repository that answers. PostgreSQL asks for one segment after the other, and not for the
+# next before one is everywhere: a repository that is away would keep all later WAL from the others. What was sent ahead
+# is found there when PostgreSQL asks for it.
+ahead() {
+  local number segment ready end words
+  local -a tried=()
+  [ ${#numbers[@]} -gt 1 ] || return 0
+  # One that does not answer takes minutes to say so: it is asked again when no other answers.
+  for number in "${numbers[@]}"; do
+    [ -n "${objections[number]:-}${deaf[number]:-}" ] || tried+=("$number")
+  done
+  [ ${#tried[@]} -gt 0 ] || deaf=()
+  tick
+  end=$((elapsed + AHEAD_TIME))
+  for number in "${tried[@]}"; do
+    for ready in "$DATA_DIRECTORY"/pg_wal/archive_status/*.ready; do
+      segment=${ready##*/} segment=${segment%.ready}
+      [ -e "$ready" ] && [ -z "${sent[$number $segment]:-}" ] && wal "$segment" || continue
+      tick
+      [ "$elapsed" -lt "$end" ] || return 0
+      if ! alone_push "$number" "$segment"; then
+        deaf[number]=yes
+        break
+      fi
+      sent[$number $segment]=yes
+    done
+  done
+}
+
+# alone_push <number> <segment>: into this repository only, and makes the place in it that a repository which was away at
+# the deployment kept from being made.
+alone_push() {
+  # Nothing is dropped here: it is the other repository that the WAL waits for.
+  local -a push=(--log-level-console=warn --archive-push-queue-max=4PiB archive-push "$DATA_DIRECTORY/pg_wal/$2")
+  alone "$1" "${push[@]}" && return
+  [[ $words == *FileMissingError*archive.info* ]] || return
+  alone "$1" --log-level-console=warn --no-online stanza-create && alone "$1" "${push[@]}"
+}
+
+# alone <number> <arguments>: pgBackRest, which knows this repository only.
+alone() {
+  local number=$1 folder=/run/backup/alone file
+  shift
+  rm -rf "$folder" && mkdir -p "$folder/conf.d" || return
+  sed -E "/^repo[0-9]+-/{/^repo$number-/!d}" "$PGBACKREST_CONFIG" >"$folder/pgbackrest.conf" || return
+  for file in "$PGBACKREST_CONFIG_INCLUDE_PATH"/repo"$number"-*.conf; do
+    [ ! -e "$file" ] || ln -s "$file" "$folder/conf.d/" || return
+  done
+  PGBACKREST_CONFIG=$folder/pgbackrest.conf PGBACKREST_CONFIG_INCLUDE_PATH=$folder/conf.d pgbackrest_run "$@"
 }
 
 # get <segment> [<repository>]: into <request>.file. 1: no repository has it, or this one has not.
@@ -68,9 +136,9 @@ info() {
 }
 
 # restore <directory> <repository> [<time>]: the whole database, into a directory that holds nothing but what an
-# interrupted restore has left.
+# interrupted restore has left; and into <request>.file, what its backup is annotated with.
 restore() {
-  local directory=${1:-} number=${2:-} time=${3:-} options=() status
+  local directory=${1:-} number=${2:-} time=${3:-} options=() status label
   case $directory in
     */../* | */.. | */./* | */. | *//*) words="$directory is not a plain path" && return 2 ;;
     "$DATA_DIRECTORY" | "$DATA_DIRECTORY"/* | "$handover" | "$handover"/* | "$VOLUME"/backup | "$VOLUME"/backup/*)
@@ -89,6 +157,7 @@ restore() {
     say "it is restored already"
     return 0
   fi
+  rm -f "$handover/restore.file"
   if [ -e "$directory/backup.manifest" ]; then options+=(--delta); else rm -rf "$directory"; fi
   [ -z "$time" ] || options+=(--type=time "--target=$time" --target-action=promote)
   say "restoring from repository ${names[number]}${time:+ to $time}"
@@ -101,6 +170,15 @@ restore() {
   # The server's settings come from its ConfigMap and never from its directory: see restore-database.sh.
   sed -i '/^# Recovery settings generated by pgBackRest/,$d' "$directory/postgresql.auto.conf" || return
   printf '%s\n' "$*" >"$directory/restored"
+  # What the backup says of the server that it is of; the restored database does not depend on it.
+  label=$(sed -nE 's/.*restore backup set ([0-9]{8}-[0-9]{6}F(_[0-9]{8}-[0-9]{6}[DI])?).*/\1/p' /tmp/restore.said | head -n 1)
+  [ -z "$label" ] || annotation "$label" >"$handover/restore.file" || rm -f "$handover/restore.file"
+}
+
+# annotation <label>: what this backup of repository $number is annotated with, one `<key>: <value>` a line.
+annotation() {
+  pgbackrest_run --log-level-console=off --repo="$number" --set="$1" info || return
+  sed -nE '/annotation\(s\)/,$ s/^ +(image|version|extensions): ([A-Za-z0-9_.+:;,=%@\/-]*)$/\1: \2/p' <<<"$words"
 }
 
 # shellcheck source=components/backup/scripts/verify.sh
@@ -110,14 +188,17 @@ restore() {
 # long; no longer than the agent lives. The complaint about the attempt before is repeated: the next one may take longer
 # than anybody waits.
 alive() {
-  local since=$SECONDS
+  local since
+  tick
+  since=$elapsed
   trap 'kill $!; exit' TERM
   while kill -0 $$ 2>/dev/null; do
     touch /run/backup/heartbeat
     sleep 10 &
     wait $!
+    tick
     # These may take hours. A restore shows how far it is.
-    [ "$1" = restore ] || [ "$1" = verify ] || put "$handover/$1.error" "pgBackRest has been at it for $((SECONDS - since)) s: if nothing follows, the repository does not answer, or is slow${2:+. The attempt before: $2}"
+    [ "$1" = restore ] || [ "$1" = verify ] || put "$handover/$1.error" "pgBackRest has been at it for $((elapsed - since)) s: if nothing follows, the repository does not answer, or is slow${2:+. The attempt before: $2}"
   done
 }
 

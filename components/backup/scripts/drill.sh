@@ -11,6 +11,8 @@
 # Run by stoppable.sh, which ends it; what a drill that was killed has left, the next one removes.
 set -uo pipefail
 here=${BASH_SOURCE%/*}
+# shellcheck source=components/kubernetes/scripts/clock.sh
+. "$here/clock.sh"
 # shellcheck source=components/backup/scripts/handover.sh
 . "$here/handover.sh"
 # shellcheck source=components/backup/scripts/repositories.sh
@@ -52,7 +54,8 @@ clear() {
 
 # record <true|false> <words>: for `npm run backup -- status`.
 record() {
-  live -v proven="$1" -v repository="$name" -v label="$label" -v target="$target" -v lost="$lost" -v seconds="$SECONDS" \
+  tick
+  live -v proven="$1" -v repository="$name" -v label="$label" -v target="$target" -v lost="$lost" -v seconds="$elapsed" \
     -v words="$2" -f - >/dev/null 2>/tmp/record <<'SQL'
 insert into backup.drill (proven, repository, label, lsn, rpo, seconds, words)
 values (:'proven', nullif(:'repository', ''), nullif(:'label', ''), nullif(:'target', '')::pg_lsn, nullif(:'lost', '')::numeric,
@@ -74,11 +77,12 @@ patiently() {
   local failing=
   until answered "$1" done; do
     ! answered "$1" missing || return 1
+    tick
     if [ ! -s "$handover/$1.error" ]; then
       failing=
     elif [ -z "$failing" ]; then
-      failing=$SECONDS
-    elif [ $((SECONDS - failing)) -ge 30 ]; then
+      failing=$elapsed
+    elif [ $((elapsed - failing)) -ge 30 ]; then
       return 1
     fi
     sleep 0.2
@@ -100,7 +104,8 @@ newest() {
 select backup ->> 'label', backup -> 'info' ->> 'size'
   from json_array_elements(:'information') as stanza, json_array_elements(stanza -> 'backup') as backup
  where backup -> 'database' ->> 'repo-key' = :'repository'
- order by (backup -> 'timestamp' ->> 'stop')::bigint desc
+ -- By the label's own time, which pgBackRest never lets go back, whatever the clock does.
+ order by right(backup ->> 'label', 16) desc
  limit 1;
 select 'MESSAGE ' || (repository -> 'status' ->> 'message')
   from json_array_elements(:'information') as stanza, json_array_elements(stanza -> 'repo') as repository
@@ -159,8 +164,9 @@ CONF
     fi
     # A repository that does not answer for a moment does not end it.
     complaint=$(cat "$handover"/get.*.error 2>/dev/null)
-    if [ -z "$complaint" ]; then failing=; elif [ -z "$failing" ]; then failing=$SECONDS; fi
-    if [ -n "$failing" ] && [ $((SECONDS - failing)) -ge 30 ]; then
+    tick
+    if [ -z "$complaint" ]; then failing=; elif [ -z "$failing" ]; then failing=$elapsed; fi
+    if [ -n "$failing" ] && [ $((elapsed - failing)) -ge 30 ]; then
       fail "backup $label was restored, and WAL for its recovery to $target cannot be fetched: $(joined <<<"$complaint")"
     fi
     sleep 0.5
@@ -216,7 +222,8 @@ prove() {
   [ -z "$uncompared" ] || proof+=". Not compared: ${uncompared:0:300}"
   record true "$proof" || fail "the proof could not be recorded: $(joined </tmp/record)"
   [ "$VERIFY" != true ] || examine
-  say "$proof ($SECONDS s)"
+  tick
+  say "$proof ($elapsed s)"
 }
 
 # examine: whether everything in repository $number is whole, and its WAL is unbroken: older backups too, and every moment.
@@ -266,10 +273,11 @@ repositories
 # --- What a loss of the disk would cost now: before anything is done for this drill.
 beat=
 until [ -n "$beat" ]; do
+  tick
   if ! beat=$(live -f "$here/drill-archived.sql" 2>/tmp/unreachable); then
-    [ "$SECONDS" -lt "$WAIT" ] || fail "the live database cannot be asked: $(joined </tmp/unreachable)"
+    [ "$elapsed" -lt "$WAIT" ] || fail "the live database cannot be asked: $(joined </tmp/unreachable)"
   elif [ -z "$beat" ]; then
-    [ "$SECONDS" -lt "$ARCHIVE_TIME" ] || fail "no heartbeat of the live database is in archived WAL. Whether archiving works: npm run backup -- status"
+    [ "$elapsed" -lt "$ARCHIVE_TIME" ] || fail "no heartbeat of the live database is in archived WAL. Whether archiving works: npm run backup -- status"
   fi
   [ -n "$beat" ] || sleep 2
 done
@@ -329,11 +337,13 @@ select pg_switch_wal() \g /dev/null
 SQL
 ) || fail "WAL could not be switched: $(joined </tmp/unreachable)"
 say "waiting until WAL $segment is archived"
-end=$((SECONDS + ARCHIVE_TIME))
+tick
+end=$((elapsed + ARCHIVE_TIME))
 while true; do
   archived=$(live -c "select left(last_archived_wal, 24) >= '$segment' from pg_stat_archiver" 2>/tmp/unreachable)
   [ "$archived" != t ] || break
-  if [ "$SECONDS" -ge "$end" ]; then
+  tick
+  if [ "$elapsed" -ge "$end" ]; then
     fail "WAL $segment was not archived within $ARCHIVE_TIME s$(live -c "select ': ' || last_failed_wal || ' failed at ' || last_failed_time from pg_stat_archiver where last_failed_time > coalesce(last_archived_time, '-infinity')" 2>/dev/null)"
   fi
   sleep 1

@@ -13,6 +13,8 @@
 set -uo pipefail
 umask 077
 here=${BASH_SOURCE%/*}
+# shellcheck source=components/kubernetes/scripts/clock.sh
+. "$here/clock.sh"
 # shellcheck source=components/backup/scripts/handover.sh
 . "$here/handover.sh"
 # shellcheck source=components/backup/scripts/repositories.sh
@@ -273,7 +275,8 @@ flock --exclusive --wait "$WAIT" "$lock" || { conclude "FAILED: another dump has
 repositories
 failed=() successful=()
 for number in "${numbers[@]}"; do
-  start=$SECONDS
+  tick
+  start=$elapsed
   while true; do
     words= final=
     if prepared && dumped; then
@@ -283,7 +286,8 @@ for number in "${numbers[@]}"; do
       break
     fi
     # A server that is starting, a repository that is away for a moment.
-    if [ -n "$final" ] || [ $((SECONDS - start)) -ge "$WAIT" ]; then
+    tick
+    if [ -n "$final" ] || [ $((elapsed - start)) -ge "$WAIT" ]; then
       failed+=("$(complaint_of)")
       break
     fi

@@ -6,17 +6,20 @@
 #                                                has not, by its number
 # Environment: VOLUME.
 set -uo pipefail
+# shellcheck source=components/kubernetes/scripts/clock.sh
+. "${BASH_SOURCE%/*}/clock.sh"
 # shellcheck source=components/backup/scripts/handover.sh
 . "${BASH_SOURCE%/*}/handover.sh"
 
 # wait_for <request> <seconds>: 0 done, 1 missing, 2 no answer within these seconds.
 wait_for() {
-  local end=$((SECONDS + $2))
+  local end=$((elapsed + $2))
   until answered "$1" done; do
     ! answered "$1" missing || return 1
-    [ "$SECONDS" -lt "$end" ] || return 2
+    [ "$elapsed" -lt "$end" ] || return 2
     ! hopeless "$1" || return 2
     sleep 0.1
+    tick
   done
 }
 
@@ -31,7 +34,7 @@ hopeless() {
   # Both run in the data directory. Line 8 is the postmaster's state (LOCK_FILE_LINE_PM_STATUS in miscadmin.h).
   { mapfile -t lines <postmaster.pid; } 2>/dev/null
   [[ ${lines[7]:-} == stopping* ]] || return 1
-  [ "$SECONDS" -ge "$AT_SHUTDOWN" ] || [ -s "$handover/$1.error" ]
+  [ "$elapsed" -ge "$AT_SHUTDOWN" ] || [ -s "$handover/$1.error" ]
 }
 
 case $1 in
@@ -48,7 +51,7 @@ case $1 in
       withdraw "$request"
       exit 0
     fi
-    echo "archiving: $2 is not archived after $SECONDS s; it stays on the disk, and is tried again: $(complaint "$request")" >&2
+    echo "archiving: $2 is not archived after $elapsed s; it stays on the disk, and is tried again: $(complaint "$request")" >&2
     withdraw "$request"
     exit 1
     ;;

@@ -123,6 +123,12 @@ explained() {
         advice+="choose another path: $set --path $key.path <path>"
       fi
       ;;
+    *'is not later than latest backup label'*)
+      # "new backup label '…' is not later than latest backup label '20261129-013000F_20261130-013000I'"
+      text=${text%%$'\n'*}
+      key=${text##*latest backup label \'} key=${key%%\'*} key=${key##*_}
+      advice="The node's clock was set back, or was ahead when the newest backup was made: set it. No backup can be made before the clock shows ${key:0:4}-${key:4:2}-${key:6:2} ${key:9:2}:${key:11:2}:${key:13:2}; archiving goes on"
+      ;;
     # Before the passphrase's: both are a CryptoError.
     *certificate*expired*) advice="The store's certificate has expired: renew it at the store. Archiving goes on by itself" ;;
     *certificate*) advice="The store's certificate is not trusted. If it is the right store, set its CA: $set --path $key.ca -- \"\$(cat ca.crt)\"; its name must be $key.endpoint" ;;

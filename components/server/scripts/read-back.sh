@@ -14,9 +14,9 @@ load_time() { administer -At -c 'select pg_conf_load_time()' 2>/dev/null; }
 # Returns 0 when all of it is in force or only waits, 1 when something is wrong, 2 when it could not be read.
 read_back() {
   local found tab=$'\t' wrong waits
-  read_back_at=$((SECONDS + read_back_pause))
+  read_back_at=$((elapsed + read_back_pause))
   found=$(administer -At -F "$tab" -f "$here/settings-in-force.sql" 2>/dev/null) || {
-    read_back_at=$((SECONDS + again))
+    read_back_at=$((elapsed + again))
     return 2
   }
   wrong=$(sed -n "s/^wrong$tab//p" <<<"$found")
@@ -31,11 +31,13 @@ reconcile: correct database.settings and deploy again; docs/settings-refused.md}
 
 # reload: has the server read its files again, and reports the result. Returns 1 if it could not be told to.
 reload() {
-  local before until=$((SECONDS + reload_time))
+  local before until
+  tick
+  until=$((elapsed + reload_time))
   before=$(load_time)
   administer -c 'select pg_reload_conf()' >/dev/null 2>&1 || return 1
   # The server reports nothing to the session that told it. If it cannot read a file at all, the time does not change.
-  while [ "$(load_time)" = "$before" ] && [ "$SECONDS" -lt "$until" ]; do sleep 0.2; done
+  while [ "$(load_time)" = "$before" ] && [ "$elapsed" -lt "$until" ]; do sleep 0.2 && tick; done
   read_back
   case $? in
     0) say "settings reloaded" ;;

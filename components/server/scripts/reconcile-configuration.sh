@@ -58,9 +58,9 @@ take_up_configuration() {
 reconcile_configuration() {
   local link refused
   [ -s "$state/refused-configuration" ] || return 0
-  if [ "$SECONDS" -ge "$reminded" ]; then
+  if [ "$elapsed" -ge "$reminded" ]; then
     already["refused configuration"]=
-    reminded=$((SECONDS + remind))
+    reminded=$((elapsed + remind))
   fi
   said "refused configuration" "CONFIGURATION REFUSED: $(cat "$state/refused-configuration"). See docs/refused-configuration.md"
   link=$(readlink /etc/postgresql/..data) && refused=$(cat "$state/refused-link") || return 0

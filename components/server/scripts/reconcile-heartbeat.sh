@@ -7,8 +7,8 @@ beat_at=0
 
 # write_heartbeat: a full disk or a server that is starting costs a heartbeat, and nothing else.
 write_heartbeat() {
-  [ "$SECONDS" -ge "$beat_at" ] || return 0
-  beat_at=$((SECONDS + beat))
+  [ "$elapsed" -ge "$beat_at" ] || return 0
+  beat_at=$((elapsed + beat))
   if administer -f "$here/heartbeat.sql" >/dev/null 2>"$state/errors"; then
     already[heartbeat]=
   else

@@ -156,7 +156,7 @@ reconcile_logins() {
   local wanted output result
   wanted=$(cat "$SUPERUSER_SOCKET/.s.PGSQL.5432.lock" "$sessions" "$logins" 2>/dev/null | cksum) || return
   [ "$wanted" != "$logins_applied" ] || return
-  [ "$wanted" != "$logins_tried" ] || [ "$SECONDS" -ge "$logins_again" ] || return
+  [ "$wanted" != "$logins_tried" ] || [ "$elapsed" -ge "$logins_again" ] || return
   accepts || return
   output=$(apply_logins)
   result=$?
@@ -172,6 +172,6 @@ reconcile_logins() {
     logins_again=0
     said "waiting logins" "the logins wait for the init Job, which creates their groups"
     ;;
-  *) logins_again=$((SECONDS + 30)) ;;
+  *) logins_again=$((elapsed + 30)) ;;
   esac
 }

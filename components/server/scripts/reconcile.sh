@@ -12,6 +12,8 @@ SUPERUSER_SOCKET=/var/run/postgresql
 here=${BASH_SOURCE%/*}
 say() { echo "reconcile: $*"; }
 
+# shellcheck source=components/kubernetes/scripts/clock.sh
+. "$here/clock.sh"
 # shellcheck source=components/server/scripts/superuser.sh
 . "$here/superuser.sh"
 # shellcheck source=components/server/scripts/reconcile-sessions.sh
@@ -24,6 +26,8 @@ say() { echo "reconcile: $*"; }
 . "$here/read-back.sh"
 # shellcheck source=components/server/scripts/reconcile-heartbeat.sh
 . "$here/reconcile-heartbeat.sh"
+# shellcheck source=components/server/scripts/reconcile-description.sh
+. "$here/reconcile-description.sh"
 
 # No statement takes long, and none waits long for a role or a database that another session has locked. No part of a
 # password may reach the server's log or the statistics.
@@ -201,11 +205,12 @@ looked=0
 loaded=
 while true; do
   touch "$state/heartbeat"
+  tick
   # The socket's lock file names the postmaster and its start: a new server is a reason to check.
   if wanted=$(cat "$SUPERUSER_SOCKET/.s.PGSQL.5432.lock" /etc/postgresql/sessions.conf /etc/credentials/{owner,superuser}/* 2>/dev/null | cksum) &&
     accepts; then
-    if [ -n "$applied" ] && [ "$SECONDS" -ge "$looked" ]; then
-      looked=$((SECONDS + look))
+    if [ -n "$applied" ] && [ "$elapsed" -ge "$looked" ]; then
+      looked=$((elapsed + look))
       watch_notifications
       # Somebody changed by hand what the Secrets and the program say: everything is checked again.
       if now=$(fingerprint) && [ "$now" != "$found" ]; then
@@ -213,7 +218,7 @@ while true; do
         found=$now
       fi
     fi
-    if [ "$wanted" != "$applied" ] && { [ "$wanted" != "$tried" ] || [ "$SECONDS" -ge "$retry" ]; }; then
+    if [ "$wanted" != "$applied" ] && { [ "$wanted" != "$tried" ] || [ "$elapsed" -ge "$retry" ]; }; then
       apply
       case $? in
       0)
@@ -223,8 +228,8 @@ while true; do
         noticed=$wanted
         found=$(fingerprint) || found=
         ;;
-      2) tried=$wanted retry=$((SECONDS + again)) ;;
-      *) tried=$wanted retry=$((SECONDS + 1)) ;;
+      2) tried=$wanted retry=$((elapsed + again)) ;;
+      *) tried=$wanted retry=$((elapsed + 1)) ;;
       esac
     fi
   fi
@@ -245,7 +250,7 @@ while true; do
       loaded=$version
     fi
   fi
-  if [ -n "$applied" ] && [ "$SECONDS" -ge "$read_back_at" ]; then read_back; fi
-  [ -z "$applied" ] || write_heartbeat
+  if [ -n "$applied" ] && [ "$elapsed" -ge "$read_back_at" ]; then read_back; fi
+  if [ -n "$applied" ]; then write_heartbeat; describe; fi
   if [ -n "$applied" ]; then sleep 2; else sleep 0.2; fi
 done

@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { clusterPaths } from "../../../tools/local-cluster/paths.ts";
-import { describeProcess, parentOf, podProcesses } from "../faults/node-processes.ts";
+import { describeProcess, type NodeProcess, parentOf, podProcesses } from "../faults/node-processes.ts";
+import { releaseClaims } from "./stored.ts";
 import {
   CLUSTER,
   configured,
   kubectl,
   needsEngine,
+  npm,
   pulumi,
   type Ran,
+  shell,
   sql,
   state,
   succeed,
@@ -22,9 +25,13 @@ const AGENT = "postgres-backup-0";
 
 /** Runs a program in the node's mounts. */
 function onNode(...command: string[]): Promise<Ran> {
-  const [some] = podProcesses(clusterPaths(CLUSTER));
-  let process = some === undefined ? undefined : describeProcess(some);
-  while (process && !(process.depth === 2 && process.inner === 1)) process = parentOf(process);
+  let process: NodeProcess | undefined;
+  // One that ends meanwhile leads nowhere.
+  for (const some of podProcesses(clusterPaths(CLUSTER))) {
+    process = describeProcess(some);
+    while (process && !(process.depth === 2 && process.inner === 1)) process = parentOf(process);
+    if (process) break;
+  }
   assert.ok(process, "the node does not run");
   return succeed("nsenter", [`--target=${process.pid}`, "--mount", "--", ...command]);
 }
@@ -68,6 +75,7 @@ describe("backups in a directory of the node", function () {
   });
   after(async () => {
     while (mounts.length > 0) await onNode("umount", mounts.pop() ?? "");
+    await releaseClaims();
     await up();
   });
 
@@ -100,6 +108,68 @@ describe("backups in a directory of the node", function () {
     assert.equal(await sql("select pg_postmaster_start_time()"), started, "the server was restarted");
   });
 
+  it("dumps go next to the backups, encrypted: read back, counted, and as many as are kept", async () => {
+    await sql(
+      "create table if not exists dumped as select i, md5(i::text) as words from generate_series(1, 3000) as i",
+    );
+    const dumps = () => filesIn(join(repository, "repository-dumps")).sort();
+    const names: string[] = [];
+    // Four are kept.
+    for (let n = 1; n <= 5; n++) {
+      const ran = await npm("backup", "dump");
+      assert.equal(ran.status, 0, ran.output);
+      const [, name = "", tables, rows] =
+        /^dump: DONE: (transcripts_db-\S+) in repository disk: (\d+) tables with (\d+) rows, as in the database; \d+ MiB$/m.exec(
+          ran.stdout,
+        ) ?? [];
+      assert.ok(Number(tables) > 3 && Number(rows) >= 3000, ran.stdout);
+      names.push(name);
+    }
+    const times = names.slice(1).map((name) => name.slice(-16));
+    assert.deepEqual(
+      dumps(),
+      times
+        .flatMap((time) => [
+          `globals-${time}.sql.bin`,
+          ...["dump", "json"].map((ending) => `transcripts_db-${time}.${ending}.bin`),
+        ])
+        .sort(),
+    );
+    for (const name of dumps()) {
+      const bytes = readFileSync(join(repository, "repository-dumps", name));
+      assert.equal(bytes.subarray(0, 6).toString(), "RCLONE", name);
+      const { uid, mode } = statSync(join(repository, "repository-dumps", name));
+      assert.deepEqual([uid, mode & 0o077], [999, 0], name);
+    }
+    assert.match(
+      (await npm("backup", "status")).stdout,
+      new RegExp(`^last dump, \\d+ s ago: DONE: ${names.at(-1)} `, "m"),
+    );
+  });
+
+  it("a damaged dump is found by the next reading of it, and rows come back from a whole one", async () => {
+    const folder = join(repository, "repository-dumps");
+    const name =
+      filesIn(folder)
+        .filter((file) => file.endsWith(".dump.bin"))
+        .sort()
+        .at(-1) ?? "";
+    const rclone = (object: string) =>
+      `kubectl exec ${NAMESPACE.join(" ")} ${AGENT} -- bash -c 'RCLONE_CONFIG_DUMPS1_PASSWORD=$(sed -n s/^repo1-cipher-pass=//p /etc/pgbackrest-secrets/repo1-passphrase.conf | rclone obscure -) exec rclone --config /etc/pgbackrest/rclone.conf cat dumps1:${object}'`;
+    await sql("truncate dumped");
+    const restored = await shell(
+      `set -o pipefail; ${rclone(name.replace(/\.bin$/, ""))} | kubectl exec -i ${NAMESPACE.join(" ")} postgres-0 -- pg_restore -U transcript_user -d transcripts_db --data-only --table=dumped`,
+    );
+    assert.equal(restored.status, 0, restored.output);
+    assert.equal(await sql("select count(*), sum(i) from dumped"), "3000|4501500");
+    const bytes = readFileSync(join(folder, name));
+    const damaged = Buffer.from(bytes);
+    damaged[100] = (damaged[100] ?? 0) ^ 1;
+    writeFileSync(join(folder, name), damaged);
+    assert.notEqual((await shell(rclone(name.replace(/\.bin$/, "")))).status, 0);
+    writeFileSync(join(folder, name), bytes);
+  });
+
   it("writes nothing where the share is not mounted, says which directory, and the server restarts meanwhile", async () => {
     await mount(repository, content);
     // Otherwise what is mounted on the repository next would be mounted there too.
@@ -113,6 +183,14 @@ describe("backups in a directory of the node", function () {
         await agentSays().catch(() => ""),
       ),
     );
+    // Nor is a dump. The Job tries for ten minutes.
+    await kubectl("create", "job", "unmounted", "--from=cronjob/postgres-backup-dump", ...NAMESPACE);
+    await until("the dump says it", async () =>
+      /repository disk: its directory on the node has no marker volume\.identity.*Mount it/.test(
+        await kubectl("logs", ...NAMESPACE, "job/unmounted", "-c", "dump").catch(() => ""),
+      ),
+    );
+    await kubectl("delete", "job", "unmounted", ...NAMESPACE);
     const begin = Date.now();
     await kubectl("delete", "pod", ...NAMESPACE, "postgres-0");
     await kubectl("wait", ...NAMESPACE, "--for=condition=ready", "pod/postgres-0", "--timeout=90s");

@@ -140,6 +140,14 @@ export async function untilFirstBackup(): Promise<void> {
   );
 }
 
+/** Removes finished pods of the backups: they keep a claim that is deleted, and `up` waits for it. docs/backups.md. */
+export async function releaseClaims(): Promise<void> {
+  await kubectl(
+    ...["delete", "pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/component=backup"],
+    "--field-selector=status.phase!=Running",
+  );
+}
+
 /** A program in the agent's container. */
 export function inAgent(...command: string[]): Promise<Ran> {
   const exec = ["exec", "-n", NAMESPACE, "postgres-backup-0", "--", ...command];

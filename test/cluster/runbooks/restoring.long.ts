@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { NewerPostgres } from "../backup/newer-postgres.ts";
 import { STORE } from "../backup/store.ts";
 import {
   archiveNow,
@@ -10,8 +11,10 @@ import {
   onStored,
   REPOSITORY,
   stored,
+  theStore,
   untilReady,
 } from "../backup/stored.ts";
+import { projectFile } from "../../../tools/cli.ts";
 import { STACK } from "../checkout.ts";
 import { allRunbooks, type Runbook } from "../runbook.ts";
 import { shell, sql } from "../support.ts";
@@ -40,6 +43,62 @@ describe("docs/restoring.md", function () {
   before(async () => {
     await sql(`create table precious (id int primary key, words text);
       insert into precious select i, md5(i::text) from generate_series(1, ${ROWS}) as i`);
+  });
+
+  it("a dump comes back in PostgreSQL 17, with every row, the roles and the extensions, by the commands of the page", async () => {
+    await sql(`create table embedded (id int primary key, e vector(3));
+      insert into embedded select i, array[i, 1, 2]::vector from generate_series(1, 500) as i;
+      create index on embedded using hnsw (e vector_l2_ops)`);
+    const dumped = await stored().checkout.succeed('npm run --silent backup -- --stack "$STACK" dump');
+    const [, dump = ""] = /^dump: DONE: (\S+) in repository/m.exec(dumped.output) ?? [];
+    const machine = new NewerPostgres();
+    await machine.start();
+    try {
+      // The page's own file, with this store's values.
+      const page = readFileSync(projectFile("docs/restoring.md"), "utf8");
+      const [, conf = ""] = /```ini\n(\[store\]\n[^`]*)```/.exec(page) ?? [];
+      const written = conf
+        .replace("https://s3.eu-central-1.amazonaws.com", `https://${STORE.host}:${STORE.port}`)
+        .replace("force_path_style = false", "force_path_style = true")
+        .replace("<accessKey>", STORE.accessKey)
+        .replace("<secretKey>", STORE.secretKey)
+        .replace("example-transcripts-backup/", `${STORE.bucket}/`);
+      assert.doesNotMatch(written, /<|amazonaws|example/);
+      const passphrase = await stored().checkout.succeed(
+        'pulumi stack output backupPassphrase --show-secrets --stack "$STACK"',
+      );
+      await machine.write("rclone.conf", written);
+      await machine.write("ca.crt", String(theStore().fields.ca));
+      await machine.write("passphrase.txt", passphrase.output.trim());
+      machine.variables = { DUMP: dump, RCLONE_CA_CERT: "ca.crt" };
+      const follow = (name: string) => machine.follow(runbook(name));
+      const fetched = await follow("fetch-dump");
+      const proof = JSON.parse(/^\{.*\}$/m.exec(fetched)?.[0] ?? "") as {
+        sha256: string;
+        rows: Record<string, number>;
+      };
+      assert.ok(fetched.includes(`${proof.sha256}  dump`), fetched);
+      await follow("restore-newer");
+      assert.match(await machine.psql("show server_version"), /^17\./);
+      assert.ok(Object.keys(proof.rows).length > 4);
+      assert.equal(proof.rows["public.precious"], ROWS);
+      for (const [table, rows] of Object.entries(proof.rows))
+        assert.equal(await machine.psql(`select count(*) from only ${table}`), String(rows), table);
+      assert.equal(await machine.psql(FINGERPRINT), await sql(FINGERPRINT));
+      const nearest =
+        "select string_agg(id::text, ',') from (select id from embedded order by e <-> '[7,1,2]' limit 3) as n";
+      assert.equal(await machine.psql(nearest), await sql(nearest));
+      const owner = "select tableowner from pg_tables where tablename = 'embedded'";
+      assert.equal(await machine.psql(owner), "transcript_user");
+      const members =
+        "select string_agg(rolname, ',' order by rolname) from pg_roles where rolname like 'transcript%'";
+      assert.equal(await machine.psql(members), await sql(members, "postgres"));
+      // As an application writes it.
+      assert.equal(await machine.psql("select '[1,2,3]'::vector <-> '[1,2,4]'::vector"), "1");
+    } finally {
+      await machine.remove();
+      await sql("drop table embedded");
+    }
   });
 
   it("everything comes back to the latest moment, and the database that was there stays aside until it is removed", async () => {

@@ -60,7 +60,7 @@ const EXTENSIONS = "usr/lib/postgresql/16/share/postgresql/extension";
 /** As `postgres:16`, whatever the tag says. */
 const withoutPgvector = () =>
   alteredImage("0.8.5-pg16-bookworm", "another-kind", {
-    [`${EXTENSIONS}/vector.control`]: undefined,
+    files: { [`${EXTENSIONS}/vector.control`]: undefined },
   });
 const REFUSED_IMAGE = /image: REFUSED: this image cannot run the database: it has no extension vector/;
 

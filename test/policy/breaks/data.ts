@@ -1,6 +1,6 @@
 /** Ways to break the rules over the data: its volume, its claim, and the settings that keep it. */
 import { UNKNOWN } from "../../../policy/values.ts";
-import { type Break, CONF, PV, PVC, SET, POD, SERVER, conf } from "./break.ts";
+import { type Break, CONF, PV, PVC, SET, POD, SERVER, conf, service } from "./break.ts";
 import { add, drop, edit, metadata, set, setAt } from "../stacks.ts";
 
 /** A volume of the node, next to the data's. */
@@ -9,6 +9,143 @@ const volumeAt = (path: string) =>
     metadata: metadata("other"),
     spec: { hostPath: { path, type: "Directory" } },
   });
+
+const DRILL = "CronJob/postgres-backup-drill";
+const DRILL_POD = "spec/jobTemplate/spec/template/spec";
+
+/** What is at a path of an object. */
+const at = (inputs: unknown, path: string) =>
+  path.split("/").reduce((value: unknown, key) => (value as Record<string, unknown>)[key], inputs);
+
+/** Another value for a variable of the init containers of a pod. */
+const environmentOf = (subject: string, pod: string, name: string, value: string) =>
+  edit(subject, ({ inputs }) => {
+    for (const container of at(inputs, `${pod}/initContainers`) as {
+      env?: { name: string; value: string }[];
+    }[])
+      for (const entry of container.env ?? []) if (entry.name === name) entry.value = value;
+  });
+
+/** Another value for a field of the mount of the scratch space. */
+const scratch = (name: string, value: unknown) =>
+  edit(DRILL, ({ inputs }) => {
+    const mounts = at(inputs, `${DRILL_POD}/containers/0/volumeMounts`) as Record<string, unknown>[];
+    for (const mount of mounts) {
+      if (mount.mountPath !== "/scratch") continue;
+      if (value === undefined) delete mount[name];
+      else mount[name] = value;
+    }
+  });
+
+/** Of the drill, which the stack `prod`, as it is committed, does not have. */
+const restoredCopyBreaks: readonly Break[] = (
+  [
+    {
+      by: "two runs at once",
+      change: set(DRILL, "spec/concurrencyPolicy", "Allow"),
+      message: /CronJob\/postgres-backup-drill: [^]*spec\.concurrencyPolicy is "Allow"/,
+    },
+    {
+      by: "a run that takes the place of the one before, in the middle of it",
+      change: set(DRILL, "spec/concurrencyPolicy", "Replace"),
+      message: /spec\.concurrencyPolicy is "Replace"/,
+    },
+    {
+      by: "saying nothing of runs at once",
+      change: drop(DRILL, "spec/concurrencyPolicy"),
+      message: /spec\.concurrencyPolicy is missing/,
+    },
+    ...["parallelism", "completions"].map((name) => ({
+      by: `${name} of 2`,
+      change: set(DRILL, `spec/jobTemplate/spec/${name}`, 2),
+      message: new RegExp(`spec\\.jobTemplate\\.spec\\.${name} is 2: they restore into one place`),
+    })),
+    {
+      by: "a number of pods that depends on a resource",
+      change: set("Job/postgres-backup-first", "spec/parallelism", UNKNOWN),
+      message: /Job\/postgres-backup-first: [^]*spec\.parallelism is /,
+    },
+    {
+      by: "a copy that runs on",
+      change: edit(DRILL, (resource) => {
+        resource.type = "kubernetes:apps/v1:Deployment";
+        resource.inputs = {
+          ...resource.inputs,
+          kind: "Deployment",
+          apiVersion: "apps/v1",
+          spec: {
+            replicas: 1,
+            template: (resource.inputs.spec as { jobTemplate: { spec: { template: unknown } } }).jobTemplate
+              .spec.template,
+          },
+        };
+      }),
+      message: /it is a Deployment: what it has restored runs on/,
+    },
+    {
+      by: "the server's own label",
+      change: set(DRILL, "spec/jobTemplate/spec/template/metadata/labels/app", "postgres"),
+      message: /Service\/postgres may select it: clients would write into the copy/,
+    },
+    {
+      by: "labels that depend on a resource",
+      change: set(DRILL, "spec/jobTemplate/spec/template/metadata/labels", UNKNOWN),
+      message: /Service\/postgres may select it/,
+    },
+    {
+      by: "a Service for it",
+      change: service({ selector: { "app.kubernetes.io/component": "backup" }, ports: [{ port: 80 }] }),
+      message: /Service\/added may select it/,
+    },
+    {
+      by: "restoring into the data directory",
+      change: environmentOf(DRILL, DRILL_POD, "PGBACKREST_PG1_PATH", "/var/lib/postgresql/data/pgdata"),
+      message:
+        /sidecar container agent: PGBACKREST_PG1_PATH \/var\/lib\/postgresql\/data\/pgdata is in the server's data/,
+    },
+    {
+      by: "restoring into a directory in it, written in another way",
+      change: environmentOf(
+        "Job/postgres-backup-first",
+        POD,
+        "PGBACKREST_PG1_PATH",
+        "/var/lib/postgresql/data/drill/../pgdata/base",
+      ),
+      message: /pgdata\/base is in the server's data/,
+    },
+    {
+      by: "restoring over the whole volume",
+      change: environmentOf(DRILL, DRILL_POD, "PGBACKREST_PG1_PATH", "/var/lib/postgresql/data"),
+      message: /is in the server's data, or above it/,
+    },
+    {
+      by: "scratch space that is the data directory",
+      change: scratch("subPath", "pgdata"),
+      message: /container drill: its writable mount \/scratch is in the server's data/,
+    },
+    {
+      by: "scratch space that is the whole volume",
+      change: scratch("subPath", undefined),
+      message: /container drill: its writable mount \/scratch is in the server's data, or above it/,
+    },
+    {
+      by: "the server's configuration, which archives",
+      change: edit(DRILL, ({ inputs }) => {
+        const volumes = at(inputs, `${DRILL_POD}/volumes`) as unknown[];
+        volumes.push({ name: "config", configMap: { name: "postgres-config" } });
+      }),
+      message: /it mounts postgresql\.conf of ConfigMap\/postgres-config, which archives/,
+    },
+    {
+      by: "archiving by the command line",
+      change: edit(DRILL, ({ inputs }) => {
+        const drill = at(inputs, `${DRILL_POD}/containers/0`) as Record<string, unknown>;
+        drill.args = ["postgres", "-c", "archive_mode=on"];
+      }),
+      message: /container drill is started with archive_mode/,
+    },
+  ] as Break[]
+).map((way) => ({ ...way, stack: "dev" }));
 
 export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
   "backup-elsewhere": [
@@ -269,6 +406,7 @@ export const dataBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /run by a Deployment/,
     },
   ],
+  "restored-copy": restoredCopyBreaks,
   "durable-settings": [
     ...[
       "fsync = off",

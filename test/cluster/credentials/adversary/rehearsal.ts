@@ -30,8 +30,10 @@ const SUPERUSERS =
  */
 const THERE = `
   create schema if not exists backup;
-  create table if not exists backup.heartbeat (n bigint, at timestamptz, lsn pg_lsn);
-  insert into backup.heartbeat values (1, now(), '0/1000000');
+  create table if not exists backup.heartbeat (n bigint, at timestamptz, lsn pg_lsn, boot uuid, uptime numeric);
+  insert into backup.heartbeat values (1, now(), '0/1000000', '00000000-0000-0000-0000-000000000000', 1);
+  create or replace view backup.uptime as select boot, uptime as seconds from backup.heartbeat;
+  create or replace view backup.archived as select n, at, uptime as lost from backup.heartbeat;
   update pg_extension set extversion = '0.0.1' where extname = 'vector';
   update pg_extension set extversion = '0.0.1', extnamespace = 'public'::regnamespace where extname = 'pg_trgm';`;
 

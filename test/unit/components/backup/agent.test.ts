@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { projectFile } from "../../../../tools/cli.ts";
 
 /** Notes each call, and does what a test has put into `$FAKE/does`. */
@@ -11,6 +20,11 @@ echo "$*" >>"$FAKE/calls"
 for word; do case $word in --pg1-path=*) directory=\${word#*=} ;; esac; done
 . "$FAKE/does"
 `;
+
+const SCRIPTS = [
+  ...["agent.sh", "handover.sh", "repositories.sh", "verify.sh"].map((name) => `backup/scripts/${name}`),
+  "kubernetes/scripts/clock.sh",
+];
 
 describe("the backup agent", function () {
   this.timeout(30_000);
@@ -21,8 +35,11 @@ describe("the backup agent", function () {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "backup-agent-"));
     handover = join(folder, "volume/handover");
-    for (const name of ["bin", "conf.d", "volume/handover"])
+    for (const name of ["bin", "scripts", "conf.d", "volume/handover"])
       mkdirSync(join(folder, name), { recursive: true });
+    // In one folder, as in the container.
+    for (const path of SCRIPTS)
+      copyFileSync(projectFile(`components/${path}`), join(folder, "scripts", basename(path)));
     writeFileSync(join(folder, "bin/pgbackrest"), PGBACKREST);
     chmodSync(join(folder, "bin/pgbackrest"), 0o755);
     writeFileSync(join(folder, "conf.d/secrets.conf"), "[global]\n");
@@ -36,7 +53,7 @@ describe("the backup agent", function () {
 
   function start(does: string): void {
     writeFileSync(join(folder, "does"), does);
-    agent = spawn("bash", ["--norc", projectFile("components/backup/scripts/agent.sh")], {
+    agent = spawn("bash", ["--norc", join(folder, "scripts/agent.sh")], {
       stdio: "ignore",
       env: {
         PATH: `${join(folder, "bin")}:${process.env.PATH}`,

@@ -11,6 +11,7 @@ const SCRIPTS = [
     (name) => `backup/scripts/${name}`,
   ),
   "server/scripts/superuser.sh",
+  "kubernetes/scripts/clock.sh",
 ];
 
 /** The passphrase in the Secret. It has what a shell or a file of options could take apart. */

@@ -38,6 +38,10 @@ const refusal = (answer: string, status = "403 (Forbidden)") => {
 
 /** What was recorded from pgBackRest 2.55 with seaweedfs 4.48, and what the line must hold. */
 const cases: Record<string, [words: string, holds: RegExp]> = {
+  "a clock that was set back": [
+    "2026-11-29 13:01:00.000 P00  ERROR: [106]: new backup label '20261129-130100F' is not later than latest backup label '20261129-013000F_20261129-140000I'\n            HINT: has the timezone changed?\n            HINT: is there clock skew?",
+    /The node's clock was set back.* No backup can be made before the clock shows 2026-11-29 14:00:00; archiving goes on$/m,
+  ],
   "a wrong secret key": [
     refusal(
       "<Error><Code>SignatureDoesNotMatch</Code><Message>The request signature we calculated does not match.</Message><BucketName>backups</BucketName></Error>",

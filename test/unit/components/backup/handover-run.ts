@@ -25,8 +25,10 @@ const SCRIPTS = [
     "backup.sh",
     "pgbackrest-wal.sh",
     "restore-database.sh",
+    "image-lacks.sh",
   ].map((name) => `backup/scripts/${name}`),
   "server/scripts/superuser.sh",
+  "kubernetes/scripts/clock.sh",
 ];
 
 export const SEGMENT = "000000010000000000000001";

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Handover, SEGMENT } from "./handover-run.ts";
@@ -113,6 +122,112 @@ describe("the handover between the server and the backup agent", function () {
       at.pgbackrest(`echo "P00   WARN: dropped WAL file"`);
       await push(10);
       assert.equal(at.said.split("WAL IS MISSING").length, 3, "the second gap is not said");
+    });
+
+    describe("with two repositories, one of which is away", () => {
+      const LATER = [2, 3, 4].map((n) => SEGMENT.replace(/1$/, String(n)));
+      /** What waits on the server's disk. */
+      const waiting = (...names: string[]) => {
+        mkdirSync(join(at.pgdata, "pg_wal/archive_status"), { recursive: true });
+        for (const name of names) {
+          writeFileSync(join(at.pgdata, "pg_wal", name), name);
+          writeFileSync(join(at.pgdata, "pg_wal/archive_status", `${name}.ready`), "");
+        }
+      };
+      /** Fails while it knows repository 2, and takes a file where it knows 1 alone; notes its configuration. */
+      const oneAway = () => {
+        for (const number of [1, 2])
+          writeFileSync(
+            join(at.folder, `secrets/repo${number}-passphrase.conf`),
+            `[global]\nrepo${number}-cipher-pass=p${number}\n`,
+          );
+        writeFileSync(
+          join(at.folder, "conf/pgbackrest.conf"),
+          "[global]\nrepo1-path=/one\nrepo2-path=/two\nprocess-max=2\n\n[main]\npg1-path=/data\n",
+        );
+        at.pgbackrest(
+          `[ "$command" = archive-push ] || exit 0
+          echo "$(cat "$PGBACKREST_CONFIG" "$PGBACKREST_CONFIG_INCLUDE_PATH"/*.conf | grep -oE '^(repo|pg)[0-9]-[a-z-]+' | sort -u | paste -sd,) \${words##*/}" >>${at.folder}/known
+          [ ! -e ${at.folder}/away ] || ! grep -qs repo2 "$PGBACKREST_CONFIG" || { echo "${AWAY}"; exit 49; }`,
+        );
+      };
+      const known = (repositories: string) =>
+        readFileSync(join(at.folder, "known"), "utf8")
+          .split("\n")
+          .filter((line) => line.startsWith(`${repositories} `))
+          .map((line) => line.split(" ")[1]);
+      const ALONE = "pg1-path,repo1-cipher-pass,repo1-path";
+
+      it("the other gets all WAL that waits, once, and what it was asked for still fails", async () => {
+        at = new Handover("1:near:volume 2:far:volume");
+        oneAway();
+        writeFileSync(join(at.folder, "away"), "");
+        waiting(SEGMENT, ...LATER);
+        await at.agent();
+        const { status, stderr } = await push(3);
+        assert.equal(status, 1);
+        assert.match(stderr, /Connection refused/);
+        assert.deepEqual(known(ALONE), [SEGMENT, ...LATER]);
+        const later = SEGMENT.replace(/1$/, "5");
+        waiting(later);
+        assert.equal((await push(3)).status, 1);
+        assert.deepEqual(known(ALONE), [SEGMENT, ...LATER, later]);
+        for (const call of at.calls("archive-push"))
+          if (call.includes("queue-max")) assert.match(call, /--archive-push-queue-max=4PiB/);
+      });
+
+      it("the one that is back gets everything, in the order of PostgreSQL's requests", async () => {
+        at = new Handover("1:near:volume 2:far:volume");
+        oneAway();
+        writeFileSync(join(at.folder, "away"), "");
+        waiting(SEGMENT, ...LATER);
+        await at.agent();
+        await push(2);
+        rmSync(join(at.folder, "away"));
+        for (const segment of [SEGMENT, ...LATER]) assert.equal((await push(5, segment)).status, 0);
+        const both = "pg1-path,repo1-cipher-pass,repo1-path,repo2-cipher-pass,repo2-path";
+        assert.deepEqual(known(both).slice(-4), [SEGMENT, ...LATER]);
+      });
+
+      it("the place in the other is made, where the one that is away kept it from being made", async () => {
+        at = new Handover("1:far:volume 2:near:volume");
+        oneAway();
+        const missing =
+          "P00  ERROR: [103]: unable to find a valid repository:\n  repo2: [FileMissingError] unable to load info file '/x/archive/main/archive.info'";
+        at.pgbackrest(
+          `grep -qs repo1 "$PGBACKREST_CONFIG" && { echo "${AWAY}"; exit 49; }
+          case $command in
+            stanza-create) touch ${at.folder}/made ;;
+            archive-push) [ -e ${at.folder}/made ] || { echo "${missing}"; exit 103; }; echo "\${words##*/}" >>${at.folder}/known ;;
+          esac`,
+        );
+        waiting(SEGMENT, ...LATER);
+        await at.agent();
+        assert.equal((await push(3)).status, 1);
+        assert.deepEqual(readFileSync(join(at.folder, "known"), "utf8").trim().split("\n"), [
+          SEGMENT,
+          ...LATER,
+        ]);
+      });
+
+      it("nothing that is not the name of WAL is sent", async () => {
+        at = new Handover("1:near:volume 2:far:volume");
+        oneAway();
+        writeFileSync(join(at.folder, "away"), "");
+        waiting(SEGMENT, "--repo", `$(touch ran)`);
+        await at.agent();
+        await push(2);
+        assert.deepEqual(known(ALONE), [SEGMENT]);
+      });
+
+      it("with one repository, nothing is sent ahead", async () => {
+        at = new Handover("1:cloud:volume");
+        at.pgbackrest(`[ "$command" != archive-push ] || { echo "${AWAY}"; exit 49; }`);
+        waiting(SEGMENT, ...LATER);
+        await at.agent();
+        await push(2);
+        assert.ok(!at.calls("archive-push").some((call) => LATER.some((segment) => call.includes(segment))));
+      });
     });
 
     it("does a request once, however long nobody reads its answer", async () => {
@@ -288,6 +403,60 @@ describe("the handover between the server and the backup agent", function () {
       assert.equal(at.calls(" restore").length, 1);
     });
 
+    it("says what the image lacks of what the backup's database has, and brings the database back all the same", async () => {
+      at = new Handover();
+      const extension = join(at.folder, "share/extension");
+      mkdirSync(extension, { recursive: true });
+      for (const [name, version] of Object.entries({ vector: "0.7.4", pg_trgm: "1.6", newer: "1.10" }))
+        writeFileSync(join(extension, `${name}.control`), `comment = 'x'\ndefault_version = '${version}'\n`);
+      const held = "other:postgis=3.4.2;transcripts_db:newer=1.9,pg_trgm=1.6,vector=0.8.0,%2e%2e%2fx=1,..=1";
+      at.pgbackrest(
+        `if [ "$command" = info ]; then printf '%s\\n' '    database list: x' '     annotation(s)' '       extensions: ${held}' '       image: pgvector/pgvector:0.8.0-pg16'; exit 0; fi\n` +
+          RESTORE(
+            at.folder,
+            "echo 'P00   INFO: repo1: restore backup set 20261129-013000F_20261130-013000I, recovery will start at x'",
+          ),
+      );
+      await at.agent();
+      const { status, stderr } = await at.ended(
+        at.begin("restore-database.sh", ["1"], {
+          DIRECTORY: `${at.pgdata}.initializing`,
+          SHARE: join(at.folder, "share"),
+        }),
+      );
+      assert.equal(status, 0, stderr);
+      assert.match(at.calls(" info")[0] ?? "", /--repo=1 --set=20261129-013000F_20261130-013000I info/);
+      assert.match(
+        stderr,
+        /restore: THE IMAGE LACKS WHAT THE DATABASE NEEDS: extension postgis 3\.4\.2 of database other is not in it; database transcripts_db has vector 0\.8\.0, and it has vector 0\.7\.4\. What uses them fails\. The backup was made with pgvector\/pgvector:0\.8\.0-pg16: pulumi config set --path database\.image pgvector\/pgvector:0\.8\.0-pg16$/m,
+      );
+    });
+
+    it("says nothing of extensions that the image has, nor of backups that say nothing", async () => {
+      for (const held of ["extensions: transcripts_db:pg_trgm=1.6", "image: x"]) {
+        at = new Handover();
+        mkdirSync(join(at.folder, "share/extension"), { recursive: true });
+        writeFileSync(join(at.folder, "share/extension/pg_trgm.control"), "default_version = '1.6'\n");
+        at.pgbackrest(
+          `if [ "$command" = info ]; then printf '%s\\n' ' annotation(s)' '   ${held}'; exit 0; fi\n` +
+            RESTORE(
+              at.folder,
+              "echo 'P00   INFO: restore backup set 20261129-013000F, recovery will start at x'",
+            ),
+        );
+        await at.agent();
+        const { status, stderr } = await at.ended(
+          at.begin("restore-database.sh", ["1"], {
+            DIRECTORY: `${at.pgdata}.initializing`,
+            SHARE: join(at.folder, "share"),
+          }),
+        );
+        assert.equal(status, 0, stderr);
+        assert.doesNotMatch(stderr, /LACKS/);
+        at.remove();
+      }
+    });
+
     it("to a moment, given as one argument", async () => {
       at = new Handover();
       at.pgbackrest(RESTORE(at.folder, ""));
@@ -429,6 +598,52 @@ describe("the handover between the server and the backup agent", function () {
       );
     });
 
+    const DESCRIBED = "extensions=a%3db:pg_trgm=1.6;transcripts_db:vector=0.8.0";
+    const describedBy = (...lines: string[]) => {
+      mkdirSync(at.handover, { recursive: true });
+      writeFileSync(join(at.handover, "description"), `${lines.join("\n")}\n`);
+    };
+    const annotations = () => (at.calls(" backup")[0] ?? "").match(/--annotation=\S+/g) ?? [];
+
+    it("is annotated with what the server has written down, once that is whole", async () => {
+      at = new Handover();
+      describedBy(DESCRIBED);
+      const ended = backup(5);
+      await pause(700);
+      assert.deepEqual(at.calls(" backup"), [], "it did not wait for the end");
+      describedBy(DESCRIBED, "version=16.14", "settings=max_connections=100", "end");
+      assert.equal((await ended).status, 0);
+      assert.deepEqual(annotations().slice(2), [
+        `--annotation=${DESCRIBED}`,
+        "--annotation=version=16.14",
+        "--annotation=settings=max_connections=100",
+      ]);
+    });
+
+    it("is made without what the server has not said for long, and says so", async () => {
+      at = new Handover();
+      describedBy(DESCRIBED, "end");
+      const old = Date.now() / 1000 - 3600;
+      utimesSync(join(at.handover, "description"), old, old);
+      const { status, stdout } = await backup(0);
+      assert.equal(status, 0);
+      assert.equal(annotations().length, 2);
+      assert.match(stdout, /has not said which extensions it has in the last 10 minutes/);
+    });
+
+    it("takes nothing from the server's words that could mean something else to pgBackRest or to the shell", async () => {
+      at = new Handover();
+      describedBy(
+        ...[`extensions=$(touch ${at.folder}/ran)`, "extensions=a b --repo=7", "other=1", "--repo=7"],
+        ...[`version=16\`touch ${at.folder}/ran\``, `settings=${"x".repeat(20_000)}`, "version=16.14", "end"],
+      );
+      const { status, stdout } = await backup(0);
+      assert.equal(status, 0, stdout);
+      assert.deepEqual(annotations().slice(2), ["--annotation=version=16.14"]);
+      assert.ok(!existsSync(join(at.folder, "ran")));
+      assert.equal(stdout.match(/too long or not plain/g)?.length, 6, stdout);
+    });
+
     it("is made in the others when one repository is away, and its last line says which and why", async () => {
       at = new Handover("1:cloud:volume 2:nas:directory 3:rack:volume");
       at.pgbackrest(
@@ -447,6 +662,7 @@ describe("the handover between the server and the backup agent", function () {
 
     it("waits for a repository that is away for a moment", async () => {
       at = new Handover();
+      describedBy(DESCRIBED, "end");
       at.pgbackrest(
         `[ "$command" = backup ] || exit 0; [ -e ${at.folder}/tried ] && exit 0; touch ${at.folder}/tried; echo "${AWAY}"; exit 49`,
       );

@@ -35,7 +35,7 @@ const server: ServerReport = {
     last_failed_time: null,
   },
   waiting: 0,
-  heartbeat: { newest: time(3), archived: time(21) },
+  heartbeat: { newest: time(3), archived: time(21), lost: 21, setBack: null },
   drills: [],
 };
 
@@ -131,7 +131,7 @@ describe("the status of the backups", () => {
   });
 
   it("ends what can be restored with the newest backup while nothing is archived", () => {
-    const none = { ...server, heartbeat: { newest: time(3), archived: null } };
+    const none = { ...server, heartbeat: { newest: time(3), archived: null, lost: null, setBack: null } };
     const status = statusOf(found({ server: none }));
     assert.equal(status.repositories[0]?.recoverable?.to, time(600));
     assert.equal(status.archiving.lost, undefined);
@@ -159,7 +159,7 @@ describe("the status of the backups", () => {
   });
 
   it("says that archiving fails only while the last attempt has failed, and what waits", () => {
-    const failing = (secondsAgo: number) =>
+    const failing = (secondsAgo: number, wal = "00000001000000000000000A") =>
       statusLines(
         statusOf(
           found({
@@ -168,7 +168,7 @@ describe("the status of the backups", () => {
               waiting: 3,
               archiver: {
                 ...server.archiver,
-                last_failed_wal: "00000001000000000000000A",
+                last_failed_wal: wal,
                 last_failed_time: time(secondsAgo),
               },
             },
@@ -177,7 +177,89 @@ describe("the status of the backups", () => {
       ).join("\n");
     assert.match(failing(2), /archiving: FAILS: 00000001000000000000000A could not be archived, 2 s ago/);
     assert.match(failing(2), /waiting on the disk: 3 segments of WAL/);
-    assert.match(failing(60), /archiving: works/);
+    assert.match(failing(60), /archiving: FAILS/);
+    assert.match(failing(60, "000000010000000000000009"), /archiving: works/);
+  });
+
+  it("names a repository that lacks WAL which another has, as one that is away", () => {
+    const archive = (...newest: (string | null)[]) =>
+      newest.map((max, index) => ({ database: { id: 1, "repo-key": index + 1 }, max }));
+    const lines = (...newest: (string | null)[]) =>
+      statusLines(
+        statusOf(found({ information: { backup: [], repo: [], archive: archive(...newest) } })),
+      ).filter((line) => line.includes("LACKS"));
+    const [nine, ten] = ["000000010000000000000009", "00000001000000000000000A"];
+    assert.deepEqual(lines(ten, ten), []);
+    assert.deepEqual(lines(null, null), []);
+    assert.deepEqual(lines(ten, nine), [
+      `  LACKS WAL after ${nine} that another repository has. Why: kubectl -n transcript-pipeline logs postgres-backup-0`,
+    ]);
+    assert.match(lines(ten, null)[0] ?? "", /LACKS WAL that another/);
+    assert.equal(lines(ten).length, 1, "one that cannot be read");
+  });
+
+  it("is not misled by a clock that was set back: not by times to come, nor about what a loss would cost", () => {
+    const setBack = { from: time(-3540), to: time(60) };
+    const status = statusOf(
+      found({
+        information: {
+          backup: [base("20261129-110000F", 1, 3600), base("20261129-124000F", 1, -2460)],
+          repo: [{ key: 1, status: { code: 0, message: "ok" } }],
+        },
+        server: {
+          ...server,
+          archiver: {
+            ...server.archiver,
+            last_failed_wal: "000000010000000000000007",
+            last_failed_time: time(-3000),
+          },
+          heartbeat: { newest: time(3), archived: time(-3541), lost: 33.5, setBack },
+        },
+      }),
+    );
+    assert.equal(status.archiving.state, "works");
+    assert.equal(status.archiving.lost, 33.5);
+    assert.deepEqual(status.clockSetBack, setBack);
+    const lines = statusLines(status);
+    assert.ok(
+      lines.includes(
+        "  newest: 20261129-124000F (full), at 2026-11-29 12:41:00 UTC, which is yet to come, of 100 MiB, made in 30 s",
+      ),
+      lines.join("\n"),
+    );
+    assert.ok(
+      lines.includes(
+        "the server's clock was set back from 2026-11-29 12:59:00 UTC to 2026-11-29 11:59:00 UTC: a restore to a moment between them ends at its first time. docs/restoring.md",
+      ),
+      lines.join("\n"),
+    );
+  });
+
+  it("has the backups in the order of their labels, also where a later one was finished at an earlier time", () => {
+    const backup = [base("20261129-110000F", 1, 60), base("20261129-110000F_20261129-113000I", 1, 600)];
+    const [cloud] = statusOf(found({ information: { backup, repo: [] } })).repositories;
+    assert.equal(cloud?.backups.at(-1)?.label, "20261129-110000F_20261129-113000I");
+  });
+
+  it("says what a server needs for the newest backup, whatever the names are", () => {
+    const annotation = {
+      image: "pgvector/pgvector:pg16@sha256:abc",
+      version: "16.14",
+      extensions: "a%3db%3b%20%c3%a9%0ax:pg_trgm=1.6;postgres:;transcripts_db:uuid-ossp=1.1,vector=0.8.0",
+    };
+    const status = statusOf(found({ information: { backup: [base("A", 1, 60, { annotation })], repo: [] } }));
+    const [newest] = status.repositories[0]?.backups ?? [];
+    assert.equal(newest?.image, annotation.image);
+    assert.deepEqual(newest.extensions, {
+      "a=b; é\nx": { pg_trgm: "1.6" },
+      transcripts_db: { "uuid-ossp": "1.1", vector: "0.8.0" },
+    });
+    assert.ok(
+      statusLines(status).includes(
+        "  of PostgreSQL 16.14; a=b; é?x with pg_trgm 1.6; transcripts_db with uuid-ossp 1.1, vector 0.8.0",
+      ),
+      statusLines(status).join("\n"),
+    );
   });
 
   it("says what did not answer, and knows nothing else of it", () => {

@@ -1,0 +1,181 @@
+/** The agent of the backups, in a pod of its own; and what every pod that runs pgBackRest has. */
+import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { labelsOf } from "../kubernetes/labels.ts";
+import { ANNOTATIONS, BACKUP_CONTAINER, BACKUP_NAME } from "../kubernetes/names.ts";
+import {
+  inMemory,
+  mountsIn,
+  placed,
+  type PodVolume,
+  restrictedContainer,
+  restrictedPod,
+  volumesOf,
+} from "../kubernetes/pods.ts";
+import { checksum, keptRunning, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
+import { Volume } from "../storage/volume.ts";
+import { DATA_PATH, VOLUME_PATH } from "../../postgres/places.ts";
+import { type BackupArgs, listed, metadataOf } from "./backup-args.ts";
+import { repositoryDirectory } from "./directory.ts";
+import type { BackupFiles } from "./files.ts";
+import {
+  BACKUP_CONFIG_PATH,
+  BACKUP_SECRETS_PATH,
+  REPOSITORIES_PATH,
+  type RepositoryArgs,
+  STANZA,
+} from "./pgbackrest-conf.ts";
+
+/** The repositories that have a directory on the node. */
+export function onNode(repositories: readonly RepositoryArgs[]) {
+  return repositories.filter((repository) => repository.kind === "directory");
+}
+
+/** Volumes of the directories, each with its claim. */
+function directories(name: string, args: BackupArgs, parent: pulumi.Resource): PodVolume[] {
+  // A directory that is not there keeps the pods of the backups from starting, until the kubelet finds it, and no other
+  // pod: the server mounts none of them. Made by the kubelet, it would be on the disk below a share that is not mounted.
+  return onNode(args.repositories).map(({ name: repository, path, mount, capacity }): PodVolume => {
+    const { claimName } = new Volume(
+      `${name}-${repository}-volume`,
+      {
+        use: repositoryDirectory(repository),
+        part: "backup",
+        hostPathType: "Directory",
+        namespace: args.namespace,
+        hostname: args.placement.hostname,
+        path,
+        mount,
+        capacity,
+        identity: args.identity,
+        connection: args.connection,
+        protect: args.protect,
+        beforeClaim: args.beforeClaim,
+      },
+      { parent },
+    );
+    return {
+      name: `repository-${repository}`,
+      source: { persistentVolumeClaim: { claimName } },
+      // A share that is mounted while the pod runs must not need another start of the pod.
+      mounts: {
+        [BACKUP_CONTAINER]: { path: `${REPOSITORIES_PATH}/${repository}`, propagation: "HostToContainer" },
+      },
+    };
+  });
+}
+
+/** Volumes of a pod that runs pgBackRest, and the claims on directories; {@link BACKUP_CONTAINER} mounts them. */
+export function backupVolumes(
+  name: string,
+  args: BackupArgs,
+  files: BackupFiles,
+  parent: pulumi.Resource,
+): PodVolume[] {
+  return [
+    {
+      name: "data",
+      source: { persistentVolumeClaim: { claimName: args.claimName } },
+      mounts: { [BACKUP_CONTAINER]: { path: VOLUME_PATH } },
+    },
+    {
+      name: "config",
+      source: { configMap: { name: files.config, optional: true } },
+      mounts: { [BACKUP_CONTAINER]: { path: BACKUP_CONFIG_PATH, readOnly: true } },
+    },
+    {
+      name: "secrets",
+      source: { secret: { secretName: files.secret, defaultMode: 0o440, optional: true } },
+      mounts: { [BACKUP_CONTAINER]: { path: BACKUP_SECRETS_PATH, readOnly: true } },
+    },
+    {
+      name: "scripts",
+      source: { configMap: { name: files.scriptsName } },
+      mounts: { [BACKUP_CONTAINER]: { path: SCRIPTS_PATH, readOnly: true } },
+    },
+    ...directories(name, args, parent),
+    inMemory("state", "1Mi", { [BACKUP_CONTAINER]: { path: "/run/backup" } }),
+    inMemory("tmp", "16Mi", { [BACKUP_CONTAINER]: { path: "/tmp" } }),
+  ];
+}
+
+/** Environment of what runs pgBackRest: see scripts/repositories.sh. */
+export function backupEnvironment(args: BackupArgs): { name: string; value: string }[] {
+  return [
+    { name: "VOLUME", value: VOLUME_PATH },
+    { name: "DATA_DIRECTORY", value: DATA_PATH },
+    { name: "IDENTITY", value: args.identity },
+    { name: "STANZA", value: STANZA },
+    { name: "REPOSITORIES", value: listed(args.repositories) },
+    { name: "PGBACKREST_CONFIG", value: `${BACKUP_CONFIG_PATH}/pgbackrest.conf` },
+    { name: "PGBACKREST_CONFIG_INCLUDE_PATH", value: BACKUP_SECRETS_PATH },
+  ];
+}
+
+/** The container that runs pgBackRest, without its command. */
+export const backupContainer = (args: BackupArgs) => ({
+  name: BACKUP_CONTAINER,
+  image: args.image,
+  ...restrictedContainer,
+});
+
+/** Creates the agent. */
+export function backupAgent(
+  args: BackupArgs,
+  { scripts }: BackupFiles,
+  volumes: readonly PodVolume[],
+  child: pulumi.CustomResourceOptions,
+): void {
+  // Every request that takes longer gives signs of life; keep-running.sh ends a script that gives none.
+  const alive = {
+    exec: { command: ["bash", "-c", '[ -n "$(find /run/backup/heartbeat -mmin -3)" ]'] },
+    periodSeconds: 10,
+    timeoutSeconds: 5,
+    failureThreshold: 6,
+  };
+  const probed = {
+    startupProbe: { ...alive, periodSeconds: 1, failureThreshold: 60 },
+    livenessProbe: alive,
+    readinessProbe: alive,
+  };
+  const labels = { ...labelsOf("backup"), app: BACKUP_NAME };
+  new k8s.apps.v1.StatefulSet(
+    BACKUP_NAME,
+    {
+      metadata: metadataOf(args, BACKUP_NAME),
+      spec: {
+        replicas: 1,
+        serviceName: BACKUP_NAME,
+        podManagementPolicy: "Parallel",
+        selector: { matchLabels: { app: BACKUP_NAME } },
+        template: {
+          metadata: {
+            labels,
+            annotations: { [ANNOTATIONS.scripts]: checksum(JSON.stringify(scripts)) },
+          },
+          spec: {
+            ...placed(args.placement),
+            // What it is asked for is asked for again.
+            terminationGracePeriodSeconds: 10,
+            ...restrictedPod(),
+            containers: [
+              {
+                ...backupContainer(args),
+                command: keptRunning("agent.sh", "/run/backup/heartbeat"),
+                env: backupEnvironment(args),
+                ...probed,
+                resources: {
+                  requests: { cpu: "50m", memory: "64Mi" },
+                  limits: { cpu: "2", memory: "384Mi" },
+                },
+                volumeMounts: mountsIn(BACKUP_CONTAINER, volumes),
+              },
+            ],
+            volumes: volumesOf(volumes),
+          },
+        },
+      },
+    },
+    { ...child, customTimeouts: { create: "5m", update: "5m" } },
+  );
+}

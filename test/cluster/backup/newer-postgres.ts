@@ -1,0 +1,80 @@
+/** Another machine, with an empty PostgreSQL 17, pgvector and rclone: a pod in the cluster that reaches the repository. */
+import { buildNewerPostgresImage } from "../../../tools/local-cluster/images.ts";
+import type { Runbook } from "../runbook.ts";
+import { ctr, kubectl, succeed, theCluster } from "../support.ts";
+
+const NAMESPACE = "newer-postgres";
+const NAME = "machine";
+/** Where the user `postgres` works. */
+const HOME = "/var/lib/postgresql";
+
+/** The machine, from its start until it is removed. */
+export class NewerPostgres {
+  /** Variables of the commands. */
+  variables: Readonly<Record<string, string>> = {};
+
+  /** Starts it, with an empty server. */
+  async start(): Promise<void> {
+    const { archive, reference: image } = await buildNewerPostgresImage(() => undefined);
+    await ctr("images", "import", "--local=false", archive);
+    const list = {
+      apiVersion: "v1",
+      kind: "List",
+      items: [
+        { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } },
+        {
+          apiVersion: "v1",
+          kind: "Pod",
+          metadata: { name: NAME, namespace: NAMESPACE },
+          spec: {
+            terminationGracePeriodSeconds: 1,
+            containers: [{ name: NAME, image, command: ["sleep", "infinity"] }],
+          },
+        },
+      ],
+    };
+    await succeed("kubectl", ["--kubeconfig", theCluster().kubeconfig, "apply", "-f", "-"], {
+      input: JSON.stringify(list),
+    });
+    await kubectl("wait", "pod", NAME, "-n", NAMESPACE, "--for=condition=Ready", "--timeout=120s");
+    await this.run("pg_ctlcluster 17 main start");
+  }
+
+  /** A program of bash as the user `postgres`, which must succeed. Returns what it printed. */
+  async run(program: string, input?: string): Promise<string> {
+    const exports = Object.entries(this.variables).map(([name, value]) => `export ${name}=${value}\n`);
+    const { output } = await succeed(
+      "kubectl",
+      [
+        ...["--kubeconfig", theCluster().kubeconfig, "exec", "-i", "-n", NAMESPACE, NAME, "--"],
+        ...["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"],
+        ...["bash", "-euo", "pipefail", "-c", `cd ${HOME}\n${exports.join("")}${program}`],
+      ],
+      input === undefined ? {} : { input },
+    );
+    return output;
+  }
+
+  /** A file in its working directory, for its user alone. */
+  async write(name: string, text: string): Promise<void> {
+    await this.run(`umask 077; cat >${name}`, text);
+  }
+
+  /** Follows a runbook, with what the runbooks before it have exported. */
+  async follow({ blocks }: Runbook): Promise<string> {
+    const output = await this.run(
+      `[ ! -e exported ] || . ./exported\n${blocks.join("")}\nexport -p >exported`,
+    );
+    return output;
+  }
+
+  /** SQL in the restored database, unaligned. */
+  async psql(sql: string): Promise<string> {
+    return (await this.run("psql -X -At -d transcripts_db -f -", sql)).trim();
+  }
+
+  /** Removes it. */
+  async remove(): Promise<void> {
+    await kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false");
+  }
+}
