@@ -21,6 +21,7 @@ import {
   restrictedContainer,
   restrictedPod,
   volumesOf,
+  withLog,
 } from "../kubernetes/pods.ts";
 import {
   checksum,
@@ -311,10 +312,10 @@ export class Backup extends pulumi.ComponentResource {
                   command: keptRunning("agent.sh", "/run/backup/heartbeat"),
                   env,
                   ...probed,
-                  resources: {
+                  resources: withLog({
                     requests: { cpu: "50m", memory: "64Mi" },
                     limits: { cpu: "2", memory: "384Mi" },
-                  },
+                  }),
                   volumeMounts: mountsIn(CONTAINER, volumes),
                 },
               ],
@@ -335,7 +336,7 @@ export class Backup extends pulumi.ComponentResource {
         { name: "WAIT", value: "600" },
         { name: "IMAGE", value: args.postgresImage },
       ],
-      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "384Mi" } },
+      resources: withLog({ requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "384Mi" } }),
     });
     const scheduled = (
       kind: keyof typeof BACKUP_CRON_JOBS,
