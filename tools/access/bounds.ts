@@ -39,23 +39,37 @@ function dryRunsOnly(): Bound {
   };
 }
 
-const POD_SECURITY = "pod-security.kubernetes.io/enforce";
+/**
+ * In CEL, that a map of the object holds these values and is otherwise as it was.
+ *
+ * @param map a field of the metadata
+ */
+function holds(map: "labels" | "annotations", values: Readonly<Record<string, string>>): string {
+  const names = Object.keys(values).sort();
+  const [its, was] = ["object", "oldObject"].map((object) => `${object}.metadata.?${map}.orValue({})`);
+  const isKept = (name: string, of: string | undefined) => `(${of})[?${name}].orValue("") == `;
+  return [
+    ...names.map((name) => `(${its})[?${literal(name)}].orValue("") == ${literal(values[name] ?? "")}`),
+    `(${its}).all(k, k in ${literal(names)} || ${isKept("k", was)}(${its})[k])`,
+    `(${was}).all(k, k in ${literal(names)} || ${isKept("k", its)}(${was})[k])`,
+  ].join(" && ");
+}
 
-/** Each label that keeps pods restricted. Without them, whoever may create pods takes over the node, and the cluster. */
+/**
+ * The namespace keeps the labels that restrict its pods: without them, whoever may create pods takes over the node, and
+ * the cluster. It gets no others either, by which policies of other namespaces and add-ons would let it in.
+ */
 function namespaceBound(namespaces: readonly Manifest[]): Bound[] {
   return namespaces.map(({ metadata }) => {
-    const labels = Object.entries((metadata.labels ?? {}) as Record<string, string>).filter(([name]) =>
-      name.startsWith(POD_SECURITY),
-    );
-    const kept = labels.map(
-      ([name, value]) =>
-        `${literal(name)} in object.metadata.labels && object.metadata.labels[${literal(name)}] == ${literal(value)}`,
-    );
+    const { labels = {}, annotations = {} } = metadata as Record<string, Record<string, string> | undefined>;
     return {
       name: `${accessName("deploy")}-namespace`,
-      matches: { apiGroups: [""], apiVersions: ["*"], operations: WRITES, resources: ["namespaces"] },
-      expression: ["has(object.metadata.labels)", ...kept].join(" && "),
-      message: `the namespace must keep ${labels.map(([name, value]) => `${name}=${value}`).join(" and ")}`,
+      // No deployment creates it.
+      matches: { apiGroups: [""], apiVersions: ["*"], operations: ["UPDATE"], resources: ["namespaces"] },
+      expression: `${holds("labels", labels)} && ${holds("annotations", annotations)}`,
+      message:
+        "the namespace must keep its labels and annotations, among them pod-security.kubernetes.io/enforce; a " +
+        "deployment sets only those of the program",
     };
   });
 }

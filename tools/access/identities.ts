@@ -115,12 +115,13 @@ const POLICY_PATIENCE = 60_000;
  */
 export async function prove(cluster: ClusterContext, use: Use, access: Access): Promise<void> {
   const dryRun = ["--dry-run=server"];
+  const written = { metadata: { labels: access.namespace.metadata.labels } };
   const privileged = { metadata: { labels: { "pod-security.kubernetes.io/enforce": "privileged" } } };
   // The empty patch of a preview is a write that writes nothing.
   const refused = use === "preview" ? { patch: {}, flags: [] } : { patch: privileged, flags: dryRun };
   const deadline = Date.now() + POLICY_PATIENCE;
   for (;;) {
-    const allowed = await accepts(cluster, use, access, {}, dryRun);
+    const allowed = await accepts(cluster, use, access, written, dryRun);
     if (allowed && !(await accepts(cluster, use, access, refused.patch, refused.flags))) return;
     if (Date.now() > deadline) {
       throw new Error(

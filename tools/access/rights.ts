@@ -44,11 +44,15 @@ const VERBS: Readonly<Record<Use, readonly string[]>> = {
  */
 const NAMESPACE_VERBS: readonly string[] = ["get", "patch"];
 
-/** What the provider looks at while it waits for an object of a kind to be ready, next to the object itself. */
-const WAITS: Readonly<Record<string, readonly Omit<Right, "verb">[]>> = {
-  StatefulSet: [{ group: "", resource: "pods" }],
-  Job: [{ group: "", resource: "pods" }],
-  Service: [{ group: "discovery.k8s.io", resource: "endpointslices" }],
+/**
+ * What the provider looks at while it waits for an object of a kind to be ready, next to the object itself. For each
+ * object it also asks for events; for one outside of a namespace for those of the whole cluster, which are not
+ * granted: they have only the words for a wait, and it waits as long without them.
+ */
+const WAITS: Readonly<Record<string, readonly string[]>> = {
+  StatefulSet: ["pods"],
+  Job: ["pods"],
+  Service: ["endpoints"],
 };
 
 /** The rights that an identity needs for the objects of a program. */
@@ -66,8 +70,8 @@ export function rightsFor(use: Use, manifests: readonly Manifest[]): Rights {
     }
     namespace.push(...VERBS[use].map((verb) => ({ ...of, verb })));
     if (use === "preview") continue;
-    for (const seen of WAITS[kind] ?? [])
-      namespace.push(...["list", "watch"].map((verb) => ({ ...seen, verb })));
+    for (const resource of ["events", ...(WAITS[kind] ?? [])])
+      namespace.push(...["list", "watch"].map((verb) => ({ group: "", resource, verb })));
   }
   return { cluster: simplified(cluster), namespace: simplified(namespace) };
 }
