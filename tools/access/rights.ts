@@ -69,9 +69,15 @@ export function rightsFor(use: Use, manifests: readonly Manifest[]): Rights {
       continue;
     }
     namespace.push(...VERBS[use].map((verb) => ({ ...of, verb })));
-    if (use === "preview") continue;
-    for (const resource of ["events", ...(WAITS[kind] ?? [])])
-      namespace.push(...["list", "watch"].map((verb) => ({ group: "", resource, verb })));
+    // A preview looks once, where it compares the cluster with the state.
+    const [seen, verbs] =
+      use === "preview"
+        ? [WAITS[kind] ?? [], ["list"]]
+        : [
+            ["events", ...(WAITS[kind] ?? [])],
+            ["list", "watch"],
+          ];
+    for (const resource of seen) namespace.push(...verbs.map((verb) => ({ group: "", resource, verb })));
   }
   return { cluster: simplified(cluster), namespace: simplified(namespace) };
 }

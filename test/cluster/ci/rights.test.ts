@@ -345,6 +345,8 @@ describe("the identities of CI, on a cluster", function () {
     await ci.remove();
   }
 
+  /** What the program and the engine say where they do without what was refused. */
+  const NOISE = /forbidden|could not check|picks up the change within|cannot be queried/i;
   /** The API server's own words, of whichever check. */
   const REFUSED = /Forbidden|forbidden|denied/;
 
@@ -408,7 +410,7 @@ describe("the identities of CI, on a cluster", function () {
   it("deploy the whole program, backups included", async () => {
     const ran = await ci.pulumi("deploy", "up", "--yes", "--skip-preview");
     assert.equal(ran.status, 0, ran.output);
-    assert.doesNotMatch(ran.output, /forbidden|could not check/i);
+    assert.doesNotMatch(ran.output, NOISE);
     const jobs = await ci.kubectl("operator", ["get", "jobs", ...NS, "-o", "name"]);
     assert.match(jobs.stdout, /postgres-backup-first/);
   });
@@ -424,18 +426,25 @@ describe("the identities of CI, on a cluster", function () {
     }
   });
 
-  it("preview and deploy a change of settings and of a password, and what is switched off", async () => {
+  it("preview and deploy a change of settings and of a password, a new login and one that goes", async () => {
+    ci.configure({ database: { logins: { app: "readwrite" } } });
+    const added = await ci.pulumi("deploy", "up", "--yes", "--skip-preview");
+    assert.equal(added.status, 0, added.output);
     ci.configure({
-      database: { settings: { max_connections: 40, log_min_duration_statement: "5s" }, rotation: 2 },
-      backup: { dumpSchedule: "never" },
+      database: {
+        settings: { max_connections: 40, log_min_duration_statement: "5s" },
+        rotation: "2",
+        logins: undefined,
+      },
     });
     const preview = await ci.pulumi("preview", "preview");
     assert.equal(preview.status, 0, preview.output);
     assert.match(preview.stdout, /- 1 to delete/);
-    const ran = await ci.pulumi("deploy", "up", "--yes", "--refresh");
+    const ran = await ci.pulumi("deploy", "up", "--yes");
     assert.equal(ran.status, 0, ran.output);
-    assert.doesNotMatch(ran.output, /forbidden|picks up the change within|could not check/i);
-    assert.equal((await ci.pulumi("preview", "preview", "--expect-no-changes")).status, 0);
+    assert.doesNotMatch(ran.output, NOISE);
+    const unchanged = await ci.pulumi("preview", "preview", "--expect-no-changes");
+    assert.equal(unchanged.status, 0, unchanged.output);
   });
 
   describe("may not do what others must do:", () => {
@@ -549,185 +558,209 @@ describe("the identities of CI, on a cluster", function () {
     }
   });
 
-  /** An audited request, as far as it is read. */
-  interface Event {
-    verb: string;
-    user: { username: string };
-    requestURI: string;
-    userAgent: string;
-    objectRef?: {
-      resource: string;
-      subresource?: string;
-      apiGroup?: string;
-      namespace?: string;
-      name?: string;
-    };
-    responseStatus?: { code: number };
-    requestReceivedTimestamp: string;
-  }
+  describe("at the end", () => {
+    it("deploy that the backups are switched off, which deletes objects of most kinds", async () => {
+      ci.configure({ backup: { repositories: undefined } });
+      const renewed = await ci.access("deploy", "--expires", "1d", "--out", ci.kubeconfig("deploy"));
+      assert.equal(renewed.status, 0, renewed.output);
+      const ran = await ci.pulumi("deploy", "up", "--yes");
+      assert.equal(ran.status, 0, ran.output);
+      assert.doesNotMatch(ran.output, NOISE);
+      const left = await ci.kubectl("operator", ["get", "cronjobs", ...NS, "-o", "name"]);
+      assert.equal(left.stdout, "");
+    });
 
-  it("shows in the API server's own log that the engine asks for nothing that is refused", () => {
-    // kubectl of these tests is refused on purpose; the program's own reads go through a proxy, and fail the deployment.
-    const refused = events().filter(
-      ({ responseStatus, userAgent }) => responseStatus?.code === 403 && userAgent.startsWith("pulumi"),
-    );
-    const asked = refused.map(({ verb, user, requestURI }) =>
-      [user.username.split(":").at(-1), verb, requestURI.split("?")[0]].join(" "),
-    );
-    // Only for the words of a wait, and of all namespaces: tools/access/rights.ts.
-    const known = ["list", "watch"].map((verb) => `${accessName("deploy")} ${verb} /api/v1/events`);
-    assert.deepEqual([...new Set(asked)].sort(), known);
-  });
-
-  const events = (): Event[] =>
-    readFileSync(audit, "utf8")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as Event);
-
-  it("have no right that these deployments have not used, but for those with a reason", async () => {
-    for (const use of USES) {
-      const used = new Set<string>();
-      for (const { verb, user, objectRef, responseStatus } of events()) {
-        if (
-          user.username !== userName(use) ||
-          objectRef === undefined ||
-          (responseStatus?.code ?? 500) >= 400
-        )
-          continue;
-        const { resource, subresource, apiGroup = "" } = objectRef;
-        const of = fullResource({
-          group: apiGroup,
-          resource: subresource ? `${resource}/${subresource}` : resource,
-        });
-        used.add(`${verb} ${of}`);
-        if (verb === "patch" && responseStatus?.code === 201) used.add(`create ${of}`);
-      }
-      const granted: string[] = [];
-      for (const [kind, where] of [
-        ["clusterrole", []],
-        ["role", NS],
-      ] as const) {
-        const { stdout } = await ci.kubectl("operator", [
-          "get",
-          kind,
-          accessName(use),
-          ...where,
-          "-o",
-          "json",
-        ]);
-        const { rules } = JSON.parse(stdout) as { rules: object[] };
-        granted.push(...rightsIn(rules).map((right) => rightText({ ...right, name: undefined })));
-      }
-      const unused = [...new Set(granted)].filter((right) => !used.has(right)).sort();
-      writeFileSync(
-        `/tmp/rights-unused-${use}.txt`,
-        `${unused.join("\n")}\n---\n${[...used].sort().join("\n")}\n`,
-      );
+    /** An audited request, as far as it is read. */
+    interface Event {
+      verb: string;
+      user: { username: string };
+      requestURI: string;
+      userAgent: string;
+      objectRef?: {
+        resource: string;
+        subresource?: string;
+        apiGroup?: string;
+        namespace?: string;
+        name?: string;
+      };
+      responseStatus?: { code: number };
+      requestReceivedTimestamp: string;
     }
-  });
 
-  const tokenOf = (use: "deploy" | "preview"): string => {
-    const { users } = parse(readFileSync(ci.kubeconfig(use), "utf8")) as {
-      users: { user: { token: string } }[];
-    };
-    return users[0]?.user.token ?? "";
-  };
-
-  it("lose everything when their token has expired", async () => {
-    const [head = "", body = ""] = tokenOf("deploy").split(".");
-    const claims = JSON.parse(Buffer.from(body, "base64url").toString()) as { exp: number };
-    const now = Math.floor(Date.now() / 1000);
-    assert.ok(Math.abs(claims.exp - now - 86_400) < 1800, `${claims.exp - now} s`);
-    /** The same token with another end, signed by the cluster's own key. */
-    const ending = async (exp: number): Promise<Ran> => {
-      const text = `${head}.${Buffer.from(JSON.stringify({ ...claims, nbf: now - 7200, iat: now - 7200, exp })).toString("base64url")}`;
-      const key = readFileSync(
-        join(clusterPaths(CLUSTER).state, "certificates/service-accounts.key"),
-        "utf8",
+    it("shows in the API server's own log that the engine asks for nothing that is refused", () => {
+      // kubectl of these tests is refused on purpose; the program's own reads go through a proxy, and fail the deployment.
+      const refused = events().filter(
+        ({ responseStatus, userAgent }) => responseStatus?.code === 403 && userAgent.startsWith("pulumi"),
       );
-      const token = `${text}.${createSign("RSA-SHA256").update(text).sign(key).toString("base64url")}`;
-      const kubeconfig = parse(readFileSync(ci.kubeconfig("deploy"), "utf8")) as { users: object[] };
-      kubeconfig.users = [{ name: accessName("deploy"), user: { token } }];
-      const file = join(ci.scratch, "expired");
-      writeFileSync(file, stringify(kubeconfig), { mode: 0o600 });
-      return execute(theCluster().kubectl, ["--kubeconfig", file, "get", "pods", ...NS]);
+      const asked = refused.map(({ verb, user, requestURI }) =>
+        [user.username.split(":").at(-1), verb, requestURI.split("?")[0]].join(" "),
+      );
+      // Only for the words of a wait, and of all namespaces: tools/access/rights.ts.
+      const known = ["list", "watch"].map((verb) => `${accessName("deploy")} ${verb} /api/v1/events`);
+      assert.deepEqual([...new Set(asked)].sort(), known);
+    });
+
+    const events = (): Event[] =>
+      readFileSync(audit, "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Event);
+
+    it("have no right that these deployments have not used, but for those with a reason", async () => {
+      for (const use of USES) {
+        const used = new Set<string>();
+        for (const { verb, user, objectRef, responseStatus } of events()) {
+          if (
+            user.username !== userName(use) ||
+            objectRef === undefined ||
+            (responseStatus?.code ?? 500) >= 400
+          )
+            continue;
+          const { resource, subresource, apiGroup = "" } = objectRef;
+          const of = fullResource({
+            group: apiGroup,
+            resource: subresource ? `${resource}/${subresource}` : resource,
+          });
+          used.add(`${verb} ${of}`);
+          if (verb === "patch" && responseStatus?.code === 201) used.add(`create ${of}`);
+        }
+        const granted: string[] = [];
+        for (const [kind, where] of [
+          ["clusterrole", []],
+          ["role", NS],
+        ] as const) {
+          const { stdout } = await ci.kubectl("operator", [
+            "get",
+            kind,
+            accessName(use),
+            ...where,
+            "-o",
+            "json",
+          ]);
+          const { rules } = JSON.parse(stdout) as { rules: object[] };
+          granted.push(...rightsIn(rules).map((right) => rightText({ ...right, name: undefined })));
+        }
+        const unused = [...new Set(granted)].filter((right) => !used.has(right)).sort();
+        writeFileSync(
+          `/tmp/rights-unused-${use}.txt`,
+          `${unused.join("\n")}\n---\n${[...used].sort().join("\n")}\n`,
+        );
+      }
+    });
+
+    const tokenOf = (use: "deploy" | "preview"): string => {
+      const { users } = parse(readFileSync(ci.kubeconfig(use), "utf8")) as {
+        users: { user: { token: string } }[];
+      };
+      return users[0]?.user.token ?? "";
     };
-    const expired = await ending(now - 3600);
-    assert.notEqual(expired.status, 0);
-    assert.match(expired.output, /Unauthorized|must be logged in/);
-    const valid = await ending(now + 3600);
-    assert.equal(valid.status, 0, valid.output);
-  });
 
-  it("are compared with what this version needs, and a right that somebody added is named", async () => {
-    const good = await ci.access("check");
-    assert.match(
-      good.stdout,
-      /deploy: its newest token expires at .*; its rights are those that this version needs/,
-    );
-    // One day is less than two weeks.
-    assert.equal(good.status, 1);
-    const widen =
-      '[{"op":"add","path":"/rules/-","value":{"apiGroups":[""],"resources":["secrets"],"verbs":["delete"]}}]';
-    await ci.kubectl("operator", ["patch", "role", accessName("preview"), ...NS, "--type=json", "-p", widen]);
-    const bind = ["create", "clusterrolebinding", "widened", "--clusterrole=view"];
-    await ci.kubectl("operator", [...bind, `--serviceaccount=${ACCESS_NAMESPACE}:${accessName("preview")}`]);
-    try {
-      const widened = await ci.access("check");
-      assert.match(widened.stdout, /gives "delete secrets", which is not needed/);
-      assert.match(widened.stdout, /widened gives it ClusterRole view too/);
-      assert.equal((await ci.access("preview", "--out", ci.kubeconfig("preview"))).status, 0);
-    } finally {
-      await ci.kubectl("operator", ["delete", "clusterrolebinding", "widened"]);
-    }
-    const renewed = await ci.access("check");
-    assert.match(
-      renewed.stdout,
-      /preview: .* in 89 days; its rights are those|in 90 days; its rights are those/,
-    );
-  });
+    it("lose everything when their token has expired", async () => {
+      const [head = "", body = ""] = tokenOf("deploy").split(".");
+      const claims = JSON.parse(Buffer.from(body, "base64url").toString()) as { exp: number };
+      const now = Math.floor(Date.now() / 1000);
+      assert.ok(Math.abs(claims.exp - now - 86_400) < 1800, `${claims.exp - now} s`);
+      /** The same token with another end, signed by the cluster's own key. */
+      const ending = async (exp: number): Promise<Ran> => {
+        const text = `${head}.${Buffer.from(JSON.stringify({ ...claims, nbf: now - 7200, iat: now - 7200, exp })).toString("base64url")}`;
+        const key = readFileSync(
+          join(clusterPaths(CLUSTER).state, "certificates/service-accounts.key"),
+          "utf8",
+        );
+        const token = `${text}.${createSign("RSA-SHA256").update(text).sign(key).toString("base64url")}`;
+        const kubeconfig = parse(readFileSync(ci.kubeconfig("deploy"), "utf8")) as { users: object[] };
+        kubeconfig.users = [{ name: accessName("deploy"), user: { token } }];
+        const file = join(ci.scratch, "expired");
+        writeFileSync(file, stringify(kubeconfig), { mode: 0o600 });
+        return execute(theCluster().kubectl, ["--kubeconfig", file, "get", "pods", ...NS]);
+      };
+      const expired = await ending(now - 3600);
+      assert.notEqual(expired.status, 0);
+      assert.match(expired.output, /Unauthorized|must be logged in/);
+      const valid = await ending(now + 3600);
+      assert.equal(valid.status, 0, valid.output);
+    });
 
-  it("give a kubeconfig to a pipe, and to no terminal", async () => {
-    const ran = await ci.access("deploy", "--expires", "12h");
-    assert.equal(ran.status, 0, ran.stderr);
-    const { users } = parse(ran.stdout) as { users: { user: { token: string } }[] };
-    assert.ok(users[0]?.user.token);
-    assert.ok(!ran.stderr.includes(users[0].user.token));
-    const shown = await execute(
-      "script",
-      ["-qec", `npm run --silent ci:access -- --stack dev deploy`, "/dev/null"],
-      {
-        cwd: ci.directory,
-        env: { KUBECONFIG: theCluster().kubeconfig },
-      },
-    );
-    assert.match(shown.output, /the terminal would show and keep the token/);
-    assert.ok(!shown.output.includes("token:"));
-  });
+    it("are compared with what this version needs, and a right that somebody added is named", async () => {
+      const good = await ci.access("check");
+      assert.match(
+        good.stdout,
+        /deploy: its newest token expires at .*; its rights are those that this version needs/,
+      );
+      // One day is less than two weeks.
+      assert.equal(good.status, 1);
+      const widen =
+        '[{"op":"add","path":"/rules/-","value":{"apiGroups":[""],"resources":["secrets"],"verbs":["delete"]}}]';
+      await ci.kubectl("operator", [
+        "patch",
+        "role",
+        accessName("preview"),
+        ...NS,
+        "--type=json",
+        "-p",
+        widen,
+      ]);
+      const bind = ["create", "clusterrolebinding", "widened", "--clusterrole=view"];
+      await ci.kubectl("operator", [
+        ...bind,
+        `--serviceaccount=${ACCESS_NAMESPACE}:${accessName("preview")}`,
+      ]);
+      try {
+        const widened = await ci.access("check");
+        assert.match(widened.stdout, /gives "delete secrets", which is not needed/);
+        assert.match(widened.stdout, /widened gives it ClusterRole view too/);
+        assert.equal((await ci.access("preview", "--out", ci.kubeconfig("preview"))).status, 0);
+      } finally {
+        await ci.kubectl("operator", ["delete", "clusterrolebinding", "widened"]);
+      }
+      const renewed = await ci.access("check");
+      assert.match(
+        renewed.stdout,
+        /preview: .* in 89 days; its rights are those|in 90 days; its rights are those/,
+      );
+    });
 
-  it("are removed with their tokens, and with nothing of the database", async () => {
-    const ran = await ci.access("remove", "preview");
-    assert.equal(ran.status, 0, ran.output);
-    const works = async (use: "deploy" | "preview") =>
-      (await ci.kubectl(use, ["get", "secret", "postgres-secret", ...NS])).status === 0;
-    await until("the token is refused", async () => !(await works("preview")), 30_000);
-    assert.ok(await works("deploy"));
-    assert.equal((await ci.access("remove")).status, 0);
-    await until("the token is refused", async () => !(await works("deploy")), 30_000);
-    const kinds =
-      "clusterroles,clusterrolebindings,roles,rolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
-    const left = await ci.kubectl("operator", [
-      "get",
-      kinds,
-      "-A",
-      "-l",
-      "transcript-pipeline/access",
-      "-o",
-      "name",
-    ]);
-    assert.equal(left.stdout, "");
-    assert.match((await ci.kubectl("operator", ["get", "statefulset", "postgres", ...NS])).stdout, /1\/1/);
-    assert.ok(existsSync(join(ci.scratch, "pgdata")));
+    it("give a kubeconfig to a pipe, and to no terminal", async () => {
+      const ran = await ci.access("deploy", "--expires", "12h");
+      assert.equal(ran.status, 0, ran.stderr);
+      const { users } = parse(ran.stdout) as { users: { user: { token: string } }[] };
+      assert.ok(users[0]?.user.token);
+      assert.ok(!ran.stderr.includes(users[0].user.token));
+      const shown = await execute(
+        "script",
+        ["-qec", `npm run --silent ci:access -- --stack dev deploy`, "/dev/null"],
+        {
+          cwd: ci.directory,
+          env: { KUBECONFIG: theCluster().kubeconfig },
+        },
+      );
+      assert.match(shown.output, /the terminal would show and keep the token/);
+      assert.ok(!shown.output.includes("token:"));
+    });
+
+    it("are removed with their tokens, and with nothing of the database", async () => {
+      const ran = await ci.access("remove", "preview");
+      assert.equal(ran.status, 0, ran.output);
+      const works = async (use: "deploy" | "preview") =>
+        (await ci.kubectl(use, ["get", "secret", "postgres-secret", ...NS])).status === 0;
+      await until("the token is refused", async () => !(await works("preview")), 30_000);
+      assert.ok(await works("deploy"));
+      assert.equal((await ci.access("remove")).status, 0);
+      await until("the token is refused", async () => !(await works("deploy")), 30_000);
+      const kinds =
+        "clusterroles,clusterrolebindings,roles,rolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
+      const left = await ci.kubectl("operator", [
+        "get",
+        kinds,
+        "-A",
+        "-l",
+        "transcript-pipeline/access",
+        "-o",
+        "name",
+      ]);
+      assert.equal(left.stdout, "");
+      assert.match((await ci.kubectl("operator", ["get", "statefulset", "postgres", ...NS])).stdout, /1\/1/);
+      assert.ok(existsSync(join(ci.scratch, "pgdata")));
+    });
   });
 });
