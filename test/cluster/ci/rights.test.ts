@@ -347,6 +347,13 @@ describe("the identities of CI, on a cluster", function () {
 
   /** What the program and the engine say where they do without what was refused. */
   const NOISE = /forbidden|could not check|picks up the change within|cannot be queried/i;
+  const tokenOf = (use: "deploy" | "preview"): string => {
+    const { users } = parse(readFileSync(ci.kubeconfig(use), "utf8")) as {
+      users: { user: { token: string } }[];
+    };
+    return users[0]?.user.token ?? "";
+  };
+
   /** The API server's own words, of whichever check. */
   const REFUSED = /Forbidden|forbidden|denied/;
 
@@ -647,13 +654,6 @@ describe("the identities of CI, on a cluster", function () {
         );
       }
     });
-
-    const tokenOf = (use: "deploy" | "preview"): string => {
-      const { users } = parse(readFileSync(ci.kubeconfig(use), "utf8")) as {
-        users: { user: { token: string } }[];
-      };
-      return users[0]?.user.token ?? "";
-    };
 
     it("lose everything when their token has expired", async () => {
       const [head = "", body = ""] = tokenOf("deploy").split(".");
