@@ -1,8 +1,9 @@
 /** CI's identities in the cluster: made, proven, given a token, compared and removed, with the operator's rights. */
 import { setTimeout as wait } from "node:timers/promises";
 import { type ClusterContext, kubectl, KubectlError } from "../../cluster/kubectl.ts";
-import { labelsOf } from "../../components/kubernetes/labels.ts";
 import { ANNOTATIONS } from "../../components/kubernetes/names.ts";
+import { ClusterObjects } from "../dev/apply/cluster-objects.ts";
+import { isDeployed, OWN } from "../dev/apply/ownership.ts";
 import type { Manifest } from "../evaluation/manifests.ts";
 import { differences, foreignBindings } from "./differences.ts";
 import type { OperatorKubeconfig } from "./kubeconfig.ts";
@@ -63,27 +64,14 @@ export async function apply(
   await kubectl(cluster, apply, PATIENCE, list);
 }
 
-/** Endpoints take over their Service's labels, and have no owner. */
-const MADE_BY_KUBERNETES = ["Endpoints"];
-
 /**
  * The objects that an `up` has deployed. What the program no longer registers is deleted by the next `up`, which needs
  * the rights to it.
  */
 export async function deployedObjects(cluster: ClusterContext, namespace: string): Promise<Manifest[]> {
-  const { "app.kubernetes.io/part-of": part, "app.kubernetes.io/managed-by": manager } = labelsOf("");
-  const labels = `app.kubernetes.io/part-of=${part},app.kubernetes.io/managed-by=${manager}`;
-  const found = await Promise.all(
-    [true, false].map(async (isNamespaced) => {
-      const verbs = ["--verbs=list,delete", `--namespaced=${isNamespaced}`, "-o", "name"];
-      const resources = (await kubectl(cluster, ["api-resources", ...verbs], PATIENCE)).trim().split("\n");
-      const where = isNamespaced ? ["-n", namespace] : [];
-      return listed(cluster, [resources.join(), ...where, "-l", labels]);
-    }),
-  );
-  return found
-    .flat()
-    .filter(({ kind, metadata }) => !("ownerReferences" in metadata || MADE_BY_KUBERNETES.includes(kind)));
+  const objects = new ClusterObjects(cluster);
+  const found = await Promise.all([objects.labelled(OWN, { namespace }), objects.labelled(OWN, "cluster")]);
+  return found.flat().filter(isDeployed);
 }
 
 /** Whether the API server would accept a patch of the namespace from an identity. */
