@@ -61,7 +61,8 @@ const CHANGES: Rights = {
     // and for both from 1.35 on.
     ...["get", "create"].map((verb) => ({ ...core, resource: "pods/exec", verb, name: SERVER_POD })),
     // refused-start
-    ...["get", "patch"].map((verb) => ({ ...apps, resource: "statefulsets/scale", verb, name: SERVER_NAME })),
+    { ...apps, resource: "statefulsets", verb: "get", name: SERVER_NAME },
+    { ...apps, resource: "statefulsets/scale", verb: "patch", name: SERVER_NAME },
   ],
 };
 

@@ -131,7 +131,7 @@ const FOREIGN: readonly Attempt[] = [
     args: ["create", "token", name, "-n", namespace],
   })),
   {
-    what: "requests a certificate of an administrator",
+    what: "requests a certificate for a login of its own",
     args: [...create, DRY_RUN],
     input: {
       apiVersion: "certificates.k8s.io/v1",
@@ -187,7 +187,7 @@ const FOREIGN: readonly Attempt[] = [
       ],
       ...[
         "-p",
-        '{"spec":{"ephemeralContainers":[{"name":"d","image":"localhost/none:1","targetContainerName":"postgres"}]}}',
+        '{"spec":{"ephemeralContainers":[{"name":"d","image":"localhost/none:1","targetContainerName":"postgres","securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}}]}}',
       ],
     ],
   },
@@ -371,7 +371,7 @@ describe("the identities of CI, on a cluster", function () {
       "-keyout",
       "/dev/null",
       "-subj",
-      "/O=system:masters/CN=me",
+      "/O=others/CN=me",
     ]);
     return Buffer.from(stdout).toString("base64");
   }
@@ -613,6 +613,22 @@ describe("the identities of CI, on a cluster", function () {
         .split("\n")
         .map((line) => JSON.parse(line) as Event);
 
+    /**
+     * Why a right may be unused here. An API server of this version lists and watches in one request; an older one is
+     * asked for both.
+     */
+    const REASONS = [
+      // Asked for next to `get` by API servers from 1.35 on, without a line in the log; alone by older ones.
+      "create pods/exec",
+      // A repository with a volume of its own that is taken out of the configuration, and a moved directory.
+      ...["persistentvolumeclaims", "persistentvolumes"].flatMap((volume) => [
+        `delete ${volume}`,
+        `watch ${volume}`,
+      ]),
+      // A Service that the program no longer has.
+      "delete services",
+    ];
+
     it("have no right that these deployments have not used, but for those with a reason", async () => {
       for (const use of USES) {
         const used = new Set<string>();
@@ -648,9 +664,12 @@ describe("the identities of CI, on a cluster", function () {
           granted.push(...rightsIn(rules).map((right) => rightText({ ...right, name: undefined })));
         }
         const unused = [...new Set(granted)].filter((right) => !used.has(right)).sort();
-        writeFileSync(
-          `/tmp/rights-unused-${use}.txt`,
-          `${unused.join("\n")}\n---\n${[...used].sort().join("\n")}\n`,
+        assert.deepEqual(
+          unused.filter(
+            (right) => !granted.includes(right.replace("list", "watch")) && !REASONS.includes(right),
+          ),
+          [],
+          use,
         );
       }
     });
@@ -682,6 +701,13 @@ describe("the identities of CI, on a cluster", function () {
     });
 
     it("are compared with what this version needs, and a right that somebody added is named", async () => {
+      // The backups are switched off, and gone.
+      const outdated = await ci.access("check");
+      assert.match(outdated.stdout, /gives "delete cronjobs\.batch", which is not needed/);
+      for (const use of USES) {
+        const ran = await ci.access(use, "--expires", "1d", "--out", ci.kubeconfig(use));
+        assert.equal(ran.status, 0, ran.output);
+      }
       const good = await ci.access("check");
       assert.match(
         good.stdout,
