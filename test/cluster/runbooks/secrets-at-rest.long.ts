@@ -93,7 +93,11 @@ describe("docs/secrets-at-rest.md", function () {
     kubectl("create", "secret", "generic", name, `--from-literal=v=${value}`);
   /** The last line that a runbook printed: a shell of this machine may complain before. */
   const lastLine = (output: string) => output.trim().split("\n").at(-1);
-  const look = async () => Number(lastLine(await follow("secrets-at-rest-look", variables())));
+  const look = async () => {
+    const counted = lastLine(await follow("secrets-at-rest-look", variables())) ?? "";
+    assert.match(counted, /^\d+$/);
+    return Number(counted);
+  };
   const check = async () => lastLine(await follow("secrets-at-rest-check", variables()));
 
   it("finds a Secret in the datastore that is not encrypted: the control", async () => {
