@@ -12,11 +12,13 @@ import { type ClusterState, type Expectations, hasVolume, lookAtCluster } from "
 import { KubeconfigError, providerKubeconfig } from "./kubeconfig.ts";
 import { promptKubelet } from "./kubelet-prompt.ts";
 import { deleteLeftJob } from "./left-job.ts";
+import { askNode, type NodeReach } from "./node-shell.ts";
 import { watchPods } from "./pod-watch.ts";
 import { plainSessions, sayPlain } from "./plain-connections.ts";
 import { preflight, reasonOf } from "./preflight.ts";
 import { type ServerReports, sayCertificate, sayRefused, serverReports } from "./server-reports.ts";
 import { stopRefusedStart } from "./refused-start.ts";
+import { encryptionOf, sayEncryption, STATUS_SCRIPT } from "./secrets-at-rest.ts";
 import { lookAtSsh, sshFindings } from "./ssh-reach.ts";
 import { claimedSize, releaseDeadClaim } from "./volume-binding.ts";
 import { KEEP_PASSPHRASE } from "../components/backup/keep-passphrase.ts";
@@ -69,6 +71,7 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
   for (const warning of warnings) await pulumi.log.warn(warning);
   const unprepared = directories.filter((directory) => !hasVolume(state, directory));
   await checkSsh(settings, unprepared.length > 0);
+  if (!pulumi.runtime.isDryRun()) await reportEncryption(settings);
   // While its trial fails, a new server waits for corrected settings, and the engine waits for the server.
   const beside = state.statefulSet ? undefined : stopRefusedStart(cluster, APPLICATION);
   await watchPods(cluster, APPLICATION, state.pods, beside);
@@ -135,6 +138,25 @@ async function checkSsh({ node, secrets }: Settings, needed: boolean): Promise<v
   const stops = findings.filter(({ certain }) => needed && (certain || !pulumi.runtime.isDryRun()));
   if (stops.length > 0) throw new pulumi.RunError(stops.map(problemLine).join("\n"));
   for (const finding of findings) await pulumi.log.warn(problemLine(finding));
+}
+
+/** Reports whether Secrets are encrypted at rest. */
+async function reportEncryption({ stack, node, secrets }: Settings): Promise<void> {
+  const key = secrets.sshPrivateKey;
+  const { sshHost: host, sshPort: port, sshUser: user, sshHostKey: hostKey } = node;
+  const isOverSsh = node.connection === "ssh" && host !== undefined && hostKey !== undefined;
+  const privateKey =
+    isOverSsh && key !== undefined
+      ? await new Promise<string>((resolve) => key.apply((text) => resolve(text)))
+      : undefined;
+  const reach: NodeReach | undefined = isOverSsh
+    ? { kind: "ssh", host, port, user, hostKey, privateKey }
+    : node.connection === "local"
+      ? { kind: "local" }
+      : undefined;
+  const encryption = reach && encryptionOf(await askNode(reach, STATUS_SCRIPT));
+  const { isWarning, message } = sayEncryption(node.hostname, encryption, stack === "dev");
+  await (isWarning ? pulumi.log.warn(message) : pulumi.log.info(message));
 }
 
 /** Announces that an empty directory will be filled: a first start is allowed once, and knowingly. */

@@ -1,14 +1,12 @@
 /** `npm run backup -- --stack <name> <command>`: what there is of backups, and backups, drills and dumps on request. */
 import { parseArgs } from "node:util";
-import type { ClusterContext } from "../cluster/kubectl.ts";
 import { copyLines, copyTime, endCopy, makeCopy } from "./backup/copy.ts";
 import { look } from "./backup/look.ts";
 import { makeRestorePoint, restorePointLines, restorePointName } from "./backup/restore-point.ts";
 import { runNow } from "./backup/run.ts";
 import { statusLines, statusOf } from "./backup/status.ts";
-import { projectFile, runTool, UsageError } from "./cli.ts";
-import { DevState } from "./dev/state.ts";
-import { plainSection, readDocument } from "./stack-file/stack-file.ts";
+import { runTool, UsageError } from "./cli.ts";
+import { clusterOf } from "./stack-cluster.ts";
 
 const usage = `usage: npm run backup -- --stack <name> status | now [full] | drill | dump | restore-point <name>
        | copy <time> | copy end
@@ -24,16 +22,6 @@ const usage = `usage: npm run backup -- --stack <name> status | now [full] | dri
   --stack <name>        the stack, as in Pulumi.<name>.yaml. Default: dev
   --config-file <file>  its configuration. Default: Pulumi.<stack>.yaml; for what \`npm run up\` has deployed, its own
   --json                status and restore-point: as JSON`;
-
-/** How the stack's cluster is reached. */
-function clusterOf(stack: string, configFile: string | undefined): ClusterContext {
-  const { deployment } = new DevState();
-  if (stack === "dev" && configFile === undefined && deployment) return deployment;
-  const file = configFile ?? projectFile(`Pulumi.${stack}.yaml`);
-  const { context, kubeconfig } = plainSection(readDocument(file), "cluster");
-  const text = (value: unknown) => (typeof value === "string" ? value : undefined);
-  return { context: text(context), kubeconfig: text(kubeconfig) };
-}
 
 /** Exits with 1 if a run that was asked for has failed. */
 function follow(successful: boolean): void {

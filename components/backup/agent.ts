@@ -11,6 +11,7 @@ import {
   restrictedContainer,
   restrictedPod,
   volumesOf,
+  withLog,
 } from "../kubernetes/pods.ts";
 import { checksum, keptRunning, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
 import { Volume } from "../storage/volume.ts";
@@ -164,10 +165,10 @@ export function backupAgent(
                 command: keptRunning("agent.sh", "/run/backup/heartbeat"),
                 env: backupEnvironment(args),
                 ...probed,
-                resources: {
+                resources: withLog({
                   requests: { cpu: "50m", memory: "64Mi" },
                   limits: { cpu: "2", memory: "384Mi" },
-                },
+                }),
                 volumeMounts: mountsIn(BACKUP_CONTAINER, volumes),
               },
             ],

@@ -1,7 +1,7 @@
 /** The pods of restore drills: a copy of the database is restored next to the server, compared, and removed. */
 import type * as pulumi from "@pulumi/pulumi";
 import { DRILL_CONTAINER } from "../kubernetes/names.ts";
-import { inMemory, type PodVolume, restrictedContainer } from "../kubernetes/pods.ts";
+import { inMemory, type PodVolume, restrictedContainer, withLog } from "../kubernetes/pods.ts";
 import { keptRunning, SCRIPTS_PATH, stoppable } from "../kubernetes/scripts.ts";
 import type { NamedContainer } from "../server/extension.ts";
 import { VOLUME_PATH } from "../../postgres/places.ts";
@@ -86,7 +86,7 @@ export function drillPod(args: DrillArgs): DrillPod {
       ],
       // The scratch space exists when the other container starts.
       startupProbe: { ...alive, periodSeconds: 1, failureThreshold: 60 },
-      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "256Mi" } },
+      resources: withLog({ requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "256Mi" } }),
     },
     drill: {
       name: DRILL_CONTAINER,
@@ -98,7 +98,10 @@ export function drillPod(args: DrillArgs): DrillPod {
         { name: "OWNER", value: args.owner },
         { name: "DATABASE", value: args.database },
       ],
-      resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { cpu: "1", memory: "256Mi" } },
+      resources: withLog({
+        requests: { cpu: "50m", memory: "128Mi" },
+        limits: { cpu: "1", memory: "256Mi" },
+      }),
     },
     volumes: [
       ...args.volumes.map(({ mounts, ...volume }) => ({

@@ -1,7 +1,7 @@
 /** The pods of logical dumps: one container has the database's programs, the other one rclone. */
 import type * as pulumi from "@pulumi/pulumi";
 import { DUMP_CONTAINER } from "../kubernetes/names.ts";
-import { inMemory, type Mount, type PodVolume, restrictedContainer } from "../kubernetes/pods.ts";
+import { inMemory, type Mount, type PodVolume, restrictedContainer, withLog } from "../kubernetes/pods.ts";
 import { SCRIPTS_PATH, stoppable } from "../kubernetes/scripts.ts";
 import type { NamedContainer } from "../server/extension.ts";
 import { VOLUME_PATH } from "../../postgres/places.ts";
@@ -84,7 +84,7 @@ export function dumpPod(args: DumpArgs): DumpPod {
         { name: "RCLONE_CONFIG", value: `${BACKUP_CONFIG_PATH}/${RCLONE_CONFIG}` },
         { name: "HOME", value: "/tmp" },
       ],
-      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "384Mi" } },
+      resources: withLog({ requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "384Mi" } }),
     },
     dump: {
       name: DUMP_CONTAINER,
@@ -96,7 +96,7 @@ export function dumpPod(args: DumpArgs): DumpPod {
         { name: "OWNER", value: args.owner },
         { name: "DATABASE", value: args.database },
       ],
-      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "1", memory: "160Mi" } },
+      resources: withLog({ requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "1", memory: "160Mi" } }),
     },
     volumes: [
       ...args.volumes

@@ -4,7 +4,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../kubernetes/labels.ts";
 import { BACKUP_CONTAINER as CONTAINER, BACKUP_CRON_JOBS } from "../kubernetes/names.ts";
 import type { OneRunJobArgs } from "../kubernetes/one-run-job.ts";
-import { mountsIn, placed, type PodVolume, restrictedPod, volumesOf } from "../kubernetes/pods.ts";
+import { mountsIn, placed, type PodVolume, restrictedPod, volumesOf, withLog } from "../kubernetes/pods.ts";
 import { stoppable } from "../kubernetes/scripts.ts";
 import type { NamedContainer } from "../server/extension.ts";
 import { backupContainer as container, backupEnvironment } from "./agent.ts";
@@ -42,7 +42,7 @@ export function backupSchedules(
       { name: "WAIT", value: "600" },
       { name: "IMAGE", value: args.postgresImage },
     ],
-    resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "384Mi" } },
+    resources: withLog({ requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "384Mi" } }),
   });
   const scheduled = (
     kind: keyof typeof BACKUP_CRON_JOBS,

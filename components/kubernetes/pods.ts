@@ -81,6 +81,38 @@ export interface Mount {
   subPath?: string;
 }
 
+/** Amounts of CPU and memory by name. */
+type Amounts = Readonly<Record<string, pulumi.Input<string>>>;
+
+/**
+ * What a container's log takes on the node's own disk: the kubelet keeps five files of 10 MiB
+ * (containerLogMaxFiles, containerLogMaxSize).
+ */
+const LOG_SIZE = "64Mi";
+/**
+ * What it may take. The kubelet rotates a log every 10 s, between which it grows without a limit, and evicts the pod of a
+ * container above its limit: room for 20 MB/s.
+ */
+const LOG_LIMIT = "256Mi";
+/** The same for a server that logs every statement of every client, whose eviction ends them all: 200 MB/s. */
+export const SERVER_LOG_LIMIT = "2Gi";
+
+/**
+ * A container's resources with its share of the node's own disk, which is its log alone: the root file system is
+ * read-only, and every directory that is not a volume of the data or the backups is in memory.
+ *
+ * @param logLimit Kubernetes quantity
+ */
+export function withLog(
+  { requests, limits }: { requests: Amounts; limits: Amounts },
+  logLimit: string = LOG_LIMIT,
+): { requests: Amounts; limits: Amounts } {
+  return {
+    requests: { ...requests, "ephemeral-storage": LOG_SIZE },
+    limits: { ...limits, "ephemeral-storage": logLimit },
+  };
+}
+
 /** A volume of a pod, with its mounts. */
 export interface PodVolume {
   name: string;

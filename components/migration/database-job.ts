@@ -4,7 +4,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../kubernetes/labels.ts";
 import { oneRunJob, type OneRunJobArgs } from "../kubernetes/one-run-job.ts";
 import { VOLUME_PATH, VOLUME_SOCKET_PATH } from "../../postgres/places.ts";
-import { inMemory, type Placement, type PodVolume, restrictedContainer } from "../kubernetes/pods.ts";
+import {
+  inMemory,
+  type Placement,
+  type PodVolume,
+  restrictedContainer,
+  withLog,
+} from "../kubernetes/pods.ts";
 import { type PostgresEndpoint, rootCertificates, TRUST_PATH } from "../postgres-endpoint.ts";
 import { checksum, SCRIPTS_PATH, stoppable } from "../kubernetes/scripts.ts";
 
@@ -89,7 +95,7 @@ function podContainer(
       { name: "WAIT", value: String(Math.min(300, Math.floor(timeout / 2))) },
       ...env,
     ],
-    resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "1", memory: "256Mi" } },
+    resources: withLog({ requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "1", memory: "256Mi" } }),
     ...restrictedContainer,
   };
 }

@@ -11,6 +11,8 @@ import {
   restrictedContainer,
   restrictedPod,
   volumesOf,
+  withLog,
+  SERVER_LOG_LIMIT,
 } from "../kubernetes/pods.ts";
 import { keptRunning, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
 import { DATA_PATH, SOCKET_PATH, VOLUME_PATH } from "../../postgres/places.ts";
@@ -137,7 +139,7 @@ export function serverPod(
           { name: "ADDRESS_SPACE", value: String(addressSpaceKilobytes(args)) },
         ],
         ports: [{ name: "postgresql", containerPort: PORT }],
-        resources: { requests: { ...args.requests }, limits: { ...args.limits } },
+        resources: withLog({ requests: { ...args.requests }, limits: { ...args.limits } }, SERVER_LOG_LIMIT),
         startupProbe: {
           exec: { command: alive },
           periodSeconds: 1,
@@ -165,7 +167,10 @@ export function serverPod(
         // No probes: a failing one would make the whole pod unready, including a healthy server.
         command: keptRunning("reconcile.sh", `${RECONCILE_STATE_PATH}/heartbeat`),
         ...(added.watched.length > 0 && { env: [{ name: "WATCHED", value: added.watched.join(" ") }] }),
-        resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { cpu: "500m", memory: "128Mi" } },
+        resources: withLog({
+          requests: { cpu: "10m", memory: "32Mi" },
+          limits: { cpu: "500m", memory: "128Mi" },
+        }),
         volumeMounts: mountsIn(RECONCILER_CONTAINER, volumes),
       },
       ...added.sidecars.map(withMounts),

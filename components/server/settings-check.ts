@@ -4,7 +4,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../kubernetes/labels.ts";
 import { oneRunJob } from "../kubernetes/one-run-job.ts";
 import { SOCKET_PATH } from "../../postgres/places.ts";
-import { inMemory, type Placement, type PodVolume, restrictedContainer } from "../kubernetes/pods.ts";
+import {
+  inMemory,
+  type Placement,
+  type PodVolume,
+  restrictedContainer,
+  withLog,
+} from "../kubernetes/pods.ts";
 import { mebibytes } from "../../quantities.ts";
 import { checksum, scriptFiles, SCRIPTS_PATH, stoppable, stoppableFiles } from "../kubernetes/scripts.ts";
 import { superuserFiles } from "./superuser-files.ts";
@@ -77,7 +83,7 @@ export class SettingsCheck extends pulumi.ComponentResource {
     const container = {
       image,
       ...restrictedContainer,
-      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "1", memory } },
+      resources: withLog({ requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "1", memory } }),
     };
     const scriptsMount = { path: SCRIPTS_PATH, readOnly: true };
     const needed = args.volumes.filter(({ mounts }) => mounts[SETTINGS_CONTAINER] !== undefined);

@@ -17,7 +17,7 @@ import {
   SETTINGS_CONTAINER,
   TLS_NAME,
 } from "../kubernetes/names.ts";
-import { inMemory, type PodVolume, restrictedContainer } from "../kubernetes/pods.ts";
+import { inMemory, type PodVolume, restrictedContainer, withLog } from "../kubernetes/pods.ts";
 import { keptRunning, keptRunningFiles, scriptFiles, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
 import { type ServerTrust, TRUST_PATH } from "../postgres-endpoint.ts";
 import type { ServerExtension } from "../server/extension.ts";
@@ -298,7 +298,10 @@ function extensionOf(
           { name: "HOST", value: objects.host },
           { name: "TRUST", value: source.kind === "generated" ? "authority" : trust },
         ],
-        resources: { requests: { cpu: "10m", memory: "16Mi" }, limits: { cpu: "500m", memory: "64Mi" } },
+        resources: withLog({
+          requests: { cpu: "10m", memory: "16Mi" },
+          limits: { cpu: "500m", memory: "64Mi" },
+        }),
       },
     ],
     watched: [`${current}/tls.crt`],

@@ -6,13 +6,14 @@ import { field, shown, textAt } from "../values.ts";
 const AMOUNTS = [
   { resource: "memory", parse: bytesOfQuantity, example: "256Mi" },
   { resource: "cpu", parse: cpusOfQuantity, example: "500m" },
+  { resource: "ephemeral-storage", parse: bytesOfQuantity, example: "64Mi" },
 ] as const;
 
 export const resourceLimits = objectRule({
   name: "resource-limits",
-  asks: "CPU and memory, requested and limited, for every container of every kind",
+  asks: "CPU, memory and ephemeral storage, requested and limited, for every container of every kind",
   description:
-    "A container without requests and limits can take the node's memory, and the kernel kills the database for it",
+    "A container without requests and limits can take the node's memory, and the kernel kills the database for it; one that fills the node's own disk with its log has all pods evicted",
   level: "mandatory",
   check: (object) => {
     const hidden = hiddenPod(object);

@@ -205,7 +205,10 @@ export function decentContainer(): Record<string, unknown> {
   return {
     name: "api",
     image: `ghcr.io/example/api:1.2.3@sha256:${"0123456789abcdef".repeat(4)}`,
-    resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "500m", memory: "128Mi" } },
+    resources: {
+      requests: { cpu: "50m", memory: "64Mi", "ephemeral-storage": "64Mi" },
+      limits: { cpu: "500m", memory: "128Mi", "ephemeral-storage": "256Mi" },
+    },
     securityContext: {
       allowPrivilegeEscalation: false,
       capabilities: { drop: ["ALL"] },

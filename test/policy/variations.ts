@@ -169,8 +169,8 @@ export const VARIATIONS: readonly Variation[] = [
     name: "requests at their limits",
     change: edit(JOB, ({ inputs }) =>
       setAt(inputs, `${POD}/containers/0/resources`, {
-        requests: { cpu: "100m", memory: "128Mi" },
-        limits: { cpu: "100m", memory: "128Mi" },
+        requests: { cpu: "100m", memory: "128Mi", "ephemeral-storage": "64Mi" },
+        limits: { cpu: "100m", memory: "128Mi", "ephemeral-storage": "64Mi" },
       }),
     ),
   },

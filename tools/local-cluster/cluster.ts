@@ -11,6 +11,7 @@ import {
 import { spawn } from "node:child_process";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { buildBinaries } from "./build.ts";
 import { clusterCgroups, clusterProcesses, makeCgroups, removeCgroups } from "./cgroups.ts";
 import { requireSpace } from "./disk.ts";
@@ -18,7 +19,7 @@ import type { Image } from "./images.ts";
 import { buildImages, dbmateImage, pgbackrestImage, postgresImage } from "./images.ts";
 import { withLock } from "../lock.ts";
 import { addresses, connect, disconnect, requireFreeRange, serviceRange } from "./network.ts";
-import { writeNodeConfig } from "./node-config.ts";
+import { writeApiServerFlags, writeNodeConfig } from "./node-config.ts";
 import type { ClusterPaths } from "./paths.ts";
 import { clusterPaths } from "./paths.ts";
 import { preflight } from "./preflight.ts";
@@ -57,14 +58,26 @@ const recordFile = "cluster.json";
  * @param options.nodeName the node's name from this start on, as if its disk were in another machine. Default: that of
  *   the last start, at first `<name>-node`
  * @param options.domain DNS domain of the cluster's names. Default: that of the last start, at first `cluster.local`
+ * @param options.apiServerFlags more flags of the API server, which is restarted for them. Default: those of the last
+ *   start, at first none
  * @throws one clear line; nothing of the cluster is then left on the machine
  */
 export async function start(
-  options: { name?: string; log?: Log; gpu?: number; nodeName?: string; domain?: string } = {},
+  options: {
+    name?: string;
+    log?: Log;
+    gpu?: number;
+    nodeName?: string;
+    domain?: string;
+    apiServerFlags?: readonly string[];
+  } = {},
 ): Promise<LocalCluster> {
   const paths = pathsOf(options.name ?? defaultName);
   if (options.nodeName !== undefined) paths.nodeName = options.nodeName;
   if (options.domain !== undefined) paths.domain = options.domain;
+  const hasOtherFlags =
+    options.apiServerFlags !== undefined && !isDeepStrictEqual(options.apiServerFlags, paths.apiServerFlags);
+  if (options.apiServerFlags !== undefined) paths.apiServerFlags = options.apiServerFlags;
   const log = options.log ?? silent;
   reachDirectly(paths.name);
   await preflight(log);
@@ -79,6 +92,7 @@ export async function start(
     } else {
       // A version that had fewer images, or others, may have started it.
       await importImages(paths, dirname(cluster.kubectl), await buildImages(log), log);
+      if (hasOtherFlags) await restartApiServer(paths, cluster);
     }
     if (options.gpu !== undefined) await advertiseGpu(cluster, options.gpu);
     return cluster;
@@ -185,10 +199,7 @@ async function boot(paths: ClusterPaths, binaries: string, images: Image[], log:
   requireSpace(paths.state, 1500, `cluster "${paths.name}"`);
   log(`starting cluster "${paths.name}" (node ${node}, state in ${paths.state})…`);
   mkdirSync(paths.state, { recursive: true, mode: 0o711 });
-  writeFileSync(
-    join(paths.state, recordFile),
-    JSON.stringify({ kubectl: kubectlPath(binaries), nodeName: paths.nodeName, domain: paths.domain }),
-  );
+  writeRecord(paths, kubectlPath(binaries));
   try {
     await writeNodeConfig(paths, { range, host, node }, binaries);
     await connect(paths, { range, host, node });
@@ -201,6 +212,28 @@ async function boot(paths: ClusterPaths, binaries: string, images: Image[], log:
     throw error;
   }
   log(`cluster "${paths.name}" is ready after ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+}
+
+/** Has the API server start again with the flags that are now wanted. */
+async function restartApiServer(paths: ClusterPaths, cluster: LocalCluster): Promise<void> {
+  writeRecord(paths, cluster.kubectl);
+  writeApiServerFlags(paths);
+  const runs = (process: number): boolean =>
+    attemptRead(`/proc/${process}/cmdline`).startsWith("kube-apiserver\0");
+  const before = clusterProcesses(paths).filter(runs);
+  for (const process of before) signal(process, "SIGTERM");
+  await waitUntil(() => !clusterProcesses(paths).some((process) => before.includes(process)), 60_000, 100);
+  // The node itself was ready all the time.
+  await untilReady(cluster, paths, 0);
+}
+
+function attemptRead(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    // The process has ended.
+    return "";
+  }
 }
 
 /** Starts process 1 of the node, detached from us. */
@@ -377,13 +410,19 @@ interface ClusterRecord {
   kubectl: string;
   nodeName?: string;
   domain?: string;
+  apiServerFlags?: readonly string[];
+}
+
+function writeRecord({ state, nodeName, domain, apiServerFlags }: ClusterPaths, kubectl: string): void {
+  const record: ClusterRecord = { kubectl, nodeName, domain, apiServerFlags };
+  writeFileSync(join(state, recordFile), JSON.stringify(record));
 }
 
 /** The cluster's paths, with the node's name of the last start. */
 function pathsOf(name: string): ClusterPaths {
   const paths = clusterPaths(name);
-  const { nodeName = paths.nodeName, domain = paths.domain } = readRecord(paths) ?? {};
-  return { ...paths, nodeName, domain };
+  const { nodeName, domain, apiServerFlags } = { ...paths, ...readRecord(paths) };
+  return { ...paths, nodeName, domain, apiServerFlags };
 }
 
 function readRecord(paths: ClusterPaths): ClusterRecord | undefined {

@@ -72,6 +72,12 @@ export async function writeNodeConfig(
   write("cni/10-pods.conflist", podNetwork());
   write("Corefile", corefile(paths.domain, addresses, join(folder, "coredns.kubeconfig")));
   write("resolv.conf", `nameserver ${addresses.node}\n`);
+  writeApiServerFlags(paths);
+}
+
+/** Writes the flags that the API server gets in addition at its next start. */
+export function writeApiServerFlags({ state, apiServerFlags }: ClusterPaths): void {
+  writeFileSync(join(state, "config/api-server.flags"), apiServerFlags.map((flag) => `${flag}\n`).join(""));
 }
 
 function kubelet(

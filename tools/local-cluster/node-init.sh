@@ -71,7 +71,9 @@ kine() (
   cd "$state/kine" && exec kine "$runtime/kine.sock"
 )
 
+# The flags of a test, one a line, are read at each of its starts.
 api_server() (
+  mapfile -t flags <"$config/api-server.flags"
   exec kube-apiserver \
     --etcd-servers="unix://$runtime/kine.sock" \
     --advertise-address="$address" --bind-address=0.0.0.0 --secure-port=6443 \
@@ -85,7 +87,7 @@ api_server() (
     --service-account-issuer=https://kubernetes.default.svc.cluster.local \
     --service-account-key-file="$certificates/service-accounts.pub" \
     --service-account-signing-key-file="$certificates/service-accounts.key" \
-    --allow-privileged=true --profiling=false
+    --allow-privileged=true --profiling=false "${flags[@]}"
 )
 
 keep kine kine

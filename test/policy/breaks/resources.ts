@@ -6,7 +6,7 @@ import { add, drop, metadata, set, setAt } from "../stacks.ts";
 export const resourcesBreaks: Readonly<Record<string, readonly Break[]>> = {
   "resource-limits": [
     ...["requests", "limits"].flatMap((side) =>
-      ["cpu", "memory"].flatMap((resource) => [
+      ["cpu", "memory", "ephemeral-storage"].flatMap((resource) => [
         {
           by: `no ${side}.${resource} on the server`,
           change: drop(SET, `${SERVER}/resources/${side}/${resource}`),

@@ -1,0 +1,76 @@
+/**
+ * What this wing asks of the API server, in the namespace and in the cluster, for whoever grants it. The objects that
+ * the program registers need their own rights, and are not listed.
+ */
+import {
+  BACKUP_CRON_JOBS,
+  CLAIM_NAME,
+  FIRST_BACKUP_JOB,
+  SERVER_NAME,
+  SERVER_POD,
+  VOLUME_NAME,
+} from "../components/kubernetes/names.ts";
+
+/** One right: a verb on a resource. */
+export interface Right {
+  /** API group; empty for the core. */
+  group: string;
+  /** Plural, with the subresource: `pods/exec`. */
+  resource: string;
+  verb: string;
+  /** Name of the only object. @default all of them */
+  name?: string | undefined;
+}
+
+/** Rights by where they apply. */
+export interface Rights {
+  /** In the whole cluster. */
+  cluster: readonly Right[];
+  /** In the database's namespace. */
+  namespace: readonly Right[];
+}
+
+const core = { group: "" };
+const apps = { group: "apps" };
+const batch = { group: "batch" };
+
+/** What `lookAtCluster` reads, in each preview and each `up`. One refusal fails all of it. */
+const LOOKS: Rights = {
+  cluster: [
+    { ...core, resource: "nodes", verb: "list" },
+    { ...core, resource: "persistentvolumes", verb: "get", name: VOLUME_NAME },
+  ],
+  namespace: [
+    { ...apps, resource: "statefulsets", verb: "get", name: SERVER_NAME },
+    { ...core, resource: "persistentvolumeclaims", verb: "get", name: CLAIM_NAME },
+    { ...core, resource: "pods", verb: "list" },
+    { ...batch, resource: "jobs", verb: "list" },
+    // Asked for whether there are backups or not.
+    { ...batch, resource: "cronjobs", verb: "get", name: BACKUP_CRON_JOBS.drill },
+    { ...batch, resource: "jobs", verb: "get", name: FIRST_BACKUP_JOB },
+  ],
+};
+
+/** What an `up` does next to the program's objects: see `changesTo` in live.ts. */
+const CHANGES: Rights = {
+  cluster: [],
+  namespace: [
+    // prompt-kubelet
+    ...["get", "patch"].map((verb) => ({ ...core, resource: "pods", verb, name: SERVER_POD })),
+    // refused-configuration. API servers ask for `get` where kubectl uses a WebSocket, for `create` where it does not,
+    // and for both from 1.35 on.
+    ...["get", "create"].map((verb) => ({ ...core, resource: "pods/exec", verb, name: SERVER_POD })),
+    // refused-start
+    { ...apps, resource: "statefulsets", verb: "get", name: SERVER_NAME },
+    { ...apps, resource: "statefulsets/scale", verb: "patch", name: SERVER_NAME },
+  ],
+};
+
+/** What this wing needs for an operation. A preview does without the look into the server's container. */
+export function rightsForLooks(operation: "preview" | "deploy"): Rights {
+  if (operation === "preview") return LOOKS;
+  return {
+    cluster: [...LOOKS.cluster, ...CHANGES.cluster],
+    namespace: [...LOOKS.namespace, ...CHANGES.namespace],
+  };
+}

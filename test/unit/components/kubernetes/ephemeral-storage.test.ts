@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { withLog } from "../../../../components/kubernetes/pods.ts";
+import { projectFile } from "../../../../tools/cli.ts";
+import { evaluate } from "../../../../tools/evaluation/evaluate.ts";
+import { type Manifest, manifestsOf } from "../../../../tools/evaluation/manifests.ts";
+import { withNode } from "../../../../tools/evaluation/policy-config.ts";
+import { readStackFile } from "../../../../tools/stack-file/stack-file.ts";
+import { bytesOfQuantity } from "../../../../quantities.ts";
+
+interface Container {
+  name: string;
+  resources: Record<"requests" | "limits", Record<string, string>>;
+}
+interface PodSpec {
+  containers: Container[];
+  initContainers?: Container[];
+  volumes?: { name: string; emptyDir?: { medium?: string } }[];
+}
+
+/** The pod of a workload, wherever its template is. */
+function podOf({ spec }: Manifest): PodSpec | undefined {
+  const { template, jobTemplate } = spec as {
+    template?: { spec: PodSpec };
+    jobTemplate?: { spec: { template: { spec: PodSpec } } };
+  };
+  return (template ?? jobTemplate?.spec.template)?.spec;
+}
+
+describe("the node's own disk", () => {
+  const pods: [string, PodSpec][] = [];
+  before(async () => {
+    for (const stack of ["dev", "prod"]) {
+      const { config, secretKeys } = readStackFile(projectFile(`Pulumi.${stack}.yaml`));
+      const { registrations } = await evaluate(stack, withNode(stack, config), secretKeys);
+      for (const { manifest } of manifestsOf(registrations)) {
+        const pod = manifest.spec === undefined ? undefined : podOf(manifest);
+        if (pod) pods.push([`${stack} ${manifest.kind}/${manifest.metadata.name}`, pod]);
+      }
+    }
+    assert.ok(pods.length >= 8);
+  });
+
+  it("is requested and limited by every container, with room for five log files of 10 MiB", () => {
+    for (const [where, { containers, initContainers = [] }] of pods)
+      for (const { name, resources } of [...containers, ...initContainers]) {
+        const [requested = 0, limit = 0] = (["requests", "limits"] as const).map((side) =>
+          bytesOfQuantity(resources[side]["ephemeral-storage"] ?? ""),
+        );
+        assert.ok(requested >= 50 * 2 ** 20 && requested < limit, `${where}: ${name}`);
+      }
+  });
+
+  it("has nothing else of a container: each directory is in memory, and no limit has to count it", () => {
+    const onDisk = pods.flatMap(([where, { volumes = [] }]) =>
+      volumes
+        .filter(({ emptyDir }) => emptyDir !== undefined && emptyDir.medium !== "Memory")
+        .map(({ name }) => `${where}: ${name}`),
+    );
+    assert.deepEqual(onDisk, []);
+  });
+
+  it("is limited for the server far above what it logs, since an eviction ends every session", () => {
+    const servers = pods.filter(([where]) => / StatefulSet\/postgres$/.test(where));
+    assert.equal(servers.length, 2);
+    for (const [, { containers }] of servers) {
+      const server = containers.find(({ name }) => name === "postgres");
+      assert.equal(server?.resources.limits["ephemeral-storage"], "2Gi");
+    }
+  });
+
+  it("leaves CPU and memory as they are", () => {
+    const { requests, limits } = withLog({ requests: { cpu: "1" }, limits: { memory: "1Gi" } });
+    assert.deepEqual([requests.cpu, limits.memory, limits.cpu], ["1", "1Gi", undefined]);
+  });
+});
