@@ -4,6 +4,7 @@ import { backup, backupProblems } from "./backup.ts";
 import { cluster, clusterProblems } from "./cluster.ts";
 import { database, databaseProblems } from "./database.ts";
 import { migration } from "./migration.ts";
+import { network, networkProblems } from "./network.ts";
 import { node, nodeProblems } from "./node.ts";
 import type { Section, ValuesOf } from "./reader.ts";
 import { secrets } from "./secrets.ts";
@@ -17,6 +18,7 @@ export const table = {
   database,
   migration,
   backup,
+  network,
   secrets,
 } as const satisfies Record<string, Section>;
 
@@ -30,4 +32,5 @@ export const checks: readonly ((written: Written) => Problem[])[] = [
   storageProblems,
   databaseProblems,
   backupProblems,
+  networkProblems,
 ];

@@ -32,6 +32,8 @@ import { initJobAfterServer } from "./init-job-after-server.ts";
 import { jobsEnd } from "./jobs-end.ts";
 import { keptSettings } from "./kept-settings.ts";
 import { namespaceLabels } from "./namespace-labels.ts";
+import { networkDefaultDeny } from "./network-default-deny.ts";
+import { networkWayOut } from "./network-way-out.ts";
 import { nodeCapacity } from "./node-capacity.ts";
 import { noServiceLinks } from "./no-service-links.ts";
 import { notExposed } from "./not-exposed.ts";
@@ -115,6 +117,9 @@ export const rules: readonly Rule[] = [
   superuserInside,
   identityMap,
   oneBackend,
+  databaseNetworkPolicy,
+  networkDefaultDeny,
+  networkWayOut,
   ownNamespace,
   namespaceLabels,
   secretsOnlyInSecrets,
@@ -134,7 +139,6 @@ export const rules: readonly Rule[] = [
   declaredCommands,
   declaredRights,
   explicitProvider,
-  databaseNetworkPolicy,
   settingsTried,
   initJobAfterServer,
   recommendedLabels,

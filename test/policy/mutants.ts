@@ -107,6 +107,11 @@ function weakerForSuperuser(hba: string): string[] {
 /** The server, as kind and name. */
 const SERVER = /^StatefulSet\/postgres$/;
 
+/** The policies, by what they do. */
+const DENY = /^NetworkPolicy\/postgres-network-default-deny$/;
+const WAY_IN = /^NetworkPolicy\/postgres-network-database$/;
+const WAYS_OUT = /^NetworkPolicy\/postgres-network-(init|client-.*|backup)$/;
+
 export const WEAKNESSES: readonly Weakness[] = [
   { at: /^spec\/persistentVolumeReclaimPolicy$/, to: () => ["Delete", "Recycle", ""] },
   { at: /^spec\/nodeAffinity(\/required(\/nodeSelectorTerms(\/0(\/matchExpressions)?)?)?)?$/ },
@@ -201,6 +206,25 @@ export const WEAKNESSES: readonly Weakness[] = [
     optional: true,
   },
   { at: /^length$/, to: () => [8, 0] },
+  // Network policies: one selector, peer, port or direction that is gone widens what the rule allows.
+  { at: /^spec\/policyTypes$/, kinds: DENY, to: () => [["Ingress"], ["Egress"], []] },
+  { at: /^spec\/podSelector$/, kinds: DENY, to: () => [{ matchLabels: { app: "postgres" } }] },
+  { at: /^spec\/podSelector$/, kinds: WAYS_OUT, to: () => [{}, { matchLabels: { app: "postgres" } }] },
+  { at: /^spec\/ingress\/\d\/from$/, kinds: WAY_IN, to: () => [[], [{ ipBlock: { cidr: "0.0.0.0/0" } }]] },
+  {
+    at: /^spec\/ingress\/\d\/from\/\d$/,
+    kinds: WAY_IN,
+    to: () => [{ namespaceSelector: {} }, { podSelector: {} }, { ipBlock: { cidr: "10.0.0.0/7" } }],
+    optional: true,
+  },
+  { at: /^spec\/egress\/\d\/(to|ports)$/, kinds: WAYS_OUT, to: () => [[]] },
+  {
+    at: /^spec\/egress\/\d\/to\/\d$/,
+    kinds: WAYS_OUT,
+    to: () => [{ namespaceSelector: {} }, { ipBlock: { cidr: "0.0.0.0/0" } }],
+    optional: true,
+  },
+  { at: /^spec\/egress\/\d\/to\/\d\/ipBlock\/except(\/\d)?$/, kinds: WAYS_OUT },
 ];
 
 /** Lines of postgresql.conf that keep something. */
