@@ -14,9 +14,9 @@ import { field, hasUnknown, isMap, listAt, mapAt, textAt, UNKNOWN } from "./valu
 /** The direction of a connection. */
 export type Direction = "Ingress" | "Egress";
 
-/** The NetworkPolicies of a stack, without patches of others' policies. */
+/** The NetworkPolicies of a stack. A patch of somebody's policy opens what a policy would open. */
 export function networkPoliciesIn(stack: readonly Resource[]): KubernetesObject[] {
-  return objectsIn(stack).filter(({ kind, patch }) => kind === "NetworkPolicy" && !patch);
+  return objectsIn(stack).filter(({ kind }) => kind === "NetworkPolicy");
 }
 
 /** Whether a policy has the direction. Without policyTypes: in, and out if it has an egress rule. */
@@ -125,12 +125,25 @@ export function blocksOut(
     });
 }
 
+/** Whether a rule is about every port, or every one of a protocol. */
+function hasEveryPort(rule: Record<string, unknown>): boolean {
+  if (rule.ports === UNKNOWN) return false;
+  const ports = listAt(rule, "ports");
+  return ports.length === 0 || ports.some((entry) => field(entry, "port") === undefined);
+}
+
+/** Whether a policy lets somebody reach every port of its pods. */
+export function opensEveryPort(policy: KubernetesObject): boolean {
+  return listAt(policy.body, "spec", "ingress").some((rule) => isMap(rule) && hasEveryPort(rule));
+}
+
 /** What makes a way out lead everywhere, or undefined if each names whom and which ports. */
 export function openWayOut(policy: KubernetesObject): string | undefined {
   for (const rule of listAt(policy.body, "spec", "egress")) {
     if (!isMap(rule)) continue;
     if (rule.to !== UNKNOWN && listAt(rule, "to").length === 0) return "an egress rule has no to";
-    if (rule.ports !== UNKNOWN && listAt(rule, "ports").length === 0) return "an egress rule has no ports";
+    if (hasEveryPort(rule))
+      return "an egress rule leads to every port: it has no ports, or one without a number";
     const everybody = listAt(rule, "to").some(
       (peer) => field(peer, "ipBlock") === undefined && isEverybody(peer),
     );

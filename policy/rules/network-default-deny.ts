@@ -45,7 +45,7 @@ export const networkDefaultDeny = stackRule<Config>({
   check: (stack, { required }) => {
     const policies = networkPoliciesIn(stack);
     if (!required && policies.length === 0) return [];
-    const denying = policies.filter(deniesEverything);
+    const denying = policies.filter((policy) => !policy.patch && deniesEverything(policy));
     return podsIn(stack)
       .filter((pod) => serversOf(pod).length > 0 && !pod.object.patch)
       .filter((pod) => !denying.some((policy) => mayShareNamespace(policy, pod.object)))

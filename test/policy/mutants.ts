@@ -355,7 +355,8 @@ export function* mutantsInPlace(
     // The Job that tries the settings comes before the server, and waits for nothing that would be wrong without it.
     if (kind === "Job" && resource.name !== "postgres-settings")
       yield mutant("no dependency", (weakened) => (weakened.dependencies = []));
-    if (!object || !patchesAndLists) continue;
+    // A second default deny, whatever it leaves out, takes nothing away from the first.
+    if (!object || !patchesAndLists || DENY.test(`${kind}/${resource.name}`)) continue;
     for (const as of ["Patch", "List"] as const) {
       const other = extra(resource, as);
       const before = [...stack, other];

@@ -482,7 +482,7 @@ export const VARIATIONS: readonly Variation[] = [
     change: kind("networking.k8s.io/v1:NetworkPolicy", "db", {
       podSelector: { matchLabels: { app: "postgres" } },
       policyTypes: ["Ingress"],
-      ingress: [{ from: [{ podSelector: { matchLabels: { app: "api" } } }] }],
+      ingress: [{ from: [{ podSelector: { matchLabels: { app: "api" } } }], ports: [{ port: 5432 }] }],
     }),
     declared: { "declared-objects": ["NetworkPolicy/db in transcript-pipeline"] },
   },
@@ -501,7 +501,7 @@ export const VARIATIONS: readonly Variation[] = [
       metadata: { ...metadata("db3"), namespace: UNKNOWN },
       spec: {
         podSelector: { matchLabels: { app: "postgres" } },
-        ingress: [{ from: [{ podSelector: { matchLabels: { app: "api" } } }] }],
+        ingress: [{ from: [{ podSelector: { matchLabels: { app: "api" } } }], ports: [{ port: 5432 }] }],
       },
     }),
   },
@@ -509,7 +509,7 @@ export const VARIATIONS: readonly Variation[] = [
     name: "a NetworkPolicy with clients not known yet",
     change: kind("networking.k8s.io/v1:NetworkPolicy", "db4", {
       podSelector: { matchLabels: { app: "postgres" } },
-      ingress: [{ from: UNKNOWN }],
+      ingress: [{ from: UNKNOWN, ports: [{ port: 5432 }] }],
     }),
     declared: { "declared-objects": ["NetworkPolicy/db4 in transcript-pipeline"] },
   },
@@ -517,7 +517,7 @@ export const VARIATIONS: readonly Variation[] = [
     name: "a NetworkPolicy by expression",
     change: kind("networking.k8s.io/v1:NetworkPolicy", "db2", {
       podSelector: { matchExpressions: [{ key: "app", operator: "In", values: ["postgres", "api"] }] },
-      ingress: [{ from: [{ podSelector: { matchLabels: { app: "api" } } }] }],
+      ingress: [{ from: [{ podSelector: { matchLabels: { app: "api" } } }], ports: [{ port: 5432 }] }],
     }),
     declared: { "declared-objects": ["NetworkPolicy/db2 in transcript-pipeline"] },
   },

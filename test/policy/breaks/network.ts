@@ -87,6 +87,16 @@ export const networkBreaks: Readonly<Record<string, readonly Break[]>> = {
       message: /it lets everybody in to StatefulSet\/postgres/,
     })),
     {
+      by: "clients that reach every port",
+      change: open([{ podSelector: api }]),
+      message: /it opens every port of StatefulSet\/postgres/,
+    },
+    {
+      by: "a way in on every port of a protocol",
+      change: drop(DATABASE, "spec/ingress/0/ports/0/port"),
+      message: /it opens every port/,
+    },
+    {
       by: "leaving the clients out of the way in",
       change: drop(DATABASE, "spec/ingress/0/from"),
       message: /lets everybody in/,
@@ -154,7 +164,12 @@ export const networkBreaks: Readonly<Record<string, readonly Break[]>> = {
     {
       by: "a way out on every port",
       change: out({ to: [{ podSelector: api }] }),
-      message: /an egress rule has no ports/,
+      message: /an egress rule leads to every port/,
+    },
+    {
+      by: "a way out on every port of a protocol",
+      change: drop(INIT, "spec/egress/1/ports/0/port"),
+      message: /an egress rule leads to every port/,
     },
     {
       by: "a way out to every pod",
