@@ -62,6 +62,8 @@ export interface Live {
   beforeJob?: pulumi.ResourceHook | undefined;
   /** Runs after an object that the running pod mounts has changed. */
   afterChange?: pulumi.ResourceHook | undefined;
+  /** Runs when the server accepts connections and the network policies are there. */
+  whenServing?: (() => Promise<void>) | undefined;
   /** Runs when everything is deployed. Throwing fails the deployment. */
   whenDeployed?: (() => Promise<void>) | undefined;
 }
@@ -120,21 +122,22 @@ export function program(settings: Settings, live: Live = {}): Outputs {
   const { namespaceName } = new Namespace(APPLICATION, { name: APPLICATION }, onCluster);
 
   const networkPolicies = settings.network.policies ?? live.networkPolicies ?? "enforced";
-  if (networkPolicies === "enforced") {
-    new Network(
-      "postgres-network",
-      {
-        namespace: namespaceName,
-        ...ways({
-          port: PORT,
-          namespace: APPLICATION,
-          clients: clientsOf(settings),
-          repositories: destinationsOf(settings),
-        }),
-      },
-      onCluster,
-    );
-  }
+  const network =
+    networkPolicies === "enforced"
+      ? new Network(
+          "postgres-network",
+          {
+            namespace: namespaceName,
+            ...ways({
+              port: PORT,
+              namespace: APPLICATION,
+              clients: clientsOf(settings),
+              repositories: destinationsOf(settings),
+            }),
+          },
+          onCluster,
+        )
+      : undefined;
 
   const postgres = new Database(
     "postgres",
@@ -268,6 +271,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
     );
   }
 
+  if (network && live.whenServing) pulumi.all([network.denied, postgres.port]).apply(live.whenServing);
   if (live.whenDeployed) schema.jobName.apply(live.whenDeployed);
 
   const { host, port, database: databaseName, owner: user, password } = postgres;

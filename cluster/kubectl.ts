@@ -54,9 +54,10 @@ export function kubectlEnvironment({ kubeconfig: path }: ClusterContext): NodeJS
 }
 
 /**
- * Runs kubectl with empty standard input, so that it cannot prompt.
+ * Runs kubectl with standard input that ends, so that it cannot prompt.
  *
  * @param timeout milliseconds after which it is killed
+ * @param input its standard input
  * @returns its standard output
  * @throws KubectlError with the reason, without a kubeconfig's secrets
  */
@@ -64,6 +65,7 @@ export async function kubectl(
   cluster: ClusterContext,
   args: readonly string[],
   timeout: number = TIMEOUT,
+  input = "",
 ): Promise<string> {
   const env = kubectlEnvironment(cluster);
   return new Promise((resolve, reject) => {
@@ -84,7 +86,7 @@ export async function kubectl(
     );
     // A kubectl or credential plugin that prompts reads the end of its input.
     child.stdin?.on("error", () => undefined);
-    child.stdin?.end();
+    child.stdin?.end(input);
   });
 }
 

@@ -1,6 +1,7 @@
 /** The live cluster for the program: checks before a deployment, and hooks during it. */
 import * as pulumi from "@pulumi/pulumi";
 import { APPLICATION } from "../components/kubernetes/labels.ts";
+import { SERVER_POD } from "../components/kubernetes/names.ts";
 import type { Settings } from "../config.ts";
 import { CONFIG_FILE_VARIABLE } from "../config/file-variable.ts";
 import type { Directory } from "../components/storage/directory.ts";
@@ -8,17 +9,27 @@ import { directoriesOf } from "../directories.ts";
 import { problemLine } from "../problem.ts";
 import type { Live } from "../program.ts";
 import { effectsOfConfig, effectsOfServer } from "./change-effects.ts";
-import { type ClusterState, type Expectations, hasVolume, lookAtCluster } from "./cluster-state.ts";
+import {
+  type ClusterState,
+  type Expectations,
+  hasVolume,
+  lookAtCluster,
+  runningImage,
+} from "./cluster-state.ts";
+import { lookAtEnforcement, sayEnforcement } from "./enforcement.ts";
 import { KubeconfigError, providerKubeconfig } from "./kubeconfig.ts";
+import type { PodObject } from "./pod-troubles.ts";
 import { promptKubelet } from "./kubelet-prompt.ts";
 import { deleteLeftJob } from "./left-job.ts";
 import { watchPods } from "./pod-watch.ts";
+import { deployedPolicies, sayPolicies } from "./network-policies.ts";
 import { preflight, reasonOf } from "./preflight.ts";
 import { refusedConfiguration, sayRefused } from "./refused-configuration.ts";
 import { stopRefusedStart } from "./refused-start.ts";
 import { lookAtSsh, sshFindings } from "./ssh-reach.ts";
 import { claimedSize, releaseDeadClaim } from "./volume-binding.ts";
 import { KEEP_PASSPHRASE } from "../components/backup/keep-passphrase.ts";
+import { PORT } from "../components/server/server-pod.ts";
 import { commandsFromCheckout } from "../components/storage/preparation.ts";
 
 /**
@@ -33,11 +44,13 @@ export async function lookLive(settings: Settings, identity: string): Promise<Li
   return {
     kubeconfig,
     claimed: claimedSize(state?.claim),
+    networkPolicies: state && deployedPolicies(state),
     lastProvenRestore: state?.provenRestore,
     agentSocket: process.env.SSH_AUTH_SOCK,
     announcements: announcements(),
     announcePassphrase: announcement("announce-passphrase", () => [KEEP_PASSPHRASE]),
     ...(!pulumi.runtime.isDryRun() && changesTo(settings, identity, state)),
+    ...(!pulumi.runtime.isDryRun() && { whenServing: enforcementOf(settings, state) }),
   };
 }
 
@@ -75,6 +88,11 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
     const refused = await refusedConfiguration(cluster, APPLICATION).catch(() => undefined);
     if (refused !== undefined) await pulumi.log.warn(sayRefused(refused));
   }
+  const policies = await sayPolicies(cluster, state, settings.network, {
+    database: settings.database.name,
+    owner: settings.database.owner,
+  });
+  if (policies !== undefined) await pulumi.log.warn(policies);
   if (!state.volume) await sayFirstStart(settings);
   await sayPreparation(settings, unprepared);
   return state;
@@ -189,6 +207,39 @@ function announcement(
     },
     { onDryRun: true },
   );
+}
+
+/** Milliseconds after which a pod, or a policy, is not new any more. */
+const SETTLED = 30_000;
+
+/**
+ * Looks, in the background, whether network policies are enforced: at once if the server has them already, otherwise when
+ * it has. Never fails the deployment.
+ *
+ * @returns reports what was found
+ */
+function enforcementOf({ cluster, node, database }: Settings, state: ClusterState | undefined) {
+  const server = state?.pods.find(({ metadata }) => metadata.name === SERVER_POD);
+  const started = Date.parse(server?.status?.startTime ?? "");
+  const settled = state !== undefined && deployedPolicies(state) === "enforced" && isServing(server);
+  const look = (grace: number) =>
+    lookAtEnforcement(cluster, {
+      namespace: APPLICATION,
+      port: PORT,
+      image: (state && runningImage(state)) ?? database.image,
+      placement: { hostname: node.hostname, tolerations: node.tolerations },
+      grace,
+    });
+  const early = settled ? look(Date.now() - started > SETTLED ? 0 : 5) : undefined;
+  return async () => {
+    const { text, warning } = sayEnforcement(await (early ?? look(5)));
+    await (warning ? pulumi.log.warn(text) : pulumi.log.info(text));
+  };
+}
+
+/** Whether the server's pod is ready. */
+function isServing(pod: PodObject | undefined): boolean {
+  return pod?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 }
 
 /** What an `up` does in the cluster in addition to its resources, and in which order. A preview does none of it. */

@@ -19,6 +19,9 @@ export interface NetworkArgs {
  * namespace are denied too: policies of their own can only add to what is allowed.
  */
 export class Network extends pulumi.ComponentResource {
+  /** Name of the policy that denies the rest, known once all policies exist. */
+  readonly denied: pulumi.Output<string>;
+
   constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Network", name, {}, opts);
     const policy = (
@@ -39,7 +42,7 @@ export class Network extends pulumi.ComponentResource {
       ...args.waysOut.map((ways) => policy(`${POLICY_PREFIX}${ways.name}`, policyOut(ways))),
     ];
     // Last, and deleted first: at no moment is anything denied that is allowed.
-    policy(DEFAULT_DENY_NAME, DEFAULT_DENY, allowed);
-    this.registerOutputs();
+    this.denied = policy(DEFAULT_DENY_NAME, DEFAULT_DENY, allowed).metadata.name;
+    this.registerOutputs({ denied: this.denied });
   }
 }

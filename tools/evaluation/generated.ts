@@ -3,6 +3,7 @@
  * state; an evaluation has no state and generates another one each time. So the program is evaluated twice: what
  * differs is made up. No capability needs to declare it, and none is known by name.
  */
+import type { Live } from "../../program.ts";
 import { isDeepStrictEqual } from "node:util";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { isKubernetes, type Manifest, objectId } from "./manifests.ts";
@@ -117,9 +118,10 @@ export async function evaluateMarked(
   stack: string,
   config: Readonly<Record<string, string>>,
   secretKeys: readonly string[],
+  live: Live = {},
 ): Promise<{ evaluation: Evaluation; generated: Generated }> {
-  const evaluation = await evaluate(stack, config, secretKeys);
-  const again = await evaluate(stack, config, secretKeys);
+  const evaluation = await evaluate(stack, config, secretKeys, live);
+  const again = await evaluate(stack, config, secretKeys, live);
   return {
     evaluation,
     generated: generatedIn(manifestsIn(evaluation.registrations), manifestsIn(again.registrations)),

@@ -1,3 +1,5 @@
+import type { NetworkValues } from "../../config/network.ts";
+import type { Live } from "../../program.ts";
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
@@ -38,6 +40,8 @@ export interface MarkedRendering extends Rendering {
   generated: Generated;
   /** The image to which the existing database is upgraded on purpose. @default none */
   upgradeTo?: string | undefined;
+  /** What is configured of the network. */
+  network: NetworkValues;
 }
 
 /** What no object says, from the configuration that the evaluation has read and checked. */
@@ -71,17 +75,25 @@ export async function renderStack(stack: string, configFile: string): Promise<Re
   return renderingOf(stack, stackFile, await evaluate(stack, stackFile.config, stackFile.secretKeys));
 }
 
-/** Evaluates the program for a stack twice, and marks what was made up. */
-export async function renderMarked(stack: string, configFile: string): Promise<MarkedRendering> {
+/**
+ * Evaluates the program for a stack twice, and marks what was made up.
+ *
+ * @param live what was found in the cluster. @default nothing
+ */
+export async function renderMarked(
+  stack: string,
+  configFile: string,
+  live: Live = {},
+): Promise<MarkedRendering> {
   const stackFile = readForRendering(stack, configFile);
-  const { evaluation, generated } = await evaluateMarked(stack, stackFile.config, stackFile.secretKeys);
+  const { evaluation, generated } = await evaluateMarked(stack, stackFile.config, stackFile.secretKeys, live);
   const rendering = renderingOf(stack, stackFile, evaluation);
   const byId = new Map(rendering.files.map(({ manifest }) => [objectId(manifest), manifest]));
   const objects = evaluation.registrations
     .filter(isKubernetes)
     .flatMap(({ inputs }) => byId.get(objectId(inputs as Manifest)) ?? []);
   const { upgradeTo } = sectionOf<{ upgradeTo: string }>(stackFile, "database");
-  return { ...rendering, objects, generated, upgradeTo };
+  return { ...rendering, objects, generated, upgradeTo, network: evaluation.network };
 }
 
 /** Refuses to write a Secret with a made-up value in place of one that could not be decrypted. */

@@ -18,7 +18,8 @@ import type { Image } from "./images.ts";
 import { buildImages, dbmateImage, pgbackrestImage, postgresImage } from "./images.ts";
 import { withLock } from "../lock.ts";
 import { addresses, connect, disconnect, requireFreeRange, serviceRange } from "./network.ts";
-import { writeNodeConfig } from "./node-config.ts";
+import { buildKubeRouter, dnsObjects } from "./network-policies.ts";
+import { dnsFolder, writeNodeConfig } from "./node-config.ts";
 import type { ClusterPaths } from "./paths.ts";
 import { clusterPaths } from "./paths.ts";
 import { preflight } from "./preflight.ts";
@@ -57,20 +58,35 @@ const recordFile = "cluster.json";
  * @param options.nodeName the node's name from this start on, as if its disk were in another machine. Default: that of
  *   the last start, at first `<name>-node`
  * @param options.domain DNS domain of the cluster's names. Default: that of the last start, at first `cluster.local`
+ * @param options.networkPolicies whether NetworkPolicies are enforced, by kube-router; another value than the last start's
+ *   stops a running node first. Default: that of the last start, at first not
  * @throws one clear line; nothing of the cluster is then left on the machine
  */
 export async function start(
-  options: { name?: string; log?: Log; gpu?: number; nodeName?: string; domain?: string } = {},
+  options: {
+    name?: string;
+    log?: Log;
+    gpu?: number;
+    nodeName?: string;
+    domain?: string;
+    networkPolicies?: boolean;
+  } = {},
 ): Promise<LocalCluster> {
   const paths = pathsOf(options.name ?? defaultName);
   if (options.nodeName !== undefined) paths.nodeName = options.nodeName;
   if (options.domain !== undefined) paths.domain = options.domain;
+  const { networkPolicies: before } = paths;
+  if (options.networkPolicies !== undefined) paths.networkPolicies = options.networkPolicies;
   const log = options.log ?? silent;
   reachDirectly(paths.name);
-  await preflight(log);
+  await preflight(log, paths.networkPolicies);
   return withLock(lockFile(paths), log, async () => {
     requireOwnState(paths);
     let cluster = await status(paths.name);
+    if (cluster !== undefined && paths.networkPolicies !== before) {
+      await remove(paths);
+      cluster = undefined;
+    }
     if (cluster === undefined) {
       const binaries = await buildBinaries(log);
       const images = await buildImages(log);
@@ -187,12 +203,18 @@ async function boot(paths: ClusterPaths, binaries: string, images: Image[], log:
   mkdirSync(paths.state, { recursive: true, mode: 0o711 });
   writeFileSync(
     join(paths.state, recordFile),
-    JSON.stringify({ kubectl: kubectlPath(binaries), nodeName: paths.nodeName, domain: paths.domain }),
+    JSON.stringify({
+      kubectl: kubectlPath(binaries),
+      nodeName: paths.nodeName,
+      domain: paths.domain,
+      networkPolicies: paths.networkPolicies,
+    }),
   );
   try {
     await writeNodeConfig(paths, { range, host, node }, binaries);
     await connect(paths, { range, host, node });
-    await launch(paths, node, binaries);
+    const more = paths.networkPolicies ? [await buildKubeRouter(log)] : [];
+    await launch(paths, node, [binaries, ...more]);
     await importImages(paths, binaries, images, log);
     await untilReady(describe(paths, kubectlPath(binaries)), paths, begun);
     rmSync(startingFile(paths));
@@ -204,7 +226,7 @@ async function boot(paths: ClusterPaths, binaries: string, images: Image[], log:
 }
 
 /** Starts process 1 of the node, detached from us. */
-async function launch(paths: ClusterPaths, node: string, binaries: string): Promise<void> {
+async function launch(paths: ClusterPaths, node: string, binaries: readonly string[]): Promise<void> {
   const logs = join(paths.state, "logs");
   mkdirSync(logs, { recursive: true });
   mkdirSync(paths.runtime, { recursive: true });
@@ -239,7 +261,7 @@ async function launch(paths: ClusterPaths, node: string, binaries: string): Prom
     env: {
       HOME: homedir(),
       LANG: "C.UTF-8",
-      PATH: `${binaries}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+      PATH: `${binaries.join(":")}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     },
   });
   closeSync(output);
@@ -283,7 +305,7 @@ async function untilReady(cluster: LocalCluster, paths: ClusterPaths, begun: num
     if (condition !== "True" || Date.parse(heartbeat ?? "") < begun) return false;
     if ((await get("--raw", "/readyz")) !== "ok") return false;
     if ((await get("serviceaccount", "default", "-o", "name")) === "") return false;
-    return namesResolve(paths);
+    return paths.networkPolicies ? dnsPodIsReady(cluster, paths) : namesResolve(paths);
   }, 120_000);
   if (!ready) {
     const tails = ["api-server", "kubelet"].map((one) => `${one}: ${lastLines(paths, one)}`);
@@ -298,6 +320,30 @@ async function namesResolve(paths: ClusterPaths): Promise<boolean> {
   return fetch(url, { signal: AbortSignal.timeout(1000) }).then(
     (answer) => answer.ok,
     () => false,
+  );
+}
+
+/** Creates the DNS server's pod, which is there from an earlier start otherwise, and says whether it answers. */
+async function dnsPodIsReady(cluster: LocalCluster, paths: ClusterPaths): Promise<boolean> {
+  const kubectl = (args: string[], input?: string) =>
+    attempt(cluster.kubectl, kubectlArguments(cluster, args), {
+      timeout: 5000,
+      ...(input !== undefined && { input }),
+    });
+  const files = { binaries: dirname(cluster.kubectl), config: dnsFolder(paths) };
+  const list = { apiVersion: "v1", kind: "List", items: dnsObjects(files) };
+  if (!(await kubectl(["apply", "-f", "-"], JSON.stringify(list))).ok) return false;
+  const deployment = ["get", "deployment", "coredns", "-n", "kube-system", "-o", "json"];
+  const { ok, output } = await kubectl(deployment);
+  if (!ok) return false;
+  const { metadata, status } = JSON.parse(output) as {
+    metadata: { generation: number };
+    status: { observedGeneration?: number; readyReplicas?: number; updatedReplicas?: number };
+  };
+  return (
+    status.observedGeneration === metadata.generation &&
+    status.updatedReplicas === 1 &&
+    status.readyReplicas === 1
   );
 }
 
@@ -377,13 +423,14 @@ interface ClusterRecord {
   kubectl: string;
   nodeName?: string;
   domain?: string;
+  networkPolicies?: boolean;
 }
 
-/** The cluster's paths, with the node's name of the last start. */
+/** The cluster's paths, with what the last start chose. */
 function pathsOf(name: string): ClusterPaths {
   const paths = clusterPaths(name);
-  const { nodeName = paths.nodeName, domain = paths.domain } = readRecord(paths) ?? {};
-  return { ...paths, nodeName, domain };
+  const { nodeName, domain, networkPolicies } = { ...paths, ...readRecord(paths) };
+  return { ...paths, nodeName, domain, networkPolicies };
 }
 
 function readRecord(paths: ClusterPaths): ClusterRecord | undefined {

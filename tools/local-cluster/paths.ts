@@ -10,6 +10,8 @@ export interface ClusterPaths {
   nodeName: string;
   /** DNS domain of the cluster's names. */
   domain: string;
+  /** Whether NetworkPolicies are enforced. */
+  networkPolicies: boolean;
   /** What survives a stop: the API's database, images, certificates, pod logs. */
   state: string;
   /** Sockets and other things that end with the node. Short, because a socket's path is limited to 107 bytes. */
@@ -43,6 +45,7 @@ export function clusterPaths(name: string): ClusterPaths {
     fullName,
     nodeName: `${name}-node`,
     domain: "cluster.local",
+    networkPolicies: false,
     state,
     runtime,
     containerdSocket: join(runtime, "containerd.sock"),

@@ -115,7 +115,15 @@ describe("a rendering, applied", () => {
   const apply = (objects: Manifest[], again: Manifest[] = objects) => {
     cluster.done.length = 0;
     const rendering: MarkedRendering = {
-      ...{ stack: "dev", files: [], directories: [], undecrypted: [], warnings: [], objects },
+      ...{
+        stack: "dev",
+        files: [],
+        directories: [],
+        undecrypted: [],
+        network: { policies: undefined, clients: {}, repositories: {}, clusterRanges: [] },
+        warnings: [],
+        objects,
+      },
       generated: generatedIn(objects, again),
     };
     return applyRendering(cluster, rendering, {
