@@ -125,6 +125,7 @@ describe("a rendering, applied", () => {
         objects,
       },
       generated: generatedIn(objects, again),
+      network: { policies: undefined, clients: {}, repositories: {}, clusterRanges: [] },
     };
     return applyRendering(cluster, rendering, {
       say: (line) => said.push(line),
