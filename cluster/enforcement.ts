@@ -1,7 +1,7 @@
 /**
  * Whether the cluster enforces the network policies that it accepts. Two looks: the server's own pod tries what no policy
- * allows it, and if it cannot, a new pod without access tries the database's port. The second is needed, because pods
- * that were protected stay protected when whatever enforces policies has ended, and new ones are not.
+ * allows it, and if it cannot, a new pod without access tries the same, and the database's port. The second look is
+ * needed, because pods that were protected stay so when whatever enforces policies has ended, and new ones never are.
  */
 import { labelsOf } from "../components/kubernetes/labels.ts";
 import { JOB_LABEL, POLICY_PREFIX, SERVER_CONTAINER, SERVER_POD } from "../components/kubernetes/names.ts";
@@ -10,25 +10,32 @@ import { withProxy } from "./api-proxy.ts";
 import { type ClusterContext, kubectl, KubectlError } from "./kubectl.ts";
 import { type PodObject, podsPath } from "./pod-troubles.ts";
 
-/** What was found. `new pods`: not enforced for those alone. */
+/** What was found, and if policies are not enforced, who reached what. */
 export type Enforcement =
-  { enforced: true } | { enforced: false; pods: "all" | "new" } | { enforced: undefined; why: string };
+  | { enforced: true }
+  | { enforced: false; seen: "server reached API" | "new pod reached API" | "new pod reached database" }
+  | { enforced: undefined; why: string };
 
 /**
- * Tries a connection until it has failed twice in a row, or for so many seconds: a pod, or a policy, that is new is not
- * enforced for about a second. Prints `closed` or `open`.
+ * `try <host> <port>`: connects until that has failed twice in a row, or for so many seconds: what is new, a pod or a
+ * policy, is not enforced for about a second. Prints `closed` or `open`.
  */
-const TRY = `end=$((SECONDS + GRACE)) failed=0
-while true; do
-  if timeout 2 bash -c 'exec 3<>"/dev/tcp/$HOST/$PORT"' 2>/dev/null; then
-    failed=0
-    if ((SECONDS >= end)); then echo open; exit 0; fi
-  else
-    failed=$((failed + 1))
-    if ((failed > 1)); then echo closed; exit 0; fi
-  fi
-  sleep 0.2
-done`;
+const TRY = `try() {
+  local end=$((SECONDS + GRACE)) failed=0
+  while true; do
+    if timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null; then
+      failed=0
+      if ((SECONDS >= end)); then echo open; return; fi
+    else
+      failed=$((failed + 1))
+      if ((failed > 1)); then echo closed; return; fi
+    fi
+    sleep 0.2
+  done
+}`;
+
+/** The API server: it answers every pod of a cluster without policies, which have no other way to it. */
+const TRY_API = 'try "$KUBERNETES_SERVICE_HOST" "$KUBERNETES_SERVICE_PORT"';
 
 /** Seconds for which a new pod's connection may succeed: kube-router, and K3s with it, takes about one. */
 const GRACE = 10;
@@ -73,7 +80,11 @@ export function checkJob({ namespace, port, image, placement }: EnforcementArgs,
             {
               name: CHECK,
               image,
-              command: ["bash", "-c", `{ ${TRY}; } >/dev/termination-log`],
+              command: [
+                "bash",
+                "-c",
+                `${TRY}\necho "$(${TRY_API}) $(try "$HOST" "$PORT")" >/dev/termination-log`,
+              ],
               env: [
                 { name: "HOST", value: host },
                 { name: "PORT", value: String(port) },
@@ -106,14 +117,13 @@ async function fromServer(
   cluster: ClusterContext,
   { namespace, grace }: EnforcementArgs,
 ): Promise<{ word: string; address: string }> {
-  const script = `getent hosts "$HOSTNAME"; HOST=$KUBERNETES_SERVICE_HOST PORT=$KUBERNETES_SERVICE_PORT GRACE=${grace}
-export HOST PORT; ${TRY}`;
+  const script = `GRACE=${grace}\n${TRY}\ngetent hosts "$HOSTNAME" && ${TRY_API}`;
   const exec = ["exec", "-n", namespace, SERVER_POD, "-c", SERVER_CONTAINER, "--", "bash", "-c", script];
   const [hosts = "", word = ""] = (await kubectl(cluster, exec)).trim().split("\n");
   return { word, address: hosts.split(/\s/)[0] ?? "" };
 }
 
-/** Whether a new pod without access reaches the database. */
+/** Whether a new pod without access reaches the API server, and the database: two words. */
 async function fromNewPod(cluster: ClusterContext, args: EnforcementArgs, address: string): Promise<string> {
   const { namespace } = args;
   const input = JSON.stringify(checkJob(args, address));
@@ -134,7 +144,7 @@ async function fromNewPod(cluster: ClusterContext, args: EnforcementArgs, addres
 }
 
 /**
- * Finds out whether policies are enforced, in two to four seconds; in up to {@link GRACE} more if they are not.
+ * Finds out whether policies are enforced, in two to four seconds; in up to {@link GRACE} more if new pods are open.
  *
  * It cannot tell a policy from anything else that stands in the way of both connections, such as a firewall on the node;
  * and it says nothing about other nodes than the server's.
@@ -146,11 +156,14 @@ export async function lookAtEnforcement(
   const unknown = (why: string): Enforcement => ({ enforced: undefined, why });
   try {
     const { word, address } = await fromServer(cluster, args);
-    if (word === "open") return { enforced: false, pods: "all" };
+    if (word === "open") return { enforced: false, seen: "server reached API" };
     if (word !== "closed") return unknown(`the server's pod said "${word}"`);
-    const seen = await fromNewPod(cluster, args, address);
-    if (seen === "open") return { enforced: false, pods: "new" };
-    return seen === "closed" ? { enforced: true } : unknown(seen);
+    const said = await fromNewPod(cluster, args, address);
+    const [api, database, ...more] = said.split(" ");
+    if (more.length > 0 || ![api, database].every((one) => one === "open" || one === "closed"))
+      return unknown(said);
+    if (database === "open") return { enforced: false, seen: "new pod reached database" };
+    return api === "open" ? { enforced: false, seen: "new pod reached API" } : { enforced: true };
   } catch (error) {
     if (error instanceof KubectlError) return unknown(error.message);
     throw error;
@@ -166,13 +179,17 @@ export function sayEnforcement(found: Enforcement): { text: string; warning: boo
       text: "network policies are enforced: a pod without access could not reach the database",
       warning: false,
     };
-  return {
-    text:
-      found.pods === "all"
-        ? "this cluster accepts network policies and does not enforce them: the server's pod reached the API server, which none allows. " +
-          "Every pod in the cluster can reach the database, and only its password is in the way. docs/network-policies.md"
-        : "network policies are not enforced for new pods: one without access reached the database, while the server's pod is still " +
-          "protected. What enforces them does not run: docs/network-policies.md",
-    warning: true,
-  };
+  return { text: UNENFORCED[found.seen], warning: true };
 }
+
+const OPEN =
+  "Every pod in the cluster can reach the database, and only its password is in the way. docs/network-policies.md";
+
+/** What is said when policies are not enforced. */
+const UNENFORCED = {
+  "server reached API": `this cluster accepts network policies and does not enforce them: the server's pod reached the API server, which none allows. ${OPEN}`,
+  "new pod reached database": `this cluster accepts network policies and does not enforce them: a pod without access reached the database. ${OPEN}`,
+  "new pod reached API":
+    "network policies are not enforced for new pods: one reached the API server, which none allows. The pods from before stay protected; " +
+    "the server is open once its pod has started again, and new clients are refused. What enforces policies does not run: docs/network-policies.md",
+} as const;

@@ -129,8 +129,8 @@ describe("the look at enforcement", () => {
 
   it("warns when nothing is enforced, and when only new pods are open, in different words", () => {
     const [all, fresh, known, open] = [
-      sayEnforcement({ enforced: false, pods: "all" }),
-      sayEnforcement({ enforced: false, pods: "new" }),
+      sayEnforcement({ enforced: false, seen: "server reached API" }),
+      sayEnforcement({ enforced: false, seen: "new pod reached API" }),
       sayEnforcement({ enforced: true }),
       sayEnforcement({ enforced: undefined, why: "no server" }),
     ];
