@@ -1,8 +1,8 @@
 /** Which sessions network policies would cut: those of an existing server, before the policies are switched on. */
-import { BlockList, isIPv6 } from "node:net";
 import { APPLICATION } from "../components/kubernetes/labels.ts";
 import { ACCESS_LABEL, SERVER_CONTAINER, SERVER_POD } from "../components/kubernetes/names.ts";
 import type { Client, NetworkValues } from "../config/network.ts";
+import { isIn } from "./address-ranges.ts";
 import { type ClusterContext, kubectl, KubectlError, parsedAnswer, read } from "./kubectl.ts";
 
 /** Sessions of one login and one program from one address. */
@@ -74,16 +74,6 @@ export async function lookAtSessions(
     }),
   );
   return found.map((sessions) => ({ ...sessions, pods: pods.get(sessions.address) ?? [] }));
-}
-
-/** Whether an address is in one of the ranges. */
-function isIn(address: string, ranges: readonly string[]): boolean {
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [network = "", prefix] = range.split("/");
-    list.addSubnet(network, Number(prefix), isIPv6(network) ? "ipv6" : "ipv4");
-  }
-  return list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }
 
 /** Whether a session is a declared client's, or comes from a pod that has the access label where none are declared. */

@@ -98,7 +98,7 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
   return state;
 }
 
-function expectationsOf({ node, storage, database }: Settings, identity: string): Expectations {
+function expectationsOf({ node, storage, database, network }: Settings, identity: string): Expectations {
   return {
     hostname: node.hostname,
     needs: { requests: database.requests, limits: database.limits, tolerations: node.tolerations },
@@ -109,6 +109,7 @@ function expectationsOf({ node, storage, database }: Settings, identity: string)
     image: database.image,
     upgradeTo: database.upgradeTo,
     names: { database: database.name, owner: database.owner },
+    clusterRanges: network.clusterRanges,
   };
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { checkClusterRanges } from "../../../cluster/checks/cluster-ranges.ts";
 import { isClient, type KnownSessions, sayCut } from "../../../cluster/cut-sessions.ts";
 import { checkJob, sayEnforcement, wordOf } from "../../../cluster/enforcement.ts";
 import { deployedPolicies } from "../../../cluster/network-policies.ts";
@@ -141,5 +142,28 @@ describe("the look at enforcement", () => {
     assert.match(all.text, /accepts network policies and does not enforce them/);
     assert.match(fresh.text, /not enforced for new pods/);
     assert.match(open.text, /is not known: no server/);
+  });
+});
+
+describe("the ranges of the cluster", () => {
+  const found = (podCIDRs: string[], clusterRanges: string[]) =>
+    checkClusterRanges(
+      {
+        nodes: [{ metadata: { name: "gen8" }, spec: { podCIDRs } }],
+        ...{ statefulSet: undefined, volume: undefined, pods: [], jobs: [] },
+      },
+      {
+        ...{ hostname: "gen8", identity: "x", namespace: "n", path: "/x", image: "i" },
+        ...{ names: { database: "d", owner: "o" }, clusterRanges },
+      },
+    ).warnings ?? [];
+
+  it("are those of K3s, or each preview warns which are missing", () => {
+    const usual = ["10.42.0.0/16", "10.43.0.0/16"];
+    assert.deepEqual(found(["10.42.0.0/24"], usual), []);
+    const [warning, ...more] = found(["10.42.0.0/24", "2001:db8:42::/64"], usual);
+    assert.deepEqual(more, []);
+    assert.match(warning ?? "", /pods are in 2001:db8:42::\/64 too.*'network\.clusterRanges\[2\]' <range>/);
+    assert.match(found(["10.52.3.0/24"], usual).join(), /10\.52\.3\.0\/24/);
   });
 });
