@@ -79,6 +79,9 @@ describe("render", () => {
         "02-check-settings-job",
         "02-check-settings-scripts",
         "02-postgres-config",
+        ...["client-labelled", "database", "default-deny", "init"].map(
+          (policy) => `03-postgres-network-${policy}`,
+        ),
         "03-postgres-scripts",
         "04-postgres-pv",
         "05-postgres-pvc",
