@@ -8,10 +8,20 @@ import { FirstBackup } from "./components/backup/first-backup.ts";
 import type { RepositoryArgs } from "./components/backup/pgbackrest-conf.ts";
 import { Database } from "./components/database.ts";
 import { APPLICATION } from "./components/kubernetes/labels.ts";
-import { identityOf, SERVER_NAME, SERVER_POD } from "./components/kubernetes/names.ts";
+import {
+  ANNOTATIONS,
+  identityOf,
+  type NetworkPolicies,
+  SERVER_NAME,
+  SERVER_POD,
+} from "./components/kubernetes/names.ts";
 import { Migration } from "./components/migration/migration.ts";
 import { Upgrade } from "./components/migration/upgrade.ts";
 import { Namespace } from "./components/namespace.ts";
+import { Network } from "./components/network/network.ts";
+import type { Destination } from "./components/network/policies.ts";
+import { type Clients, ways } from "./components/network/ways.ts";
+import { PORT } from "./components/server/server-pod.ts";
 import type { ServerExtension } from "./components/server/extension.ts";
 import type { Announcements } from "./components/server/server.ts";
 import { type CertificateSource, Tls } from "./components/tls/tls.ts";
@@ -19,7 +29,8 @@ import { type PostgresEndpoint, rootCertificates } from "./components/postgres-e
 import type { NodeConnection } from "./components/storage/node-storage.ts";
 import type { Settings } from "./config.ts";
 import { directoryOf } from "./directories.ts";
-import { NEVER, walQueueBytes } from "./config/backup.ts";
+import { NEVER, portOf, walQueueBytes } from "./config/backup.ts";
+import { repositoryDestinations } from "./config/network.ts";
 import { shellWord } from "./shell-words.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
 
@@ -36,6 +47,11 @@ export interface Live {
   claimed?: string | undefined;
   /** Whether the server accepts logins over the network without encryption today. @default there is no server */
   acceptsPlain?: boolean | undefined;
+  /**
+   * Whether network policies are deployed with the server, which stays so where nothing is configured.
+   * @default enforced, as for a new server
+   */
+  networkPolicies?: NetworkPolicies | undefined;
   /** When a restore drill last proved the backups, ISO 8601. @default never, or not known */
   lastProvenRestore?: string | undefined;
   /** Socket of the SSH agent. @default none */
@@ -50,6 +66,8 @@ export interface Live {
   beforeJob?: pulumi.ResourceHook | undefined;
   /** Runs after an object that the running pod mounts has changed. */
   afterChange?: pulumi.ResourceHook | undefined;
+  /** Runs when the server accepts connections and the network policies are there. */
+  whenServing?: (() => Promise<void>) | undefined;
   /** Runs when everything is deployed. Throwing fails the deployment. */
   whenDeployed?: (() => Promise<void>) | undefined;
 }
@@ -108,6 +126,23 @@ export function program(settings: Settings, live: Live = {}): Outputs {
   const { namespaceName } = new Namespace(APPLICATION, { name: APPLICATION }, onCluster);
 
   const tls = certificateFor(settings, live, namespaceName, identity, onCluster);
+  const networkPolicies = settings.network.policies ?? live.networkPolicies ?? "enforced";
+  const network =
+    networkPolicies === "enforced"
+      ? new Network(
+          "postgres-network",
+          {
+            namespace: namespaceName,
+            ...ways({
+              port: PORT,
+              namespace: APPLICATION,
+              clients: clientsOf(settings),
+              repositories: destinationsOf(settings),
+            }),
+          },
+          onCluster,
+        )
+      : undefined;
 
   const postgres = new Database(
     "postgres",
@@ -149,6 +184,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
         terminationGracePeriod: database.terminationGracePeriod,
         recoveryTime: database.recoveryTime,
         announcements: live.announcements,
+        annotations: { [ANNOTATIONS.networkPolicies]: networkPolicies },
         extensions: [
           ...(tls.extension ? [tls.extension] : []),
           ...(repositories.length > 0 ? [archivingFor(settings, repositories)] : []),
@@ -245,6 +281,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
     );
   }
 
+  if (network && live.whenServing) pulumi.all([network.denied, postgres.port]).apply(live.whenServing);
   if (live.whenDeployed) schema.jobName.apply(live.whenDeployed);
 
   const { host, port, database: databaseName, owner: user, password } = postgres;
@@ -326,16 +363,34 @@ function repositoriesOf(settings: Settings): RepositoryArgs[] {
       // What the kind needs is there: the configuration's checks ask for it.
       const { path = `/transcript-pipeline/${stack}`, endpoint = "", port } = written;
       const { bucket = "", region, pathStyle, ca, user = "", hostKeys = "" } = written;
-      const common = { name, keepFull, path, endpoint };
+      const common = { name, keepFull, path, endpoint, port: portOf({ kind, port }) };
       switch (kind) {
         case "s3":
-          return { ...common, kind, port: port ?? 443, bucket, region, pathStyle, ca };
+          return { ...common, kind, bucket, region, pathStyle, ca };
         case "sftp":
-          return { ...common, kind, port: port ?? 22, user, hostKeys };
+          return { ...common, kind, user, hostKeys };
         default:
           return { name, kind: "volume", keepFull };
       }
     });
+}
+
+/** Who may reach the database. */
+function clientsOf({ network }: Settings): Clients {
+  return Object.fromEntries(
+    Object.entries(network.clients).map(([name, { namespace, podLabels, ranges }]) => [
+      name,
+      ranges === undefined ? { namespace, podLabels } : { ranges },
+    ]),
+  );
+}
+
+/** What the backups reach over the network. */
+function destinationsOf(settings: Settings): Destination[] {
+  return repositoryDestinations(settings).map(({ ports, ...peer }) => ({
+    to: [peer],
+    ports: ports.map((port) => ({ port, protocol: "TCP" })),
+  }));
 }
 
 /** What archiving adds to the server. */

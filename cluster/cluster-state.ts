@@ -48,6 +48,8 @@ export interface Expectations extends OwnVolume {
   upgradeTo?: string | undefined;
   /** The wanted names of the database and its owner. */
   names: DatabaseNames;
+  /** Addresses of the cluster's pods and Services, as its network policies have them. @default not checked */
+  clusterRanges?: readonly string[] | undefined;
   /** The directories next to the data's. @default none */
   directories?: readonly ExpectedDirectory[] | undefined;
 }

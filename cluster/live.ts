@@ -1,6 +1,7 @@
 /** The live cluster for the program: checks before a deployment, and hooks during it. */
 import * as pulumi from "@pulumi/pulumi";
 import { APPLICATION } from "../components/kubernetes/labels.ts";
+import { SERVER_POD } from "../components/kubernetes/names.ts";
 import type { Settings } from "../config.ts";
 import { CONFIG_FILE_VARIABLE } from "../config/file-variable.ts";
 import type { Directory } from "../components/storage/directory.ts";
@@ -8,12 +9,21 @@ import { directoriesOf } from "../directories.ts";
 import { problemLine } from "../problem.ts";
 import type { Live } from "../program.ts";
 import { effectsOfConfig, effectsOfServer } from "./change-effects.ts";
-import { type ClusterState, type Expectations, hasVolume, lookAtCluster } from "./cluster-state.ts";
+import {
+  type ClusterState,
+  type Expectations,
+  hasVolume,
+  lookAtCluster,
+  runningImage,
+} from "./cluster-state.ts";
+import { lookAtEnforcement, sayEnforcement } from "./enforcement.ts";
 import { KubeconfigError, providerKubeconfig } from "./kubeconfig.ts";
+import type { PodObject } from "./pod-troubles.ts";
 import { promptKubelet } from "./kubelet-prompt.ts";
 import { deleteLeftJob } from "./left-job.ts";
 import { askNode, type NodeReach } from "./node-shell.ts";
 import { watchPods } from "./pod-watch.ts";
+import { deployedPolicies, sayPolicies } from "./network-policies.ts";
 import { plainSessions, sayPlain } from "./plain-connections.ts";
 import { preflight, reasonOf } from "./preflight.ts";
 import { type ServerReports, sayCertificate, sayRefused, serverReports } from "./server-reports.ts";
@@ -22,6 +32,7 @@ import { encryptionOf, sayEncryption, STATUS_SCRIPT } from "./secrets-at-rest.ts
 import { lookAtSsh, sshFindings } from "./ssh-reach.ts";
 import { claimedSize, releaseDeadClaim } from "./volume-binding.ts";
 import { KEEP_PASSPHRASE } from "../components/backup/keep-passphrase.ts";
+import { PORT } from "../components/server/server-pod.ts";
 import { commandsFromCheckout } from "../components/storage/preparation.ts";
 
 /**
@@ -37,11 +48,13 @@ export async function lookLive(settings: Settings, identity: string): Promise<Li
     kubeconfig,
     claimed: claimedSize(state?.claim),
     acceptsPlain: state?.acceptsPlain,
+    networkPolicies: state && deployedPolicies(state),
     lastProvenRestore: state?.provenRestore,
     agentSocket: process.env.SSH_AUTH_SOCK,
     announcements: announcements(),
     announcePassphrase: announcement("announce-passphrase", () => [KEEP_PASSPHRASE]),
     ...(!pulumi.runtime.isDryRun() && changesTo(settings, identity, state)),
+    ...(!pulumi.runtime.isDryRun() && { whenServing: enforcementOf(settings, state) }),
   };
 }
 
@@ -84,6 +97,11 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
     if (certificate !== undefined) await pulumi.log.warn(sayCertificate(certificate));
   }
   await sayPlainConnections(settings, state);
+  const policies = await sayPolicies(cluster, state, settings.network, {
+    database: settings.database.name,
+    owner: settings.database.owner,
+  });
+  if (policies !== undefined) await pulumi.log.warn(policies);
   if (!state.volume) await sayFirstStart(settings);
   await sayPreparation(settings, unprepared);
   return state;
@@ -101,7 +119,7 @@ async function sayPlainConnections(
   await pulumi.log.warn(sayPlain(sessions));
 }
 
-function expectationsOf({ node, storage, database }: Settings, identity: string): Expectations {
+function expectationsOf({ node, storage, database, network }: Settings, identity: string): Expectations {
   return {
     hostname: node.hostname,
     needs: { requests: database.requests, limits: database.limits, tolerations: node.tolerations },
@@ -112,6 +130,7 @@ function expectationsOf({ node, storage, database }: Settings, identity: string)
     image: database.image,
     upgradeTo: database.upgradeTo,
     names: { database: database.name, owner: database.owner },
+    clusterRanges: network.clusterRanges,
   };
 }
 
@@ -229,6 +248,39 @@ function announcement(
     },
     { onDryRun: true },
   );
+}
+
+/** Milliseconds after which a pod, or a policy, is not new any more. */
+const SETTLED = 30_000;
+
+/**
+ * Looks, in the background, whether network policies are enforced: at once if the server has them already, otherwise when
+ * it has. Never fails the deployment.
+ *
+ * @returns reports what was found
+ */
+function enforcementOf({ cluster, node, database }: Settings, state: ClusterState | undefined) {
+  const server = state?.pods.find(({ metadata }) => metadata.name === SERVER_POD);
+  const started = Date.parse(server?.status?.startTime ?? "");
+  const settled = state !== undefined && deployedPolicies(state) === "enforced" && isServing(server);
+  const look = (grace: number) =>
+    lookAtEnforcement(cluster, {
+      namespace: APPLICATION,
+      port: PORT,
+      image: (state && runningImage(state)) ?? database.image,
+      placement: { hostname: node.hostname, tolerations: node.tolerations },
+      grace,
+    });
+  const early = settled ? look(Date.now() - started > SETTLED ? 0 : 5) : undefined;
+  return async () => {
+    const { text, warning } = sayEnforcement(await (early ?? look(5)));
+    await (warning ? pulumi.log.warn(text) : pulumi.log.info(text));
+  };
+}
+
+/** Whether the server's pod is ready. */
+function isServing(pod: PodObject | undefined): boolean {
+  return pod?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 }
 
 /** What an `up` does in the cluster in addition to its resources, and in which order. A preview does none of it. */

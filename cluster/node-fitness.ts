@@ -13,7 +13,7 @@ export interface Taint {
 /** The parts of a node that are read. */
 export interface NodeObject {
   metadata: { name: string; labels?: Record<string, string> };
-  spec?: { unschedulable?: boolean; taints?: Taint[] };
+  spec?: { unschedulable?: boolean; taints?: Taint[]; podCIDRs?: string[] };
   status?: {
     addresses?: { type: string; address: string }[];
     allocatable?: Record<string, string>;

@@ -18,6 +18,9 @@ export interface PodObject {
   spec?: { nodeName?: string };
   status?: {
     phase?: string;
+    /** Why it is in its phase. */
+    reason?: string;
+    startTime?: string;
     conditions?: { type: string; status: string; reason?: string; message?: string }[];
     initContainerStatuses?: ContainerStatus[];
     containerStatuses?: ContainerStatus[];

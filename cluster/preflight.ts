@@ -3,6 +3,7 @@
  * out minutes later.
  */
 import { allFindings, type Findings } from "../problem.ts";
+import { checkClusterRanges } from "./checks/cluster-ranges.ts";
 import { checkDeletions } from "./checks/deletions.ts";
 import { checkDirectories } from "./checks/directories.ts";
 import { checkImage } from "./checks/image.ts";
@@ -22,6 +23,7 @@ const CHECKS: readonly Check[] = [
   checkImage,
   checkVolume,
   checkDirectories,
+  checkClusterRanges,
 ];
 
 /** Runs all checks. */

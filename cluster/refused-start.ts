@@ -1,11 +1,8 @@
 /** A new server next to a trial that has failed: nothing else ends the engine's wait for it. */
 import * as pulumi from "@pulumi/pulumi";
-import { SERVER_NAME, SERVER_POD, SETTINGS_JOB_NAME } from "../components/kubernetes/names.ts";
+import { JOB_LABEL, SERVER_NAME, SERVER_POD, SETTINGS_JOB_NAME } from "../components/kubernetes/names.ts";
 import { type ClusterContext, kubectl } from "./kubectl.ts";
 import type { PodObject } from "./pod-troubles.ts";
-
-/** The label that the Job controller puts on a Job's pods. */
-const JOB_LABEL = "batch.kubernetes.io/job-name";
 
 /** Whether the trial has failed while the server is not ready: it starts again and again with what was refused. */
 export function isRefusedStart(pods: readonly PodObject[]): boolean {

@@ -192,6 +192,11 @@ export function isRemote({ kind }: Pick<Repository, "kind">): boolean {
   return kind === "s3" || kind === "sftp";
 }
 
+/** The port of a repository's endpoint. */
+export function portOf({ kind, port }: Pick<Repository, "kind" | "port">): number {
+  return port ?? (kind === "sftp" ? 22 : 443);
+}
+
 /** Whether WAL is archived. */
 export function isBackedUp({ backup: written }: { backup: BackupValues }): boolean {
   return Object.keys(written.repositories).length > 0;

@@ -6,6 +6,7 @@ import type { Findings } from "../problem.ts";
 import { bytesOfQuantity, cpusOfQuantity } from "../quantities.ts";
 import { backupWarnings } from "./backup.ts";
 import { memoryFindings } from "./memory.ts";
+import { networkWarnings } from "./network.ts";
 import { bareSizes, conflictProblems } from "./server-settings.ts";
 import { checks, type Written } from "./table.ts";
 import { tlsWarnings } from "./tls.ts";
@@ -53,6 +54,7 @@ export function checkSettings(written: Written): Findings & { server: ServerPlan
     warnings: [
       ...backupWarnings(written),
       ...tlsWarnings(written),
+      ...networkWarnings(written),
       ...bareSizes(database.settings),
       ...memory.warnings,
       ...contradictions(server.inForce, server.machine, server.memory.sharedMemory),

@@ -447,6 +447,75 @@ function* flattened(map: object, prefix = ""): Generator<[name: string, value: u
   }
 }
 
+/** Shortest prefixes of a range that is not next to everything: a larger one is hardly meant. */
+const SHORTEST_PREFIX = { 4: 8, 6: 16 } as const;
+
+/** A range as the API server accepts it; a single address becomes a range of one. */
+function rangeOf(written: unknown): string | undefined {
+  if (typeof written !== "string") return undefined;
+  const [address = "", prefix, ...more] = written.split("/");
+  const family = isIP(address);
+  if ((family !== 4 && family !== 6) || address.includes("%") || more.length > 0) return undefined;
+  const longest = family === 4 ? 32 : 128;
+  if (prefix === undefined) return `${address}/${longest}`;
+  const length = /^(0|[1-9]\d{0,2})$/.test(prefix) ? Number(prefix) : NaN;
+  return length >= SHORTEST_PREFIX[family] && length <= longest ? `${address}/${length}` : undefined;
+}
+
+/** Ranges of addresses. */
+export function ranges(about: About): Field<string[]> {
+  const allowed =
+    `a list of addresses and ranges, as in 192.168.1.20 or 192.168.1.0/24, no larger than ` +
+    `/${SHORTEST_PREFIX[4]}, IPv6 /${SHORTEST_PREFIX[6]}`;
+  return field("ranges", listOf(rangeOf, allowed), about);
+}
+
+/** TCP ports. */
+export function ports(about: About): Field<number[]> {
+  const portOf = (written: unknown) => {
+    const port = typeof written === "string" && /^\d+$/.test(written) ? Number(written) : written;
+    return typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65535
+      ? port
+      : undefined;
+  };
+  return field("ports", listOf(portOf, "a list of ports from 1 to 65535"), about);
+}
+
+/** Reads a list whose entries are all of one form, without repetitions. */
+function listOf<T>(entryOf: (written: unknown) => T | undefined, allowed: string): Field<T[]>["parse"] {
+  return (written) => {
+    if (!Array.isArray(written) || written.length === 0) return { allowed };
+    const value = new Set<T>();
+    for (const [index, entry] of written.entries()) {
+      const read = entryOf(entry);
+      if (read === undefined) return { allowed: `${allowed}; [${index}] is none of these` };
+      value.add(read);
+    }
+    return { value: [...value] };
+  };
+}
+
+/** Labels that pods must have, all of them. */
+export function labels(about: About): Field<Record<string, string>> {
+  const allowed =
+    "a map of labels to values, as `kubectl get pods --show-labels` prints them: at most 63 letters, digits and . _ - each";
+  return field(
+    "labels",
+    (written) => {
+      if (typeof written !== "object" || written === null || Array.isArray(written)) return { allowed };
+      const value: Record<string, string> = {};
+      for (const [key, entry] of flattened(written)) {
+        const label = asText(entry);
+        const fits = label !== undefined && (label === "" || (NAME.test(label) && label.length <= 63));
+        if (!isLabelKey(key) || !fits) return { allowed: `${allowed}; ${key} is none of these` };
+        value[key] = label;
+      }
+      return Object.keys(value).length === 0 ? { allowed } : { value };
+    },
+    about,
+  );
+}
+
 /** PostgreSQL settings: a map from names to plain values. ./server-settings.ts checks the names. */
 export function settings(about: About): Field<Record<string, string>> {
   return field(

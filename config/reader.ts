@@ -32,7 +32,13 @@ export type ValuesOf<S> = {
 };
 
 /** Suffix for one entry of a list or a map, which is not set as a whole. */
-const ENTRY: Readonly<Record<string, string>> = { list: "[0].<field>", map: ".<name>" };
+const ENTRY: Readonly<Record<string, string>> = {
+  list: "[0].<field>",
+  map: ".<name>",
+  labels: ".<label>",
+  ranges: "[0]",
+  ports: "[0]",
+};
 
 /** Tells a field from a section of fields. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
@@ -69,7 +75,9 @@ export function fieldsOf(
  * @param key `database.settings.pg_stat_statements.max`
  */
 export function pathOf(key: string): string {
-  const [, map, name] = /^(database\.(?:settings|logins))\.(.+)$/.exec(key) ?? [];
+  const [, map, name] =
+    /^(database\.(?:settings|logins)|network\.(?:clients|repositories)\.[^.]+\.podLabels)\.(.+)$/.exec(key) ??
+    [];
   if (map === undefined || name === undefined || /^[A-Za-z0-9_<>-]+$/.test(name)) return key;
   return `${map}[${JSON.stringify(name)}]`;
 }

@@ -4,6 +4,7 @@ import { backup, backupProblems } from "./backup.ts";
 import { cluster, clusterProblems } from "./cluster.ts";
 import { database, databaseProblems } from "./database.ts";
 import { migration } from "./migration.ts";
+import { network, networkProblems } from "./network.ts";
 import { node, nodeProblems } from "./node.ts";
 import type { Section, ValuesOf } from "./reader.ts";
 import { secrets } from "./secrets.ts";
@@ -19,6 +20,7 @@ export const table = {
   migration,
   backup,
   tls,
+  network,
   secrets,
 } as const satisfies Record<string, Section>;
 
@@ -33,4 +35,5 @@ export const checks: readonly ((written: Written) => Problem[])[] = [
   databaseProblems,
   backupProblems,
   tlsProblems,
+  networkProblems,
 ];

@@ -27,6 +27,10 @@ export const OBJECTS: readonly string[] = [
     "CronJob/postgres-backup-dump",
     "Job/postgres-backup-first",
     "Certificate/postgres-tls",
+    // One for each client in the namespace, as it is configured.
+    ...["default-deny", "database", "init", "client-*", "backup"].map(
+      (name) => `NetworkPolicy/postgres-network-${name}`,
+    ),
     ...["secret", "superuser", "logins", "login-*", "backup", "ca"].map((name) => `Secret/postgres-${name}`),
     ...[
       "config",

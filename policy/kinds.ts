@@ -27,6 +27,8 @@ export const DECLARED_KINDS: readonly string[] = [
   "kubernetes:apps/v1:StatefulSet",
   "kubernetes:batch/v1:Job",
   "kubernetes:batch/v1:CronJob",
+  // Whom they let in and out: database-network-policy, network-default-deny, network-way-out.
+  "kubernetes:networking.k8s.io/v1:NetworkPolicy",
 ];
 
 /** What kinds do, for whoever declares them. */
@@ -127,13 +129,15 @@ const CONTAINER = [
     PROBE.map((field) => `${probe}.${field}`),
   ),
 ];
-/** How a scheduler selects pods. */
-const SELECTOR = [
+/** How objects are selected by their labels. */
+const BY_LABELS = [
   'matchLabels["**"]',
   "matchExpressions[].key",
   "matchExpressions[].operator",
   "matchExpressions[].values",
-].map((field) => `labelSelector.${field}`);
+];
+/** How a scheduler selects pods. */
+const SELECTOR = BY_LABELS.map((field) => `labelSelector.${field}`);
 /** Pods that are kept apart, or spread. */
 const SPREAD = [
   ...["weight", "podAffinityTerm.topologyKey", ...SELECTOR.map((field) => `podAffinityTerm.${field}`)].map(
@@ -315,7 +319,18 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
   "kubernetes:core/v1:ServiceAccount": [...OBJECT, "automountServiceAccountToken"],
   "kubernetes:networking.k8s.io/v1:NetworkPolicy": [
     ...OBJECT,
-    ...prefixed("spec", ["podSelector", "policyTypes", "ingress", "egress"]),
+    ...prefixed("spec", [
+      ...BY_LABELS.map((part) => `podSelector.${part}`),
+      "policyTypes",
+      ...["ingress[].from[]", "egress[].to[]"].flatMap((peer) => [
+        ...BY_LABELS.flatMap((part) => [`${peer}.podSelector.${part}`, `${peer}.namespaceSelector.${part}`]),
+        `${peer}.ipBlock.cidr`,
+        `${peer}.ipBlock.except`,
+      ]),
+      ...["ingress", "egress"].flatMap((rules) =>
+        ["port", "protocol", "endPort"].map((part) => `${rules}[].ports[].${part}`),
+      ),
+    ]),
   ],
   "kubernetes:networking.k8s.io/v1:Ingress": [
     ...OBJECT,

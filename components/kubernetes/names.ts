@@ -67,10 +67,21 @@ export const DRILL_CONTAINER = "drill";
 /** The container that makes a logical dump. */
 export const DUMP_CONTAINER = "dump";
 
+/** What the names of the network policies begin with. */
+export const POLICY_PREFIX = `${SERVER_NAME}-network-`;
+/** The policy that denies what no other one allows. */
+export const DEFAULT_DENY_NAME = `${POLICY_PREFIX}default-deny`;
+
 /** Label that binds pods and volumes to a node. It can differ from the node's name. */
 export const HOSTNAME_LABEL = "kubernetes.io/hostname";
 
 const PREFIX = "transcript-pipeline";
+
+/** The label of pods in the namespace that may reach the database, where no clients are configured. */
+export const ACCESS_LABEL = { [`${PREFIX}/database-access`]: "true" } as const;
+
+/** The label that the Job controller puts on a Job's pods. */
+export const JOB_LABEL = "batch.kubernetes.io/job-name";
 
 /** Annotations of the objects. */
 export const ANNOTATIONS = {
@@ -86,9 +97,14 @@ export const ANNOTATIONS = {
   scripts: `${PREFIX}/scripts`,
   /** Checksum of every reason to run a Job again. On its pod. */
   files: `${PREFIX}/files`,
+  /** Whether network policies are deployed: `enforced` or `none`. On the StatefulSet. */
+  networkPolicies: `${PREFIX}/network-policies`,
   /** When the kubelet was last made to sync the pod. On the server's pod. */
   lookedAt: `${PREFIX}/looked-at`,
 } as const;
+
+/** Whether the namespace has network policies: the value of {@link ANNOTATIONS.networkPolicies}. */
+export type NetworkPolicies = "enforced" | "none";
 
 /** The names of the database and its owner. */
 export interface DatabaseNames {

@@ -43,6 +43,8 @@ export interface ServerArgs extends ServerPodArgs {
   settings: Readonly<Record<string, string>>;
   /** Limits of the sessions of the owner and of each kind of login. */
   sessionLimits: SessionLimits;
+  /** Annotations of the StatefulSet, in addition to its own: a change restarts nothing. @default none */
+  annotations?: Readonly<Record<string, string>> | undefined;
   /** What capabilities add to the pod. @default nothing */
   extensions?: readonly ServerExtension[] | undefined;
   /** Whether there is no server yet that the trial protects: both then start side by side. @default false */
@@ -171,6 +173,7 @@ export class Server extends pulumi.ComponentResource {
           annotations: {
             [ANNOTATIONS.identity]: args.identity,
             ...nameAnnotations(args),
+            ...args.annotations,
           },
         },
         spec: {

@@ -33,6 +33,8 @@ import { initJobAfterServer } from "./init-job-after-server.ts";
 import { jobsEnd } from "./jobs-end.ts";
 import { keptSettings } from "./kept-settings.ts";
 import { namespaceLabels } from "./namespace-labels.ts";
+import { networkDefaultDeny } from "./network-default-deny.ts";
+import { networkWayOut } from "./network-way-out.ts";
 import { nodeCapacity } from "./node-capacity.ts";
 import { noServiceLinks } from "./no-service-links.ts";
 import { notExposed } from "./not-exposed.ts";
@@ -119,6 +121,9 @@ export const rules: readonly Rule[] = [
   encryptedConnections,
   identityMap,
   oneBackend,
+  databaseNetworkPolicy,
+  networkDefaultDeny,
+  networkWayOut,
   ownNamespace,
   namespaceLabels,
   secretsOnlyInSecrets,
@@ -138,7 +143,6 @@ export const rules: readonly Rule[] = [
   declaredCommands,
   declaredRights,
   explicitProvider,
-  databaseNetworkPolicy,
   settingsTried,
   initJobAfterServer,
   recommendedLabels,

@@ -356,6 +356,11 @@ export async function restoreCluster(): Promise<void> {
   cluster = await start({ name: CLUSTER, gpu: 1 });
 }
 
+/** Starts the cluster again with network policies enforced, as K3s does, or not: other suites run faster without. */
+export async function enforceNetworkPolicies(networkPolicies: boolean): Promise<void> {
+  cluster = await start({ name: CLUSTER, gpu: 1, networkPolicies, log: console.log });
+}
+
 /** A separate stack for a preview: nothing of it is ever deployed. */
 export async function scratchStack(
   name: string,

@@ -3,6 +3,7 @@ import { accessBreaks } from "./breaks/access.ts";
 import type { Break } from "./breaks/break.ts";
 import { dataBreaks } from "./breaks/data.ts";
 import { declaredBreaks } from "./breaks/declared.ts";
+import { networkBreaks } from "./breaks/network.ts";
 import { podsBreaks } from "./breaks/pods.ts";
 import { resourcesBreaks } from "./breaks/resources.ts";
 import { secretsBreaks } from "./breaks/secrets.ts";
@@ -14,6 +15,7 @@ export const breaks: Readonly<Record<string, readonly Break[]>> = {
   ...resourcesBreaks,
   ...podsBreaks,
   ...accessBreaks,
+  ...networkBreaks,
   ...secretsBreaks,
   ...stackBreaks,
   ...declaredBreaks,

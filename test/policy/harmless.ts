@@ -63,5 +63,25 @@ export const HARMLESS: readonly { pattern: RegExp; why: string }[] = [
     pattern: /^Job spec\/template\/spec\/(terminationGracePeriodSeconds|volumes|initContainers(\/0)?)$/,
     why: "the Job fails, or is killed sooner when it is deleted",
   },
+  {
+    pattern: /^NetworkPolicy spec(\/(ingress|egress)(\/\d+)?|\/ingress\/0\/from\/\d+)?$/,
+    why: "the default deny stays: fewer are let in or out",
+  },
+  {
+    pattern: /^NetworkPolicy spec\/podSelector(\/|$)/,
+    why: "the same clients, to the same port of other pods, which do not listen on it",
+  },
+  {
+    pattern: /^NetworkPolicy spec\/policyTypes(\/|$)/,
+    why: "what is left out is told by the rules, or denied by the default deny",
+  },
+  {
+    pattern: /^NetworkPolicy spec\/(ingress|egress)\/\d+\/ports\/\d+(\/protocol)?$/,
+    why: "one port of two is left, or TCP, the default",
+  },
+  {
+    pattern: /^NetworkPolicy spec\/egress\/0\/to\/0\/(namespaceSelector|podSelector)(\/|$)/,
+    why: "port 53 of other pods in kube-system, or of none",
+  },
   { pattern: /template\/spec\/containers\/1$/, why: "without the sidecar the pod is never ready" },
 ];

@@ -109,6 +109,11 @@ const SERVER = /^StatefulSet\/postgres$/;
 /** What restores a copy. */
 const COPIES = /^(CronJob\/postgres-backup-drill|Job\/postgres-backup-first)$/;
 
+/** The policies, by what they do. */
+const DENY = /^NetworkPolicy\/postgres-network-default-deny$/;
+const WAY_IN = /^NetworkPolicy\/postgres-network-database$/;
+const WAYS_OUT = /^NetworkPolicy\/postgres-network-(init|client-.*|backup)$/;
+
 export const WEAKNESSES: readonly Weakness[] = [
   { at: /^spec\/persistentVolumeReclaimPolicy$/, to: () => ["Delete", "Recycle", ""] },
   { at: /^spec\/nodeAffinity(\/required(\/nodeSelectorTerms(\/0(\/matchExpressions)?)?)?)?$/ },
@@ -225,6 +230,25 @@ export const WEAKNESSES: readonly Weakness[] = [
         : [],
     optional: true,
   },
+  // Network policies: one selector, peer, port or direction that is gone widens what the rule allows.
+  { at: /^spec\/policyTypes$/, kinds: DENY, to: () => [["Ingress"], ["Egress"], []] },
+  { at: /^spec\/podSelector$/, kinds: DENY, to: () => [{ matchLabels: { app: "postgres" } }] },
+  { at: /^spec\/podSelector$/, kinds: WAYS_OUT, to: () => [{}, { matchLabels: { app: "postgres" } }] },
+  { at: /^spec\/ingress\/\d\/from$/, kinds: WAY_IN, to: () => [[], [{ ipBlock: { cidr: "0.0.0.0/0" } }]] },
+  {
+    at: /^spec\/ingress\/\d\/from\/\d$/,
+    kinds: WAY_IN,
+    to: () => [{ namespaceSelector: {} }, { podSelector: {} }, { ipBlock: { cidr: "10.0.0.0/7" } }],
+    optional: true,
+  },
+  { at: /^spec\/egress\/\d\/(to|ports)$/, kinds: WAYS_OUT, to: () => [[]] },
+  {
+    at: /^spec\/egress\/\d\/to\/\d$/,
+    kinds: WAYS_OUT,
+    to: () => [{ namespaceSelector: {} }, { ipBlock: { cidr: "0.0.0.0/0" } }],
+    optional: true,
+  },
+  { at: /^spec\/egress\/\d\/to\/\d\/ipBlock\/except(\/\d)?$/, kinds: WAYS_OUT },
 ];
 
 /** Lines of postgresql.conf that keep something. */
@@ -355,7 +379,8 @@ export function* mutantsInPlace(
     // The Job that tries the settings comes before the server, and waits for nothing that would be wrong without it.
     if (kind === "Job" && resource.name !== "postgres-settings")
       yield mutant("no dependency", (weakened) => (weakened.dependencies = []));
-    if (!object || !patchesAndLists) continue;
+    // A second default deny, whatever it leaves out, takes nothing away from the first.
+    if (!object || !patchesAndLists || DENY.test(`${kind}/${resource.name}`)) continue;
     for (const as of ["Patch", "List"] as const) {
       const other = extra(resource, as);
       const before = [...stack, other];

@@ -482,42 +482,44 @@ export const VARIATIONS: readonly Variation[] = [
     change: kind("networking.k8s.io/v1:NetworkPolicy", "db", {
       podSelector: { matchLabels: { app: "postgres" } },
       policyTypes: ["Ingress"],
-      ingress: [{ from: [{ podSelector: {} }] }],
+      ingress: [{ from: [{ podSelector: { matchLabels: { app: "api" } } }], ports: [{ port: 5432 }] }],
     }),
-    declared: { "declared-kinds": ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
+    declared: { "declared-objects": ["NetworkPolicy/db in transcript-pipeline"] },
   },
   {
     name: "a NetworkPolicy for all pods",
     change: kind("networking.k8s.io/v1:NetworkPolicy", "all", {
       podSelector: {},
       policyTypes: ["Ingress", "Egress"],
-      ingress: [{ from: [{ namespaceSelector: {} }] }],
+      ingress: [{ from: [{ namespaceSelector: {} }], ports: [{ port: 8080 }] }],
     }),
-    declared: { "declared-kinds": ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
+    declared: { "declared-objects": ["NetworkPolicy/all in transcript-pipeline"] },
   },
   {
     name: "a NetworkPolicy in a namespace not known yet",
     change: add("kubernetes:networking.k8s.io/v1:NetworkPolicy", {
       metadata: { ...metadata("db3"), namespace: UNKNOWN },
-      spec: { podSelector: { matchLabels: { app: "postgres" } }, ingress: [{ from: [{ podSelector: {} }] }] },
+      spec: {
+        podSelector: { matchLabels: { app: "postgres" } },
+        ingress: [{ from: [{ podSelector: { matchLabels: { app: "api" } } }], ports: [{ port: 5432 }] }],
+      },
     }),
-    declared: { "declared-kinds": ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
   },
   {
     name: "a NetworkPolicy with clients not known yet",
     change: kind("networking.k8s.io/v1:NetworkPolicy", "db4", {
       podSelector: { matchLabels: { app: "postgres" } },
-      ingress: [{ from: UNKNOWN }],
+      ingress: [{ from: UNKNOWN, ports: [{ port: 5432 }] }],
     }),
-    declared: { "declared-kinds": ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
+    declared: { "declared-objects": ["NetworkPolicy/db4 in transcript-pipeline"] },
   },
   {
     name: "a NetworkPolicy by expression",
     change: kind("networking.k8s.io/v1:NetworkPolicy", "db2", {
       podSelector: { matchExpressions: [{ key: "app", operator: "In", values: ["postgres", "api"] }] },
-      ingress: [{ from: [{ podSelector: {} }] }],
+      ingress: [{ from: [{ podSelector: { matchLabels: { app: "api" } } }], ports: [{ port: 5432 }] }],
     }),
-    declared: { "declared-kinds": ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
+    declared: { "declared-objects": ["NetworkPolicy/db2 in transcript-pipeline"] },
   },
   {
     name: "a fixed version of the standard",

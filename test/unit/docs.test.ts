@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { readSettings, table } from "../../config.ts";
+import { sayEnforcement } from "../../cluster/enforcement.ts";
+import { ACCESS_LABEL } from "../../components/kubernetes/names.ts";
+import { namesOf, readSettings, table } from "../../config.ts";
 import { secretFiles, pgbackrestConf, type RepositoryArgs } from "../../components/backup/pgbackrest-conf.ts";
 import { rcloneFiles } from "../../components/backup/rclone-conf.ts";
 import { projectFile } from "../../tools/cli.ts";
@@ -148,4 +150,40 @@ describe("the pages about backups", () => {
       }
     });
   }
+});
+
+describe("docs/network-policies.md", () => {
+  const text = page("network-policies");
+  const fields = namesOf().fields;
+
+  it("names the label that gives access, and sets fields that there are, to what they take", () => {
+    for (const [label, value] of Object.entries(ACCESS_LABEL))
+      assert.ok(text.includes(`${label}: "${value}"`));
+    const commands = [...text.matchAll(/pulumi config set --path '?(network\.[^' ]+)'? (\S+)/g)];
+    assert.ok(commands.length >= 5, `${commands.length} commands`);
+    for (const [, path = ""] of commands) {
+      const field = path
+        .replace(/^(network\.(?:clients|repositories))\.[^.]+/, "$1.<name>")
+        .replace(/\[0\]$/, "")
+        .replace(/\.podLabels\..*/, ".podLabels");
+      assert.ok(fields.includes(field), `${path} is not a field`);
+    }
+  });
+
+  it("quotes what an up says", () => {
+    const said = [
+      sayEnforcement({ enforced: true }),
+      sayEnforcement({ enforced: undefined, why: "x" }),
+      ...(["server reached API", "new pod reached API", "new pod reached database"] as const).map((seen) =>
+        sayEnforcement({ enforced: false, seen }),
+      ),
+    ];
+    const quotes = [...text.matchAll(/^\| `([^`]+)` +\|/gm)].map(([, quote = ""]) => quote);
+    const lines = quotes.filter((quote) => /enforce/.test(quote));
+    for (const { text: line } of said)
+      assert.ok(
+        lines.some((quote) => line.includes(quote)),
+        `the page does not explain: ${line}`,
+      );
+  });
 });

@@ -12,8 +12,12 @@ function everything(): Raw {
     ...raw,
     database: { ...raw.database, image, upgradeTo: image, logins: { app: "readwrite" } },
     backup: {
-      repositories: { disk: { kind: "directory", path: "/mnt/backup/postgres" }, local: { kind: "volume" } },
+      repositories: {
+        disk: { kind: "directory", path: "/mnt/backup/postgres" },
+        cloud: { kind: "s3", endpoint: "s3.example.com", bucket: "backups" },
+      },
     },
+    secrets: { repositories: { cloud: { accessKey: "AKIAEXAMPLE", secretKey: "of-the-store" } } },
   };
 }
 
@@ -23,7 +27,9 @@ async function identities(stack: string): Promise<string[]> {
     `transcript-pipeline:${name}`,
     JSON.stringify(value),
   ]);
-  const { registrations } = await evaluate(stack, Object.fromEntries(config) as Record<string, string>);
+  const { registrations } = await evaluate(stack, Object.fromEntries(config) as Record<string, string>, [
+    "transcript-pipeline:secrets",
+  ]);
   const names = new Map(registrations.map(({ urn, name }) => [urn, name]));
   return registrations
     .map(({ type, name, parent }) => `${type} ${name} below ${names.get(parent) ?? "nothing"}`)

@@ -5,6 +5,8 @@
 import { rmSync } from "node:fs";
 import { deployedNames } from "../../cluster/deployed-names.ts";
 import { type ClusterContext, kubectl } from "../../cluster/kubectl.ts";
+import { lookAtEnforcement, sayEnforcement } from "../../cluster/enforcement.ts";
+import { deployedPolicies, sayPolicies } from "../../cluster/network-policies.ts";
 import { promptKubelet } from "../../cluster/kubelet-prompt.ts";
 import type { PodNeeds, Toleration } from "../../cluster/node-fitness.ts";
 import {
@@ -18,6 +20,7 @@ import { readPods, troublesOf } from "../../cluster/pod-troubles.ts";
 import { releaseDeadClaim } from "../../cluster/volume-binding.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
 import { ANNOTATIONS, HOSTNAME_LABEL } from "../../components/kubernetes/names.ts";
+import { PORT } from "../../components/server/server-pod.ts";
 import { preparationScript } from "../../components/storage/preparation.ts";
 import { problemLine } from "../../problem.ts";
 import type { Manifest } from "../evaluation/manifests.ts";
@@ -84,31 +87,29 @@ function watchOf(cluster: ClusterContext): Watch {
   };
 }
 
-/** The rendering for a cluster as it is, of which it depends whether a server that accepts plain connections goes on so. */
-async function lookAndRender(
-  cluster: ClusterContext,
-  configFile: string,
-): Promise<{ rendering: MarkedRendering; live: ClusterState }> {
-  const first = await renderMarked("dev", configFile);
-  const [, ...others] = first.directories;
+/** Applies the stack and waits until the schema exists. */
+export async function upWithKubectl(cluster: ClusterContext, state: DevState, here: boolean): Promise<void> {
+  let rendering = await renderMarked("dev", state.configFile);
+  const [, ...others] = rendering.directories;
   const live = await lookAtCluster(
     cluster,
     APPLICATION,
     others.map(({ use }) => use.volume),
   );
-  if (live.acceptsPlain !== true) return { rendering: first, live };
-  return { rendering: await renderMarked("dev", configFile, { acceptsPlain: true }), live };
-}
-
-/** Applies the stack and waits until the schema exists. */
-export async function upWithKubectl(cluster: ClusterContext, state: DevState, here: boolean): Promise<void> {
-  const { rendering, live } = await lookAndRender(cluster, state.configFile);
-  const [, ...others] = rendering.directories;
+  const networkPolicies = deployedPolicies(live);
+  const { acceptsPlain } = live;
+  // A server that was deployed with less stays so, as with the engine.
+  if (networkPolicies === "none" || acceptsPlain === true) {
+    rendering = await renderMarked("dev", state.configFile, { networkPolicies, acceptsPlain });
+    if (acceptsPlain === true) console.log(sayPlain(undefined));
+  }
   for (const warning of rendering.warnings) console.log(`warning: ${warning}`);
   const expectations = { ...expectationsOf(rendering), directories: others };
   const { problems, warnings } = preflight(live, expectations);
   if (problems.length > 0) throw new Error(problems.map(problemLine).join("\n"));
   for (const warning of warnings) console.log(warning);
+  const policies = await sayPolicies(cluster, live, rendering.network, expectations.names);
+  if (policies !== undefined) console.log(`warning: ${policies}`);
 
   const { notes } = writeRendering(rendering, state.renderedDirectory, { secrets: false });
   // As long as a volume's object exists there is data: a missing directory must not be created again.
@@ -123,6 +124,23 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
   for (const { path, use } of rendering.directories)
     await releaseDeadClaim(cluster, { namespace: APPLICATION, path, use });
   await applyRendering(new ClusterObjects(cluster), rendering, watchOf(cluster));
+  await reportEnforcement(cluster, rendering);
+}
+
+/** Says whether the cluster enforces the policies that it was given. */
+async function reportEnforcement(cluster: ClusterContext, rendering: MarkedRendering): Promise<void> {
+  if (!rendering.objects.some(({ kind }) => kind === "NetworkPolicy")) return;
+  const { hostname, needs, image } = expectationsOf(rendering);
+  const placement = { hostname, tolerations: [...(needs?.tolerations ?? [])] };
+  const found = await lookAtEnforcement(cluster, {
+    namespace: APPLICATION,
+    port: PORT,
+    image,
+    placement,
+    grace: 5,
+  });
+  const { text, warning } = sayEnforcement(found);
+  console.log(`${warning ? "warning: " : ""}${text}`);
 }
 
 /** Deletes the stack's objects. The directory stays on the node, and with it the passwords that open it. */

@@ -2,6 +2,7 @@
 import { readConfig } from "../../config.ts";
 import { identityOf } from "../../components/kubernetes/names.ts";
 import type { Directory } from "../../components/storage/directory.ts";
+import type { NetworkValues } from "../../config/network.ts";
 import { directoriesOf } from "../../directories.ts";
 import { type Live, program } from "../../program.ts";
 import { PROJECT } from "../stack-file/document.ts";
@@ -15,6 +16,8 @@ export interface Evaluation {
   directories: [Directory, ...Directory[]];
   /** Warnings about the configuration. */
   warnings: string[];
+  /** What is configured of the network. */
+  network: NetworkValues;
 }
 
 /**
@@ -33,5 +36,10 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const { settings, warnings } = readConfig(stack, PROJECT, config, (key) => secretKeys.includes(key));
   const registrations = await recorded(PROJECT, stack, () => program(settings, live));
-  return { registrations, directories: directoriesOf(settings, identityOf(PROJECT, stack)), warnings };
+  return {
+    registrations,
+    directories: directoriesOf(settings, identityOf(PROJECT, stack)),
+    warnings,
+    network: settings.network,
+  };
 }

@@ -31,6 +31,8 @@ export function objectId({ apiVersion, kind, metadata: { namespace = "", name } 
 const KINDS: Readonly<Record<string, { number: string; ending: string }>> = {
   Secret: { number: "01", ending: "" },
   ConfigMap: { number: "02", ending: "" },
+  // Before anything that runs.
+  NetworkPolicy: { number: "03", ending: "" },
   PersistentVolume: { number: "04", ending: "" },
   PersistentVolumeClaim: { number: "05", ending: "" },
   StatefulSet: { number: "06", ending: "-statefulset" },

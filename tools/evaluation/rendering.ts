@@ -1,3 +1,5 @@
+import type { NetworkValues } from "../../config/network.ts";
+import type { Live } from "../../program.ts";
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
@@ -38,6 +40,8 @@ export interface MarkedRendering extends Rendering {
   objects: Manifest[];
   /** The image to which the existing database is upgraded on purpose. @default none */
   upgradeTo?: string | undefined;
+  /** What is configured of the network. */
+  network: NetworkValues;
 }
 
 /** What no object says, from the configuration that the evaluation has read and checked. */
@@ -91,7 +95,7 @@ export async function renderMarked(
     .filter(isKubernetes)
     .flatMap(({ inputs }) => byId.get(objectId(inputs as Manifest)) ?? []);
   const { upgradeTo } = sectionOf<{ upgradeTo: string }>(stackFile, "database");
-  return { ...rendering, objects, upgradeTo };
+  return { ...rendering, objects, upgradeTo, network: evaluation.network };
 }
 
 /** Refuses to write a Secret with a made-up value in place of one that could not be decrypted. */

@@ -2,12 +2,14 @@ import { parseArgs } from "node:util";
 import { answersHelp } from "../cli.ts";
 import { start, status, stop } from "./cluster.ts";
 
-const usage = `usage: npm run cluster:up -- [--name <name>] [--gpu <count>] [--domain <domain>]
+const usage = `usage: npm run cluster:up -- [--name <name>] [--gpu <count>] [--domain <domain>] [--network-policies | --no-network-policies]
        npm run cluster:down -- [--name <name>] [--purge]
        npm run cluster:status -- [--name <name>]
   --name <name>  which local cluster. Default: local
   --gpu <count>  GPUs that its node reports
   --domain <domain>  the domain of its Services. Default: cluster.local
+  --network-policies  enforce NetworkPolicies, by kube-router, which the first time builds; --no-network-policies
+                 stops that. Default: as at the last start
   --purge        remove its state and images too`;
 
 /** The command line of the local cluster: `npm run cluster:up`, `cluster:down` and `cluster:status`. */
@@ -15,10 +17,12 @@ async function main(): Promise<number> {
   if (answersHelp(usage)) return 0;
   const { positionals, values } = parseArgs({
     allowPositionals: true,
+    allowNegative: true,
     options: {
       name: { type: "string" },
       gpu: { type: "string" },
       domain: { type: "string" },
+      "network-policies": { type: "boolean" },
       purge: { type: "boolean" },
     },
   });
@@ -30,6 +34,7 @@ async function main(): Promise<number> {
         name,
         log,
         ...(values.domain === undefined ? {} : { domain: values.domain }),
+        ...(values["network-policies"] === undefined ? {} : { networkPolicies: values["network-policies"] }),
         ...(values.gpu === undefined ? {} : { gpu: Number(values.gpu) }),
       });
       console.log(JSON.stringify(cluster, undefined, 2));

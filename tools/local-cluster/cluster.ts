@@ -19,7 +19,8 @@ import type { Image } from "./images.ts";
 import { buildImages, dbmateImage, pgbackrestImage, postgresImage } from "./images.ts";
 import { withLock } from "../lock.ts";
 import { addresses, connect, disconnect, requireFreeRange, serviceRange } from "./network.ts";
-import { writeApiServerFlags, writeNodeConfig } from "./node-config.ts";
+import { buildKubeRouter, dnsObjects } from "./network-policies.ts";
+import { dnsFolder, writeApiServerFlags, writeNodeConfig } from "./node-config.ts";
 import type { ClusterPaths } from "./paths.ts";
 import { clusterPaths } from "./paths.ts";
 import { preflight } from "./preflight.ts";
@@ -60,6 +61,8 @@ const recordFile = "cluster.json";
  * @param options.domain DNS domain of the cluster's names. Default: that of the last start, at first `cluster.local`
  * @param options.apiServerFlags more flags of the API server, which is restarted for them. Default: those of the last
  *   start, at first none
+ * @param options.networkPolicies whether NetworkPolicies are enforced, by kube-router; another value than the last start's
+ *   stops a running node first. Default: that of the last start, at first not
  * @throws one clear line; nothing of the cluster is then left on the machine
  */
 export async function start(
@@ -70,6 +73,7 @@ export async function start(
     nodeName?: string;
     domain?: string;
     apiServerFlags?: readonly string[];
+    networkPolicies?: boolean;
   } = {},
 ): Promise<LocalCluster> {
   const paths = pathsOf(options.name ?? defaultName);
@@ -78,12 +82,18 @@ export async function start(
   const hasOtherFlags =
     options.apiServerFlags !== undefined && !isDeepStrictEqual(options.apiServerFlags, paths.apiServerFlags);
   if (options.apiServerFlags !== undefined) paths.apiServerFlags = options.apiServerFlags;
+  const { networkPolicies: before } = paths;
+  if (options.networkPolicies !== undefined) paths.networkPolicies = options.networkPolicies;
   const log = options.log ?? silent;
   reachDirectly(paths.name);
-  await preflight(log);
+  await preflight(log, paths.networkPolicies);
   return withLock(lockFile(paths), log, async () => {
     requireOwnState(paths);
     let cluster = await status(paths.name);
+    if (cluster !== undefined && paths.networkPolicies !== before) {
+      await remove(paths);
+      cluster = undefined;
+    }
     if (cluster === undefined) {
       const binaries = await buildBinaries(log);
       const images = await buildImages(log);
@@ -203,7 +213,8 @@ async function boot(paths: ClusterPaths, binaries: string, images: Image[], log:
   try {
     await writeNodeConfig(paths, { range, host, node }, binaries);
     await connect(paths, { range, host, node });
-    await launch(paths, node, binaries);
+    const more = paths.networkPolicies ? [await buildKubeRouter(log)] : [];
+    await launch(paths, node, [binaries, ...more]);
     await importImages(paths, binaries, images, log);
     await untilReady(describe(paths, kubectlPath(binaries)), paths, begun);
     rmSync(startingFile(paths));
@@ -237,7 +248,7 @@ function attemptRead(file: string): string {
 }
 
 /** Starts process 1 of the node, detached from us. */
-async function launch(paths: ClusterPaths, node: string, binaries: string): Promise<void> {
+async function launch(paths: ClusterPaths, node: string, binaries: readonly string[]): Promise<void> {
   const logs = join(paths.state, "logs");
   mkdirSync(logs, { recursive: true });
   mkdirSync(paths.runtime, { recursive: true });
@@ -272,7 +283,7 @@ async function launch(paths: ClusterPaths, node: string, binaries: string): Prom
     env: {
       HOME: homedir(),
       LANG: "C.UTF-8",
-      PATH: `${binaries}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+      PATH: `${binaries.join(":")}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     },
   });
   closeSync(output);
@@ -316,7 +327,7 @@ async function untilReady(cluster: LocalCluster, paths: ClusterPaths, begun: num
     if (condition !== "True" || Date.parse(heartbeat ?? "") < begun) return false;
     if ((await get("--raw", "/readyz")) !== "ok") return false;
     if ((await get("serviceaccount", "default", "-o", "name")) === "") return false;
-    return namesResolve(paths);
+    return paths.networkPolicies ? dnsPodIsReady(cluster, paths) : namesResolve(paths);
   }, 120_000);
   if (!ready) {
     const tails = ["api-server", "kubelet"].map((one) => `${one}: ${lastLines(paths, one)}`);
@@ -331,6 +342,30 @@ async function namesResolve(paths: ClusterPaths): Promise<boolean> {
   return fetch(url, { signal: AbortSignal.timeout(1000) }).then(
     (answer) => answer.ok,
     () => false,
+  );
+}
+
+/** Creates the DNS server's pod, which is there from an earlier start otherwise, and says whether it answers. */
+async function dnsPodIsReady(cluster: LocalCluster, paths: ClusterPaths): Promise<boolean> {
+  const kubectl = (args: string[], input?: string) =>
+    attempt(cluster.kubectl, kubectlArguments(cluster, args), {
+      timeout: 5000,
+      ...(input !== undefined && { input }),
+    });
+  const files = { binaries: dirname(cluster.kubectl), config: dnsFolder(paths) };
+  const list = { apiVersion: "v1", kind: "List", items: dnsObjects(files) };
+  if (!(await kubectl(["apply", "-f", "-"], JSON.stringify(list))).ok) return false;
+  const deployment = ["get", "deployment", "coredns", "-n", "kube-system", "-o", "json"];
+  const { ok, output } = await kubectl(deployment);
+  if (!ok) return false;
+  const { metadata, status } = JSON.parse(output) as {
+    metadata: { generation: number };
+    status: { observedGeneration?: number; readyReplicas?: number; updatedReplicas?: number };
+  };
+  return (
+    status.observedGeneration === metadata.generation &&
+    status.updatedReplicas === 1 &&
+    status.readyReplicas === 1
   );
 }
 
@@ -411,18 +446,22 @@ interface ClusterRecord {
   nodeName?: string;
   domain?: string;
   apiServerFlags?: readonly string[];
+  networkPolicies?: boolean;
 }
 
-function writeRecord({ state, nodeName, domain, apiServerFlags }: ClusterPaths, kubectl: string): void {
-  const record: ClusterRecord = { kubectl, nodeName, domain, apiServerFlags };
+function writeRecord(
+  { state, nodeName, domain, apiServerFlags, networkPolicies }: ClusterPaths,
+  kubectl: string,
+): void {
+  const record: ClusterRecord = { kubectl, nodeName, domain, apiServerFlags, networkPolicies };
   writeFileSync(join(state, recordFile), JSON.stringify(record));
 }
 
-/** The cluster's paths, with the node's name of the last start. */
+/** The cluster's paths, with what the last start chose. */
 function pathsOf(name: string): ClusterPaths {
   const paths = clusterPaths(name);
-  const { nodeName, domain, apiServerFlags } = { ...paths, ...readRecord(paths) };
-  return { ...paths, nodeName, domain, apiServerFlags };
+  const { nodeName, domain, apiServerFlags, networkPolicies } = { ...paths, ...readRecord(paths) };
+  return { ...paths, nodeName, domain, apiServerFlags, networkPolicies };
 }
 
 function readRecord(paths: ClusterPaths): ClusterRecord | undefined {

@@ -9,6 +9,9 @@ export const serviceRange = "10.43.0.0/16";
 /** First address of the service range: the API server's own Service. */
 export const apiServiceAddress = "10.43.0.1";
 
+/** The DNS server's Service, where it is a pod; K3s's address. */
+export const dnsServiceAddress = "10.43.0.10";
+
 /** The two ends of the cable between host and node. */
 export interface Addresses {
   /** In the form 10.213.7.0/30. */

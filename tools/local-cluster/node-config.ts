@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { Certificates } from "./certificates.ts";
 import { pauseImage } from "./images.ts";
 import type { Addresses } from "./network.ts";
-import { apiServiceAddress, podRange } from "./network.ts";
+import { apiServiceAddress, dnsServiceAddress, podRange } from "./network.ts";
+import { COREFILE } from "./network-policies.ts";
 import type { ClusterPaths } from "./paths.ts";
 
 /**
@@ -59,6 +60,7 @@ export async function writeNodeConfig(
     kubelet: { user: `system:node:${paths.nodeName}`, group: "system:nodes" },
     "kube-proxy": { user: "system:kube-proxy" },
     coredns: { user: "coredns", group: "system:masters" },
+    "kube-router": { user: "kube-router", group: "system:masters" },
   };
   for (const [name, subject] of Object.entries(users)) {
     await certificates.issue(name, subject);
@@ -70,7 +72,14 @@ export async function writeNodeConfig(
   write("kube-proxy.json", kubeProxy(join(folder, "kube-proxy.kubeconfig")));
   write("containerd.toml", containerd(paths, binaries, join(folder, "cni")));
   write("cni/10-pods.conflist", podNetwork());
-  write("Corefile", corefile(paths.domain, addresses, join(folder, "coredns.kubeconfig")));
+  write("Corefile", corefile(paths.domain, addresses.node, join(folder, "coredns.kubeconfig")));
+  // What node-init.sh starts.
+  write("network-policies", paths.networkPolicies ? "enforced\n" : "none\n");
+  const dns = dnsFolder(paths);
+  mkdirSync(dns, { recursive: true });
+  const inPod = join(dns, "kubeconfig");
+  writeFileSync(inPod, certificates.kubeconfig("coredns", paths.fullName, server), { mode: 0o600 });
+  writeFileSync(join(dns, COREFILE), corefile(paths.domain, "0.0.0.0", inPod), { mode: 0o600 });
   write("resolv.conf", `nameserver ${addresses.node}\n`);
   writeApiServerFlags(paths);
 }
@@ -103,7 +112,7 @@ function kubelet(
     failCgroupV1: false,
     failSwapOn: false,
     clusterDomain: paths.domain,
-    clusterDNS: [node],
+    clusterDNS: [paths.networkPolicies ? dnsServiceAddress : node],
     resolvConf,
     // Without a registry images cannot be pulled again, and a full disk is the machine's concern.
     imageGCHighThresholdPercent: 100,
@@ -176,12 +185,17 @@ function podNetwork(): object {
   };
 }
 
+/** What the DNS server's pod gets of the node. */
+export function dnsFolder(paths: ClusterPaths): string {
+  return join(paths.state, "config", "dns");
+}
+
 /** Resolves the cluster's own names; every other name is answered at once as nonexistent. */
-export function corefile(domain: string, { node }: Addresses, kubeconfig: string): string {
+export function corefile(domain: string, address: string, kubeconfig: string): string {
   return `${domain} in-addr.arpa ip6.arpa {
-  bind ${node}
+  bind ${address}
   errors
-  ready ${node}:8181
+  ready ${address}:8181
   kubernetes {
     kubeconfig ${JSON.stringify(kubeconfig)}
     pods insecure
@@ -189,7 +203,7 @@ export function corefile(domain: string, { node }: Addresses, kubeconfig: string
   }
 }
 . {
-  bind ${node}
+  bind ${address}
   template ANY ANY {
     rcode NXDOMAIN
   }

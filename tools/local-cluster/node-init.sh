@@ -101,7 +101,14 @@ keep containerd containerd --config "$config/containerd.toml"
 keep kubelet kubelet --config "$config/kubelet.json" --kubeconfig "$config/kubelet.kubeconfig" \
   --hostname-override "$node" --node-ip "$address"
 keep kube-proxy kube-proxy --config "$config/kube-proxy.json" --hostname-override "$node"
-keep coredns coredns -conf "$config/Corefile"
+if [ "$(cat "$config/network-policies")" = enforced ]; then
+  # The DNS server is a pod, so that policies can name it. Of kube-router only the firewall: the part that K3s has.
+  keep kube-router kube-router --kubeconfig "$config/kube-router.kubeconfig" --hostname-override="$node" \
+    --run-firewall --run-router=false --run-service-proxy=false --run-loadbalancer=false --enable-cni=false \
+    --service-cluster-ip-range="$service_range" --health-port=0
+else
+  keep coredns coredns -conf "$config/Corefile"
+fi
 
 containers() {
   CONTAINERD_ADDRESS=$runtime/containerd.sock ctr --namespace k8s.io "$@"

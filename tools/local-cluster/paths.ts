@@ -12,6 +12,8 @@ export interface ClusterPaths {
   domain: string;
   /** More flags of the API server. */
   apiServerFlags: readonly string[];
+  /** Whether NetworkPolicies are enforced. */
+  networkPolicies: boolean;
   /** What survives a stop: the API's database, images, certificates, pod logs. */
   state: string;
   /** Sockets and other things that end with the node. Short, because a socket's path is limited to 107 bytes. */
@@ -46,6 +48,7 @@ export function clusterPaths(name: string): ClusterPaths {
     nodeName: `${name}-node`,
     domain: "cluster.local",
     apiServerFlags: [],
+    networkPolicies: false,
     state,
     runtime,
     containerdSocket: join(runtime, "containerd.sock"),

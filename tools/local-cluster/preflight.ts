@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { binariesAreBuilt } from "./build.ts";
 import { imagesAreBuilt } from "./images.ts";
+import { kubeRouterIsBuilt } from "./network-policies.ts";
 import { attempt, run } from "../processes.ts";
 
 /** A Debian package, and what must exist of it. */
@@ -18,6 +19,8 @@ const toRun: Requirement[] = [
   { package: "mount", command: "mount" },
   { package: "openssl", command: "openssl" },
 ];
+
+const toEnforcePolicies: Requirement[] = [{ package: "ipset", command: "ipset" }];
 
 const toBuildBinaries: Requirement[] = [
   { package: "gcc", command: "gcc" },
@@ -39,9 +42,10 @@ const toBuildImages: Requirement[] = [
  * Ensures that this machine can run a node, and build what is not built yet. Installs missing Debian packages with
  * apt-get if it is available, and says so first.
  *
+ * @param networkPolicies whether the node enforces NetworkPolicies
  * @throws one line that names what is missing and what to do
  */
-export async function preflight(log: (line: string) => void): Promise<void> {
+export async function preflight(log: (line: string) => void, networkPolicies: boolean): Promise<void> {
   if (process.platform !== "linux") {
     throw new Error(
       `the local cluster needs Linux, this is ${process.platform}: use the context of a K3s instead`,
@@ -57,8 +61,13 @@ export async function preflight(log: (line: string) => void): Promise<void> {
   }
   const building = !binariesAreBuilt();
   const packing = !imagesAreBuilt();
-  if (building || packing) await requireGo();
-  const required = [...toRun, ...(building ? toBuildBinaries : []), ...(packing ? toBuildImages : [])];
+  if (building || packing || (networkPolicies && !kubeRouterIsBuilt())) await requireGo();
+  const required = [
+    ...toRun,
+    ...(networkPolicies ? toEnforcePolicies : []),
+    ...(building ? toBuildBinaries : []),
+    ...(packing ? toBuildImages : []),
+  ];
   await requirePackages(required, log);
 }
 

@@ -28,6 +28,15 @@ describe("npm run up, with the engine", function () {
     assert.match(stdout, /npm run psql/);
   });
 
+  it("says in a line that this cluster does not enforce the network policies that it accepts", async () => {
+    const { output, seconds } = await up();
+    assert.match(
+      output,
+      /this cluster accepts network policies and does not enforce them: the server's pod reached the API server/,
+    );
+    console.log(`      npm run up, without a change: ${seconds.toFixed(1)} s`);
+  });
+
   it("changes nothing the second time: no update, no replacement", async () => {
     const ran = await pulumi(["up", "--yes", "--skip-preview", "--expect-no-changes"]);
     assert.equal(ran.status, 0, ran.output);

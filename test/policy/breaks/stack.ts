@@ -1,6 +1,6 @@
 /** Ways to break the rules over the stack as a whole. */
-import { type Break, conf, CONF, created, JOB, POD, policy, PV, SERVER, SET, TRIAL } from "./break.ts";
-import { add, decentPod, drop, edit, labels, set, setAt } from "../stacks.ts";
+import { type Break, conf, CONF, created, JOB, POD, PV, SERVER, SET, TRIAL } from "./break.ts";
+import { add, decentPod, drop, edit, set, setAt } from "../stacks.ts";
 
 export const stackBreaks: Readonly<Record<string, readonly Break[]>> = {
   "stack-kind": [
@@ -61,44 +61,6 @@ export const stackBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "the default provider",
       change: add("pulumi:providers:kubernetes", {}, { name: "default_4_34_2" }),
       message: /default provider/,
-    },
-  ],
-  "database-network-policy": [
-    {
-      by: "a policy for others alone",
-      change: policy("api", { podSelector: { matchLabels: { app: "api" } }, policyTypes: ["Ingress"] }),
-      message: /none of NetworkPolicy\/api selects its pods/,
-    },
-    {
-      by: "Egress alone",
-      change: policy("out", { podSelector: {}, policyTypes: ["Egress"] }),
-      message: /selects its pods for Ingress/,
-    },
-    {
-      by: "another namespace",
-      change: add("kubernetes:networking.k8s.io/v1:NetworkPolicy", {
-        metadata: { name: "n", namespace: "other", labels },
-        spec: { podSelector: {} },
-      }),
-      message: /none of/,
-    },
-    {
-      by: "letting every address in",
-      change: policy("open", {
-        podSelector: { matchLabels: { app: "postgres" } },
-        policyTypes: ["Ingress"],
-        ingress: [{ from: [{ ipBlock: { cidr: "0.0.0.0/0" } }] }],
-      }),
-      message: /lets everybody in/,
-    },
-    {
-      by: "letting everybody in",
-      change: policy("open", {
-        podSelector: { matchLabels: { app: "postgres" } },
-        policyTypes: ["Ingress"],
-        ingress: [{}],
-      }),
-      message: /lets everybody in/,
     },
   ],
   "init-job-after-server": [

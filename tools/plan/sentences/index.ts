@@ -4,6 +4,7 @@ import { cluster } from "./cluster.ts";
 import { credentials } from "./credentials.ts";
 import { migration } from "./migration.ts";
 import { namespace } from "./namespace.ts";
+import { network } from "./network.ts";
 import { objects } from "./objects.ts";
 import type { Sentences } from "./sentences.ts";
 import { server } from "./server.ts";
@@ -15,6 +16,7 @@ export const capabilities: readonly Sentences[] = [
   migration,
   backup,
   tls,
+  network,
   // From here on by kind: a change to a volume or a Secret means the same, whatever creates it.
   cluster,
   namespace,

@@ -82,6 +82,9 @@ describe("render", () => {
         "02-postgres-ca",
         "02-postgres-config",
         "02-postgres-tls-scripts",
+        ...["client-labelled", "database", "default-deny", "init"].map(
+          (policy) => `03-postgres-network-${policy}`,
+        ),
         "03-postgres-scripts",
         "04-postgres-pv",
         "05-postgres-pvc",

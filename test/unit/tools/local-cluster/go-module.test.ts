@@ -7,6 +7,7 @@ import {
   kubernetesPrograms,
   parts,
 } from "../../../../tools/local-cluster/build.ts";
+import { kubeRouterPackage } from "../../../../tools/local-cluster/network-policies.ts";
 import { corefile } from "../../../../tools/local-cluster/node-config.ts";
 import { projectFile } from "../../../../tools/cli.ts";
 
@@ -14,7 +15,7 @@ const source = (file: string): string => readFileSync(projectFile(`tools/local-c
 
 describe("the local cluster's programs", () => {
   it("have every plugin that its DNS server's configuration names, and no other", () => {
-    const text = corefile("cluster.local", { range: "r", host: "h", node: "10.0.0.1" }, "/kubeconfig");
+    const text = corefile("cluster.local", "10.0.0.1", "/kubeconfig");
     const named = [...text.matchAll(/^ {2}(\w+)/gm)].map(([, plugin]) => plugin);
     const compiled = [...source("go/coredns/main.go").matchAll(/coredns\/plugin\/(\w+)"/g)];
     assert.deepEqual(compiled.map(([, plugin]) => plugin).sort(), [...new Set(named)].sort());
@@ -23,10 +24,12 @@ describe("the local cluster's programs", () => {
 
   it("are all that the node starts", () => {
     const script = source("node-init.sh");
-    const started = [...script.matchAll(/^keep \S+ (\S+)|^ {2}exec (\S+)|&& exec (\S+)/gm)]
+    const started = [...script.matchAll(/^ *keep \S+ (\S+)|^ {2}exec (\S+)|&& exec (\S+)/gm)]
       .map((match) => match.slice(1).find((word) => word !== undefined))
       .filter((word) => word !== undefined && !script.includes(`\n${word}() (`));
-    const built = parts.flatMap(({ packages }) => packages.map((one) => basename(one)));
+    const built = [...parts.flatMap(({ packages }) => packages), kubeRouterPackage].map((one) =>
+      basename(one),
+    );
     for (const program of [...started, "kine", "ctr", "kubectl", "runc"])
       assert.ok([...built, ...kubernetesPrograms].includes(program ?? ""), program);
     assert.ok(started.length >= 7, started.join());

@@ -115,8 +115,17 @@ describe("a rendering, applied", () => {
   const apply = (objects: Manifest[], again: Manifest[] = objects) => {
     cluster.done.length = 0;
     const rendering: MarkedRendering = {
-      ...{ stack: "dev", files: [], directories: [], undecrypted: [], warnings: [], objects },
+      ...{
+        stack: "dev",
+        files: [],
+        directories: [],
+        undecrypted: [],
+        network: { policies: undefined, clients: {}, repositories: {}, clusterRanges: [] },
+        warnings: [],
+        objects,
+      },
       generated: generatedIn(objects, again),
+      network: { policies: undefined, clients: {}, repositories: {}, clusterRanges: [] },
     };
     return applyRendering(cluster, rendering, {
       say: (line) => said.push(line),

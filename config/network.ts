@@ -1,0 +1,196 @@
+/** The section `network`: who may reach the database, and what the backups may reach. */
+import { isIP } from "node:net";
+import type { Problem } from "../problem.ts";
+import type { BackupValues, Repository } from "./backup.ts";
+import { isRemote, portOf, REPOSITORY_NAME } from "./backup.ts";
+import { defaulted, dnsName, labels, oneOf, ports, ranges } from "./fields.ts";
+import { commandToRemove, commandToSet, type Entries, type Section, type ValuesOf } from "./reader.ts";
+
+/** The namespace that everything is deployed to: its pods are named by labels alone. */
+export const OWN_NAMESPACE = "transcript-pipeline";
+
+const client = {
+  namespace: dnsName({
+    description: `Namespace of the pods. Default: the database's own, ${OWN_NAMESPACE}`,
+  }),
+  podLabels: labels({
+    description: "Labels of the pods, all of them. Default: every pod of that namespace",
+  }),
+  ranges: ranges({
+    description:
+      "Instead of pods: addresses of clients that are not pods, or are in the network of another node",
+  }),
+} as const satisfies Section;
+
+const clients: Entries<typeof client> = {
+  fields: client,
+  name: /^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$/,
+  allowed: "32 lower-case letters, digits and '-' at most, beginning with a letter",
+  most: 32,
+};
+
+const destination = {
+  namespace: dnsName({
+    description:
+      "Namespace of the repository's pods, if it is in the cluster. Default: that of an endpoint such as store.minio.svc",
+  }),
+  podLabels: labels({ description: "Labels of those pods. Default: every pod of that namespace" }),
+  ranges: ranges({
+    description:
+      "Addresses of a repository that is not in the cluster. Default: the endpoint's, if it is an address; otherwise every one outside `network.clusterRanges`",
+  }),
+  ports: ports({
+    description:
+      "Ports that the repository listens on. Behind a Service: its `targetPort`. Default: the repository's `port`",
+  }),
+} as const satisfies Section;
+
+const repositories: Entries<typeof destination> = { fields: destination, ...REPOSITORY_NAME };
+
+export const network = {
+  policies: oneOf(["enforced", "none"], {
+    description:
+      "`enforced`: network policies deny everything in the namespace but what this section allows. `none`: every pod in the cluster can reach the database. Default: `enforced`, but a server that was deployed without stays without, and each preview warns",
+  }),
+  clients,
+  repositories,
+  clusterRanges: defaulted(
+    ["10.42.0.0/16", "10.43.0.0/16"],
+    ranges({
+      description:
+        "Addresses of the cluster's pods and Services: `--cluster-cidr` and `--service-cidr` of K3s. With an IPv6 range, repositories are reached over IPv6 too",
+    }),
+  ),
+} as const satisfies Section;
+
+/** What is written in the section. */
+export type NetworkValues = ValuesOf<typeof network>;
+/** One client. */
+export type Client = ValuesOf<typeof client>;
+
+function clientProblems(name: string, { namespace, podLabels, ranges: addresses }: Client): Problem[] {
+  const key = `network.clients.${name}`;
+  const labelled = `pulumi config set --path ${key}.podLabels.app <value>`;
+  if (addresses !== undefined && (namespace !== undefined || podLabels !== undefined))
+    return [
+      {
+        key: `${key}.ranges`,
+        message: `names addresses, and ${namespace !== undefined ? "namespace" : "podLabels"} names pods. Allowed: one of the two. To remove it: ${commandToRemove(`${key}.ranges`)}`,
+      },
+    ];
+  if (addresses === undefined && podLabels === undefined && (namespace ?? OWN_NAMESPACE) === OWN_NAMESPACE)
+    return [
+      {
+        key,
+        message:
+          `${namespace === undefined ? "names nobody" : "names every pod of the database's own namespace"}. Allowed: podLabels, ` +
+          `another namespace, or ranges. Set it: ${labelled}`,
+      },
+    ];
+  return [];
+}
+
+/** How the fields of the section fit together, and to the repositories. */
+export function networkProblems({
+  network: written,
+  backup,
+}: {
+  network: NetworkValues;
+  backup: BackupValues;
+}): Problem[] {
+  const problems = Object.entries(written.clients).flatMap(([name, values]) => clientProblems(name, values));
+  for (const [name, { namespace, podLabels, ranges: addresses }] of Object.entries(written.repositories)) {
+    const key = `network.repositories.${name}`;
+    const repository = backup.repositories[name];
+    if (repository === undefined || !isRemote(repository)) {
+      const why = repository === undefined ? "of this name" : `${name} that is reached over the network`;
+      const message = `is not used: there is no repository ${why}. To remove it: ${commandToRemove(key)}`;
+      problems.push({ key, message });
+    } else if (addresses !== undefined && (namespace !== undefined || podLabels !== undefined))
+      problems.push({
+        key: `${key}.ranges`,
+        message: `names addresses, and ${namespace !== undefined ? "namespace" : "podLabels"} names pods. Allowed: one of the two. To remove it: ${commandToRemove(`${key}.ranges`)}`,
+      });
+    else if (podLabels !== undefined && (namespace ?? namespaceOf(repository)) === undefined)
+      problems.push({
+        key: `${key}.namespace`,
+        message: `is missing: podLabels names pods of a namespace. Set it: ${commandToSet(`${key}.namespace`, false)}`,
+      });
+  }
+  return problems;
+}
+
+/** The namespace of an endpoint in the cluster, such as `store.minio.svc.cluster.local`; undefined if it is elsewhere. */
+export function namespaceOf({ endpoint = "" }: Pick<Repository, "endpoint">): string | undefined {
+  return /^(?:[a-z0-9-]+\.)+?([a-z0-9-]+)\.svc(?:\.|$)/.exec(endpoint)?.[1];
+}
+
+/** Where one repository is, as policies see it. */
+export type RepositoryDestination = { ports: readonly number[] } & (
+  | { namespace: string; podLabels?: Readonly<Record<string, string>> | undefined }
+  | { ranges: readonly string[]; except?: readonly string[] }
+);
+
+/** Every address of a protocol. */
+const EVERYWHERE = { 4: "0.0.0.0/0", 6: "::/0" } as const;
+
+/** What a repository is reached at: as it is configured, or by its endpoint. */
+function destinationOf(
+  repository: Repository,
+  clusterRanges: readonly string[],
+  written: NetworkValues["repositories"][string] | undefined,
+): RepositoryDestination[] {
+  const { endpoint = "" } = repository;
+  const { ranges: addresses, namespace = namespaceOf(repository), podLabels } = written ?? {};
+  const reached = { ports: written?.ports ?? [portOf(repository)] };
+  if (addresses !== undefined) return [{ ...reached, ranges: addresses }];
+  if (namespace !== undefined) return [{ ...reached, namespace, podLabels }];
+  const family = isIP(endpoint);
+  if (family !== 0) return [{ ...reached, ranges: [`${endpoint}/${family === 4 ? 32 : 128}`] }];
+  // In a cluster without IPv6, no pod has such an address.
+  return ([4, 6] as const).flatMap((version) => {
+    const except = clusterRanges.filter((range) => isIP(range.split("/")[0] ?? "") === version);
+    return version === 6 && except.length === 0
+      ? []
+      : [{ ...reached, ranges: [EVERYWHERE[version]], except }];
+  });
+}
+
+/** What the backups reach over the network. Nothing for repositories on the node. */
+export function repositoryDestinations({
+  network: written,
+  backup,
+}: {
+  network: NetworkValues;
+  backup: BackupValues;
+}): RepositoryDestination[] {
+  return Object.entries(backup.repositories)
+    .filter(([, repository]) => isRemote(repository))
+    .flatMap(([name, repository]) =>
+      destinationOf(repository, written.clusterRanges, written.repositories[name]),
+    );
+}
+
+/** What every preview says about the network. */
+export function networkWarnings({
+  network: written,
+  backup,
+}: {
+  network: NetworkValues;
+  backup: BackupValues;
+}): string[] {
+  if (written.policies === "none")
+    return [
+      "network.policies is none: every pod in the cluster can reach the database's port, and only its password is in the way. docs/network-policies.md",
+    ];
+  return Object.entries(backup.repositories).flatMap(([name, repository]) => {
+    if (!isRemote(repository)) return [];
+    const { namespace = namespaceOf(repository), ports: chosen } = written.repositories[name] ?? {};
+    if (namespace === undefined || chosen !== undefined) return [];
+    const key = `network.repositories.${name}.ports`;
+    return [
+      `the repository ${name} is in the cluster, and policies see the ports of its pods: if its Service's targetPort is not ` +
+        `${portOf(repository)}, backups cannot reach it. Set it either way: pulumi config set --path '${key}[0]' <port>`,
+    ];
+  });
+}
