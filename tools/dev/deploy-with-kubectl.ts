@@ -9,12 +9,8 @@ import { lookAtEnforcement, sayEnforcement } from "../../cluster/enforcement.ts"
 import { deployedPolicies, sayPolicies } from "../../cluster/network-policies.ts";
 import { promptKubelet } from "../../cluster/kubelet-prompt.ts";
 import type { PodNeeds, Toleration } from "../../cluster/node-fitness.ts";
-import {
-  type ClusterState,
-  type Expectations,
-  hasVolume,
-  lookAtCluster,
-} from "../../cluster/cluster-state.ts";
+import { type Expectations, hasVolume, lookAtCluster } from "../../cluster/cluster-state.ts";
+import { sayPlain } from "../../cluster/plain-connections.ts";
 import { preflight } from "../../cluster/preflight.ts";
 import { readPods, troublesOf } from "../../cluster/pod-troubles.ts";
 import { releaseDeadClaim } from "../../cluster/volume-binding.ts";

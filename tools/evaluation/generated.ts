@@ -3,7 +3,6 @@
  * state; an evaluation has no state and generates another one each time. So the program is evaluated twice: what
  * differs is made up. No capability needs to declare it, and none is known by name.
  */
-import type { Live } from "../../program.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { Live } from "../../program.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";

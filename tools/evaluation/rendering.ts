@@ -1,5 +1,4 @@
 import type { NetworkValues } from "../../config/network.ts";
-import type { Live } from "../../program.ts";
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
