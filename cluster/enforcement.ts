@@ -92,7 +92,7 @@ export function checkJob({ namespace, port, image, placement }: EnforcementArgs,
               ],
               resources: {
                 requests: { cpu: "10m", memory: "16Mi" },
-                limits: { cpu: "200m", memory: "32Mi" },
+                limits: { cpu: "1", memory: "32Mi" },
               },
               ...restrictedContainer,
             },

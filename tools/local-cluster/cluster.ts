@@ -99,6 +99,7 @@ export async function start(
       const images = await buildImages(log);
       await boot(paths, binaries, images, log);
       cluster = describe(paths, kubectlPath(binaries));
+      if (before && !paths.networkPolicies) await removeDnsPod(cluster);
     } else {
       // A version that had fewer images, or others, may have started it.
       await importImages(paths, dirname(cluster.kubectl), await buildImages(log), log);
@@ -367,6 +368,13 @@ async function dnsPodIsReady(cluster: LocalCluster, paths: ClusterPaths): Promis
     status.updatedReplicas === 1 &&
     status.readyReplicas === 1
   );
+}
+
+/** Removes the DNS server's pod, which nobody asks any more. */
+async function removeDnsPod(cluster: LocalCluster): Promise<void> {
+  const list = { apiVersion: "v1", kind: "List", items: dnsObjects({ binaries: "", config: "" }) };
+  const command = ["delete", "--ignore-not-found", "--wait=false", "-f", "-"];
+  await run(cluster.kubectl, kubectlArguments(cluster, command), { input: JSON.stringify(list) });
 }
 
 /** Ends everything that runs and removes everything that the kernel or /run has of the cluster. */

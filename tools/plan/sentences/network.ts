@@ -21,15 +21,20 @@ const labelsText = (labels: unknown) =>
     .map(([key, value]) => `${key}=${String(value)}`)
     .join(",");
 
+/** The text at a path. */
+const textAt = (value: unknown, path: string): string | undefined => {
+  const found = at(value, path);
+  return typeof found === "string" ? found : undefined;
+};
+
 function peerText(peer: unknown): string {
-  const cidr = at(peer, "ipBlock.cidr");
-  if (cidr !== undefined) return String(cidr);
+  const cidr = textAt(peer, "ipBlock.cidr");
+  if (cidr !== undefined) return cidr;
   const pods = labelsText(at(peer, "podSelector.matchLabels")) || "every pod";
   const namespace = at(peer, "namespaceSelector");
   if (namespace === undefined) return pods;
-  const name = at(namespace, 'matchLabels["kubernetes.io/metadata.name"]');
-  const where = name ?? (labelsText(at(namespace, "matchLabels")) || "every namespace");
-  return `${pods} in ${String(where)}`;
+  const name = textAt(namespace, 'matchLabels["kubernetes.io/metadata.name"]');
+  return `${pods} in ${name ?? (labelsText(at(namespace, "matchLabels")) || "every namespace")}`;
 }
 
 function sayRules(change: Change, say: Say): void {
