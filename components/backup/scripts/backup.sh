@@ -47,9 +47,12 @@ described() {
 }
 
 repositories
-failed=()
-for number in "${numbers[@]}"; do
-  while true; do
+pending=("${numbers[@]}")
+complaints=()
+# Each repository in turn, and then those again where it failed: one that is away does not delay the others.
+while true; do
+  failed=()
+  for number in "${pending[@]}"; do
     cause=
     if ! usable || [ -n "${objections[number]:-}" ]; then
       words=${objections[number]:-$objection}
@@ -60,17 +63,22 @@ for number in "${numbers[@]}"; do
       say "making a backup ($TYPE) in repository ${names[number]}"
       pgbackrest --stanza="$STANZA" --repo="$number" --type="$TYPE" --log-level-console=info "${blocked[@]}" \
         "${annotations[@]}" backup 2>&1 | tee /tmp/backup.said
-      [ "${PIPESTATUS[0]}" != 0 ] || continue 2
+      [ "${PIPESTATUS[0]}" != 0 ] || continue
       words=${cause:-$(grep -E 'ERROR|HINT' /tmp/backup.said || tail -n 3 /tmp/backup.said)}
     fi
-    # A server that is starting, a repository that is away for a moment, another backup that is not finished.
-    tick
-    [ "$elapsed" -lt "$WAIT" ] || break
-    say "repository ${names[number]}: $(explained "$words"); trying again"
-    sleep 10
+    failed+=("$number")
+    complaints[number]="repository ${names[number]}: $(explained "$words")"
   done
-  failed+=("repository ${names[number]}: $(explained "$words")")
+  pending=("${failed[@]}")
+  [ ${#pending[@]} -gt 0 ] || break
+  # A server that is starting, a repository that is away for a moment, another backup that is not finished.
+  tick
+  [ "$elapsed" -lt "$WAIT" ] || break
+  for number in "${pending[@]}"; do say "${complaints[number]}; trying again"; done
+  sleep 10
 done
-[ ${#failed[@]} = 0 ] || { printf 'backup: FAILED: %s\n' "${failed[*]}" && exit 1; }
+words=
+for number in "${pending[@]}"; do words+="${words:+ }${complaints[number]}"; done
+[ -z "$words" ] || { say "FAILED: $words" && exit 1; }
 tick
 say "done in $elapsed s"

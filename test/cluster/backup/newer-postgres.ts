@@ -37,6 +37,11 @@ export class NewerPostgres {
       input: JSON.stringify(list),
     });
     await kubectl("wait", "pod", NAME, "-n", NAMESPACE, "--for=condition=Ready", "--timeout=120s");
+    // systemd makes it on a real machine.
+    await kubectl(
+      ...["exec", "-n", NAMESPACE, NAME, "--"],
+      ...["install", "-d", "-o", "postgres", "-g", "postgres", "/var/run/postgresql"],
+    );
     await this.run("pg_ctlcluster 17 main start");
   }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../../tools/cli.ts";
 import { unwrapped } from "../../../tools/evaluation/recorder.ts";
-import { manifestsOf } from "../../../tools/evaluation/manifests.ts";
+import { manifestsOf, objectId } from "../../../tools/evaluation/manifests.ts";
 import { renderStack } from "../../../tools/evaluation/rendering.ts";
 import { execute, needsEngine, npm, pulumi, scratchStack, shell, state, succeed, up } from "../support.ts";
 
@@ -79,7 +79,7 @@ describe("render", function () {
             ]
           : [],
       );
-      const rendered = (await renderStack("prod", projectFile("Pulumi.prod.yaml"))).files;
+      const { files: rendered, generated } = await renderStack("prod", projectFile("Pulumi.prod.yaml"));
       const byEngine = manifestsOf(registered);
       assert.deepEqual(
         byEngine.map(({ file }) => file),
@@ -91,7 +91,14 @@ describe("render", function () {
           assert.equal(byEngine[index]?.manifest.metadata.name, manifest.metadata.name);
           continue;
         }
-        assert.deepEqual(comparable(byEngine[index]?.manifest), comparable(unwrapped(manifest)), file);
+        // What is public of a Secret is not known before it either; the next test compares it.
+        const isMadeUp = generated.parts.has(objectId(manifest));
+        const values = (of: unknown) => (isMadeUp ? { ...(of as object), data: undefined } : of);
+        assert.deepEqual(
+          values(comparable(byEngine[index]?.manifest)),
+          values(comparable(unwrapped(manifest))),
+          file,
+        );
       }
     });
 

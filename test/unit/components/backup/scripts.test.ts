@@ -660,6 +660,21 @@ describe("the handover between the server and the backup agent", function () {
       assert.ok(!at.calls(" backup").some((call) => call.includes("--repo=2 ")));
     });
 
+    it("is made at once in the other repository, before the one that is away is tried again", async () => {
+      at = new Handover("1:far:volume 2:near:volume");
+      describedBy(DESCRIBED, "end");
+      at.pgbackrest(
+        `[ "$command" = backup ] || exit 0; case "$words" in *--repo=1*) [ -e ${at.folder}/back ] || { echo "${AWAY}"; exit 49; } ;; *) touch ${at.folder}/back ;; esac`,
+      );
+      const { status, stdout } = await backup(30);
+      assert.equal(status, 0, stdout);
+      assert.deepEqual(
+        at.calls(" backup").map((call) => /--repo=(\d)/.exec(call)?.[1]),
+        ["1", "2", "1"],
+      );
+      assert.match(stdout, /repository far: .*Connection refused.*; trying again/);
+    });
+
     it("waits for a repository that is away for a moment", async () => {
       at = new Handover();
       describedBy(DESCRIBED, "end");
