@@ -5,6 +5,7 @@
 import {
   BACKUP_CRON_JOBS,
   CLAIM_NAME,
+  CONFIG_NAME,
   FIRST_BACKUP_JOB,
   SERVER_NAME,
   SERVER_POD,
@@ -43,6 +44,8 @@ const LOOKS: Rights = {
   namespace: [
     { ...apps, resource: "statefulsets", verb: "get", name: SERVER_NAME },
     { ...core, resource: "persistentvolumeclaims", verb: "get", name: CLAIM_NAME },
+    // Whether the server accepts plain connections.
+    { ...core, resource: "configmaps", verb: "get", name: CONFIG_NAME },
     { ...core, resource: "pods", verb: "list" },
     { ...batch, resource: "jobs", verb: "list" },
     // Asked for whether there are backups or not.
