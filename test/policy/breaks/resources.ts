@@ -146,7 +146,7 @@ export const resourcesBreaks: Readonly<Record<string, readonly Break[]>> = {
       by: "a memory volume above the limit",
       change: set(SET, `${POD}/volumes/5/emptyDir/sizeLimit`, "200Mi"),
       message:
-        /container reconcile mounts memory volumes of 201 MiB, which count against its memory limit of 128 MiB/,
+        /container reconcile mounts memory volumes of 202 MiB, which count against its memory limit of 128 MiB/,
     },
   ],
   "node-capacity": [
