@@ -11,7 +11,7 @@ import {
 } from "../postgres.ts";
 import { maySelect, mayShareNamespace, objectsIn, type Resource } from "../resources.ts";
 import { containerText, type Finding, stackRule } from "../rule.ts";
-import { field, isMap, listAt, shown, textAt } from "../values.ts";
+import { field, isMap, listAt, shown, textAt, UNKNOWN } from "../values.ts";
 
 /** A place in what a claim gives: the claim's name, and the path in it. */
 interface Place {
@@ -45,7 +45,8 @@ const variables = (container: Container, name: string) =>
 const writable = (pod: Pod, container: Container) =>
   listAt(container.body, "volumeMounts")
     .filter(isMap)
-    .filter((mount) => mount.readOnly !== true && claimOf(pod, mount) !== undefined);
+    .filter((mount) => ![true, UNKNOWN].includes(mount.readOnly as boolean | symbol))
+    .filter((mount) => claimOf(pod, mount) !== undefined);
 
 /**
  * Whether a pod restores, or runs what was restored: its pgBackRest is told of another data directory, or a program of

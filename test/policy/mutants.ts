@@ -61,9 +61,8 @@ function weakerForSuperuser(hba: string): string[] {
     'host all "all" all reject\n',
     "host all /^post$ all reject\n",
     "host all +postgres all reject\n",
-    // Plain connections are refused anyway, so one over TLS alone would do.
+    // Plain connections are refused anyway, so one that covers TLS would do.
     "hostnossl all postgres all reject\n",
-    "hostnogssenc all postgres all reject\n",
     "local all postgres reject\n",
   ].map((line) => hba.replace(REJECT, line));
   const before = [
@@ -357,7 +356,8 @@ export function* mutantsInPlace(
     }
     if (object?.name === "postgres-config") {
       const written = resource.inputs.data as Record<string, string>;
-      for (const [file, text] of Object.entries(written)) {
+      // Without its preparation, a server refuses to start: that protects nothing less.
+      for (const [file, text] of Object.entries(written).filter(([name]) => name !== "preparation")) {
         yield mutant(`${file} left out`, (weakened) => setAt(weakened.inputs, `data/${file}`, undefined));
         for (const [what, empty] of [
           ["empty", ""],
