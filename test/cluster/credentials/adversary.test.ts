@@ -26,6 +26,11 @@ import { inPod, secretValue, theCluster, until, up } from "../support.ts";
 const LOGINS = { scribe: "readwrite", reader: "readonly", watcher: "monitoring" } as const;
 const DENIED = "ERROR:  42501";
 
+/** Queries in which nobody can lie: each reads a view by its full name, and has no function and no operator. */
+const NOTHING_TO_LIE_ABOUT = [
+  "components/backup/scripts/drill-archived.sql: SELECT n, lost FROM backup.archived",
+];
+
 /** Everybody's attributes and memberships, and the settings of those whom the adversary cannot set any. */
 const SNAPSHOT = `
   select jsonb_pretty(jsonb_agg(to_jsonb(r) - 'rolpassword' order by rolname)) from pg_authid as r;
@@ -105,7 +110,7 @@ describe("the adversary", function () {
       assert.ok(hidden.length > 20);
       assert.deepEqual(
         hidden.filter(({ sprung }) => sprung.length === 0).map(({ path, query }) => `${path}: ${query}`),
-        [],
+        NOTHING_TO_LIE_ABOUT,
       );
       const matched = (await rehearseQueries('"$user", public')).filter(({ sprung }) => sprung.length > 0);
       console.log(
