@@ -13,7 +13,7 @@ const usage = `usage: npm test -- [quick] ${names.map((name) => `[${name}]`).joi
   quick   what gives an answer in four minutes: no cluster, no engine, no PostgreSQL
   ${names[0]}  types, format and lint
   others  the tests below test/<name>
-Without a name all parts are run, one after the other, in about 40 minutes. Of very long lists a sample is taken, another
+Without a name all parts are run, one after the other, in about an hour. Of very long lists a sample is taken, another
 one each day; the rest, and what takes long, is run by npm run test:long.
 At the end each skipped and each failed test is named, and the parts' seconds and the counts are printed.`;
 if (answersHelp(usage)) process.exit(0);
