@@ -214,7 +214,10 @@ export class Tls extends pulumi.ComponentResource {
           { metadata: { ...metadata(AUTHORITY_NAME), namespace }, data: { "ca.crt": bundle } },
           child,
         );
-        return { secretName: secret.metadata.name, ca: { configMap: { name: trusted.metadata.name } } };
+        return {
+          secretName: secret.metadata.name,
+          ca: { configMap: { name: trusted.metadata.name, optional: true } },
+        };
       }
     }
   }

@@ -118,7 +118,7 @@ const FIRST_START_IDENTITY = "transcript-pipeline/first-start";
 /** The server's container with nothing to do, on a separate directory, in a namespace that allows it. */
 async function firstStartPod(lab: Lab, path: string): Promise<void> {
   await lab.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: SCRATCH_NAMESPACE } });
-  for (const name of ["postgres-config", "postgres-scripts"]) {
+  for (const name of ["postgres-config", "postgres-scripts", "postgres-tls-scripts", "postgres-ca"]) {
     const map = await lab.read<{ data: object }>("configmap", name);
     assert.ok(map);
     await lab.apply({
@@ -166,6 +166,9 @@ async function firstStartPod(lab: Lab, path: string): Promise<void> {
     SCRATCH_NAMESPACE,
     "--timeout=60s",
   );
+  // There is no container for the server's certificate next to it, for which each start would wait.
+  const prepare = "bash /usr/local/lib/transcript-pipeline-tls/prepare-certificate.sh 0";
+  await lab.kubectl(...["exec", FIRST_START_POD, "-n", SCRATCH_NAMESPACE, "--", "bash", "-c"], prepare);
 }
 
 /** Starts the server's script next to the sleeping first process. */
