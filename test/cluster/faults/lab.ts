@@ -138,8 +138,9 @@ export class Lab {
     try {
       return await Connection.open(this.login, milliseconds);
     } catch (error) {
-      // The password was generated again: looked up at the next attempt.
-      if (error instanceof Error && /password authentication/.test(error.message)) this.login = undefined;
+      // The password, or the authority, was generated again: looked up at the next attempt.
+      if (error instanceof Error && /password authentication|certificate/.test(error.message))
+        this.login = undefined;
       throw error;
     }
   }
