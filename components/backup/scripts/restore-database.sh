@@ -24,7 +24,7 @@ until answered "$request" done; do
   [ ! -s "$handover/$request.error" ] || last="the last attempt failed: $(complaint "$request")"
 done
 withdraw "$request"
-# What the image does not have is no reason to keep the database from coming back: the rows are there without it.
+# What the image lacks does not keep the database from coming back: the rows are there without it.
 lacks=
 [ ! -e "$handover/restore.file" ] || lacks=$(bash "${BASH_SOURCE%/*}/image-lacks.sh" <"$handover/restore.file")
 [ -z "$lacks" ] || say "THE IMAGE LACKS WHAT THE DATABASE NEEDS: $lacks"

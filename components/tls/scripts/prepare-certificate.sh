@@ -1,7 +1,7 @@
 #!/bin/bash
-# Waits until the container next to the server has a certificate for it: `prepare-certificate.sh <seconds>`. Without one, PostgreSQL
-# would not start with `ssl`, and nothing about certificates may keep it from starting: after that time it gets one that no
-# client which verifies accepts, and that the right one replaces when it comes.
+# Waits until the container next to the server has a certificate for it: `prepare-certificate.sh <seconds>`. Without one,
+# PostgreSQL would not start with `ssl`, and nothing about certificates may keep it from starting: after that time, it
+# gets one that clients which verify it refuse, until the right one replaces it.
 set -uo pipefail
 umask 077
 
