@@ -3,20 +3,10 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { NodeConnection } from "../components/storage/node-storage.ts";
 
 /** How the node is reached. */
-export type NodeReach =
-  | { kind: "local" }
-  | {
-      kind: "ssh";
-      host: string;
-      port: number;
-      user: string;
-      /** Its public host key. */
-      hostKey: string;
-      /** @default the SSH agent */
-      privateKey?: string | undefined;
-    };
+export type NodeReach = NodeConnection<string>;
 
 /** What a script on the node said. */
 export interface NodeAnswer {

@@ -4,8 +4,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { DirectoryUse } from "./directory.ts";
 import { preparationScript } from "./preparation.ts";
 
-/** How a node's file system is reached. */
-export type NodeConnection =
+/** How a node is reached. A key that is known already is text. */
+export type NodeConnection<Key = pulumi.Output<string>> =
   | { kind: "local" }
   | {
       kind: "ssh";
@@ -15,7 +15,7 @@ export type NodeConnection =
       /** The host's public key. Without one, any host would be trusted. */
       hostKey: string;
       /** Private key of the user. @default the agent */
-      privateKey?: pulumi.Output<string> | undefined;
+      privateKey?: Key | undefined;
       /** Socket of the SSH agent, if there is no private key. */
       agentSocket?: string | undefined;
     };
