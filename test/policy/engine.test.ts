@@ -204,12 +204,16 @@ describe("the pack in the real engine", function () {
       set("StatefulSet/postgres", `${SERVER}/startupProbe/failureThreshold`, UNKNOWN),
       add("kubernetes:networking.k8s.io/v1:NetworkPolicy", {
         metadata: metadata("clients"),
-        spec: { podSelector: { matchLabels: { app: "postgres" } }, ingress: [{ from: UNKNOWN }] },
+        spec: {
+          podSelector: { matchLabels: { app: "postgres" } },
+          policyTypes: ["Ingress"],
+          ingress: [{ from: UNKNOWN, ports: [{ port: 5432, protocol: "TCP" }] }],
+        },
       }),
     );
     const config = {
       ...harmless.config,
-      "declared-kinds": { declared: ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] },
+      "declared-objects": { declared: ["NetworkPolicy/clients in transcript-pipeline"] },
     };
     const { succeeded, output } = await deployments.run(["preview"], { ...harmless, config });
     assert.ok(succeeded, output);

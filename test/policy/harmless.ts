@@ -54,7 +54,10 @@ export const HARMLESS: readonly { pattern: RegExp; why: string }[] = [
       /template\/spec\/volumes\/\d+(\/name|\/configMap(\/name)?|\/secret\/secretName|\/persistentVolumeClaim\/claimName)?$/,
     why: "refused: a mount has no volume, or a volume no source",
   },
-  { pattern: /template\/spec\/volumes\/\d+\/secret\/optional$/, why: "the pod waits for its Secret" },
+  {
+    pattern: /template\/spec\/volumes\/\d+\/(secret|configMap)\/optional$/,
+    why: "the pod waits for its Secret or ConfigMap",
+  },
   {
     pattern: /template\/spec\/volumes\/\d+\/emptyDir\/medium$/,
     why: "a small file on disk instead of in memory",
