@@ -17,6 +17,7 @@ export const OBJECTS: readonly string[] = [
     "StatefulSet/postgres",
     "Service/postgres",
     "Service/postgres-headless",
+    "Service/postgres-backup",
     "Job/postgres-settings",
     "Job/postgres-init",
     "Job/postgres-upgrade",
@@ -76,6 +77,12 @@ const GITOPS_JOB = [
   'metadata.annotations["kustomize.toolkit.fluxcd.io/force"]: enabled',
 ];
 
+/** What the network policies select the init Job's pod by. */
+const LABELS_OF_INIT = [
+  'spec.template.metadata.labels["batch.kubernetes.io/job-name"]: postgres-init',
+  'spec.template.metadata.labels["transcript-pipeline/database-access"]: true',
+];
+
 /** Fields of objects beyond those of their kind, by `<kind>/<name>`: declared-fields. */
 export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   // What is run in place of initdb: a restore.
@@ -116,7 +123,11 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     ["Job/postgres-settings", "Job/postgres-init", "Job/postgres-upgrade"].map((job) => [
       job,
-      ['metadata.annotations["pulumi.com/replaceUnready"]: true', ...GITOPS_JOB],
+      [
+        'metadata.annotations["pulumi.com/replaceUnready"]: true',
+        ...GITOPS_JOB,
+        ...(job === "Job/postgres-init" ? LABELS_OF_INIT : []),
+      ],
     ]),
   ),
 };
@@ -338,6 +349,13 @@ const READY = [
     '[ -n "$(find /var/run/postgresql/.s.PGSQL.5432.lock -mmin +1)" ]; }; }',
 ];
 
+/** Fails where keep-running.sh no longer looks after a script. */
+const watched = (heartbeat: string) => [
+  "bash",
+  "-c",
+  `[ -z "$(find ${heartbeat}.watched -mmin +4 2>/dev/null)" ]`,
+];
+
 /** What runs: `<workload> <container> <where>`, with its words: declared-programs. */
 export const PROGRAMS: readonly Program[] = [
   { at: `${SERVER} postgres command`, words: ["bash", `${SCRIPTS}/start-server.sh`] },
@@ -352,12 +370,20 @@ export const PROGRAMS: readonly Program[] = [
     at: `${CERTIFICATE} command`,
     words: ["bash", `${SCRIPTS}/keep-running.sh`, `${SCRIPTS}/certificate.sh`, "/run/tls/heartbeat"],
   },
+  ...[
+    { at: `${SERVER} reconcile`, heartbeat: "/run/reconcile/heartbeat" },
+    { at: CERTIFICATE, heartbeat: "/run/tls/heartbeat" },
+  ].flatMap(({ at, heartbeat }) => [
+    { at: `${at} livenessProbe`, words: watched(heartbeat) },
+    { at: `${at} readinessProbe`, words: ["test", "-e", `${heartbeat}.watched`] },
+  ]),
   { at: `${IMAGE_CHECK} command`, words: ["sh", `${SCRIPTS}/check-image.sh`] },
   {
     at: `${TRIAL} command`,
     words: ["bash", `${SCRIPTS}/stoppable.sh`, `${SCRIPTS}/check-settings.sh`],
   },
-  ...["startupProbe", "livenessProbe", "readinessProbe"].map((probe) => ({
+  { at: "StatefulSet/postgres-backup pgbackrest livenessProbe", words: watched("/run/backup/heartbeat") },
+  ...["startupProbe", "readinessProbe"].map((probe) => ({
     at: `StatefulSet/postgres-backup pgbackrest ${probe}`,
     words: ["bash", "-c", '[ -n "$(find /run/backup/heartbeat -mmin -3)" ]'],
   })),

@@ -13,6 +13,7 @@ import {
   volumesOf,
   withLog,
 } from "../kubernetes/pods.ts";
+import { watchedProbe } from "../kubernetes/probes.ts";
 import { checksum, keptRunning, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
 import { Volume } from "../storage/volume.ts";
 import { DATA_PATH, VOLUME_PATH } from "../../postgres/places.ts";
@@ -127,7 +128,7 @@ export function backupAgent(
   volumes: readonly PodVolume[],
   child: pulumi.CustomResourceOptions,
 ): void {
-  // Every request that takes longer gives signs of life; keep-running.sh ends a script that gives none.
+  // Every request that takes longer gives signs of life; keep-running.sh restarts a script that gives none.
   const alive = {
     exec: { command: ["bash", "-c", '[ -n "$(find /run/backup/heartbeat -mmin -3)" ]'] },
     periodSeconds: 10,
@@ -136,17 +137,26 @@ export function backupAgent(
   };
   const probed = {
     startupProbe: { ...alive, periodSeconds: 1, failureThreshold: 60 },
-    livenessProbe: alive,
+    livenessProbe: watchedProbe("/run/backup/heartbeat"),
     readinessProbe: alive,
   };
   const labels = { ...labelsOf("backup"), app: BACKUP_NAME };
+  // Nobody connects to the agent. A StatefulSet names the Service that gives its pods their names in DNS.
+  const headless = new k8s.core.v1.Service(
+    BACKUP_NAME,
+    {
+      metadata: metadataOf(args, BACKUP_NAME),
+      spec: { clusterIP: "None", selector: { app: BACKUP_NAME } },
+    },
+    child,
+  );
   new k8s.apps.v1.StatefulSet(
     BACKUP_NAME,
     {
       metadata: metadataOf(args, BACKUP_NAME),
       spec: {
         replicas: 1,
-        serviceName: BACKUP_NAME,
+        serviceName: headless.metadata.name,
         podManagementPolicy: "Parallel",
         selector: { matchLabels: { app: BACKUP_NAME } },
         template: {

@@ -11,6 +11,8 @@ export interface OneRunJobArgs {
   namespace: pulumi.Input<string>;
   /** The part of the deployment, for its labels. */
   part: string;
+  /** Labels of its pod in addition to those. @default none */
+  podLabels?: Readonly<Record<string, string>> | undefined;
   placement: Placement;
   /** The user that it runs as. @default the server's */
   uid?: number | undefined;
@@ -66,7 +68,7 @@ export function oneRunJob(
         },
         template: {
           metadata: {
-            labels: labelsOf(args.part),
+            labels: { ...labelsOf(args.part), ...args.podLabels },
             annotations: { [ANNOTATIONS.files]: args.reasons },
           },
           spec: {

@@ -65,6 +65,8 @@ export interface DatabaseJobArgs {
   containers: SqlContainer[];
   /** Name of the ConfigMap with the scripts. */
   scriptsName: pulumi.Input<string>;
+  /** Labels of its pod in addition to the part's. @default none */
+  podLabels?: Readonly<Record<string, string>> | undefined;
   /** Runs before the Job is created. @default nothing */
   before?: pulumi.ResourceHook | undefined;
   /** Everything whose change is a reason to run the Job again. */
@@ -158,6 +160,7 @@ export function databaseJob(
     {
       namespace: args.namespace,
       part: "migration",
+      podLabels: args.podLabels,
       placement: args.placement,
       timeout: args.timeout,
       before: args.before,

@@ -14,6 +14,7 @@ import {
   withLog,
   SERVER_LOG_LIMIT,
 } from "../kubernetes/pods.ts";
+import { probesNextToServer } from "../kubernetes/probes.ts";
 import { keptRunning, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
 import { DATA_PATH, SOCKET_PATH, VOLUME_PATH } from "../../postgres/places.ts";
 import { mebibytes } from "../../quantities.ts";
@@ -164,8 +165,8 @@ export function serverPod(
         name: RECONCILER_CONTAINER,
         image: args.image,
         ...restrictedContainer,
-        // No probes: a failing one would make the whole pod unready, including a healthy server.
         command: keptRunning("reconcile.sh", `${RECONCILE_STATE_PATH}/heartbeat`),
+        ...probesNextToServer(`${RECONCILE_STATE_PATH}/heartbeat`),
         ...(added.watched.length > 0 && { env: [{ name: "WATCHED", value: added.watched.join(" ") }] }),
         resources: withLog({
           requests: { cpu: "10m", memory: "32Mi" },

@@ -18,6 +18,7 @@ import {
   TLS_NAME,
 } from "../kubernetes/names.ts";
 import { inMemory, type PodVolume, restrictedContainer, withLog } from "../kubernetes/pods.ts";
+import { probesNextToServer } from "../kubernetes/probes.ts";
 import { keptRunning, keptRunningFiles, scriptFiles, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
 import { type ServerTrust, TRUST_PATH } from "../postgres-endpoint.ts";
 import type { ServerExtension } from "../server/extension.ts";
@@ -294,8 +295,8 @@ function extensionOf(
         name: CERTIFICATE_CONTAINER,
         image: args.image,
         ...restrictedContainer,
-        // No probes: a failing one would make the whole pod unready, including a healthy server.
         command: keptRunning("certificate.sh", `${CERTIFICATE_PATH}/heartbeat`),
+        ...probesNextToServer(`${CERTIFICATE_PATH}/heartbeat`),
         env: [
           { name: "SOURCE", value: source.kind === "generated" ? "generated" : "secret" },
           { name: "HOST", value: objects.host },

@@ -18,18 +18,43 @@ function asks(probe: unknown): boolean {
   );
 }
 
+/** Kubernetes' default for terminationGracePeriodSeconds. */
+const GRACE_PERIOD = 30;
+
+/** A number of seconds or failures, with Kubernetes' default. NaN: not known before the deployment. */
+const amount = (value: unknown, otherwise: number) => (value === UNKNOWN ? NaN : Number(value ?? otherwise));
+
+/** Seconds of failures after which a probe acts. */
+const patienceOf = (probe: unknown) =>
+  amount(field(probe, "failureThreshold"), 3) * amount(field(probe, "periodSeconds"), 10);
+
+/**
+ * Whether a readiness probe never acts, because the liveness probe restarts the container before. What is unknown counts
+ * as right.
+ *
+ * @param grace the pod's terminationGracePeriodSeconds
+ */
+function isOutlasting({ livenessProbe, readinessProbe }: Container["body"], grace: unknown): boolean {
+  if (!asks(livenessProbe)) return false;
+  return !(patienceOf(readinessProbe) <= patienceOf(livenessProbe) + amount(grace, GRACE_PERIOD));
+}
+
 /**
  * What runs next to a server needs no probes. A failing readiness or startup probe there takes clients away from a
  * server that answers.
  */
-function nextToServer(subject: string, container: Container): Finding[] {
-  return ["readinessProbe", "startupProbe"]
-    .filter((name) => container.body[name] !== undefined)
-    .map((name) => ({
-      subject,
-      why: `${containerText(container)} has a ${name}: when it fails, no client is sent to the server next to it, which still answers`,
-      remedy: `no ${name} there; the server's own readinessProbe can check for a file that this container writes`,
-    }));
+function nextToServer(subject: string, container: Container, grace: unknown): Finding[] {
+  const harmful = (name: string) =>
+    container.body[name] !== undefined && !(name === "readinessProbe" && isOutlasting(container.body, grace));
+  return ["readinessProbe", "startupProbe"].filter(harmful).map((name) => ({
+    subject,
+    why: `${containerText(container)} has a ${name}: when it fails, no client is sent to the server next to it, which still answers`,
+    remedy: `no ${name} there; the server's own readinessProbe can check for a file that this container writes${
+      name === "readinessProbe"
+        ? ". Or one that lasts longer (failureThreshold x periodSeconds) than the livenessProbe with the pod's terminationGracePeriodSeconds, which restarts the container before it fails"
+        : ""
+    }`,
+  }));
 }
 
 /** Seconds without an answer, between two checkpoints or under load, before a server is killed. */
@@ -97,7 +122,8 @@ export const probes = podRule({
     return pod.containers.flatMap((container): Finding[] => {
       if (container.sort === "init" || container.sort === "ephemeral") return [];
       const server = isServer(container);
-      if (withServer && !server) return nextToServer(subject, container);
+      if (withServer && !server)
+        return nextToServer(subject, container, pod.spec.terminationGracePeriodSeconds);
       const wanted = ["readinessProbe", "livenessProbe", ...(server ? ["startupProbe"] : [])];
       const findings: Finding[] = wanted.flatMap((name) => {
         const probe = container.body[name];

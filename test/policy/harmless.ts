@@ -40,6 +40,11 @@ export const HARMLESS: readonly { pattern: RegExp; why: string }[] = [
     pattern: /Probe\/(exec\/command\/\d+|failureThreshold|periodSeconds|timeoutSeconds|initialDelaySeconds)$/,
     why: "asked at another pace, or a probe that fails",
   },
+  {
+    // Of a server and of what has no server next to it, the rule `probes` asks for one.
+    pattern: /^StatefulSet spec\/template\/spec\/containers\/[12]\/readinessProbe(\/exec(\/command)?)?$/,
+    why: "next to the server, one that never acts",
+  },
   { pattern: /securityContext\/runAsNonRoot$/, why: "set twice: by the pod and by the container" },
   {
     pattern: /template\/spec\/securityContext\/(fsGroup|fsGroupChangePolicy|runAsGroup|runAsUser)$/,

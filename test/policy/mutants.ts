@@ -466,8 +466,8 @@ const CONTAINER_WEAKENINGS: readonly { pointer: string; value?: unknown; long?: 
 export function* mutantsElsewhere(stack: readonly Resource[]): Generator<Mutant> {
   const template = stack.find(({ type }) => type.endsWith(":StatefulSet"))?.inputs;
   const pod = copyOf((template?.spec as Record<string, Record<string, unknown>>).template);
-  // The second container, and without the first, so that the server's own rules do not speak for it; with probes, which
-  // it does not have next to a server.
+  // The second container, and without the first, so that the server's own rules do not speak for it; with probes of its
+  // own.
   const probe = { exec: { command: ["true"] } };
   const sidecar = {
     ...((pod?.spec as Record<string, unknown>).containers as Record<string, unknown>[])[1],

@@ -260,6 +260,21 @@ export const podsBreaks: Readonly<Record<string, readonly Break[]>> = {
       }),
       message: new RegExp(`reconcile has a ${name}: when it fails, no client is sent to the server`),
     })),
+    {
+      by: "a readiness probe next to the server that fails before the container is restarted",
+      change: set(SET, `${POD}/containers/1/livenessProbe/failureThreshold`, 70),
+      message: /reconcile has a readinessProbe: when it fails[^]*lasts longer/,
+    },
+    {
+      by: "a readiness probe next to the server without a liveness probe",
+      change: drop(SET, `${POD}/containers/1/livenessProbe`),
+      message: /reconcile has a readinessProbe: when it fails/,
+    },
+    {
+      by: "a readiness probe next to the server that fails while the container stops",
+      change: set(SET, `${POD}/containers/1/readinessProbe/failureThreshold`, 48),
+      message: /reconcile has a readinessProbe: when it fails/,
+    },
   ],
   "grace-period": [
     {

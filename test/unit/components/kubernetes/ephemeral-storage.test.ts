@@ -1,42 +1,14 @@
 import assert from "node:assert/strict";
 import { withLog } from "../../../../components/kubernetes/pods.ts";
-import { projectFile } from "../../../../tools/cli.ts";
-import { evaluate } from "../../../../tools/evaluation/evaluate.ts";
-import { type Manifest, manifestsOf } from "../../../../tools/evaluation/manifests.ts";
-import { withNode } from "../../../../tools/evaluation/policy-config.ts";
-import { readStackFile } from "../../../../tools/stack-file/stack-file.ts";
 import { bytesOfQuantity } from "../../../../quantities.ts";
-
-interface Container {
-  name: string;
-  resources: Record<"requests" | "limits", Record<string, string>>;
-}
-interface PodSpec {
-  containers: Container[];
-  initContainers?: Container[];
-  volumes?: { name: string; emptyDir?: { medium?: string } }[];
-}
-
-/** The pod of a workload, wherever its template is. */
-function podOf({ spec }: Manifest): PodSpec | undefined {
-  const { template, jobTemplate } = spec as {
-    template?: { spec: PodSpec };
-    jobTemplate?: { spec: { template: { spec: PodSpec } } };
-  };
-  return (template ?? jobTemplate?.spec.template)?.spec;
-}
+import { type DeployedPodSpec, podsOfStack } from "../../deployed-pods.ts";
 
 describe("the node's own disk", () => {
-  const pods: [string, PodSpec][] = [];
+  const pods: [string, DeployedPodSpec][] = [];
   before(async () => {
-    for (const stack of ["dev", "prod"]) {
-      const { config, secretKeys } = readStackFile(projectFile(`Pulumi.${stack}.yaml`));
-      const { registrations } = await evaluate(stack, withNode(stack, config), secretKeys);
-      for (const { manifest } of manifestsOf(registrations)) {
-        const pod = manifest.spec === undefined ? undefined : podOf(manifest);
-        if (pod) pods.push([`${stack} ${manifest.kind}/${manifest.metadata.name}`, pod]);
-      }
-    }
+    for (const stack of ["dev", "prod"])
+      for (const { kind, name, spec } of await podsOfStack(stack))
+        pods.push([`${stack} ${kind}/${name}`, spec]);
     assert.ok(pods.length >= 8);
   });
 
