@@ -1,7 +1,19 @@
 /** Who can connect, and how: plain text, old protocols, wrong authorities and names, each next to what is allowed. */
 import assert from "node:assert/strict";
+import { promptKubelet } from "../../../cluster/kubelet-prompt.ts";
 import { AUTHORITY, ClientPod, HOST } from "../client-pod.ts";
-import { configured, inPod, kubectl, needsEngine, pulumi, secretValue, sql, until, up } from "../support.ts";
+import {
+  configured,
+  inPod,
+  kubectl,
+  needsEngine,
+  pulumi,
+  secretValue,
+  sql,
+  theCluster,
+  until,
+  up,
+} from "../support.ts";
 
 const NAMESPACE = ["-n", "transcript-pipeline"];
 
@@ -140,15 +152,12 @@ describe("connections with TLS", function () {
       "jsonpath={.data.tls\\.key}",
     );
     const since = await sql("select pg_postmaster_start_time()", "postgres");
-    const set = (value: string) =>
-      kubectl(
-        "patch",
-        "secret",
-        "postgres-ca",
-        ...NAMESPACE,
-        "-p",
-        JSON.stringify({ data: { "tls.key": value } }),
-      );
+    // What follows does not wait for the kubelet's next look.
+    const set = async (value: string) => {
+      const changed = JSON.stringify({ data: { "tls.key": value } });
+      await kubectl("patch", "secret", "postgres-ca", ...NAMESPACE, "-p", changed);
+      await promptKubelet({ kubeconfig: theCluster().kubeconfig }, "transcript-pipeline");
+    };
     await set(Buffer.from("damaged").toString("base64"));
     try {
       await until("it is reported", async () =>
