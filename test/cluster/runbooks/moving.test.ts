@@ -15,11 +15,12 @@ describe("docs/moving.md", function () {
     const old = prod().dataDirectory;
     const anew = `${old}-2`;
     const setPath = (path: string) =>
-      prod().checkout.run(
-        'pulumi config set --path storage.path "$TO" --stack "$STACK"; pulumi preview --stack "$STACK"',
-        { TO: path },
-      );
-    const refused = await setPath(anew);
+      prod().checkout.run('pulumi config set --path storage.path "$TO" --stack "$STACK"', { TO: path });
+    const previewWith = async (path: string) => {
+      await setPath(path);
+      return prod().checkout.run('pulumi preview --stack "$STACK"');
+    };
+    const refused = await previewWith(anew);
     assert.notEqual(refused.status, 0);
     assert.match(refused.output, /storage\.path: is ".*-2", but the data is in .*: docs\/moving\.md/);
 
@@ -42,7 +43,7 @@ describe("docs/moving.md", function () {
     assert.equal(damage.stdout.replace(/^CREATE EXTENSION\s*/, ""), "", damage.output);
 
     // Setting the path back stops at the preflight; past it, at the old directory's marker.
-    const back = await setPath(old);
+    const back = await previewWith(old);
     assert.notEqual(back.status, 0);
     assert.match(back.output, /the data is in .*-2, as PersistentVolume/);
     const facts = { path: old, capacity: "1Mi", identity: `transcript-pipeline/${STACK}` };
@@ -53,7 +54,7 @@ describe("docs/moving.md", function () {
       /belongs to transcript-pipeline\/prod, moved to .*-2, and this deployment is/,
     );
 
-    assert.equal((await setPath(anew)).status, 0);
+    assert.equal((await previewWith(anew)).status, 0);
     await follow("move-path-end", { OLD: old });
     assert.ok(!existsSync(`${old}/pgdata.moved`) && existsSync(`${old}/volume.identity`));
   });
