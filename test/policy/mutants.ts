@@ -144,7 +144,9 @@ export const WEAKNESSES: readonly Weakness[] = [
   { at: /\/capabilities(\/drop(\/0)?)?$/, to: () => [{ add: ["NET_ADMIN"] }] },
   { at: /\/automountServiceAccountToken$/, to: () => [true] },
   { at: /\/enableServiceLinks$/, to: () => [true] },
-  { at: /\/(liveness|readiness)Probe(\/exec)?$/, to: () => [{}] },
+  { at: /\/livenessProbe(\/exec)?$/, to: () => [{}] },
+  // Of the first container. Of those next to a server it never acts, and leaving it out weakens nothing.
+  { at: /ontainers\/0\/readinessProbe(\/exec)?$/, to: () => [{}] },
   // Without one a server that recovers is killed; any other container is then only looked at earlier.
   { at: /\/startupProbe(\/exec)?$/, kinds: SERVER, to: () => [{}] },
   {
