@@ -27,6 +27,11 @@ export const HARMLESS: readonly { pattern: RegExp; why: string }[] = [
     pattern: /^StatefulSet spec\/template\/metadata\/labels\/app$/,
     why: "refused: the selector does not match",
   },
+  {
+    pattern:
+      /^Job spec\/template\/metadata\/labels\/(batch\.kubernetes\.io~1job-name|transcript-pipeline~1database-access)$/,
+    why: "the Job controller sets the first itself, and the policies select the pod by that",
+  },
   { pattern: /^Job spec\/(backoffLimit|podFailurePolicy)(\/|$)/, why: "the deadline ends it all the same" },
   {
     pattern: /ontainers\/\d+\/(command|env|name|ports|imagePullPolicy|terminationMessagePolicy)(\/|$)/,
