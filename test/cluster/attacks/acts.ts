@@ -112,7 +112,7 @@ export function beyondRights(login: Login) {
     return {
       tries,
       // What comes before the statement that is refused does not stay.
-      attack: asks(Array.isArray(statements) ? ["begin", ...statements] : statements, {
+      attack: asks(typeof statements === "string" ? statements : ["begin", ...statements], {
         user: login,
         ...expected,
       }),

@@ -3,6 +3,8 @@ import { addresses } from "../../../../tools/local-cluster/network.ts";
 import { CLUSTER } from "../../support.ts";
 import {
   asks,
+  asksCluster,
+  inPodOf,
   CLOSED,
   connects,
   database,
@@ -19,6 +21,13 @@ const metrics: Place = ({ server }) => [server, METRICS_PORT];
 const databaseOnNode: Place = () => [addresses(CLUSTER).node, 5432];
 /** A Service of somebody else's that is open on the node. */
 const nodePort: Place = () => [addresses(CLUSTER).node, NODE_PORT];
+
+/** A request to the API server with the pod's token, for objects of the database's namespace. */
+const asking = (objects: string) =>
+  `folder=/var/run/secrets/kubernetes.io/serviceaccount
+   { printf 'GET /api/v1/namespaces/${APPLICATION}/${objects} HTTP/1.1\\r\\nHost: kubernetes\\r\\nConnection: close\\r\\nAuthorization: Bearer '
+     cat $folder/token; printf '\\r\\n\\r\\n'; sleep 2; } |
+     openssl s_client -quiet -verify_quiet -CAfile $folder/ca.crt -connect 10.43.0.1:443 2>&1 | tee /dev/stderr | grep -q '200 OK'`;
 
 /** A pod of another namespace, whose API server and DNS are open to it. */
 export const foreignPod: Attacker<Stage> = {
@@ -59,6 +68,20 @@ export const foreignPod: Attacker<Stage> = {
       }),
       refused: /connection to server .* failed: (Connection refused|timeout expired)/,
       control: asks("select 1", { way: VERIFIED }),
+    },
+    {
+      tries: "reads another login's Secret with its own token",
+      attack: inPodOf("foreign", asking("secrets/postgres-login-reader")),
+      refused: /403 Forbidden/,
+      control: asksCluster("operator", [
+        "get",
+        "secret",
+        "postgres-login-reader",
+        "-n",
+        APPLICATION,
+        "-o",
+        "name",
+      ]),
     },
     {
       tries: "reads the server's metrics",

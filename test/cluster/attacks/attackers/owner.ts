@@ -11,7 +11,7 @@ const tries = beyondRights(OWNER);
 export const owner: Attacker<Stage> = {
   who: "the owner of the database",
   attempts: [
-    tries("runs a program on the server", "copy (select 1) to program 'true'"),
+    tries("runs a program on the server", "copy (select 1) to program 'cat >/dev/null'"),
     tries("reads a file of the server", "select pg_read_file('/etc/passwd')"),
     tries("writes a file on the server", "copy (select 1) to '/dev/null'"),
     tries("exports a large object into a file", "select lo_export(4242, '/tmp/mine')", {

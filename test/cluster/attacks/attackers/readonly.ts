@@ -26,8 +26,8 @@ export const readonly: Attacker<Stage> = {
     tries("makes itself a writer", "grant transcripts_readwrite to reader"),
     tries("changes a writer's password", "alter role scribe password 'mine'"),
     tries("ends another login's sessions", terminating("watch"), { control: terminating("watch") }),
-    tries("runs a program on the server", "copy recordings to program 'cat'", {
-      control: "copy (select 1) to program 'true'",
+    tries("runs a program on the server", "copy recordings to program 'cat >/dev/null'", {
+      control: "copy (select 1) to program 'cat >/dev/null'",
     }),
     tries("lists the server's files", "select pg_ls_dir('/')"),
     tries("reads the verifiers of passwords", "select * from pg_shadow"),

@@ -9,7 +9,7 @@ export const readwrite: Attacker<Stage> = {
   who: "a login of the kind readwrite",
   attempts: [
     // Out of the database.
-    tries("runs a program on the server", "copy (select 1) to program 'true'"),
+    tries("runs a program on the server", "copy (select 1) to program 'cat >/dev/null'"),
     tries("reads a file of the server", "select pg_read_file('/etc/passwd')"),
     tries("loads a file of the server into a table", "copy recordings (source_uri) from '/etc/hostname'"),
     tries("writes a file on the server", "copy (select 1) to '/dev/null'"),

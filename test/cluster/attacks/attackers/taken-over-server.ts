@@ -29,6 +29,10 @@ const wayOut = (tries: string, place: Place, control = connects("foreign", place
 const NO_FILE = /No such file or directory/;
 const reading = (path: string) => `cat ${path} >/dev/null`;
 
+/** By the system call, whose number is the processor's: the image has no program for it. */
+const mounting = `call=165; [ "$(uname -m)" != aarch64 ] || call=40
+  perl -e "my (\\$from, \\$to, \\$type) = qw(none /mnt tmpfs); syscall($call, \\$from, \\$to, \\$type, 0, 0) == 0 or die \\$!"`;
+
 /** Whoever runs code in the server's container, as the server's user. */
 export const takenOverServer: Attacker<Stage> = {
   who: "code in the server's container",
@@ -121,9 +125,9 @@ export const takenOverServer: Attacker<Stage> = {
     },
     {
       tries: "mounts a file system",
-      attack: inServer("mount -t tmpfs none /mnt"),
-      refused: /permission denied|must be superuser/i,
-      control: onNode("unshare --mount mount -t tmpfs none /mnt", () => []),
+      attack: inServer(mounting),
+      refused: /Operation not permitted/,
+      control: onNode(`unshare --mount bash -c '${mounting}'`, () => []),
     },
     {
       tries: "forges packets",
