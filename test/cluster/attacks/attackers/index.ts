@@ -17,10 +17,10 @@ import { unlabelledPod } from "./unlabelled-pod.ts";
 
 /** Those of attacks.test.ts. */
 export const ATTACKERS: readonly Attacker<Stage>[] = [
-  ...[foreignPod, unlabelledPod, client, takenOverServer],
+  ...[foreignPod, unlabelledPod, client, imposter, takenOverServer],
   ...[readwrite, readonly, monitoring, owner],
   ...[previewIdentity, deployIdentity, nodeUser, reader],
 ];
 
-/** Those of attacks.long.ts: on an API server that encrypts Secrets, on backups, and in between. */
-export const SLOW_ATTACKERS: readonly Attacker<Stage>[] = [imposter, backupDisk, patientReader];
+/** Those of attacks.long.ts: on an API server that encrypts Secrets, and on backups. */
+export const SLOW_ATTACKERS: readonly Attacker<Stage>[] = [backupDisk, patientReader];
