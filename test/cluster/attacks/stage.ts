@@ -261,8 +261,14 @@ export class Stage {
       "--now",
       "--wait=false",
     ]);
+    await this.ci.kubectl("operator", [
+      "delete",
+      "pv",
+      "postgres-backup-disk-pv",
+      "--ignore-not-found",
+      "--wait=false",
+    ]);
     await this.ci.remove();
-    await this.ci.kubectl("operator", ["delete", "pv", "postgres-backup-disk-pv", "--ignore-not-found"]);
   }
 }
 
@@ -274,6 +280,7 @@ export class Stage {
  */
 export function staged({ encrypted = false } = {}): () => Stage {
   let stage: Stage | undefined;
+  let enforced = false;
   const key = encryptionKey();
   const startWith = (...providers: Provider[]) => {
     const folder = clusterPaths(CLUSTER).state;
@@ -283,6 +290,7 @@ export function staged({ encrypted = false } = {}): () => Stage {
   before(async function () {
     // The first time builds kube-router.
     this.timeout(20 * 60_000);
+    enforced = true;
     await enforceNetworkPolicies(true);
     await takeRoom(async () => {
       await stage?.remove();
@@ -293,7 +301,7 @@ export function staged({ encrypted = false } = {}): () => Stage {
   });
   after(async function () {
     this.timeout(400_000);
-    if (stage === undefined) return;
+    if (!enforced) return;
     await vacate();
     if (encrypted) {
       // What is left of Secrets is for the other suites' API server, which has no key.

@@ -113,8 +113,11 @@ export class CiCheckout {
   /** Removes the stack and all that was written. */
   async remove(): Promise<void> {
     await this.access("remove");
-    await this.kubectl("operator", ["delete", "namespace", "transcript-pipeline", "--ignore-not-found"]);
-    await this.kubectl("operator", ["delete", "pv", "postgres-pv", "--ignore-not-found"]);
+    for (const object of [
+      ["namespace", "transcript-pipeline"],
+      ["pv", "postgres-pv"],
+    ])
+      await this.kubectl("operator", ["delete", ...object, "--ignore-not-found"], undefined, 120_000);
     endPluginsOf(this.scratch);
     rmSync(this.scratch, { recursive: true, force: true });
   }

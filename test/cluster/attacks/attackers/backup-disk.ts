@@ -5,7 +5,7 @@ import type { Stage } from "../stage.ts";
 
 /** pgBackRest on the repository's files, with nothing of the stack's but what follows. */
 const pgbackrest = (environment: string, command: string) =>
-  `env -i PATH="$PATH" PGBACKREST_CONFIG=/dev/null PGBACKREST_STANZA=main PGBACKREST_LOCK_PATH=/tmp/mine ` +
+  `env -i PATH="$PATH" PGBACKREST_CONFIG=/dev/null PGBACKREST_STANZA=main PGBACKREST_LOCK_PATH=/tmp/mine PGBACKREST_SPOOL_PATH=/tmp/mine ` +
   `PGBACKREST_LOG_LEVEL_FILE=off PGBACKREST_REPO1_PATH=/repository/disk/repository ${environment} pgbackrest ${command}`;
 
 const encrypted = "PGBACKREST_REPO1_CIPHER_TYPE=aes-256-cbc";
