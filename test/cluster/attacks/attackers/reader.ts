@@ -18,9 +18,17 @@ async function search(place: Place, stage: Stage, values: readonly Known[]): Pro
   };
 }
 
+/** The stage's secrets, which the first search has read. */
+const known = new WeakMap<Stage, Promise<Known[]>>();
+function secretsOf(stage: Stage): Promise<Known[]> {
+  const secrets = known.get(stage) ?? secretsOfStage(stage);
+  known.set(stage, secrets);
+  return secrets;
+}
+
 const finding = (place: Place): Attempt<Stage> => ({
   tries: `finds a secret in ${place.where}`,
-  attack: async (stage) => search(place, stage, await secretsOfStage(stage)),
+  attack: async (stage) => search(place, stage, await secretsOf(stage)),
   refused: /^nothing in [1-9]\d* bytes$/,
   control: async (stage) => search(place, stage, [{ name: "canary", value: await place.plant(stage) }]),
 });

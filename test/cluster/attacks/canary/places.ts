@@ -6,7 +6,7 @@ import { APPLICATION } from "../../../../components/kubernetes/labels.ts";
 import { clusterPaths } from "../../../../tools/local-cluster/paths.ts";
 import { canary } from "../../canary.ts";
 import { datastoreFiles } from "../../encryption-at-rest.ts";
-import { CLUSTER, execute, kubectl, sql } from "../../support.ts";
+import { CLUSTER, execute, kubectl, sql, until } from "../../support.ts";
 import { asks, inPodOf } from "../acts.ts";
 import type { Stage } from "../stage.ts";
 
@@ -178,7 +178,8 @@ export const places: readonly Place[] = [
     plant: async (stage) => {
       const value = canary();
       void asks(`select pg_sleep(20) /* ${value} */`)(stage);
-      await new Promise((resolve) => setTimeout(resolve, 5000));
+      const seen = `select count(*) from pg_stat_activity where query like '%/* ' || '${value}' || ' */'`;
+      await until("the session is there", async () => (await sql(seen, "postgres")) === "1", 30_000);
       return value;
     },
   },
