@@ -33,17 +33,22 @@ export class ClientPod {
    * Starts one, next to the server or in a namespace that exists.
    *
    * @param labels of the pod. @default none
+   * @param token whether it has a token for the API server. @default no
    */
   static async start(
     name: string,
-    { namespace = NAMESPACE, labels = {} }: { namespace?: string; labels?: Record<string, string> } = {},
+    {
+      namespace = NAMESPACE,
+      labels = {},
+      token = false,
+    }: { namespace?: string; labels?: Record<string, string>; token?: boolean } = {},
   ): Promise<ClientPod> {
     const pod = {
       apiVersion: "v1",
       kind: "Pod",
       metadata: { name, namespace, labels },
       spec: {
-        automountServiceAccountToken: false,
+        automountServiceAccountToken: token,
         terminationGracePeriodSeconds: 0,
         securityContext: {
           ...{ runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, fsGroup: 999 },

@@ -15,6 +15,9 @@ export type Who = "deploy" | "preview" | "operator";
 
 /** A checkout with the stack `dev`, its state, and the kubeconfigs. */
 export class CiCheckout {
+  /** What encrypts the secrets in the state. */
+  static readonly passphrase = "a passphrase of this test";
+
   readonly scratch = mkdtempSync(join(tmpdir(), "transcript-pipeline-rights-"));
   readonly directory = join(this.scratch, "checkout");
   private readonly cluster: LocalCluster;
@@ -53,7 +56,7 @@ export class CiCheckout {
     return {
       PATH: `${projectFile("node_modules/.bin")}${delimiter}${process.env.PATH}${delimiter}${dirname(this.cluster.kubectl)}`,
       PULUMI_BACKEND_URL: `file://${join(this.scratch, "state")}`,
-      PULUMI_CONFIG_PASSPHRASE: "a passphrase of this test",
+      PULUMI_CONFIG_PASSPHRASE: CiCheckout.passphrase,
       PULUMI_HOME: process.env.PULUMI_HOME ?? join(homedir(), ".pulumi"),
       HOME: home,
       KUBECONFIG: "",
@@ -68,21 +71,30 @@ export class CiCheckout {
     });
   }
 
-  /** kubectl, with nothing but this kubeconfig. */
-  kubectl(who: Who, args: readonly string[], input?: string): Promise<Ran> {
+  /**
+   * kubectl, with nothing but this kubeconfig.
+   *
+   * @param timeout milliseconds, after which it is killed
+   */
+  kubectl(who: Who, args: readonly string[], input?: string, timeout = 30_000): Promise<Ran> {
     return execute(this.cluster.kubectl, ["--kubeconfig", this.kubeconfig(who), ...args], {
       env: this.environment(who),
-      timeout: 30_000,
+      timeout,
       ...(input !== undefined && { input }),
+    });
+  }
+
+  /** `npm run --silent <script>` on this stack. */
+  script(who: Who, name: string, ...args: string[]): Promise<Ran> {
+    return execute("npm", ["run", "--silent", name, "--", "--stack", "dev", ...args], {
+      cwd: this.directory,
+      env: this.environment(who),
     });
   }
 
   /** `npm run --silent ci:access`, as the operator. */
   access(...args: string[]): Promise<Ran> {
-    return execute("npm", ["run", "--silent", "ci:access", "--", "--stack", "dev", ...args], {
-      cwd: this.directory,
-      env: this.environment("operator"),
-    });
+    return this.script("operator", "ci:access", ...args);
   }
 
   /** Makes the stack and both identities. Returns what the command said. */
@@ -101,8 +113,11 @@ export class CiCheckout {
   /** Removes the stack and all that was written. */
   async remove(): Promise<void> {
     await this.access("remove");
-    await this.kubectl("operator", ["delete", "namespace", "transcript-pipeline", "--ignore-not-found"]);
-    await this.kubectl("operator", ["delete", "pv", "postgres-pv", "--ignore-not-found"]);
+    for (const object of [
+      ["namespace", "transcript-pipeline"],
+      ["pv", "postgres-pv"],
+    ])
+      await this.kubectl("operator", ["delete", ...object, "--ignore-not-found"], undefined, 120_000);
     endPluginsOf(this.scratch);
     rmSync(this.scratch, { recursive: true, force: true });
   }

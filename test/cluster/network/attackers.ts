@@ -112,9 +112,9 @@ export async function addressOf(namespace: string, pod: string): Promise<string>
   return address;
 }
 
-/** Has a pod listen on a port, for ten minutes, and makes sure that it does. */
+/** Has a pod listen on a port, for half an hour, and makes sure that it does. */
 export async function listenIn(namespace: string, pod: string, port: number): Promise<void> {
-  const perl = `use IO::Socket::INET; alarm 600;
+  const perl = `use IO::Socket::INET; alarm 1800;
     my $s = IO::Socket::INET->new(LocalPort => ${port}, Listen => 5, ReuseAddr => 1) or exit 1;
     while (my $c = $s->accept) { close $c }`;
   const exec = ["exec", "-n", namespace, pod, "--", "bash", "-c"];

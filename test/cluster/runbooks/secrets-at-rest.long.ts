@@ -1,30 +1,13 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { start, stop } from "../../../tools/local-cluster/cluster.ts";
 import { clusterPaths } from "../../../tools/local-cluster/paths.ts";
+import { canary, formsIn } from "../canary.ts";
+import { datastoreFiles, encryptionFlags, encryptionKey, type Provider } from "../encryption-at-rest.ts";
 import { CLUSTER, execute, kubectl, theCluster, until } from "../support.ts";
 import { follow, get, onProd, password, untilLogsIn } from "./prod.ts";
-
-/** A value that occurs nowhere else, and that every encoding changes. */
-const canary = () =>
-  `canary+${randomBytes(24)
-    .toString("base64")
-    .replaceAll(/[^A-Za-z0-9]/g, "x")}/end`;
-
-/** The forms in which a value could be in the datastore: as it is, in base64 at each offset, and URL-encoded. */
-function formsOf(value: string): Buffer[] {
-  const base64 = [0, 1, 2].map((offset) => {
-    const encoded = Buffer.from(`${"x".repeat(offset)}${value}`)
-      .toString("base64")
-      .replaceAll("=", "");
-    // The first and the last characters also hold bits of their neighbours.
-    return encoded.slice(offset === 0 ? 0 : 4, -4);
-  });
-  return [value, encodeURIComponent(value), ...base64].map((form) => Buffer.from(form));
-}
 
 describe("docs/secrets-at-rest.md", function () {
   this.timeout(45 * 60_000);
@@ -54,22 +37,8 @@ describe("docs/secrets-at-rest.md", function () {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const secret = randomBytes(32).toString("base64");
-  /** The API server's flags for a configuration with these providers, of which the first writes. */
-  function encryption(...names: ("identity" | "secretbox")[]): string[] {
-    const file = join(stateFolder(), `encryption-${names.join("-")}.json`);
-    const known = {
-      identity: { identity: {} },
-      secretbox: { secretbox: { keys: [{ name: "key1", secret }] } },
-    };
-    const configuration = {
-      apiVersion: "apiserver.config.k8s.io/v1",
-      kind: "EncryptionConfiguration",
-      resources: [{ resources: ["secrets"], providers: names.map((name) => known[name]) }],
-    };
-    writeFileSync(file, JSON.stringify(configuration), { mode: 0o600 });
-    return [`--encryption-provider-config=${file}`];
-  }
+  const key = encryptionKey();
+  const encryption = (...names: Provider[]) => encryptionFlags(stateFolder(), key, names);
 
   const variables = () => ({
     DATASTORE: datastore(),
@@ -77,17 +46,11 @@ describe("docs/secrets-at-rest.md", function () {
     KUBECONFIG: theCluster().kubeconfig,
   });
 
-  /** Where a value is found: `state.db-wal: base64`. */
-  function foundIn(value: string): string[] {
-    return ["", "-wal", "-shm"].flatMap((suffix) => {
-      const file = `${datastore()}${suffix}`;
-      if (!existsSync(file)) return [];
-      const bytes = readFileSync(file);
-      return formsOf(value).flatMap((form, index) =>
-        bytes.includes(form) ? [`${suffix || "file"}: form ${index}`] : [],
-      );
-    });
-  }
+  /** Where a value is found: `-wal: base64`. */
+  const foundIn = (value: string): string[] =>
+    datastoreFiles(datastore()).flatMap(({ suffix, bytes }) =>
+      formsIn(bytes, value).map((form) => `${suffix || "file"}: ${form}`),
+    );
 
   const make = (name: string, value: string) =>
     kubectl("create", "secret", "generic", name, `--from-literal=v=${value}`);
