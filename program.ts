@@ -26,12 +26,13 @@ import type { ServerExtension } from "./components/server/extension.ts";
 import type { Announcements } from "./components/server/server.ts";
 import { type CertificateSource, Tls } from "./components/tls/tls.ts";
 import { type PostgresEndpoint, rootCertificates } from "./components/postgres-endpoint.ts";
+import { readSealed } from "./components/secrets/sealed-folder.ts";
 import type { SecretSource } from "./components/secrets/source.ts";
 import type { NodeConnection } from "./components/storage/node-storage.ts";
 import type { Settings } from "./config.ts";
 import { directoryOf } from "./directories.ts";
 import { NEVER, portOf, walQueueBytes } from "./config/backup.ts";
-import { pathInStore } from "./config/secret-store.ts";
+import { pathInStore, sealedDirectory } from "./config/secret-store.ts";
 import { repositoryDestinations } from "./config/network.ts";
 import { shellWord } from "./shell-words.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
@@ -62,6 +63,8 @@ export interface Live {
   announcements?: Announcements | undefined;
   /** Says what to do with the passphrase of the backups when it is generated. */
   announcePassphrase?: pulumi.ResourceHook | undefined;
+  /** Runs before an object that makes a Secret is created: lets its controller change the Secret that is there. */
+  handOverSecret?: pulumi.ResourceHook | undefined;
   /** Runs before the claim is created. */
   beforeClaim?: pulumi.ResourceHook | undefined;
   /** Runs before a Job is created. */
@@ -99,8 +102,13 @@ export interface Outputs {
  * A transcript pipeline's database on the node with the GPU and the RAID.
  *
  * @param live @default no cluster to look at
+ * @param source who keeps the credentials. @default as configured
  */
-export function program(settings: Settings, live: Live = {}): Outputs {
+export function program(
+  settings: Settings,
+  live: Live = {},
+  source: SecretSource = secretSource(settings, live),
+): Outputs {
   const { cluster, node, storage, database, server, migration, secrets } = settings;
   const { beforeJob, afterChange } = live;
   const identity = identityOf(pulumi.getProject(), settings.stack);
@@ -108,7 +116,6 @@ export function program(settings: Settings, live: Live = {}): Outputs {
   const kubeconfig = cluster.kubeconfig ?? live.kubeconfig;
 
   const repositories = repositoriesOf(settings);
-  const source = secretSource(settings);
 
   const provider = new k8s.Provider("cluster", {
     ...(cluster.context !== undefined && { context: cluster.context }),
@@ -128,7 +135,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
 
   const { namespaceName } = new Namespace(APPLICATION, { name: APPLICATION }, onCluster);
 
-  const tls = certificateFor(settings, live, namespaceName, identity, onCluster);
+  const tls = certificateFor(settings, live, source, namespaceName, identity, onCluster);
   const networkPolicies = settings.network.policies ?? live.networkPolicies ?? "enforced";
   const network =
     networkPolicies === "enforced"
@@ -312,7 +319,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
 }
 
 /** Who keeps the values of the credentials. */
-function secretSource(settings: Settings): SecretSource {
+function secretSource(settings: Settings, live: Live): SecretSource {
   const { source, store = "", storeKind, separator, refreshInterval } = settings.secretStore;
   switch (source) {
     case "pulumi":
@@ -325,6 +332,16 @@ function secretSource(settings: Settings): SecretSource {
         prefix: pathInStore(settings) + separator,
         refreshInterval,
       };
+    case "sealed-secrets": {
+      const directory = sealedDirectory(settings);
+      return {
+        kind: source,
+        directory,
+        stack: settings.stack,
+        objects: readSealed(directory),
+        handOver: live.handOverSecret,
+      };
+    }
   }
 }
 
@@ -337,6 +354,7 @@ function urlQuery(trust: PostgresEndpoint["trust"]): string {
 function certificateFor(
   { cluster, database, storage, stack, tls }: Settings,
   live: Live,
+  secrets: SecretSource,
   namespace: pulumi.Output<string>,
   identity: string,
   opts: pulumi.ComponentResourceOptions,
@@ -350,6 +368,7 @@ function certificateFor(
       clusterDomain: cluster.domain,
       image: database.image,
       source: certificateSource(tls),
+      secrets,
       authorities: tls.authorities,
       trust: tls.trust,
       names: tls.names,

@@ -10,9 +10,9 @@ const duration = text(/^[1-9][0-9]{0,4}[smh]$/, 'a number and a unit, such as "1
 export const secretStore = {
   source: defaulted(
     "pulumi",
-    oneOf(["pulumi", "external-secrets"], {
+    oneOf(["pulumi", "external-secrets", "sealed-secrets"], {
       description:
-        "Who keeps passwords, passphrase and keys. `pulumi`: the stack, which generates what is not configured. `external-secrets`: a store such as Vault, AWS Secrets Manager or Azure Key Vault, read by the External Secrets Operator",
+        "Who keeps passwords, passphrase and keys. `pulumi`: the stack, which generates what is not configured. `external-secrets`: a store such as Vault, AWS Secrets Manager or Azure Key Vault, read by the External Secrets Operator. `sealed-secrets`: the repository, encrypted for the Sealed Secrets controller by `npm run render -- --seal`",
     }),
   ),
   store: dnsName({ description: "`external-secrets`: name of the SecretStore" }),
@@ -36,6 +36,14 @@ export const secretStore = {
     }),
   ),
   refreshInterval: defaulted("1m", duration),
+  directory: text(
+    /^(?!.*(?:^|\/)\.\.?(?:\/|$))\/?[A-Za-z0-9._-][A-Za-z0-9._/-]{0,199}$/,
+    'a folder below the project, such as "sealed/prod", or an absolute path, without . and ..',
+    {
+      description:
+        "`sealed-secrets`: the folder with what is sealed, which belongs into the repository. Default: `sealed` and the stack's name",
+    },
+  ),
 } as const satisfies Section;
 
 /** The section's values. */
@@ -52,13 +60,27 @@ export function pathInStore({
   return path ?? `transcript-pipeline${separator}${stack}`;
 }
 
+/** The folder with what is sealed. */
+export function sealedDirectory({
+  stack,
+  secretStore: { directory },
+}: {
+  stack: string;
+  secretStore: Pick<SecretStoreValues, "directory">;
+}): string {
+  return directory ?? `sealed/${stack}`;
+}
+
 /** Whether a store keeps the values, and the stack's own are not in force. */
 export function isStored({ secretStore: { source } }: { secretStore: { source: string } }): boolean {
   return source !== "pulumi";
 }
 
-/** Fields that only this source reads, without those that have a default. */
+/** Fields that only this source reads, without those that have a default. `directory` is read before the switch, too. */
 const OF_EXTERNAL_SECRETS = ["store", "path"] as const;
+
+/** The page that says how a value gets into a store. */
+const PAGE: Readonly<Record<string, string>> = { "sealed-secrets": "docs/sealed-secrets.md" };
 
 interface Looked {
   stack: string;
@@ -113,7 +135,7 @@ export function secretStoreProblems(looked: Looked): Problem[] {
     for (const key of configuredValues(looked))
       problems.push({
         key,
-        message: `is set, and secretStore.source is ${source}, so the value in the store is in force. Put it there (docs/secret-stores.md), and remove it here: ${commandToRemove(key)}; or keep it here: ${commandToSet("secretStore.source", false, { value: "pulumi" })}`,
+        message: `is set, and secretStore.source is ${source}, so the value in the store is in force. Put it there (${PAGE[source] ?? "docs/secret-stores.md"}), and remove it here: ${commandToRemove(key)}; or keep it here: ${commandToSet("secretStore.source", false, { value: "pulumi" })}`,
       });
   return problems;
 }

@@ -3,8 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { labelsOf } from "../kubernetes/labels.ts";
 import { type Leaf, LEAVES, type Text } from "../secrets/description.ts";
-import { knowsValues, secretFrom, type SecretSource } from "../secrets/source.ts";
-import { loginSecretName, LOGINS_KEY, loginsText } from "./logins.ts";
+import { knowsValues, sealsEachKey, secretFrom, type SecretSource } from "../secrets/source.ts";
+import { loginSecretName, LOGINS_KEY, loginsText, loginsTexts } from "./logins.ts";
 import { PASSWORD_LENGTH, passwordFrom } from "./passwords.ts";
 import { LOGINS_SECRET, OWNER_SECRET, SUPERUSER_SECRET } from "../kubernetes/names.ts";
 import { type LoginKind } from "../../postgres/login-kinds.ts";
@@ -102,7 +102,11 @@ export class Credentials extends pulumi.ComponentResource {
       });
       return { name, kind, password };
     });
-    this.loginsSecretName = secretOf(LOGINS_SECRET, { [LOGINS_KEY]: loginsText(logins) }, args.afterChange);
+    this.loginsSecretName = secretOf(
+      LOGINS_SECRET,
+      sealsEachKey(args.source) ? loginsTexts(logins) : { [LOGINS_KEY]: loginsText(logins) },
+      args.afterChange,
+    );
     this.registerOutputs({ secretName: this.secretName, superuserSecretName: this.superuserSecretName });
   }
 }

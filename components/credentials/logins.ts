@@ -31,7 +31,23 @@ export function loginsText<Password>(logins: readonly Login<Password>[]): (strin
   return logins.flatMap(({ kind, name, password }) => [`${kind} ${name} `, password, "\n"]);
 }
 
-/** Reads such a text. */
+/** The key that says that each login has a key of its own: an empty Secret has none, and is not one without logins. */
+const FORM_KEY = "form";
+
+/**
+ * What the Secret holds instead where each value is encrypted for itself: for each login the key `<kind>.<login>` with
+ * its password, so that a new login needs no other one's.
+ */
+export function loginsTexts<Password>(
+  logins: readonly Login<Password>[],
+): Record<string, readonly (string | Password)[]> {
+  return {
+    [FORM_KEY]: ["<kind>.<login>\n"],
+    ...Object.fromEntries(logins.map(({ kind, name, password }) => [`${kind}.${name}`, [password]])),
+  };
+}
+
+/** Reads the value of {@link LOGINS_KEY}. */
 export function loginsIn(text: string): Login[] {
   return text
     .split("\n")

@@ -39,6 +39,7 @@ export const LEAVES = {
   accessKey: (repository: string) => `backup-${repository}-access-key`,
   secretKey: (repository: string) => `backup-${repository}-secret-key`,
   privateKey: (repository: string) => `backup-${repository}-private-key`,
+  authority: (name: string) => `authority-${name}`,
 } as const;
 
 export const isLeaf = (part: string | Leaf): part is Leaf => typeof part !== "string";

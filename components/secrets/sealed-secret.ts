@@ -34,6 +34,9 @@ export interface SealedSecret {
   [field: string]: unknown;
 }
 
+/** End of the name of a value's public half, such as a certificate. Anybody may read it; it changes with the value. */
+export const PUBLIC_HALF = ".public";
+
 export const SEALED_SECRETS_API = "bitnami.com/v1alpha1";
 export const SEALED_SECRET = "SealedSecret";
 
@@ -61,6 +64,12 @@ export const asTemplate = (text: string) => text.replaceAll("{{", '{{"{{"}}');
 
 /** The text of such a template. */
 export const fromTemplate = (template: string) => template.replaceAll('{{"{{"}}', "{{");
+
+/** A text that anybody may read, or undefined if it is sealed or not there. */
+export function readableText({ spec }: Pick<SealedSecret, "spec">, key: string): string | undefined {
+  const template = spec.template.data?.[key];
+  return template === undefined ? undefined : fromTemplate(template);
+}
 
 /** The object. */
 export function sealedSecretOf(

@@ -17,7 +17,7 @@ export class CertificateError extends Error {}
 const CONTROLLER = { namespace: "kube-system", name: "sealed-secrets-controller" };
 
 /** Fetches the certificate without kubeseal. It is public. */
-const FETCH = `kubectl get --raw /api/v1/namespaces/${CONTROLLER.namespace}/services/http:${CONTROLLER.name}:/proxy/v1/cert.pem`;
+const FETCH = `kubectl get --raw /api/v1/namespaces/${CONTROLLER.namespace}/services/http:${CONTROLLER.name}:8080/proxy/v1/cert.pem`;
 
 /** What to type. Not into the file that was refused, which may be something else's. */
 const fetchTo = (file = "sealing.pem") =>

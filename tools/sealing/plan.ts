@@ -37,24 +37,36 @@ export interface SealingPlan {
 const placesOf = (secrets: readonly Unsealed[]): Place[] =>
   secrets.flatMap((secret) => Object.entries(secret.texts).map(([key, parts]) => ({ secret, key, parts })));
 
+/** What a person asks for. */
+export interface Wishes {
+  /** Names of values that are made anew. @default none */
+  reseal?: readonly string[];
+  /** Names of values that are given. @default none */
+  given?: readonly string[];
+}
+
 /**
  * What is to be sealed: texts that are not sealed yet, that were sealed as another text, and those with a value that is
  * made anew.
  *
  * @param before what is sealed, by name
- * @param reseal names of values that are made anew
- * @throws SealingError if there is no such value
+ * @throws SealingError if there is no such value, or if one is given that is sealed already
  */
 export function planned(
   secrets: readonly Unsealed[],
   before: ReadonlyMap<string, SealedSecret>,
-  reseal: readonly string[] = [],
+  { reseal = [], given = [] }: Wishes = {},
 ): SealingPlan {
   const places = placesOf(secrets);
   const names = [...new Set(places.flatMap(({ parts }) => leavesIn(parts)).map(ownerOf))].sort();
-  for (const leaf of reseal) {
-    if (names.includes(leaf)) continue;
-    throw new SealingError(`--reseal ${leaf}: there is no such value. There are: ${names.join(", ")}`);
+  for (const [flag, asked] of [
+    ["--reseal", reseal],
+    ["--values", given],
+  ] as const) {
+    for (const leaf of asked) {
+      if (names.includes(ownerOf(leaf))) continue;
+      throw new SealingError(`${flag} ${leaf}: there is no such value. There are: ${names.join(", ")}`);
+    }
   }
   const anew = new Set(reseal);
   const isKept = ({ secret, key, parts }: Place): boolean => {
@@ -64,9 +76,14 @@ export function planned(
     const where = isReadable(parts) ? there.spec.template.data : there.spec.encryptedData;
     return where?.[key] !== undefined && isDeepStrictEqual(sealedTexts(there)?.[key], parts);
   };
+  const wanted = places.filter((place) => !isKept(place));
+  for (const leaf of given) {
+    if (wanted.some(({ parts }) => leavesIn(parts).includes(leaf))) continue;
+    throw new SealingError(`--values ${leaf}: it is sealed already. To replace it, add: --reseal ${leaf}`);
+  }
   return {
     secrets,
-    wanted: places.filter((place) => !isKept(place)),
+    wanted,
     kept: places.filter(isKept),
     before,
     reseal: anew,

@@ -1,5 +1,5 @@
 /** What is to be sealed: Secrets, as the program registers them for `render --seal`, and where their values come from. */
-import type { NamedPart, NamedTexts } from "../../components/secrets/sealed-secret.ts";
+import { type NamedPart, type NamedTexts, PUBLIC_HALF } from "../../components/secrets/sealed-secret.ts";
 
 /** A Secret whose values are known, each by its name. */
 export interface Unsealed {
@@ -11,12 +11,10 @@ export interface Unsealed {
   values: Readonly<Record<string, string>>;
 }
 
-/** End of the name of a value's public half: a certificate. It is made anew together with the value. */
-const PUBLIC = ".public";
 /** Whether anybody may read a value. */
-export const isPublic = (leaf: string) => leaf.endsWith(PUBLIC);
+export const isPublic = (leaf: string) => leaf.endsWith(PUBLIC_HALF);
 /** The value that a public half belongs to; any other value itself. */
-export const ownerOf = (leaf: string) => (isPublic(leaf) ? leaf.slice(0, -PUBLIC.length) : leaf);
+export const ownerOf = (leaf: string) => (isPublic(leaf) ? leaf.slice(0, -PUBLIC_HALF.length) : leaf);
 
 const isLeaf = (part: NamedPart): part is { leaf: string } => typeof part !== "string";
 

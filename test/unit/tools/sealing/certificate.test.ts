@@ -11,7 +11,7 @@ import { made } from "./certificates.ts";
 
 const NOW = new Date("2026-12-01T00:00:00Z");
 const FETCH =
-  "kubectl get --raw /api/v1/namespaces/kube-system/services/http:sealed-secrets-controller:/proxy/v1/cert.pem > ";
+  "kubectl get --raw /api/v1/namespaces/kube-system/services/http:sealed-secrets-controller:8080/proxy/v1/cert.pem > ";
 
 /** The error, which must say what to type. */
 function refusal(run: () => unknown): string {

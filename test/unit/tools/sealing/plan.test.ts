@@ -91,7 +91,7 @@ const seal = (
   before: ReadonlyMap<string, SealedSecret> = new Map(),
   reseal: string[] = [],
   values: Values = nothing,
-) => sealedObjects(planned(secrets, before, reseal), values, publicKey);
+) => sealedObjects(planned(secrets, before, { reseal }), values, publicKey);
 
 /** The error. */
 function refusal(run: () => unknown): string {
@@ -170,9 +170,21 @@ describe("what `render --seal` seals", () => {
     assert.deepEqual(unsealed(of(names, "postgres-logins")), { "readonly.alice": "made-alice" });
     assert.deepEqual(unsealed(of(names, "postgres-login-alice")), { POSTGRES_PASSWORD: "made-alice" });
     assert.match(
-      refusal(() => planned(stack(), objects, ["alice"])),
+      refusal(() => planned(stack(), objects, { reseal: ["alice"] })),
       /^--reseal alice: there is no such value\. There are: access, authority, owner, secret$/,
     );
+  });
+
+  it("refuses a given value that there is not, or that is sealed already", () => {
+    assert.match(
+      refusal(() => planned(stack(), objects, { given: ["ownr"] })),
+      /^--values ownr: there is no such value\. There are: access, authority, owner, secret$/,
+    );
+    assert.equal(
+      refusal(() => planned(stack(), objects, { given: ["owner"] })),
+      "--values owner: it is sealed already. To replace it, add: --reseal owner",
+    );
+    assert.equal(planned(stack(), objects, { given: ["owner"], reseal: ["owner"] }).wanted.length, 1);
   });
 
   it("makes an authority's key and certificate anew together", () => {
