@@ -56,6 +56,8 @@ export interface Live {
   networkPolicies?: NetworkPolicies | undefined;
   /** When a restore drill last proved the backups, ISO 8601. @default never, or not known */
   lastProvenRestore?: string | undefined;
+  /** Names of Secrets in the cluster that no secret store makes, and that the engine may have in its state. @default none */
+  heldSecrets?: readonly string[] | undefined;
   /** Socket of the SSH agent. @default none */
   agentSocket?: string | undefined;
   /** Report what a change does to the running server. */
@@ -64,6 +66,8 @@ export interface Live {
   announcePassphrase?: pulumi.ResourceHook | undefined;
   /** Runs before the claim is created. */
   beforeClaim?: pulumi.ResourceHook | undefined;
+  /** Runs before a Secret is created. */
+  beforeSecret?: pulumi.ResourceHook | undefined;
   /** Runs before a Job is created. */
   beforeJob?: pulumi.ResourceHook | undefined;
   /** Runs after an object that the running pod mounts has changed. */
@@ -108,7 +112,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
   const kubeconfig = cluster.kubeconfig ?? live.kubeconfig;
 
   const repositories = repositoriesOf(settings);
-  const source = secretSource(settings);
+  const source = secretSource(settings, live);
 
   const provider = new k8s.Provider("cluster", {
     ...(cluster.context !== undefined && { context: cluster.context }),
@@ -312,11 +316,11 @@ export function program(settings: Settings, live: Live = {}): Outputs {
 }
 
 /** Who keeps the values of the credentials. */
-function secretSource(settings: Settings): SecretSource {
+function secretSource(settings: Settings, live: Live): SecretSource {
   const { source, store = "", storeKind, separator, refreshInterval } = settings.secretStore;
   switch (source) {
     case "pulumi":
-      return { kind: source };
+      return { kind: source, beforeCreate: live.beforeSecret };
     case "external-secrets":
       return {
         kind: source,
@@ -324,6 +328,7 @@ function secretSource(settings: Settings): SecretSource {
         store: { name: store, kind: storeKind },
         prefix: pathInStore(settings) + separator,
         refreshInterval,
+        held: live.heldSecrets,
       };
   }
 }

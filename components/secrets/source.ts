@@ -2,14 +2,24 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { SecretDescription, SecretOptions } from "./description.ts";
 import { type ExternalStore, externalSecret } from "./external-secret.ts";
-import { pulumiSecret } from "./pulumi-secret.ts";
+import { pulumiSecret, released } from "./pulumi-secret.ts";
 
 /** Who keeps the values. */
 export type SecretSource =
   /** The stack's state and its configuration. */
-  | { kind: "pulumi" }
+  | {
+      kind: "pulumi";
+      /** Runs before a Secret is created, or adopted: what a store has left must not write it again. @default nothing */
+      beforeCreate?: pulumi.ResourceHook | undefined;
+    }
   /** A store that the External Secrets Operator reads. */
-  | ({ kind: "external-secrets" } & ExternalStore);
+  | ({ kind: "external-secrets" } & ExternalStore & Held);
+
+/** What a store must take over. */
+export interface Held {
+  /** Names of Secrets in the cluster that the engine may have in its state. @default none */
+  held?: readonly string[] | undefined;
+}
 
 /** Whether the program knows the values. Otherwise those that it is configured with, or generates, are not in force. */
 export function knowsValues({ kind }: SecretSource): boolean {
@@ -28,8 +38,11 @@ export function secretFrom(
 ): pulumi.Output<string> {
   switch (source.kind) {
     case "pulumi":
-      return pulumiSecret(description, options);
+      return pulumiSecret(description, { ...options, beforeCreate: source.beforeCreate });
     case "external-secrets":
-      return externalSecret(description, source, options);
+      return externalSecret(description, source, {
+        ...options,
+        after: source.held?.includes(description.name) === true ? [released(description, options)] : [],
+      });
   }
 }
