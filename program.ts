@@ -57,16 +57,22 @@ export interface Live {
   networkPolicies?: NetworkPolicies | undefined;
   /** When a restore drill last proved the backups, ISO 8601. @default never, or not known */
   lastProvenRestore?: string | undefined;
+  /** Names of Secrets in the cluster that no secret store makes, and that the engine may have in its state. @default none */
+  heldSecrets?: readonly string[] | undefined;
   /** Socket of the SSH agent. @default none */
   agentSocket?: string | undefined;
   /** Report what a change does to the running server. */
   announcements?: Announcements | undefined;
   /** Says what to do with the passphrase of the backups when it is generated. */
   announcePassphrase?: pulumi.ResourceHook | undefined;
-  /** Runs before an object that makes a Secret is created: lets its controller change the Secret that is there. */
-  handOverSecret?: pulumi.ResourceHook | undefined;
   /** Runs before the claim is created. */
   beforeClaim?: pulumi.ResourceHook | undefined;
+  /** Runs before a Secret is created. */
+  beforeSecret?: pulumi.ResourceHook | undefined;
+  /** Runs after a Secret is created. */
+  afterSecret?: pulumi.ResourceHook | undefined;
+  /** Runs before a SealedSecret is created: lets its controller change the Secret that is there. */
+  handOverSecret?: pulumi.ResourceHook | undefined;
   /** Runs before a Job is created. */
   beforeJob?: pulumi.ResourceHook | undefined;
   /** Runs after an object that the running pod mounts has changed. */
@@ -323,7 +329,7 @@ function secretSource(settings: Settings, live: Live): SecretSource {
   const { source, store = "", storeKind, separator, refreshInterval } = settings.secretStore;
   switch (source) {
     case "pulumi":
-      return { kind: source };
+      return { kind: source, beforeCreate: live.beforeSecret, afterCreate: live.afterSecret };
     case "external-secrets":
       return {
         kind: source,
@@ -331,6 +337,7 @@ function secretSource(settings: Settings, live: Live): SecretSource {
         store: { name: store, kind: storeKind },
         prefix: pathInStore(settings) + separator,
         refreshInterval,
+        held: live.heldSecrets,
       };
     case "sealed-secrets": {
       const directory = sealedDirectory(settings);
@@ -340,6 +347,7 @@ function secretSource(settings: Settings, live: Live): SecretSource {
         stack: settings.stack,
         objects: readSealed(directory),
         handOver: live.handOverSecret,
+        held: live.heldSecrets,
       };
     }
   }

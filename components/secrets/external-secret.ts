@@ -7,6 +7,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import {
   isLeaf,
   type Leaf,
+  LEAVES,
   leavesOf,
   type SecretDescription,
   type SecretOptions,
@@ -46,6 +47,7 @@ export function externalSecretSpec(
   { name, labels, texts }: Pick<SecretDescription, "name" | "labels" | "texts">,
   { store, prefix, refreshInterval }: ExternalStore,
 ) {
+  const leaves = leavesOf({ texts });
   return {
     refreshInterval,
     secretStoreRef: store,
@@ -61,18 +63,23 @@ export function externalSecretSpec(
         data: Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, templateOf(text)])),
       },
     },
-    data: leavesOf({ texts }).map((leaf) => ({
+    // Of a Secret without any value of the store, the operator makes none: one is named, and not used.
+    data: (leaves.length > 0 ? leaves : [{ leaf: LEAVES.owner, value: undefined }]).map((leaf) => ({
       secretKey: variable(leaf),
       remoteRef: { key: prefix + leaf.leaf, property: PROPERTY },
     })),
   };
 }
 
-/** Registers it. */
+/**
+ * Registers it.
+ *
+ * @param options with what must have happened before
+ */
 export function externalSecret(
   description: SecretDescription,
   store: ExternalStore,
-  { parent }: Pick<SecretOptions, "parent">,
+  { parent, after }: Pick<SecretOptions, "parent"> & { after: pulumi.Resource[] },
 ): pulumi.Output<string> {
   const { name, namespace, labels } = description;
   const { metadata } = new k8s.apiextensions.CustomResource(
@@ -83,7 +90,7 @@ export function externalSecret(
       metadata: { name, namespace, labels },
       spec: externalSecretSpec(description, store),
     },
-    { parent },
+    { parent, dependsOn: after },
   );
   return metadata.apply(() => name);
 }

@@ -15,10 +15,22 @@ function written(text: Text): pulumi.Input<string> {
   );
 }
 
-/** Registers it. */
+/**
+ * Registers it.
+ *
+ * @param options with what runs before and after it is created. @default nothing
+ */
 export function pulumiSecret(
   { name, namespace, labels, texts }: SecretDescription,
-  { parent, afterChange }: SecretOptions,
+  {
+    parent,
+    afterChange,
+    beforeCreate,
+    afterCreate,
+  }: SecretOptions & {
+    beforeCreate?: pulumi.ResourceHook | undefined;
+    afterCreate?: pulumi.ResourceHook | undefined;
+  },
 ): pulumi.Output<string> {
   return new k8s.core.v1.Secret(
     name,
@@ -27,6 +39,19 @@ export function pulumiSecret(
       type: "Opaque",
       stringData: Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, written(text)])),
     },
-    { parent, deleteBeforeReplace: true, ...hooked({ afterUpdate: afterChange }) },
+    { parent, deleteBeforeReplace: true, ...hooked({ afterUpdate: afterChange, beforeCreate, afterCreate }) },
   ).metadata.name;
+}
+
+/**
+ * Has the engine let go of a Secret that is in its state, without deleting it: it only reads what it created. The next
+ * deployment, which does not read it any more, forgets it.
+ *
+ * @returns what must have happened before anything else takes the Secret over
+ */
+export function released(
+  { name, namespace }: Pick<SecretDescription, "name" | "namespace">,
+  { parent }: Pick<SecretOptions, "parent">,
+): pulumi.Resource {
+  return k8s.core.v1.Secret.get(name, pulumi.interpolate`${namespace}/${name}`, { parent });
 }

@@ -49,12 +49,13 @@ export function objectionToSealed(
 /**
  * Registers it.
  *
+ * @param options with what must have happened before
  * @throws RunError if it is not sealed, or something else is
  */
 export function sealedSecretFrom(
   description: SecretDescription,
   sealed: SealedObjects,
-  { parent }: Pick<SecretOptions, "parent">,
+  { parent, after }: Pick<SecretOptions, "parent"> & { after: pulumi.Resource[] },
 ): pulumi.Output<string> {
   const { name, namespace } = description;
   const objection = objectionToSealed(description, sealed);
@@ -65,6 +66,6 @@ export function sealedSecretFrom(
   return new k8s.apiextensions.CustomResource(
     name,
     { apiVersion, kind, metadata: { name, namespace, labels, annotations }, spec },
-    { parent, ...hooked({ beforeCreate: sealed.handOver }) },
+    { parent, dependsOn: after, ...hooked({ beforeCreate: sealed.handOver }) },
   ).metadata.apply(() => name);
 }

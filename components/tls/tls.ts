@@ -227,7 +227,17 @@ export class Tls extends pulumi.ComponentResource {
                 type: "Opaque",
                 stringData: { "tls.crt": certificate, "tls.key": key, "ca.crt": bundle },
               },
-              child,
+              {
+                ...child,
+                ...hooked({
+                  afterUpdate: afterChange,
+                  // What was sealed must not come back.
+                  ...(keeper.kind === "pulumi" && {
+                    beforeCreate: keeper.beforeCreate,
+                    afterCreate: keeper.afterCreate,
+                  }),
+                }),
+              },
             ).metadata.name;
         const sealed = keeper.kind === "sealed-secrets" ? keeper.objects.get(AUTHORITY_NAME) : undefined;
         const trusted = new k8s.core.v1.ConfigMap(
