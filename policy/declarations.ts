@@ -31,7 +31,9 @@ export const OBJECTS: readonly string[] = [
     ...["default-deny", "database", "init", "client-*", "backup"].map(
       (name) => `NetworkPolicy/postgres-network-${name}`,
     ),
-    ...["secret", "superuser", "logins", "login-*", "backup", "ca"].map((name) => `Secret/postgres-${name}`),
+    ...["Secret", "SealedSecret"].flatMap((kind) =>
+      ["secret", "superuser", "logins", "login-*", "backup", "ca"].map((name) => `${kind}/postgres-${name}`),
+    ),
     ...[
       "config",
       "scripts",

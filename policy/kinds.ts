@@ -29,6 +29,8 @@ export const DECLARED_KINDS: readonly string[] = [
   "kubernetes:batch/v1:CronJob",
   // Whom they let in and out: database-network-policy, network-default-deny, network-way-out.
   "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+  // Whom it lets open them: sealed-strictly.
+  "kubernetes:bitnami.com/v1alpha1:SealedSecret",
 ];
 
 /** What kinds do, for whoever declares them. */
@@ -217,6 +219,18 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
     "type: Opaque | kubernetes.io/tls",
     'data["*"]',
     'stringData["*"]',
+  ],
+  "kubernetes:bitnami.com/v1alpha1:SealedSecret": [
+    ...OBJECT,
+    ...prefixed("spec", [
+      'encryptedData["*"]',
+      'template.data["*"]',
+      "template.type: Opaque",
+      'template.metadata.labels["app.kubernetes.io/*"]',
+      // The Secret outlives it.
+      'template.metadata.annotations["sealedsecrets.bitnami.com/managed"]: true',
+      'template.metadata.annotations["sealedsecrets.bitnami.com/skip-set-owner-references"]: true',
+    ]),
   ],
   "kubernetes:core/v1:Service": [
     ...OBJECT,

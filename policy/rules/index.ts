@@ -56,6 +56,7 @@ import { requestsWithinLimits } from "./requests-within-limits.ts";
 import { resourceLimits } from "./resource-limits.ts";
 import { restoredCopy } from "./restored-copy.ts";
 import { restrictedPods } from "./restricted-pods.ts";
+import { sealedStrictly } from "./sealed-strictly.ts";
 import { secretInPlainSight } from "./secret-in-plain-sight.ts";
 import { secretInputs } from "./secret-inputs.ts";
 import { secretsOnlyInSecrets } from "./secrets-only-in-secrets.ts";
@@ -129,6 +130,7 @@ export const rules: readonly Rule[] = [
   secretsOnlyInSecrets,
   secretInputs,
   secretInPlainSight,
+  sealedStrictly,
   sshHostKey,
   passwordStrength,
   // The whole stack

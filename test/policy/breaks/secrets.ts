@@ -2,7 +2,37 @@
 import { type Break, SET, JOB, CONF, POD, SERVER, remoteCommand } from "./break.ts";
 import { add, edit, metadata, set, setAt } from "../stacks.ts";
 
+/** A SealedSecret with these annotations, and its Secret with those. */
+const sealed = (own: Record<string, string>, ofSecret: Record<string, string>) =>
+  add("kubernetes:bitnami.com/v1alpha1:SealedSecret", {
+    apiVersion: "bitnami.com/v1alpha1",
+    metadata: { ...metadata("postgres-secret"), annotations: own },
+    spec: {
+      encryptedData: { POSTGRES_PASSWORD: "AgB" },
+      template: { type: "Opaque", metadata: { annotations: ofSecret } },
+    },
+  });
+const KEPT = { "sealedsecrets.bitnami.com/skip-set-owner-references": "true" };
+
 export const secretsBreaks: Readonly<Record<string, readonly Break[]>> = {
+  "sealed-strictly": [
+    {
+      by: "a scope of the whole cluster",
+      change: sealed({ "sealedsecrets.bitnami.com/cluster-wide": "true" }, KEPT),
+      message:
+        /metadata\.annotations\["sealedsecrets\.bitnami\.com\/cluster-wide"\] lets .* in every namespace/,
+    },
+    {
+      by: "a scope of the namespace, in the template",
+      change: sealed({}, { ...KEPT, "sealedsecrets.bitnami.com/namespace-wide": "true" }),
+      message: /spec\.template\.metadata\.annotations\[.*namespace-wide"\] lets .* under every name/,
+    },
+    {
+      by: "a Secret that is deleted with it",
+      change: sealed({}, {}),
+      message: /skip-set-owner-references"\] is not "true", so the Secret is deleted with/,
+    },
+  ],
   "secrets-only-in-secrets": [
     {
       by: "an environment variable",
