@@ -58,8 +58,12 @@ const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.
  * @param isSealed whether the credentials are sealed. Otherwise only what is left of that is looked for, as far as it may be
  */
 export async function lookAtSealed(read: Read, namespace: string, isSealed: boolean): Promise<SealedState> {
-  const group = await read<{ versions: { version: string }[] }>(`/apis/${GROUP}`);
-  const isInstalled = group?.versions.some(({ version }) => version === VERSION) === true;
+  // Of a group that it does not have, the API server answers as of any unknown page.
+  const known = await read<{ groups: { name: string; versions: { version: string }[] }[] }>("/apis");
+  const isInstalled =
+    known?.groups.some(
+      ({ name, versions }) => name === GROUP && versions.some(({ version }) => version === VERSION),
+    ) === true;
   if (!isInstalled) return { isInstalled, objects: [], secrets: {} };
   const objects = read<{ items: SealedSecretObject[] }>(
     `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/sealedsecrets`,
