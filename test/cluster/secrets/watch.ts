@@ -15,12 +15,13 @@ interface WatchEvent {
   object: { metadata: { name: string; uid: string }; data?: Record<string, string> };
 }
 
-/** The events in a stream of JSON objects, each of which begins and ends in the first column. */
+/** The whole events in a stream, each on a line of its own. */
 function eventsIn(output: string): WatchEvent[] {
   return output
-    .split(/^(?=\{$)/m)
-    .filter((text) => text.trimEnd().endsWith("\n}"))
-    .map((text) => JSON.parse(text) as WatchEvent);
+    .split("\n")
+    .slice(0, -1)
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line) as WatchEvent);
 }
 
 /** Starts a watch; it is there when this returns. */
