@@ -10,6 +10,7 @@ import { deployedPolicies, sayPolicies } from "../../cluster/network-policies.ts
 import { promptKubelet } from "../../cluster/kubelet-prompt.ts";
 import type { PodNeeds, Toleration } from "../../cluster/node-fitness.ts";
 import { type Expectations, hasVolume, lookAtCluster } from "../../cluster/cluster-state.ts";
+import { deleteSealed, handOver, notOpened, removeSealedKeys } from "../../cluster/sealed-secrets.ts";
 import { deleteStoreObject, notSynced } from "../../cluster/secret-stores.ts";
 import { sayPlain } from "../../cluster/plain-connections.ts";
 import { preflight } from "../../cluster/preflight.ts";
@@ -20,6 +21,7 @@ import { ANNOTATIONS, HOSTNAME_LABEL } from "../../components/kubernetes/names.t
 import { PORT } from "../../components/server/server-pod.ts";
 import { preparationScript } from "../../components/storage/preparation.ts";
 import { problemLine } from "../../problem.ts";
+import { secretValues } from "../evaluation/generated.ts";
 import type { Manifest } from "../evaluation/manifests.ts";
 import {
   type MarkedRendering,
@@ -68,13 +70,16 @@ function expectationsOf(rendering: MarkedRendering): Expectations {
     path: volume.spec.hostPath.path,
     image: container?.image ?? "",
     upgradeTo: rendering.upgradeTo,
-    ...(storedIn(rendering) && { secretSource: "external-secrets" }),
+    secretSource: sourceIn(rendering),
     names: { database: "", owner: "", ...deployedNames(volume, undefined, undefined) },
   };
 }
 
-/** Whether a store keeps the values of the Secrets. */
-const storedIn = ({ objects }: MarkedRendering) => objects.some(({ kind }) => kind === "ExternalSecret");
+/** Who keeps the values of the Secrets. */
+function sourceIn({ objects }: MarkedRendering): string {
+  const has = (wanted: string) => objects.some(({ kind }) => kind === wanted);
+  return has("ExternalSecret") ? "external-secrets" : has("SealedSecret") ? "sealed-secrets" : "pulumi";
+}
 
 function watchOf(cluster: ClusterContext): Watch {
   return {
@@ -96,7 +101,7 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
     cluster,
     APPLICATION,
     others.map(({ use }) => use.volume),
-    storedIn(rendering),
+    sourceIn(rendering),
   );
   const networkPolicies = deployedPolicies(live);
   const { acceptsPlain } = live;
@@ -112,6 +117,8 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
   for (const warning of warnings) console.log(warning);
   for (const trouble of live.store ? notSynced(live.store, Date.now()) : [])
     console.log(`warning: ${trouble}`);
+  if (sourceIn(rendering) === "sealed-secrets")
+    for (const trouble of live.sealed ? notOpened(live.sealed) : []) console.log(`warning: ${trouble}`);
   const policies = await sayPolicies(cluster, live, rendering.network, expectations.names);
   if (policies !== undefined) console.log(`warning: ${policies}`);
 
@@ -131,7 +138,17 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
   for (const { metadata } of live.store?.objects ?? [])
     if (rendering.objects.some(({ kind, metadata: { name } }) => kind === "Secret" && name === metadata.name))
       await deleteStoreObject(cluster, APPLICATION, metadata.name);
+  const sealed = (live.sealed?.objects ?? []).map(({ metadata: { name } }) => name);
+  const back = rendering.objects.filter(
+    ({ kind, metadata: { name } }) => kind === "Secret" && sealed.includes(name),
+  );
+  for (const { metadata } of back) await deleteSealed(cluster, APPLICATION, metadata.name);
+  for (const { kind, metadata } of rendering.objects)
+    if (kind === "SealedSecret" && !sealed.includes(metadata.name))
+      await handOver(cluster, APPLICATION, metadata.name);
   await applyRendering(new ClusterObjects(cluster), rendering, watchOf(cluster));
+  for (const secret of back)
+    await removeSealedKeys(cluster, APPLICATION, secret.metadata.name, Object.keys(secretValues(secret)));
   await reportEnforcement(cluster, rendering);
 }
 

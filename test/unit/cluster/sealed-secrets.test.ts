@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { checkSealedSecrets } from "../../../cluster/checks/secret-store.ts";
+import { rightsForLooks } from "../../../cluster/rights.ts";
 import type { ClusterState, Expectations } from "../../../cluster/cluster-state.ts";
 import {
   heldFromSealed,
@@ -78,6 +79,17 @@ describe("SealedSecrets in the cluster", () => {
     assert.deepEqual(heldFromSealed(state, ["made", "held"]), ["held"]);
     // One that was sealed before and is the stack's own again is wanted.
     assert.deepEqual(leftFromSealed(state, ["made", "held", "sealed-before"]), ["login-gone"]);
+  });
+
+  it("take the right to list them, and in a deployment to hand a Secret over and to delete what is left", () => {
+    const rights = (operation: "preview" | "deploy", isSealed: boolean) =>
+      rightsForLooks(operation, false, isSealed)
+        .namespace.filter(({ resource }) => /secrets$/.test(resource))
+        .map(({ verb, resource }) => `${verb} ${resource}`);
+    assert.deepEqual(rights("deploy", false), []);
+    const looks = ["list sealedsecrets", "get secrets", "list secrets"];
+    assert.deepEqual(rights("preview", true), looks);
+    assert.deepEqual(rights("deploy", true), [...looks, "patch secrets", "delete secrets"]);
   });
 
   it("need their controller, before anything is changed", () => {

@@ -28,7 +28,7 @@ export function isDeployed({ metadata: { ownerReferences = [], managedFields = [
 }
 
 /** Kinds of objects from which a controller makes the Secret of the same name. */
-const MAKES_SECRET = new Set(["ExternalSecret"]);
+const MAKES_SECRET = new Set(["ExternalSecret", "SealedSecret"]);
 
 /** Whether objects have the same name in the same namespace. */
 const isNamedLike = ({ metadata: one }: Manifest, { metadata: other }: Manifest) =>
