@@ -13,7 +13,7 @@ export const sealedStrictly = objectRule({
   name: "sealed-strictly",
   asks: "SealedSecrets that open under their own name only, and whose Secret stays when they are deleted",
   description:
-    "Whoever may create a SealedSecret opens one with a wider scope elsewhere, and reads it; a Secret that belongs to its SealedSecret is deleted with it, and the server starts no more",
+    "A wider scope lets anybody who may create a SealedSecret elsewhere read what is in this one; a Secret that belongs to its SealedSecret is deleted with it, and the server starts no more",
   level: "mandatory",
   check: ({ kind, body, subject }) => {
     if (kind !== "SealedSecret") return [];

@@ -1,4 +1,5 @@
 /** Seals a stack's Secrets, and renders the stack with SealedSecrets in their place. */
+import { LEAVES } from "../../components/secrets/description.ts";
 import { readSealed } from "../../components/secrets/sealed-folder.ts";
 import { SEALED_TEXTS, type SealedSecret, sealedTexts } from "../../components/secrets/sealed-secret.ts";
 import { evaluate } from "../evaluation/evaluate.ts";
@@ -145,6 +146,11 @@ export async function sealStack(
       ...sealing.sealed.map((place) => `  sealed: ${place}`),
       ...(sealing.fresh.length > 0
         ? [`  configured or made up, and not in force yet: ${sealing.fresh.join(", ")}`]
+        : []),
+      ...(sealing.fresh.includes(LEAVES.backupPassphrase)
+        ? [
+            `  ${LEAVES.backupPassphrase} is new: without it nobody can read the backups. Keep it outside the cluster, with a copy of the sealing key or by itself: docs/sealed-secrets.md`,
+          ]
         : []),
       ...removed.map((file) => `  removed, because there is no such Secret any more: ${directory}/${file}`),
       ...(source === "sealed-secrets"
