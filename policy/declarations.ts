@@ -34,6 +34,10 @@ export const OBJECTS: readonly string[] = [
     ...["Secret", "SealedSecret"].flatMap((kind) =>
       ["secret", "superuser", "logins", "login-*", "backup", "ca"].map((name) => `${kind}/postgres-${name}`),
     ),
+    // With a secret store, each makes the Secret of its name.
+    ...["secret", "superuser", "logins", "login-*", "backup"].map(
+      (name) => `ExternalSecret/postgres-${name}`,
+    ),
     ...[
       "config",
       "scripts",

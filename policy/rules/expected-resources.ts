@@ -35,10 +35,9 @@ export const expectedResources = stackRule<Config>({
     const found = new Set(
       objectsIn(stack)
         .filter(({ patch }) => !patch)
-        .map(({ kind }) => kind),
+        // Each makes one.
+        .map(({ kind }) => (["ExternalSecret", "SealedSecret"].includes(kind) ? "Secret" : kind)),
     );
-    // It makes one.
-    if (found.has("SealedSecret")) found.add("Secret");
     const missing: string[] = kinds.filter((kind) => !found.has(kind));
     // One whose containers are not known yet cannot be told from another pod.
     if (kinds.length > 0 && !podsIn(stack).some((pod) => serversOf(pod).length > 0))

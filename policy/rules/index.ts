@@ -60,6 +60,7 @@ import { sealedStrictly } from "./sealed-strictly.ts";
 import { secretInPlainSight } from "./secret-in-plain-sight.ts";
 import { secretInputs } from "./secret-inputs.ts";
 import { secretsOnlyInSecrets } from "./secrets-only-in-secrets.ts";
+import { secretStore } from "./secret-store.ts";
 import { secretVolumeModes } from "./secret-volume-modes.ts";
 import { settingsTried } from "./settings-tried.ts";
 import { sshHostKey } from "./ssh-host-key.ts";
@@ -131,6 +132,7 @@ export const rules: readonly Rule[] = [
   secretInputs,
   secretInPlainSight,
   sealedStrictly,
+  secretStore,
   sshHostKey,
   passwordStrength,
   // The whole stack

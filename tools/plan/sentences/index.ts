@@ -8,6 +8,7 @@ import { network } from "./network.ts";
 import { objects } from "./objects.ts";
 import type { Sentences } from "./sentences.ts";
 import { sealedSecrets } from "./sealed-secrets.ts";
+import { secretStore } from "./secret-store.ts";
 import { server } from "./server.ts";
 import { storage } from "./storage.ts";
 import { tls } from "./tls.ts";
@@ -23,6 +24,7 @@ export const capabilities: readonly Sentences[] = [
   namespace,
   storage,
   sealedSecrets,
+  secretStore,
   credentials,
   objects,
 ];
