@@ -466,12 +466,14 @@ function changesTo(
       if (has(state?.sealed, name)) await deleteSealed(cluster, APPLICATION, name);
     }),
     afterSecret: new pulumi.ResourceHook("remove-sealed-keys", async ({ newInputs }) => {
-      const { metadata, stringData } = newInputs as {
+      // The provider writes `stringData` as `data`.
+      const { metadata, stringData, data } = newInputs as {
         metadata: { name: string };
-        stringData?: Record<string, string>;
+        stringData?: Record<string, unknown>;
+        data?: Record<string, unknown>;
       };
       if (has(state?.sealed, metadata.name))
-        await removeSealedKeys(cluster, APPLICATION, metadata.name, Object.keys(stringData ?? {}));
+        await removeSealedKeys(cluster, APPLICATION, metadata.name, Object.keys({ ...stringData, ...data }));
     }),
     handOverSecret: new pulumi.ResourceHook("hand-over-to-controller", async ({ newInputs }) => {
       const { name } = (newInputs as { metadata: { name: string } }).metadata;

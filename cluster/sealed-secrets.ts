@@ -226,7 +226,7 @@ export async function deleteSealed(cluster: ClusterContext, namespace: string, n
  * Removes the keys of a Secret that only its sealed form had: whoever applies another form leaves them.
  *
  * @param keys those that it has now
- * @throws KubectlError if that may not be done
+ * @throws KubectlError if that may not be done; Error without any key, with which nothing would be left
  */
 export async function removeSealedKeys(
   cluster: ClusterContext,
@@ -234,6 +234,7 @@ export async function removeSealedKeys(
   name: string,
   keys: readonly string[],
 ): Promise<void> {
+  if (keys.length === 0) throw new Error(`Secret ${name}: which keys it has now is not known`);
   const { data = {} } = JSON.parse(
     await kubectl(cluster, ["get", "secret", name, "-n", namespace, "-o", "json"]),
   ) as { data?: Record<string, string> };

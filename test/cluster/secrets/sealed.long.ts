@@ -71,14 +71,10 @@ describe("Sealed Secrets, rendered and applied with kubectl", function () {
   };
 
   it("asks the cluster which values are in force, and makes up none if it does not answer", async () => {
-    const ran = await checkout.run(
-      `npm run --silent render -- --stack "$STACK" --seal sealing.pem --config-file nowhere.yaml`,
-    );
-    assert.notEqual(ran.status, 0);
     writeFileSync(
       join(checkout.directory, "nowhere.yaml"),
       withFields(readFileSync(join(checkout.directory, `Pulumi.${STACK}.yaml`), "utf8"), {
-        cluster: { context: checkout.nameContext("gone"), kubeconfig: join(checkout.directory, "none") },
+        cluster: { context: "old", kubeconfig: join(checkout.directory, "none") },
       }),
     );
     const refused = await checkout.run(
@@ -135,7 +131,7 @@ describe("Sealed Secrets, rendered and applied with kubectl", function () {
   it("do not change when they are rendered again", async () => {
     const before_ = [texts(`rendered/${STACK}`), texts(`sealed/${STACK}`)];
     const { output } = await render();
-    assert.match(output, /0 texts sealed, 4 kept|0 texts sealed, 3 kept/);
+    assert.match(output, /0 texts sealed, 3 kept/);
     assert.deepEqual([texts(`rendered/${STACK}`), texts(`sealed/${STACK}`)], before_);
     const ran = await applied();
     assert.doesNotMatch(ran.output, /configured|created/);

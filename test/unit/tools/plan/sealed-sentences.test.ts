@@ -27,6 +27,24 @@ describe("what a plan says about sealed Secrets", () => {
     );
   });
 
+  it("that a Secret is taken back, and not that it is new", () => {
+    const step = (op: EventStep["op"], type: string): EngineEvent => ({
+      resourcePreEvent: {
+        metadata: {
+          ...{ op, type, urn: `urn:pulumi:prod::transcript-pipeline::${type}::postgres-logins` },
+          old: { inputs: {} },
+          new: { inputs: {} },
+        },
+      },
+    });
+    const { statements } = summarize([
+      step("delete", "kubernetes:bitnami.com/v1alpha1:SealedSecret"),
+      step("create", "kubernetes:core/v1:Secret"),
+    ]);
+    assert.equal(statements.length, 1);
+    assert.match(statements[0]?.text ?? "", /^Takes the Secret `postgres-logins` back .* is not deleted/);
+  });
+
   it("which values change, and not how", () => {
     assert.match(
       said("update", 'spec.encryptedData["readonly.alice"]', "spec.encryptedData.x").join(),
