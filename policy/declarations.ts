@@ -32,7 +32,13 @@ export const OBJECTS: readonly string[] = [
     ...["default-deny", "database", "init", "client-*", "backup"].map(
       (name) => `NetworkPolicy/postgres-network-${name}`,
     ),
-    ...["secret", "superuser", "logins", "login-*", "backup", "ca"].map((name) => `Secret/postgres-${name}`),
+    ...["Secret", "SealedSecret"].flatMap((kind) =>
+      ["secret", "superuser", "logins", "login-*", "backup", "ca"].map((name) => `${kind}/postgres-${name}`),
+    ),
+    // With a secret store, each makes the Secret of its name.
+    ...["secret", "superuser", "logins", "login-*", "backup"].map(
+      (name) => `ExternalSecret/postgres-${name}`,
+    ),
     ...[
       "config",
       "scripts",

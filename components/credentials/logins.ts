@@ -10,10 +10,10 @@ import type { LoginKind } from "../../postgres/login-kinds.ts";
 export const LOGINS_KEY = "credentials";
 
 /** A role that can log in. */
-export interface Login {
+export interface Login<Password = string> {
   name: string;
   kind: LoginKind;
-  password: string;
+  password: Password;
 }
 
 /** Name of a consumer's Secret: POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD of one login. */
@@ -24,12 +24,30 @@ export function loginSecretName(login: string): string {
 /**
  * The value of {@link LOGINS_KEY}: one line for each login with its kind, name and password. A single value, so that
  * applying the Secret replaces all of it: a removed login leaves nothing behind.
+ *
+ * @returns the text in parts, the passwords being parts of their own
  */
-export function loginsText(logins: readonly Login[]): string {
-  return logins.map(({ kind, name, password }) => `${kind} ${name} ${password}\n`).join("");
+export function loginsText<Password>(logins: readonly Login<Password>[]): (string | Password)[] {
+  return logins.flatMap(({ kind, name, password }) => [`${kind} ${name} `, password, "\n"]);
 }
 
-/** Reads such a text. */
+/** The key that says that each login has a key of its own: an empty Secret has none, and is not one without logins. */
+const FORM_KEY = "form";
+
+/**
+ * What the Secret holds instead where each value is encrypted for itself: for each login the key `<kind>.<login>` with
+ * its password, so that a new login needs no other one's.
+ */
+export function loginsTexts<Password>(
+  logins: readonly Login<Password>[],
+): Record<string, readonly (string | Password)[]> {
+  return {
+    [FORM_KEY]: ["<kind>.<login>\n"],
+    ...Object.fromEntries(logins.map(({ kind, name, password }) => [`${kind}.${name}`, [password]])),
+  };
+}
+
+/** Reads the value of {@link LOGINS_KEY}. */
 export function loginsIn(text: string): Login[] {
   return text
     .split("\n")

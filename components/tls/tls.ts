@@ -20,6 +20,9 @@ import {
 import { inMemory, type PodVolume, restrictedContainer, withLog } from "../kubernetes/pods.ts";
 import { probesNextToServer } from "../kubernetes/probes.ts";
 import { keptRunning, keptRunningFiles, scriptFiles, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
+import { type Leaf, LEAVES, type Text } from "../secrets/description.ts";
+import { readableText, PUBLIC_HALF } from "../secrets/sealed-secret.ts";
+import { secretFrom, type SecretSource } from "../secrets/source.ts";
 import { type ServerTrust, TRUST_PATH } from "../postgres-endpoint.ts";
 import type { ServerExtension } from "../server/extension.ts";
 import type { Authority } from "./authority.ts";
@@ -50,6 +53,11 @@ export interface TlsArgs {
   /** An image with bash and openssl: the server's. */
   image: pulumi.Input<string>;
   source: CertificateSource;
+  /**
+   * Who keeps the credentials. The authority's key is not one that a person keeps: it is in the state, unless it is
+   * sealed in the project.
+   */
+  secrets: SecretSource;
   /** Names of the stack's authorities, which are parts of those of their certificates. */
   authorities: readonly string[];
   /**
@@ -149,7 +157,7 @@ export class Tls extends pulumi.ComponentResource {
 
   /** The Secret that the certificate, or who signs it, is in; and what clients trust. */
   private certificate(
-    { namespace, source, identity, authorities, afterChange }: EncryptingArgs,
+    { namespace, source, secrets: keeper, identity, authorities, afterChange }: EncryptingArgs,
     secrets: readonly pulumi.Output<string>[],
     metadata: (objectName: string) => k8s.types.input.meta.v1.ObjectMeta,
     names: pulumi.Output<string[]>,
@@ -197,31 +205,78 @@ export class Tls extends pulumi.ComponentResource {
         const bundle = pulumi.unsecret(
           pulumi.all(all).apply((known) => known.map(({ certificate }) => certificate).join("")),
         );
-        const secret = new k8s.core.v1.Secret(
+        const certificate = pulumi.output(signing).apply((authority) => authority?.certificate ?? "");
+        const key = pulumi.secret(pulumi.output(signing).apply((authority) => authority?.key ?? ""));
+        const isSealed =
+          keeper.kind === "unsealed" ||
+          (keeper.kind === "sealed-secrets" && keeper.objects.has(AUTHORITY_NAME));
+        const secretName = isSealed
+          ? secretFrom(
+              keeper,
+              {
+                name: AUTHORITY_NAME,
+                namespace,
+                labels: labelsOf("tls"),
+                texts: sealedAuthority(authorities, key, certificate),
+              },
+              { parent: this },
+            )
+          : new k8s.core.v1.Secret(
+              AUTHORITY_NAME,
+              {
+                metadata: metadata(AUTHORITY_NAME),
+                type: "Opaque",
+                stringData: { "tls.crt": certificate, "tls.key": key, "ca.crt": bundle },
+              },
+              {
+                ...child,
+                ...hooked({
+                  afterUpdate: afterChange,
+                  // What was sealed must not come back.
+                  ...(keeper.kind === "pulumi" && {
+                    beforeCreate: keeper.beforeCreate,
+                    afterCreate: keeper.afterCreate,
+                  }),
+                }),
+              },
+            ).metadata.name;
+        const sealed = keeper.kind === "sealed-secrets" ? keeper.objects.get(AUTHORITY_NAME) : undefined;
+        const trusted = new k8s.core.v1.ConfigMap(
           AUTHORITY_NAME,
           {
-            metadata: metadata(AUTHORITY_NAME),
-            type: "Opaque",
-            stringData: {
-              "tls.crt": pulumi.output(signing).apply((authority) => authority?.certificate ?? ""),
-              "tls.key": pulumi.secret(pulumi.output(signing).apply((authority) => authority?.key ?? "")),
-              "ca.crt": bundle,
-            },
+            metadata: { ...metadata(AUTHORITY_NAME), namespace },
+            // What clients trust is the authority whose key is sealed, not the state's.
+            data: { "ca.crt": (sealed && readableText(sealed, "ca.crt")) ?? bundle },
           },
           child,
         );
-        const trusted = new k8s.core.v1.ConfigMap(
-          AUTHORITY_NAME,
-          { metadata: { ...metadata(AUTHORITY_NAME), namespace }, data: { "ca.crt": bundle } },
-          child,
-        );
         return {
-          secretName: secret.metadata.name,
+          secretName,
           ca: { configMap: { name: trusted.metadata.name, optional: true } },
         };
       }
     }
   }
+}
+
+/**
+ * The texts of an authority that is sealed.
+ *
+ * @throws RunError if there are several: the key of one that does not sign yet is in no Secret, so it would be lost
+ */
+function sealedAuthority(
+  authorities: readonly string[],
+  key: pulumi.Output<string>,
+  certificate: pulumi.Output<string>,
+): Record<string, Text> {
+  const [name = "", ...others] = authorities;
+  if (others.length > 0)
+    throw new pulumi.RunError(
+      `tls.authorities: has ${authorities.length} names, and an authority whose key is sealed is the only one. Keep ` +
+        `the authorities in the state instead: delete the file of ${AUTHORITY_NAME} from the folder with what is sealed`,
+    );
+  const half: Leaf = { leaf: LEAVES.authority(name) + PUBLIC_HALF, value: certificate };
+  return { "tls.crt": [half], "tls.key": [{ leaf: LEAVES.authority(name), value: key }], "ca.crt": [half] };
 }
 
 const isAddress = (name: string) => /^[0-9.]+$|:/.test(name);

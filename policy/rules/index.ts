@@ -56,9 +56,11 @@ import { requestsWithinLimits } from "./requests-within-limits.ts";
 import { resourceLimits } from "./resource-limits.ts";
 import { restoredCopy } from "./restored-copy.ts";
 import { restrictedPods } from "./restricted-pods.ts";
+import { sealedStrictly } from "./sealed-strictly.ts";
 import { secretInPlainSight } from "./secret-in-plain-sight.ts";
 import { secretInputs } from "./secret-inputs.ts";
 import { secretsOnlyInSecrets } from "./secrets-only-in-secrets.ts";
+import { secretStore } from "./secret-store.ts";
 import { secretVolumeModes } from "./secret-volume-modes.ts";
 import { settingsTried } from "./settings-tried.ts";
 import { sshHostKey } from "./ssh-host-key.ts";
@@ -129,6 +131,8 @@ export const rules: readonly Rule[] = [
   secretsOnlyInSecrets,
   secretInputs,
   secretInPlainSight,
+  sealedStrictly,
+  secretStore,
   sshHostKey,
   passwordStrength,
   // The whole stack

@@ -10,6 +10,8 @@ import { deployedPolicies, sayPolicies } from "../../cluster/network-policies.ts
 import { promptKubelet } from "../../cluster/kubelet-prompt.ts";
 import type { PodNeeds, Toleration } from "../../cluster/node-fitness.ts";
 import { type Expectations, hasVolume, lookAtCluster } from "../../cluster/cluster-state.ts";
+import { deleteSealed, handOver, notOpened, removeSealedKeys } from "../../cluster/sealed-secrets.ts";
+import { deleteStoreObject, notSynced } from "../../cluster/secret-stores.ts";
 import { sayPlain } from "../../cluster/plain-connections.ts";
 import { preflight } from "../../cluster/preflight.ts";
 import { readPods, troublesOf } from "../../cluster/pod-troubles.ts";
@@ -19,6 +21,7 @@ import { ANNOTATIONS, HOSTNAME_LABEL } from "../../components/kubernetes/names.t
 import { PORT } from "../../components/server/server-pod.ts";
 import { preparationScript } from "../../components/storage/preparation.ts";
 import { problemLine } from "../../problem.ts";
+import { secretValues } from "../evaluation/generated.ts";
 import type { Manifest } from "../evaluation/manifests.ts";
 import {
   type MarkedRendering,
@@ -67,8 +70,15 @@ function expectationsOf(rendering: MarkedRendering): Expectations {
     path: volume.spec.hostPath.path,
     image: container?.image ?? "",
     upgradeTo: rendering.upgradeTo,
+    secretSource: sourceIn(rendering),
     names: { database: "", owner: "", ...deployedNames(volume, undefined, undefined) },
   };
+}
+
+/** Who keeps the values of the Secrets. */
+function sourceIn({ objects }: MarkedRendering): string {
+  const has = (wanted: string) => objects.some(({ kind }) => kind === wanted);
+  return has("ExternalSecret") ? "external-secrets" : has("SealedSecret") ? "sealed-secrets" : "pulumi";
 }
 
 function watchOf(cluster: ClusterContext): Watch {
@@ -91,6 +101,7 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
     cluster,
     APPLICATION,
     others.map(({ use }) => use.volume),
+    sourceIn(rendering),
   );
   const networkPolicies = deployedPolicies(live);
   const { acceptsPlain } = live;
@@ -104,6 +115,10 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
   const { problems, warnings } = preflight(live, expectations);
   if (problems.length > 0) throw new Error(problems.map(problemLine).join("\n"));
   for (const warning of warnings) console.log(warning);
+  for (const trouble of live.store ? notSynced(live.store, Date.now()) : [])
+    console.log(`warning: ${trouble}`);
+  if (sourceIn(rendering) === "sealed-secrets")
+    for (const trouble of live.sealed ? notOpened(live.sealed) : []) console.log(`warning: ${trouble}`);
   const policies = await sayPolicies(cluster, live, rendering.network, expectations.names);
   if (policies !== undefined) console.log(`warning: ${policies}`);
 
@@ -119,7 +134,21 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
 
   for (const { path, use } of rendering.directories)
     await releaseDeadClaim(cluster, { namespace: APPLICATION, path, use });
+  // On the way back from a store: what writes its values would do so once more.
+  for (const { metadata } of live.store?.objects ?? [])
+    if (rendering.objects.some(({ kind, metadata: { name } }) => kind === "Secret" && name === metadata.name))
+      await deleteStoreObject(cluster, APPLICATION, metadata.name);
+  const sealed = (live.sealed?.objects ?? []).map(({ metadata: { name } }) => name);
+  const back = rendering.objects.filter(
+    ({ kind, metadata: { name } }) => kind === "Secret" && sealed.includes(name),
+  );
+  for (const { metadata } of back) await deleteSealed(cluster, APPLICATION, metadata.name);
+  for (const { kind, metadata } of rendering.objects)
+    if (kind === "SealedSecret" && !sealed.includes(metadata.name))
+      await handOver(cluster, APPLICATION, metadata.name);
   await applyRendering(new ClusterObjects(cluster), rendering, watchOf(cluster));
+  for (const secret of back)
+    await removeSealedKeys(cluster, APPLICATION, secret.metadata.name, Object.keys(secretValues(secret)));
   await reportEnforcement(cluster, rendering);
 }
 

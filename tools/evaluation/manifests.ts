@@ -30,6 +30,8 @@ export function objectId({ apiVersion, kind, metadata: { namespace = "", name } 
 /** Number and suffix of a kind's files, as in the guide. Kinds that the guide does not have get 10. */
 const KINDS: Readonly<Record<string, { number: string; ending: string }>> = {
   Secret: { number: "01", ending: "" },
+  // In the Secret's place.
+  SealedSecret: { number: "01", ending: "" },
   ConfigMap: { number: "02", ending: "" },
   // Before anything that runs.
   NetworkPolicy: { number: "03", ending: "" },

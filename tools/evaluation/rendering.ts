@@ -48,7 +48,8 @@ function sectionOf<T>({ config }: StackFile, section: string): Partial<T> {
   return JSON.parse(config[`transcript-pipeline:${section}`] ?? "{}") as Partial<T>;
 }
 
-function readForRendering(stack: string, configFile: string): StackFile {
+/** Reads a stack's file, which must hold no secret in plain text. */
+export function readForRendering(stack: string, configFile: string): StackFile {
   const stackFile = readStackFile(configFile);
   refusePlainSecrets(stack, stackFile);
   return stackFile;
@@ -98,14 +99,14 @@ export async function renderMarked(
 }
 
 /** Refuses to write a Secret with a made-up value in place of one that could not be decrypted. */
-export function refuseMissingSecrets({ stack, undecrypted }: Rendering): void {
+export function refuseMissingSecrets({ stack, undecrypted }: Pick<Rendering, "stack" | "undecrypted">): void {
   if (undecrypted.length === 0) return;
   throw new Error(
     [
       `the Secrets of stack ${stack} cannot be written: these values are encrypted, and could not be decrypted:`,
       ...undecrypted.map((key) => `  ${key}`),
       "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the stack's passphrase and render again, or leave out",
-      "--secrets. If the stack's secrets provider is not a passphrase, deploy with: pulumi up",
+      "--secrets and --seal. If the stack's secrets provider is not a passphrase, deploy with: pulumi up",
     ].join("\n"),
   );
 }

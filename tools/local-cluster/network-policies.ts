@@ -1,69 +1,29 @@
 /** Enforces NetworkPolicies in a local cluster as K3s does: kube-router's firewall, and a DNS server that is a pod. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { compilerMemory } from "./build.ts";
-import { makeWhole, requireSpace } from "./disk.ts";
+import { areBuilt, buildPrograms, type GoPrograms } from "./go-programs.ts";
 import { postgresImage } from "./images.ts";
 import { dnsServiceAddress } from "./network.ts";
-import { cacheRoot, digest } from "./paths.ts";
-import { withLock } from "../lock.ts";
-import { run } from "../processes.ts";
 
 /** The program's package, of the module in kube-router/go.mod. */
 export const kubeRouterPackage = "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router";
-const moduleFolder = join(import.meta.dirname, "kube-router");
 
-/** On two cores, from scratch. */
-const MINUTES = 4;
-/** Peak use of Go's caches plus the result. */
-const SPACE_MIB = 1500;
-
-/** As for the node's other programs: no debugging data, no inlining. */
-const buildArguments = [
-  "build",
-  "-mod=readonly",
-  "-trimpath",
-  "-buildvcs=false",
-  "-gcflags=all=-dwarf=false -l",
-  "-ldflags",
-  "-s -w",
-];
-
-/** Changes with everything that could change the program. */
-function target(): string {
-  const files = ["go.mod", "go.sum"].map((file) => readFileSync(join(moduleFolder, file), "utf8"));
-  return join(
-    cacheRoot(),
-    "binaries",
-    `kube-router-${digest([...buildArguments, ...files].join("\0")).slice(0, 12)}`,
-  );
-}
+const kubeRouter: GoPrograms = {
+  name: "kube-router",
+  packages: [kubeRouterPackage],
+  purpose: "enforces network policies",
+  minutes: 4,
+  space: 1500,
+};
 
 /** Whether it is compiled. */
-export function kubeRouterIsBuilt(): boolean {
-  return existsSync(target());
-}
+export const kubeRouterIsBuilt = () => areBuilt(kubeRouter);
 
 /**
  * Builds kube-router if the cache does not have it: only for a cluster that enforces policies.
  *
  * @returns the folder with the program
  */
-export async function buildKubeRouter(log: (line: string) => void): Promise<string> {
-  await withLock(join(cacheRoot(), "kube-router.lock"), log, async () => {
-    if (kubeRouterIsBuilt()) return;
-    requireSpace(cacheRoot(), SPACE_MIB, "building kube-router");
-    log(`building kube-router, which enforces network policies: about ${MINUTES} min on 2 cores, once…`);
-    await makeWhole(target(), async (temporary) => {
-      mkdirSync(temporary);
-      await run("go", [...buildArguments, "-o", `${temporary}/`, kubeRouterPackage], {
-        cwd: moduleFolder,
-        env: { CGO_ENABLED: "0", ...compilerMemory(process.availableMemory() / 2 ** 20, 2) },
-      });
-    });
-  });
-  return target();
-}
+export const buildKubeRouter = (log: (line: string) => void) => buildPrograms(kubeRouter, log);
 
 /** The name of the DNS server's configuration. */
 export const COREFILE = "Corefile";

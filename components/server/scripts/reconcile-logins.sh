@@ -1,15 +1,38 @@
 # Part of reconcile.sh, whose functions it uses: keeps the database as the Secret `postgres-logins` says.
-# Each line of the Secret is `<kind> <login> <password>`.
+# The Secret has one of two forms: the key `credentials`, each line of which is `<kind> <login> <password>`; or, where
+# each value is encrypted for itself, the key `form` and for each login the key `<kind>.<login>` with its password.
 
 # The logins besides the owner's. Each is a member of one group role of the bootstrap and of nothing else; the comment
 # on a role marks those created here, and no other is ever touched.
 
-logins=/etc/credentials/logins/credentials
+logins=/etc/credentials/logins
 mark="managed by transcript-pipeline"
 logins_applied=
 logins_tried=
 logins_again=0
 logins_output=
+
+# wanted_logins: a line for each login, `<kind> <login> <password>`, from either form. Fails if the Secret has neither: an
+# optional Secret that is gone leaves an empty folder, which must not retire every login.
+wanted_logins() {
+  local key password line own=' '
+  if [ -e "$logins/form" ]; then
+    for key in "$logins"/*.*; do
+      [ -e "$key" ] || continue
+      password=$(cat "$key") || return 1
+      key=${key##*/}
+      own+="${key#*.} "
+      # A line break is refused later as what it is, and must not begin a line here.
+      printf '%s %s %s\n' "${key%%.*}" "${key#*.}" "${password//$'\n'/$'\r'}"
+    done
+    [ -e "$logins/credentials" ] || return 0
+  fi
+  # A Secret with both, which somebody has edited: a login has one password.
+  while IFS= read -r line || [ -n "$line" ]; do
+    read -r _ key _ <<<"$line"
+    [[ $own == *" $key "* ]] || printf '%s\n' "$line"
+  done <"$logins/credentials"
+}
 
 # on_login <login> <group>: the superuser's psql with both as variables. Reports errors.
 on_login() {
@@ -111,10 +134,11 @@ ensure_login() {
 # apply_logins: an error with one login does not stop the others. 0: all is as the Secret says. 1: something is not. 2:
 # nothing is wrong, but the groups do not exist yet: the init Job creates them, once the server is ready.
 apply_logins() {
-  local owner database lines line kind login retired wanted=() early= failed=
+  local owner database text lines=() line kind login retired wanted=() early= failed=
   owner=$(cat /etc/credentials/owner/POSTGRES_USER)
   database=$(cat /etc/credentials/owner/POSTGRES_DB)
-  mapfile -t lines <"$logins" || return 1
+  text=$(wanted_logins) || return 1
+  [ -z "$text" ] || mapfile -t lines <<<"$text"
   for line in "${lines[@]}"; do
     read -r kind login _ <<<"$line"
     wanted+=("$login")
@@ -154,7 +178,7 @@ apply_logins() {
 # reconcile_logins: reports changes, so that a login that cannot be created, or not yet, does not fill the log.
 reconcile_logins() {
   local wanted output result
-  wanted=$(cat "$SUPERUSER_SOCKET/.s.PGSQL.5432.lock" "$sessions" "$logins" 2>/dev/null | cksum) || return
+  wanted=$({ cat "$SUPERUSER_SOCKET/.s.PGSQL.5432.lock" "$sessions" && wanted_logins; } 2>/dev/null | cksum) || return
   [ "$wanted" != "$logins_applied" ] || return
   [ "$wanted" != "$logins_tried" ] || [ "$elapsed" -ge "$logins_again" ] || return
   accepts || return

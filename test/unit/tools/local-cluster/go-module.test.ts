@@ -8,6 +8,7 @@ import {
   parts,
 } from "../../../../tools/local-cluster/build.ts";
 import { kubeRouterPackage } from "../../../../tools/local-cluster/network-policies.ts";
+import { sealedSecretsPackages } from "../../../../tools/local-cluster/sealed-secrets.ts";
 import { corefile } from "../../../../tools/local-cluster/node-config.ts";
 import { projectFile } from "../../../../tools/cli.ts";
 
@@ -33,6 +34,15 @@ describe("the local cluster's programs", () => {
     for (const program of [...started, "kine", "ctr", "kubectl", "runc"])
       assert.ok([...built, ...kubernetesPrograms].includes(program ?? ""), program);
     assert.ok(started.length >= 7, started.join());
+  });
+
+  it("are what the modules of other projects are kept for", () => {
+    const tools = (folder: string) =>
+      [...source(`${folder}/go.mod`).matchAll(/^(?:tool )?\t?([\w./-]+\/cmd\/[\w-]+)$/gm)].map(
+        ([, tool]) => tool,
+      );
+    assert.deepEqual(tools("kube-router"), [kubeRouterPackage]);
+    assert.deepEqual(tools("sealed-secrets"), sealedSecretsPackages);
   });
 
   it("start as Kubernetes' programs by the names of the links to them", () => {
