@@ -17,6 +17,8 @@ const MINUTES = 4;
 /** Peak use of Go's caches plus the result. */
 const SPACE_MIB = 2500;
 const PROGRAM = "external-secrets";
+/** Where its pod has the folder: nobody but root may enter root's own. */
+const PLACE = "/program";
 
 /** As for the node's other programs: no debugging data, no inlining. */
 const buildArguments = [
@@ -34,7 +36,7 @@ const definitions = [
 
 /** What is built: a folder of the cache. */
 export interface ExternalSecrets {
-  /** Mounted by the controller's pod. */
+  /** With the program, for the controller's pod. */
   folder: string;
   /** Files of its CustomResourceDefinitions. */
   definitions: string[];
@@ -183,7 +185,7 @@ export function externalSecretsObjects(
                 image: postgresImage,
                 imagePullPolicy: "Never",
                 command: [
-                  join(folder, PROGRAM),
+                  join(PLACE, PROGRAM),
                   "--concurrent=4",
                   "--enable-cluster-external-secret-reconciler=false",
                   "--enable-cluster-push-secret-reconciler=false",
@@ -199,7 +201,7 @@ export function externalSecretsObjects(
                   readOnlyRootFilesystem: true,
                   capabilities: { drop: ["ALL"] },
                 },
-                volumeMounts: [{ name: "program", mountPath: folder, readOnly: true }],
+                volumeMounts: [{ name: "program", mountPath: PLACE, readOnly: true }],
               },
             ],
             volumes: [{ name: "program", hostPath: { path: folder, type: "Directory" } }],
