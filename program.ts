@@ -26,10 +26,12 @@ import type { ServerExtension } from "./components/server/extension.ts";
 import type { Announcements } from "./components/server/server.ts";
 import { type CertificateSource, Tls } from "./components/tls/tls.ts";
 import { type PostgresEndpoint, rootCertificates } from "./components/postgres-endpoint.ts";
+import type { SecretSource } from "./components/secrets/source.ts";
 import type { NodeConnection } from "./components/storage/node-storage.ts";
 import type { Settings } from "./config.ts";
 import { directoryOf } from "./directories.ts";
 import { NEVER, portOf, walQueueBytes } from "./config/backup.ts";
+import { pathInStore } from "./config/secret-store.ts";
 import { repositoryDestinations } from "./config/network.ts";
 import { shellWord } from "./shell-words.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
@@ -54,6 +56,8 @@ export interface Live {
   networkPolicies?: NetworkPolicies | undefined;
   /** When a restore drill last proved the backups, ISO 8601. @default never, or not known */
   lastProvenRestore?: string | undefined;
+  /** Names of Secrets in the cluster that no secret store makes, and that the engine may have in its state. @default none */
+  heldSecrets?: readonly string[] | undefined;
   /** Socket of the SSH agent. @default none */
   agentSocket?: string | undefined;
   /** Report what a change does to the running server. */
@@ -62,6 +66,8 @@ export interface Live {
   announcePassphrase?: pulumi.ResourceHook | undefined;
   /** Runs before the claim is created. */
   beforeClaim?: pulumi.ResourceHook | undefined;
+  /** Runs before a Secret is created. */
+  beforeSecret?: pulumi.ResourceHook | undefined;
   /** Runs before a Job is created. */
   beforeJob?: pulumi.ResourceHook | undefined;
   /** Runs after an object that the running pod mounts has changed. */
@@ -79,9 +85,9 @@ export interface Outputs {
   port: pulumi.Output<number>;
   databaseName: pulumi.Output<string>;
   user: pulumi.Output<string>;
-  /** A secret: `pulumi stack output password --show-secrets`. */
-  password: pulumi.Output<string>;
-  /** A secret: the connection URL for use inside the cluster. */
+  /** A secret: `pulumi stack output password --show-secrets`. Not with a secret store, which alone knows it. */
+  password?: pulumi.Output<string>;
+  /** A secret: the connection URL for use inside the cluster. With a secret store without password, and no secret. */
   url: pulumi.Output<string>;
   /** Opens psql in the server's pod. */
   psql: pulumi.Output<string>;
@@ -106,6 +112,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
   const kubeconfig = cluster.kubeconfig ?? live.kubeconfig;
 
   const repositories = repositoriesOf(settings);
+  const source = secretSource(settings, live);
 
   const provider = new k8s.Provider("cluster", {
     ...(cluster.context !== undefined && { context: cluster.context }),
@@ -156,6 +163,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
       host: tls.host,
       trust: tls.trust,
       credentials: {
+        source,
         database: database.name,
         owner: database.owner,
         password: secrets.databasePassword,
@@ -209,6 +217,7 @@ export function program(settings: Settings, live: Live = {}): Outputs {
             postgresImage: database.image,
             repositories,
             walQueue: walQueueBytes(settings.backup, storage.capacity),
+            source,
             passphrase: secrets.backupPassphrase,
             announcePassphrase: live.announcePassphrase,
             keys: secrets.repositories,
@@ -285,24 +294,43 @@ export function program(settings: Settings, live: Live = {}): Outputs {
   if (live.whenDeployed) schema.jobName.apply(live.whenDeployed);
 
   const { host, port, database: databaseName, owner: user, password } = postgres;
+  const login = password ? pulumi.interpolate`${user}:${password.apply(encodeURIComponent)}` : user;
   const kubectl = ["kubectl", ...contextFlags(cluster)].map(shellWord).join(" ");
   return {
     host,
     port,
     databaseName,
     user,
-    password,
-    url: pulumi.interpolate`postgresql://${user}:${password.apply(encodeURIComponent)}@${host}:${port}/${databaseName}${urlQuery(postgres.trust)}`,
+    ...(password && { password }),
+    url: pulumi.interpolate`postgresql://${login}@${host}:${port}/${databaseName}${urlQuery(postgres.trust)}`,
     psql: pulumi.interpolate`${kubectl} exec -it -n ${namespaceName} ${SERVER_POD} -- psql -U ${user} -d ${databaseName}`,
     portForward: pulumi.interpolate`${kubectl} port-forward -n ${namespaceName} svc/${SERVER_NAME} ${port}:${port}`,
     ...(backups && {
-      backupPassphrase: backups.passphrase,
+      ...(backups.passphrase && { backupPassphrase: backups.passphrase }),
       // Always there with backups, so that a first proof adds no output.
       lastProvenRestore: pulumi.output(
         live.lastProvenRestore ?? "never, as far as this deployment could see",
       ),
     }),
   };
+}
+
+/** Who keeps the values of the credentials. */
+function secretSource(settings: Settings, live: Live): SecretSource {
+  const { source, store = "", storeKind, separator, refreshInterval } = settings.secretStore;
+  switch (source) {
+    case "pulumi":
+      return { kind: source, beforeCreate: live.beforeSecret };
+    case "external-secrets":
+      return {
+        kind: source,
+        // The configuration's checks require it.
+        store: { name: store, kind: storeKind },
+        prefix: pathInStore(settings) + separator,
+        refreshInterval,
+        held: live.heldSecrets,
+      };
+  }
 }
 
 /** How a URL says that the server is verified. */

@@ -20,8 +20,12 @@ import { kubectlMessage } from "./kubectl-errors.ts";
 // An import reads all of its exports, one of which loads a whole HTTP client: 50 ms.
 const { request } = process.getBuiltinModule("node:http");
 
-/** Reads one object or list by its API path. Undefined if it does not exist. */
-export type Read = <T>(path: string) => Promise<T | undefined>;
+/**
+ * Reads one object or list by its API path. Undefined if it does not exist.
+ *
+ * @param accept the form of the answer. @default the whole object
+ */
+export type Read = <T>(path: string, accept?: string) => Promise<T | undefined>;
 
 /**
  * Runs kubectl and kills it when standard input ends without a line: the proxy would outlive a killed run. The watcher
@@ -49,11 +53,15 @@ function refusalOf(body: string): string {
 }
 
 /** One request through the socket. */
-function fetched(socketPath: string, path: string): Promise<{ status: number; body: string }> {
+function fetched(
+  socketPath: string,
+  path: string,
+  accept: string,
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const asked = request(
       // The proxy answers only requests for this machine.
-      { socketPath, path, headers: { host: "localhost", accept: "application/json" }, timeout: TIMEOUT },
+      { socketPath, path, headers: { host: "localhost", accept }, timeout: TIMEOUT },
       (response) => {
         const parts: Buffer[] = [];
         response.on("data", (part: Buffer) => parts.push(part));
@@ -115,8 +123,8 @@ export async function withProxy<T>(cluster: ClusterContext, work: (read: Read) =
   try {
     await Promise.race([serving, ended, late]);
     clearTimeout(timer);
-    return await work(async <Answer>(path: string) => {
-      const { status, body } = await fetched(socket, path).catch((error: unknown) => {
+    return await work(async <Answer>(path: string, accept = "application/json") => {
+      const { status, body } = await fetched(socket, path, accept).catch((error: unknown) => {
         throw new KubectlError(kubectlMessage(String(error), "kubectl's proxy does not answer"), false);
       });
       if (status === 200) return parsedAnswer<Answer>(body);

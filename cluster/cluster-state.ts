@@ -14,6 +14,7 @@ import type { ClusterContext } from "./kubectl.ts";
 import type { NodeObject, PodNeeds } from "./node-fitness.ts";
 import { lookForPlain } from "./plain-connections.ts";
 import { lookForProvenRestore } from "./proven-restore.ts";
+import { lookAtStore, type StoreState } from "./secret-stores.ts";
 import { type PodObject, podsPath } from "./pod-troubles.ts";
 import {
   type ClaimObject,
@@ -50,6 +51,8 @@ export interface Expectations extends OwnVolume {
   names: DatabaseNames;
   /** Addresses of the cluster's pods and Services, as its network policies have them. @default not checked */
   clusterRanges?: readonly string[] | undefined;
+  /** Who keeps the values of the credentials. @default the stack */
+  secretSource?: string | undefined;
   /** The directories next to the data's. @default none */
   directories?: readonly ExpectedDirectory[] | undefined;
 }
@@ -71,20 +74,24 @@ export interface ClusterState {
   provenRestore?: string | undefined;
   /** Whether the server accepts logins over the network without encryption. Undefined: there is none. */
   acceptsPlain?: boolean | undefined;
+  /** What there is of a secret store. */
+  store?: StoreState | undefined;
 }
 
 /**
  * Reads the cluster's state without changing anything.
  *
  * @param volumes names of volumes next to the data's
+ * @param isStored whether a secret store keeps the values of the credentials
  * @throws KubectlError if the cluster cannot be reached or denies access
  */
 export async function lookAtCluster(
   cluster: ClusterContext,
   namespace: string,
   volumes: readonly string[] = [],
+  isStored = false,
 ): Promise<ClusterState> {
-  const [nodes, statefulSet, volume, claim, pods, jobs, others, provenRestore, acceptsPlain] =
+  const [nodes, statefulSet, volume, claim, pods, jobs, others, provenRestore, acceptsPlain, store] =
     await withProxy(cluster, (read) =>
       Promise.all([
         read<{ items: NodeObject[] }>("/api/v1/nodes"),
@@ -98,6 +105,7 @@ export async function lookAtCluster(
         Promise.all(volumes.map(async (name) => [name, await read<VolumeObject>(volumePath(name))] as const)),
         lookForProvenRestore(read, namespace),
         lookForPlain(read, namespace),
+        lookAtStore(read, namespace, isStored),
       ]),
     );
   return {
@@ -111,6 +119,7 @@ export async function lookAtCluster(
     jobs: jobs?.items.map(({ metadata }) => metadata.name) ?? [],
     provenRestore,
     acceptsPlain: statefulSet && acceptsPlain,
+    store,
   };
 }
 

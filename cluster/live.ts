@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { APPLICATION } from "../components/kubernetes/labels.ts";
 import { SERVER_POD } from "../components/kubernetes/names.ts";
 import type { Settings } from "../config.ts";
+import { isStored } from "../config/secret-store.ts";
 import { CONFIG_FILE_VARIABLE } from "../config/file-variable.ts";
 import type { Directory } from "../components/storage/directory.ts";
 import { directoriesOf } from "../directories.ts";
@@ -16,6 +17,7 @@ import {
   lookAtCluster,
   runningImage,
 } from "./cluster-state.ts";
+import { withProxy } from "./api-proxy.ts";
 import { lookAtEnforcement, sayEnforcement } from "./enforcement.ts";
 import { KubeconfigError, providerKubeconfig } from "./kubeconfig.ts";
 import type { PodObject } from "./pod-troubles.ts";
@@ -27,6 +29,19 @@ import { deployedPolicies, sayPolicies } from "./network-policies.ts";
 import { plainSessions, sayPlain } from "./plain-connections.ts";
 import { preflight, reasonOf } from "./preflight.ts";
 import { type ServerReports, sayCertificate, sayRefused, serverReports } from "./server-reports.ts";
+import {
+  deleteLeftSecrets,
+  deleteStoreObject,
+  heldSecrets,
+  isPending,
+  leftSecrets,
+  lookAtStore,
+  notSynced,
+  sayHandover,
+  sayReturn,
+  type StoreState,
+  wantedSecrets,
+} from "./secret-stores.ts";
 import { stopRefusedStart } from "./refused-start.ts";
 import { encryptionOf, sayEncryption, STATUS_SCRIPT } from "./secrets-at-rest.ts";
 import { lookAtSsh, sshFindings } from "./ssh-reach.ts";
@@ -50,6 +65,7 @@ export async function lookLive(settings: Settings, identity: string): Promise<Li
     acceptsPlain: state?.acceptsPlain,
     networkPolicies: state && deployedPolicies(state),
     lastProvenRestore: state?.provenRestore,
+    heldSecrets: state?.store && heldSecrets(state.store, wantedSecrets(settings)),
     agentSocket: process.env.SSH_AUTH_SOCK,
     announcements: announcements(),
     announcePassphrase: announcement("announce-passphrase", () => [KEEP_PASSPHRASE]),
@@ -64,7 +80,9 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
   const directories = directoriesOf(settings, identity);
   const [, ...others] = directories;
   const names = others.map(({ use }) => use.volume);
-  const state = await lookAtCluster(cluster, APPLICATION, names).catch((error: unknown) => reasonOf(error));
+  const state = await lookAtCluster(cluster, APPLICATION, names, isStored(settings)).catch((error: unknown) =>
+    reasonOf(error),
+  );
   if (typeof state === "string") {
     const which =
       cluster.context === undefined ? "the current context's cluster" : `cluster ${cluster.context}`;
@@ -96,6 +114,7 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
     if (configuration !== undefined) await pulumi.log.warn(sayRefused(configuration));
     if (certificate !== undefined) await pulumi.log.warn(sayCertificate(certificate));
   }
+  if (state.store) await sayStore(settings, state.store);
   await sayPlainConnections(settings, state);
   const policies = await sayPolicies(cluster, state, settings.network, {
     database: settings.database.name,
@@ -105,6 +124,15 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
   if (!state.volume) await sayFirstStart(settings);
   await sayPreparation(settings, unprepared);
   return state;
+}
+
+/** Says what a secret store does: which of its objects are not synced, and what a change of the source means. */
+async function sayStore(settings: Settings, store: StoreState): Promise<void> {
+  for (const trouble of notSynced(store, Date.now())) await pulumi.log.warn(trouble);
+  const held = heldSecrets(store, wantedSecrets(settings));
+  if (held.length > 0) await pulumi.log.warn(sayHandover(held));
+  if (!isStored(settings) && store.objects.length > 0)
+    await pulumi.log.warn(sayReturn(store.objects.map(({ metadata }) => metadata.name)));
 }
 
 /** Warns of a server that goes on accepting connections without encryption. */
@@ -119,7 +147,10 @@ async function sayPlainConnections(
   await pulumi.log.warn(sayPlain(sessions));
 }
 
-function expectationsOf({ node, storage, database, network }: Settings, identity: string): Expectations {
+function expectationsOf(
+  { node, storage, database, network, secretStore }: Settings,
+  identity: string,
+): Expectations {
   return {
     hostname: node.hostname,
     needs: { requests: database.requests, limits: database.limits, tolerations: node.tolerations },
@@ -131,6 +162,7 @@ function expectationsOf({ node, storage, database, network }: Settings, identity
     upgradeTo: database.upgradeTo,
     names: { database: database.name, owner: database.owner },
     clusterRanges: network.clusterRanges,
+    secretSource: secretStore.source,
   };
 }
 
@@ -283,12 +315,44 @@ function isServing(pod: PodObject | undefined): boolean {
   return pod?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 }
 
+/** Milliseconds that the operator has for its first look at a new object, and between two looks. */
+const FIRST_LOOK = 15_000;
+const LOOK_AGAIN = 1000;
+
+/**
+ * Reports which objects of a store are not synced, once the operator has looked at all of them, and deletes what it leaves
+ * behind.
+ */
+async function reportStore(settings: Settings): Promise<void> {
+  const { cluster } = settings;
+  const look = () => withProxy(cluster, (read) => lookAtStore(read, APPLICATION, true));
+  const deadline = Date.now() + FIRST_LOOK;
+  try {
+    let store = await look();
+    while (store.objects.some(isPending) && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+      store = await look();
+    }
+    for (const trouble of notSynced(store, Date.now())) await pulumi.log.warn(trouble);
+    const left = leftSecrets(store, wantedSecrets(settings));
+    await deleteLeftSecrets(cluster, APPLICATION, left);
+    if (left.length > 0)
+      await pulumi.log.info(
+        `deleted, as they are not part of the stack any more: the Secrets ${left.join(", ")}`,
+      );
+  } catch (error) {
+    await pulumi.log.warn(
+      `could not check whether the Secrets of the store are in the cluster: ${reasonOf(error)}`,
+    );
+  }
+}
+
 /** What an `up` does in the cluster in addition to its resources, and in which order. A preview does none of it. */
 function changesTo(
   settings: Settings,
   identity: string,
   state: ClusterState | undefined,
-): Pick<Live, "isNewServer" | "beforeClaim" | "afterChange" | "beforeJob" | "whenDeployed"> {
+): Pick<Live, "isNewServer" | "beforeClaim" | "beforeSecret" | "afterChange" | "beforeJob" | "whenDeployed"> {
   const { cluster } = settings;
   return {
     // The order is not part of what is deployed: a preview shows the same objects, and plans the safe order.
@@ -306,6 +370,12 @@ function changesTo(
         await pulumi.log.info("the volume that an earlier deployment left Released is bound again");
       }
     }),
+    // On the way back from a store: what writes its values would do so once more.
+    beforeSecret: new pulumi.ResourceHook("release-from-store", async ({ newInputs }) => {
+      const { name } = (newInputs as { metadata: { name: string } }).metadata;
+      if (state?.store?.objects.some(({ metadata }) => metadata.name === name) !== true) return;
+      await deleteStoreObject(cluster, APPLICATION, name);
+    }),
     // A new password is then in force when the deployment ends, or soon after.
     afterChange: new pulumi.ResourceHook("prompt-kubelet", async () => {
       await promptKubelet(cluster, APPLICATION).catch((error: unknown) =>
@@ -319,6 +389,7 @@ function changesTo(
       return deleteLeftJob(cluster, APPLICATION, name);
     }),
     whenDeployed: async () => {
+      if (isStored(settings)) await reportStore(settings);
       const reports: ServerReports = await serverReports(cluster, APPLICATION).catch(
         async (error: unknown) => {
           await pulumi.log.warn(

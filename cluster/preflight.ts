@@ -9,6 +9,7 @@ import { checkDirectories } from "./checks/directories.ts";
 import { checkImage } from "./checks/image.ts";
 import { checkNames } from "./checks/names.ts";
 import { checkNode } from "./checks/node.ts";
+import { checkSecretStore } from "./checks/secret-store.ts";
 import { checkServer } from "./checks/server.ts";
 import { checkVolume } from "./checks/volume.ts";
 import type { Check, ClusterState, Expectations } from "./cluster-state.ts";
@@ -24,6 +25,7 @@ const CHECKS: readonly Check[] = [
   checkVolume,
   checkDirectories,
   checkClusterRanges,
+  checkSecretStore,
 ];
 
 /** Runs all checks. */

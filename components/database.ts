@@ -24,7 +24,7 @@ export interface DatabaseArgs {
   beforeJob?: pulumi.ResourceHook | undefined;
   /** Runs after a change of an object that the running pod mounts: a Secret, the settings. @default nothing */
   afterChange?: pulumi.ResourceHook | undefined;
-  credentials: Pick<CredentialsArgs, "password" | "superuserPassword" | "rotation" | "logins"> & {
+  credentials: Pick<CredentialsArgs, "source" | "password" | "superuserPassword" | "rotation" | "logins"> & {
     database: string;
     owner: string;
   };
@@ -56,8 +56,8 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
   readonly trust: ServerTrust | undefined;
   /** The claim with the server's socket, for superuser sessions. */
   readonly claimName: pulumi.Output<string>;
-  /** The owner's password. A secret. */
-  readonly password: pulumi.Output<string>;
+  /** The owner's password. A secret. Undefined: only a store knows it. */
+  readonly password: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: DatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Database", name, {}, opts);

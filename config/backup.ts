@@ -17,6 +17,7 @@ import {
   text,
 } from "./fields.ts";
 import { commandToRemove, commandToSet, type Entries, type Section, type ValuesOf } from "./reader.ts";
+import { isStored } from "./secret-store.ts";
 import { objectionToDirectory } from "./system-directories.ts";
 
 /** Where a repository can be. */
@@ -173,6 +174,7 @@ interface Looked {
   storage: { path: string };
   backup: BackupValues;
   secrets: { repositories: Keys };
+  secretStore: { source: string };
   database: { settings: Readonly<Record<string, string>> };
 }
 
@@ -202,7 +204,18 @@ export function isBackedUp({ backup: written }: { backup: BackupValues }): boole
   return Object.keys(written.repositories).length > 0;
 }
 
-function repositoryProblems(name: string, written: Repository, keys: Keys[string] | undefined): Problem[] {
+/**
+ * Checks a repository's fields.
+ *
+ * @param keys what is configured to reach it
+ * @param stored whether a store has that instead
+ */
+function repositoryProblems(
+  name: string,
+  written: Repository,
+  keys: Keys[string] | undefined,
+  stored: boolean,
+): Problem[] {
   const problems: Problem[] = [];
   const key = (field: string) => `backup.repositories.${name}.${field}`;
   const { needs, has, secrets } = FIELDS_OF[written.kind];
@@ -223,7 +236,7 @@ function repositoryProblems(name: string, written: Repository, keys: Keys[string
   }
   const secretKey = (part: string) => `secrets.repositories.${name}.${part}`;
   for (const part of secrets) {
-    if (keys?.[part] === undefined)
+    if (keys?.[part] === undefined && !stored)
       problems.push({
         key: secretKey(part),
         message: `is missing. Set it: ${commandToSet(secretKey(part), true)}`,
@@ -300,7 +313,7 @@ export function backupProblems(looked: Looked): Problem[] {
   const { stack, backup: written, secrets, database } = looked;
   const names = Object.keys(written.repositories);
   const problems = Object.entries(written.repositories).flatMap(([name, values]) => [
-    ...repositoryProblems(name, values, secrets.repositories[name]),
+    ...repositoryProblems(name, values, secrets.repositories[name], isStored(looked)),
     ...directoryProblems(stack, name, values, directoriesBefore(looked, name)),
   ]);
   for (const name of Object.keys(secrets.repositories)) {

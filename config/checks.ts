@@ -7,6 +7,7 @@ import { bytesOfQuantity, cpusOfQuantity } from "../quantities.ts";
 import { backupWarnings } from "./backup.ts";
 import { memoryFindings } from "./memory.ts";
 import { networkWarnings } from "./network.ts";
+import { secretStoreWarnings } from "./secret-store.ts";
 import { bareSizes, conflictProblems } from "./server-settings.ts";
 import { checks, type Written } from "./table.ts";
 import { tlsWarnings } from "./tls.ts";
@@ -55,6 +56,7 @@ export function checkSettings(written: Written): Findings & { server: ServerPlan
       ...backupWarnings(written),
       ...tlsWarnings(written),
       ...networkWarnings(written),
+      ...secretStoreWarnings(written),
       ...bareSizes(database.settings),
       ...memory.warnings,
       ...contradictions(server.inForce, server.machine, server.memory.sharedMemory),

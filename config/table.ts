@@ -7,6 +7,7 @@ import { migration } from "./migration.ts";
 import { network, networkProblems } from "./network.ts";
 import { node, nodeProblems } from "./node.ts";
 import type { Section, ValuesOf } from "./reader.ts";
+import { secretStore, secretStoreProblems } from "./secret-store.ts";
 import { secrets } from "./secrets.ts";
 import { storage, storageProblems } from "./storage.ts";
 import { tls, tlsProblems } from "./tls.ts";
@@ -21,6 +22,7 @@ export const table = {
   backup,
   tls,
   network,
+  secretStore,
   secrets,
 } as const satisfies Record<string, Section>;
 
@@ -36,4 +38,5 @@ export const checks: readonly ((written: Written) => Problem[])[] = [
   backupProblems,
   tlsProblems,
   networkProblems,
+  secretStoreProblems,
 ];

@@ -2,6 +2,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../kubernetes/labels.ts";
 import type { Placement } from "../kubernetes/pods.ts";
+import type { SecretSource } from "../secrets/source.ts";
 import type { NodeConnection } from "../storage/node-storage.ts";
 import type { BackupOptions, RepositoryArgs, RepositoryKeys } from "./pgbackrest-conf.ts";
 
@@ -17,12 +18,14 @@ export interface BackupArgs extends BackupOptions {
   image: string;
   /** The server's image, which each backup is annotated with. */
   postgresImage: string;
+  /** Who keeps passphrase and keys. With a store, the configured and the generated ones are not in force. */
+  source: SecretSource;
   /** The passphrase of the repositories. @default 40 characters, generated */
   passphrase?: pulumi.Input<string> | undefined;
   /** Runs before one is generated that is used. @default nothing */
   announcePassphrase?: pulumi.ResourceHook | undefined;
   /** What the repositories on other machines are reached with, by repository. */
-  keys: Readonly<Record<string, RepositoryKeys<pulumi.Input<string>>>>;
+  keys: Readonly<Record<string, RepositoryKeys<pulumi.Output<string>>>>;
   /** How to reach the node's file system. @default the directories are prepared by hand */
   connection?: NodeConnection | undefined;
   /** Runs before a claim on one of them is created. @default nothing */

@@ -4,6 +4,8 @@ import * as random from "@pulumi/random";
 import { PASSWORD_LENGTH } from "../credentials/passwords.ts";
 import { hooked } from "../kubernetes/hooks.ts";
 import { checksum } from "../kubernetes/scripts.ts";
+import { LEAVES } from "../secrets/description.ts";
+import { knowsValues } from "../secrets/source.ts";
 import { backupAgent, backupVolumes, onNode } from "./agent.ts";
 import { type BackupArgs, listed } from "./backup-args.ts";
 import { backupFiles } from "./files.ts";
@@ -21,8 +23,8 @@ export interface BackupRun extends FirstRun {
  * backups on schedules. It waits for no server: a server that is being restored waits for it.
  */
 export class Backup extends pulumi.ComponentResource {
-  /** The passphrase, without which no backup can be read. A secret. */
-  readonly passphrase: pulumi.Output<string>;
+  /** The passphrase, without which no backup can be read. A secret. Undefined: only a store knows it. */
+  readonly passphrase: pulumi.Output<string> | undefined;
   /** For a backup outside the schedules. */
   readonly run: BackupRun;
 
@@ -30,18 +32,23 @@ export class Backup extends pulumi.ComponentResource {
     super("transcript-pipeline:index:Backup", name, {}, opts);
     const { repositories } = args;
     const child = { parent: this, deleteBeforeReplace: true };
+    const isUsed = knowsValues(args.source);
+    // Created with a store too: it is protected, and without the store the passphrase is that of before again.
     const generated = new random.RandomPassword(
       `${name}-passphrase`,
       { length: PASSWORD_LENGTH, special: false },
       {
         parent: this,
         protect: args.protect,
-        ...hooked({ beforeCreate: args.passphrase === undefined ? args.announcePassphrase : undefined }),
+        ...hooked({
+          beforeCreate: isUsed && args.passphrase === undefined ? args.announcePassphrase : undefined,
+        }),
       },
     ).result;
-    this.passphrase = pulumi.secret(args.passphrase ?? generated);
+    this.passphrase = isUsed ? pulumi.secret(args.passphrase ?? generated) : undefined;
 
-    const files = backupFiles(args, this.passphrase, child);
+    const passphrase = { leaf: LEAVES.backupPassphrase, value: this.passphrase };
+    const files = backupFiles(args, passphrase, child);
     const volumes = backupVolumes(name, args, files, this);
     backupAgent(args, files, volumes, child);
     this.run = {

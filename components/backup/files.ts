@@ -4,9 +4,17 @@ import * as pulumi from "@pulumi/pulumi";
 import { BACKUP_NAME } from "../kubernetes/names.ts";
 import { clockFiles, keptRunningFiles, scriptFiles, stoppableFiles } from "../kubernetes/scripts.ts";
 import { superuserFiles } from "../server/superuser-files.ts";
+import { type Leaf, LEAVES } from "../secrets/description.ts";
+import { secretFrom } from "../secrets/source.ts";
 import { ARCHIVING_SCRIPTS_NAME } from "./archiving.ts";
 import { type BackupArgs, metadataOf } from "./backup-args.ts";
-import { keysFile, passphraseFile, pgbackrestConf, secretFiles, trustFiles } from "./pgbackrest-conf.ts";
+import {
+  pgbackrestConf,
+  type RepositoryArgs,
+  type RepositoryKeys,
+  secretFiles,
+  trustFiles,
+} from "./pgbackrest-conf.ts";
 import { rcloneFiles } from "./rclone-conf.ts";
 
 /** Names of the objects, for volumes. */
@@ -18,40 +26,46 @@ export interface BackupFiles {
   scripts: Readonly<Record<string, string>>;
 }
 
+/** What a repository is reached with: which values that are depends on its kind alone. */
+function keysOf(
+  { name, kind }: RepositoryArgs,
+  { accessKey, secretKey, privateKey }: RepositoryKeys<pulumi.Output<string>> = {},
+): RepositoryKeys<Leaf> {
+  switch (kind) {
+    case "s3":
+      return {
+        accessKey: { leaf: LEAVES.accessKey(name), value: accessKey },
+        secretKey: { leaf: LEAVES.secretKey(name), value: secretKey },
+      };
+    case "sftp":
+      return { privateKey: { leaf: LEAVES.privateKey(name), value: privateKey } };
+    default:
+      return {};
+  }
+}
+
 /** Creates them. */
 export function backupFiles(
   args: BackupArgs,
-  passphrase: pulumi.Output<string>,
-  child: pulumi.CustomResourceOptions,
+  passphrase: Leaf,
+  child: pulumi.CustomResourceOptions & { parent: pulumi.Resource },
 ): BackupFiles {
   const { repositories } = args;
   const configMap = (name: string, data: Readonly<Record<string, string>>) =>
     new k8s.core.v1.ConfigMap(name, { metadata: metadataOf(args, name), data }, child).metadata.name;
 
-  const secret = new k8s.core.v1.Secret(
-    BACKUP_NAME,
+  const secret = secretFrom(
+    args.source,
     {
-      metadata: metadataOf(args, BACKUP_NAME),
-      type: "Opaque",
-      stringData: Object.assign(
+      ...metadataOf(args, BACKUP_NAME),
+      texts: Object.assign(
         {},
-        ...repositories.map(({ name: repository, kind }, index) => {
-          const number = index + 1;
-          const isRemote = kind === "s3" || kind === "sftp";
-          const written = pulumi
-            .all([passphrase, pulumi.output(args.keys[repository] ?? {})])
-            .apply(([text, known]) => secretFiles(number, text, known));
-          // Their names are known, when what they hold is not yet.
-          return Object.fromEntries(
-            [passphraseFile(number), ...(isRemote ? [keysFile(number, kind)] : [])].map((file) => [
-              file,
-              pulumi.secret(written.apply((of) => of[file] ?? "")),
-            ]),
-          );
-        }),
-      ) as Record<string, pulumi.Output<string>>,
+        ...repositories.map((repository, index) =>
+          secretFiles(index + 1, passphrase, keysOf(repository, args.keys[repository.name])),
+        ),
+      ) as Record<string, (string | Leaf)[]>,
     },
-    child,
+    { parent: child.parent },
   );
   const config = configMap(`${BACKUP_NAME}-config`, {
     "pgbackrest.conf": pgbackrestConf(args),
@@ -76,5 +90,5 @@ export function backupFiles(
     ...superuserFiles(),
   };
   const scriptsName = configMap(`${BACKUP_NAME}-scripts`, scripts);
-  return { secret: secret.metadata.name, config, scriptsName, scripts };
+  return { secret, config, scriptsName, scripts };
 }

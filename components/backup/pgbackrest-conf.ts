@@ -171,20 +171,23 @@ export function pgbackrestConf({ repositories, walQueue }: BackupOptions): strin
  *
  * @param number of the repository
  * @param passphrase ignored by pgBackRest where nothing is encrypted; dumps are, wherever they are
+ * @returns each file's text in parts, the secrets being parts of their own
  */
-export function secretFiles(
+export function secretFiles<Value>(
   number: number,
-  passphrase: string,
-  { accessKey, secretKey, privateKey }: RepositoryKeys,
-): Record<string, string> {
-  const file = (options: Readonly<Record<string, string>>) =>
-    `[global]\n${lines(Object.fromEntries(Object.entries(options).map(([name, value]) => [`repo${number}-${name}`, value])))}`;
+  passphrase: Value,
+  { accessKey, secretKey, privateKey }: RepositoryKeys<Value>,
+): Record<string, (string | Value)[]> {
+  const file = (options: Readonly<Record<string, Value>>) => [
+    "[global]\n",
+    ...Object.entries(options).flatMap(([name, value]) => [`repo${number}-${name}=`, value, "\n"]),
+  ];
   return {
     [passphraseFile(number)]: file({ "cipher-pass": passphrase }),
     ...(accessKey !== undefined &&
       secretKey !== undefined && {
         [keysFile(number, "s3")]: file({ "s3-key": accessKey, "s3-key-secret": secretKey }),
       }),
-    ...(privateKey !== undefined && { [keysFile(number, "sftp")]: privateKey }),
+    ...(privateKey !== undefined && { [keysFile(number, "sftp")]: [privateKey] }),
   };
 }

@@ -1,10 +1,10 @@
 /** The component with the database's logins and their Secrets. */
-import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import { hooked } from "../kubernetes/hooks.ts";
 import { labelsOf } from "../kubernetes/labels.ts";
-import { type Login, loginSecretName, LOGINS_KEY, loginsText } from "./logins.ts";
+import { type Leaf, LEAVES, type Text } from "../secrets/description.ts";
+import { knowsValues, secretFrom, type SecretSource } from "../secrets/source.ts";
+import { loginSecretName, LOGINS_KEY, loginsText } from "./logins.ts";
 import { PASSWORD_LENGTH, passwordFrom } from "./passwords.ts";
 import { LOGINS_SECRET, OWNER_SECRET, SUPERUSER_SECRET } from "../kubernetes/names.ts";
 import { type LoginKind } from "../../postgres/login-kinds.ts";
@@ -12,10 +12,12 @@ import { type LoginKind } from "../../postgres/login-kinds.ts";
 /** Arguments of {@link Credentials}. */
 export interface CredentialsArgs {
   namespace: pulumi.Input<string>;
+  /** Who keeps the passwords. With a store, the configured and the generated ones are not in force. */
+  source: SecretSource;
   /** The database that clients connect to. */
-  database: pulumi.Input<string>;
+  database: string;
   /** The role that clients connect as, owner of the database. */
-  owner: pulumi.Input<string>;
+  owner: string;
   /** The owner's password. @default 40 characters, generated */
   password?: pulumi.Input<string> | undefined;
   /** The superuser's password. @default 40 characters, generated */
@@ -41,13 +43,13 @@ export class Credentials extends pulumi.ComponentResource {
   readonly superuserSecretName: pulumi.Output<string>;
   /** Name of the Secret with the other logins, for the reconciler that creates them in the database. */
   readonly loginsSecretName: pulumi.Output<string>;
-  /** The owner's password. A secret. */
-  readonly password: pulumi.Output<string>;
+  /** The owner's password. A secret. Undefined: only a store knows it. */
+  readonly password: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: CredentialsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("transcript-pipeline:index:Credentials", name, {}, opts);
 
-    const source = (purpose: string) =>
+    const generatedFrom = (purpose: string) =>
       new random.RandomPassword(
         `${name}-${purpose}`,
         { length: PASSWORD_LENGTH, special: false },
@@ -55,54 +57,52 @@ export class Credentials extends pulumi.ComponentResource {
       ).result;
     const generated = (secret: pulumi.Output<string>, login: string) =>
       pulumi.secret(secret.apply((known) => passwordFrom(known, login, args.rotation ?? "")));
-    // Created even with a configured password: it is protected, and setting a password must not delete it.
-    const [ownerSource, superuserSource] = [source("owner"), source("superuser")];
+    // Created even with a configured password, and with a store: it is protected, and setting a password must not delete
+    // it. Without the store, the passwords are those of before again.
+    const [ownerSource, superuserSource] = [generatedFrom("owner"), generatedFrom("superuser")];
     // One for all of them, so that a login can be removed.
-    const loginsSource = source("logins");
+    const loginsSource = generatedFrom("logins");
+    const leaf = (name: string, value: () => pulumi.Output<string>): Leaf => ({
+      leaf: name,
+      value: knowsValues(args.source) ? value() : undefined,
+    });
     const secretOf = (
       secretName: string,
-      stringData: Record<string, pulumi.Input<string>>,
+      texts: Readonly<Record<string, Text>>,
       afterChange?: pulumi.ResourceHook,
     ) =>
-      new k8s.core.v1.Secret(
-        secretName,
-        {
-          metadata: { name: secretName, namespace: args.namespace, labels: labelsOf("credentials") },
-          type: "Opaque",
-          stringData,
-        },
-        { parent: this, deleteBeforeReplace: true, ...hooked({ afterUpdate: afterChange }) },
+      secretFrom(
+        args.source,
+        { name: secretName, namespace: args.namespace, labels: labelsOf("credentials"), texts },
+        { parent: this, afterChange },
       );
 
-    this.password = pulumi.secret(args.password ?? generated(ownerSource, "owner"));
+    const owner = leaf(LEAVES.owner, () => pulumi.secret(args.password ?? generated(ownerSource, "owner")));
+    this.password = owner.value;
     this.secretName = secretOf(
       OWNER_SECRET,
-      { POSTGRES_USER: args.owner, POSTGRES_DB: args.database, POSTGRES_PASSWORD: this.password },
+      { POSTGRES_USER: [args.owner], POSTGRES_DB: [args.database], POSTGRES_PASSWORD: [owner] },
       args.afterChange,
-    ).metadata.name;
+    );
+    const superuser = leaf(LEAVES.superuser, () =>
+      pulumi.secret(args.superuserPassword ?? generated(superuserSource, "superuser")),
+    );
     this.superuserSecretName = secretOf(
       SUPERUSER_SECRET,
-      {
-        POSTGRES_USER: "postgres",
-        POSTGRES_PASSWORD: pulumi.secret(args.superuserPassword ?? generated(superuserSource, "superuser")),
-      },
+      { POSTGRES_USER: ["postgres"], POSTGRES_PASSWORD: [superuser] },
       args.afterChange,
-    ).metadata.name;
+    );
 
-    const logins = Object.entries(args.logins).map(([login, kind]) => {
-      const password = generated(loginsSource, login);
-      secretOf(loginSecretName(login), {
-        POSTGRES_USER: login,
-        POSTGRES_DB: args.database,
-        POSTGRES_PASSWORD: password,
+    const logins = Object.entries(args.logins).map(([name, kind]) => {
+      const password = leaf(LEAVES.login(name), () => generated(loginsSource, name));
+      secretOf(loginSecretName(name), {
+        POSTGRES_USER: [name],
+        POSTGRES_DB: [args.database],
+        POSTGRES_PASSWORD: [password],
       });
-      return password.apply((known): Login => ({ name: login, kind, password: known }));
+      return { name, kind, password };
     });
-    this.loginsSecretName = secretOf(
-      LOGINS_SECRET,
-      { [LOGINS_KEY]: pulumi.secret(pulumi.all(logins).apply(loginsText)) },
-      args.afterChange,
-    ).metadata.name;
+    this.loginsSecretName = secretOf(LOGINS_SECRET, { [LOGINS_KEY]: loginsText(logins) }, args.afterChange);
     this.registerOutputs({ secretName: this.secretName, superuserSecretName: this.superuserSecretName });
   }
 }

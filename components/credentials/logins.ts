@@ -10,10 +10,10 @@ import type { LoginKind } from "../../postgres/login-kinds.ts";
 export const LOGINS_KEY = "credentials";
 
 /** A role that can log in. */
-export interface Login {
+export interface Login<Password = string> {
   name: string;
   kind: LoginKind;
-  password: string;
+  password: Password;
 }
 
 /** Name of a consumer's Secret: POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD of one login. */
@@ -24,9 +24,11 @@ export function loginSecretName(login: string): string {
 /**
  * The value of {@link LOGINS_KEY}: one line for each login with its kind, name and password. A single value, so that
  * applying the Secret replaces all of it: a removed login leaves nothing behind.
+ *
+ * @returns the text in parts, the passwords being parts of their own
  */
-export function loginsText(logins: readonly Login[]): string {
-  return logins.map(({ kind, name, password }) => `${kind} ${name} ${password}\n`).join("");
+export function loginsText<Password>(logins: readonly Login<Password>[]): (string | Password)[] {
+  return logins.flatMap(({ kind, name, password }) => [`${kind} ${name} `, password, "\n"]);
 }
 
 /** Reads such a text. */

@@ -94,7 +94,7 @@ describe("docs/restoring.md", () => {
     const making = /^repo1-(bundle|block|retention-full|storage-port)$/;
     const agent = [
       ...optionsOf(pgbackrestConf({ repositories: [cloud], walQueue: 1 })),
-      ...Object.values(secretFiles(1, "x", KEYS)).flatMap(optionsOf),
+      ...Object.values(secretFiles(1, "x", KEYS)).flatMap((parts) => optionsOf(parts.join(""))),
     ].filter((name) => !making.test(name));
     assert.deepEqual(optionsOf(conf).sort(), agent.sort());
   });

@@ -104,8 +104,11 @@ describe("pgBackRest's configuration", () => {
 });
 
 describe("pgBackRest's secrets", () => {
+  const written = (...of: Parameters<typeof secretFiles<string>>) =>
+    Object.fromEntries(Object.entries(secretFiles(...of)).map(([file, parts]) => [file, parts.join("")]));
+
   it("are in a file for the passphrase and one for the keys, by the repository's number", () => {
-    assert.deepEqual(secretFiles(2, "correct-horse", { accessKey: "id", secretKey: "battery" }), {
+    assert.deepEqual(written(2, "correct-horse", { accessKey: "id", secretKey: "battery" }), {
       "repo2-passphrase.conf": "[global]\nrepo2-cipher-pass=correct-horse\n",
       "repo2-keys.conf": "[global]\nrepo2-s3-key=id\nrepo2-s3-key-secret=battery\n",
     });
@@ -113,7 +116,7 @@ describe("pgBackRest's secrets", () => {
   });
 
   it("are, for another machine, a private key that pgBackRest does not take for its configuration", () => {
-    const files = secretFiles(1, "correct-horse", { privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----" });
+    const files = written(1, "correct-horse", { privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----" });
     assert.deepEqual(Object.keys(files), ["repo1-passphrase.conf", "repo1-keys.pem"]);
     assert.equal(files["repo1-keys.pem"], "-----BEGIN OPENSSH PRIVATE KEY-----");
     const text = pgbackrestConf({ repositories: [box], walQueue: 1 });
