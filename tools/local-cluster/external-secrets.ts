@@ -195,7 +195,10 @@ export function externalSecretsObjects(
                   "--zap-time-encoding=rfc3339",
                 ],
                 env: Object.entries(environment).map(([name, value]) => ({ name, value })),
-                readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 },
+                readinessProbe: {
+                  tcpSocket: { port: 8080 },
+                  ...{ periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 10 },
+                },
                 securityContext: {
                   allowPrivilegeEscalation: false,
                   readOnlyRootFilesystem: true,

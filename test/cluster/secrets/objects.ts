@@ -93,7 +93,12 @@ export function serverObjects({
                 imagePullPolicy: "Never",
                 command,
                 env: Object.entries(environment).map(([variable, value]) => ({ name: variable, value })),
-                readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
+                readinessProbe: {
+                  tcpSocket: { port },
+                  periodSeconds: 1,
+                  timeoutSeconds: 5,
+                  failureThreshold: 10,
+                },
                 volumeMounts: mounts.map(({ mount }) => mount),
               },
             ],
