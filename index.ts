@@ -17,15 +17,5 @@ looking.catch(() => undefined);
 // Loading the components takes as long as kubectl's look at the cluster, so both run at once.
 const { program } = await import("./program.ts");
 
-export const {
-  host,
-  port,
-  databaseName,
-  user,
-  password,
-  url,
-  psql,
-  portForward,
-  backupPassphrase,
-  lastProvenRestore,
-} = program(settings, await looking);
+// As one value: an output that a stack does not have must not be exported as undefined, of which the SDK warns.
+export default program(settings, await looking);

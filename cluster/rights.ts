@@ -34,6 +34,7 @@ export interface Rights {
 const core = { group: "" };
 const apps = { group: "apps" };
 const batch = { group: "batch" };
+const stores = { group: "external-secrets.io" };
 
 /** What `lookAtCluster` reads, in each preview and each `up`. One refusal fails all of it. */
 const LOOKS: Rights = {
@@ -69,11 +70,30 @@ const CHANGES: Rights = {
   ],
 };
 
-/** What this wing needs for an operation. A preview does without the look into the server's container. */
-export function rightsForLooks(operation: "preview" | "deploy"): Rights {
-  if (operation === "preview") return LOOKS;
+/** What `lookAtStore` reads, and what the engine reads of a Secret that it lets go of. */
+const STORE_LOOKS: readonly Right[] = [
+  { ...stores, resource: "externalsecrets", verb: "list" },
+  ...["get", "list"].map((verb) => ({ ...core, resource: "secrets", verb })),
+  { ...core, resource: "events", verb: "list" },
+];
+
+/** What an `up` does in addition: deletes the Secrets that the operator leaves behind. */
+const STORE_CHANGES: readonly Right[] = [{ ...core, resource: "secrets", verb: "delete" }];
+
+/**
+ * What this wing needs for an operation. A preview does without the look into the server's container.
+ *
+ * @param isStored whether a secret store keeps the values of the credentials
+ */
+export function rightsForLooks(operation: "preview" | "deploy", isStored = false): Rights {
+  const isDeploy = operation === "deploy";
   return {
-    cluster: [...LOOKS.cluster, ...CHANGES.cluster],
-    namespace: [...LOOKS.namespace, ...CHANGES.namespace],
+    cluster: [...LOOKS.cluster, ...(isDeploy ? CHANGES.cluster : [])],
+    namespace: [
+      ...LOOKS.namespace,
+      ...(isStored ? STORE_LOOKS : []),
+      ...(isDeploy ? CHANGES.namespace : []),
+      ...(isDeploy && isStored ? STORE_CHANGES : []),
+    ],
   };
 }

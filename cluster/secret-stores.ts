@@ -81,10 +81,10 @@ const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.
  * @param isStored whether a store keeps the values. Otherwise only what is left of one is looked for, as far as it may be
  */
 export async function lookAtStore(read: Read, namespace: string, isStored: boolean): Promise<StoreState> {
+  // Of a group that it does not have, the API server answers as of any unknown page.
+  const groups = await read<{ groups: { name: string; versions: { version: string }[] }[] }>("/apis");
   const versions =
-    (await read<{ versions: { version: string }[] }>(`/apis/${GROUP}`))?.versions.map(
-      ({ version }) => version,
-    ) ?? [];
+    groups?.groups.find(({ name }) => name === GROUP)?.versions.map(({ version }) => version) ?? [];
   const nothing: StoreState = { versions, objects: [], secrets: {}, events: [] };
   if (!versions.includes(VERSION)) return nothing;
   const objects = read<{ items: ExternalSecretObject[] }>(

@@ -57,7 +57,8 @@ const WAITS: Readonly<Record<string, readonly string[]>> = {
 
 /** The rights that an identity needs for the objects of a program. */
 export function rightsFor(use: Use, manifests: readonly Manifest[]): Rights {
-  const looks = rightsForLooks(use);
+  const isStored = manifests.some(({ kind }) => kind === "ExternalSecret");
+  const looks = rightsForLooks(use, isStored);
   const cluster: Right[] = [...looks.cluster];
   const namespace: Right[] = [...looks.namespace];
   for (const manifest of manifests) {

@@ -10,6 +10,7 @@ import { deployedPolicies, sayPolicies } from "../../cluster/network-policies.ts
 import { promptKubelet } from "../../cluster/kubelet-prompt.ts";
 import type { PodNeeds, Toleration } from "../../cluster/node-fitness.ts";
 import { type Expectations, hasVolume, lookAtCluster } from "../../cluster/cluster-state.ts";
+import { deleteStoreObject, notSynced } from "../../cluster/secret-stores.ts";
 import { sayPlain } from "../../cluster/plain-connections.ts";
 import { preflight } from "../../cluster/preflight.ts";
 import { readPods, troublesOf } from "../../cluster/pod-troubles.ts";
@@ -67,9 +68,13 @@ function expectationsOf(rendering: MarkedRendering): Expectations {
     path: volume.spec.hostPath.path,
     image: container?.image ?? "",
     upgradeTo: rendering.upgradeTo,
+    ...(storedIn(rendering) && { secretSource: "external-secrets" }),
     names: { database: "", owner: "", ...deployedNames(volume, undefined, undefined) },
   };
 }
+
+/** Whether a store keeps the values of the Secrets. */
+const storedIn = ({ objects }: MarkedRendering) => objects.some(({ kind }) => kind === "ExternalSecret");
 
 function watchOf(cluster: ClusterContext): Watch {
   return {
@@ -91,6 +96,7 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
     cluster,
     APPLICATION,
     others.map(({ use }) => use.volume),
+    storedIn(rendering),
   );
   const networkPolicies = deployedPolicies(live);
   const { acceptsPlain } = live;
@@ -104,6 +110,8 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
   const { problems, warnings } = preflight(live, expectations);
   if (problems.length > 0) throw new Error(problems.map(problemLine).join("\n"));
   for (const warning of warnings) console.log(warning);
+  for (const trouble of live.store ? notSynced(live.store, Date.now()) : [])
+    console.log(`warning: ${trouble}`);
   const policies = await sayPolicies(cluster, live, rendering.network, expectations.names);
   if (policies !== undefined) console.log(`warning: ${policies}`);
 
@@ -119,6 +127,10 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
 
   for (const { path, use } of rendering.directories)
     await releaseDeadClaim(cluster, { namespace: APPLICATION, path, use });
+  // On the way back from a store: what writes its values would do so once more.
+  for (const { metadata } of live.store?.objects ?? [])
+    if (rendering.objects.some(({ kind, metadata: { name } }) => kind === "Secret" && name === metadata.name))
+      await deleteStoreObject(cluster, APPLICATION, metadata.name);
   await applyRendering(new ClusterObjects(cluster), rendering, watchOf(cluster));
   await reportEnforcement(cluster, rendering);
 }

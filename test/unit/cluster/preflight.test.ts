@@ -267,4 +267,30 @@ describe("preflight", () => {
     const earlier = "pgvector/pgvector:0.8.4-pg16-bookworm";
     assert.equal(problemsIn(running, { ...expected, upgradeTo: earlier }).length, 1);
   });
+
+  describe("a secret store", () => {
+    const store = (versions: string[]) => ({ versions, objects: [], secrets: {}, events: [] });
+    const wanted = { ...expected, secretSource: "external-secrets" };
+
+    it("must have its operator, and the problem names what to install", () => {
+      const [finding, ...more] = problemsIn(state({ store: store([]) }), wanted);
+      assert.deepEqual(more, []);
+      assert.equal(finding?.key, "secretStore.source");
+      assert.match(
+        finding.message,
+        /does not have the External Secrets Operator.*0\.16 or later: helm upgrade --install external-secrets.*secretStore\.source pulumi/,
+      );
+      assert.deepEqual(problemsIn(state({ store: store(["v1beta1", "v1"]) }), wanted), []);
+    });
+
+    it("must have one that is not too old", () => {
+      const [finding] = problemsIn(state({ store: store(["v1beta1"]) }), wanted);
+      assert.match(finding?.message ?? "", /has only v1beta1 of its API, and v1 is needed/);
+    });
+
+    it("is not looked for where the stack keeps the values", () => {
+      assert.deepEqual(problemsIn(state({ store: store([]) }), expected), []);
+      assert.deepEqual(problemsIn(state({ store: store([]) }), { ...expected, secretSource: "pulumi" }), []);
+    });
+  });
 });

@@ -27,7 +27,17 @@ export function isDeployed({ metadata: { ownerReferences = [], managedFields = [
   );
 }
 
-/** Objects of an earlier rendering that this one lacks, if they may be deleted. */
+/** Kinds of objects from which a controller makes the Secret of the same name. */
+const MAKES_SECRET = new Set(["ExternalSecret"]);
+
+/** Whether objects have the same name in the same namespace. */
+const isNamedLike = ({ metadata: one }: Manifest, { metadata: other }: Manifest) =>
+  one.name === other.name && one.namespace === other.namespace;
+
+/** Objects of an earlier rendering that this one lacks, if they may be deleted. A Secret is not, if one of them makes it. */
 export function stale(live: readonly LiveObject[], rendered: readonly Manifest[]): LiveObject[] {
-  return without(live.filter(isDeployed).filter(canBeMadeAgain), rendered);
+  const makers = rendered.filter(({ kind }) => MAKES_SECRET.has(kind));
+  return without(live.filter(isDeployed).filter(canBeMadeAgain), rendered).filter(
+    (object) => object.kind !== "Secret" || !makers.some((maker) => isNamedLike(maker, object)),
+  );
 }

@@ -83,6 +83,25 @@ describe("the rights of CI's identities", () => {
     }
   });
 
+  it("reach, with a secret store, as far as its objects and what they leave behind, and no further", async () => {
+    const raw = { ...changed("backup", undefined), tls: { source: "none" } };
+    const secretStore = { source: "external-secrets", store: "vault" };
+    const without = await objectsOf(raw);
+    const stored = await objectsOf({ ...raw, secretStore });
+    for (const [use, added] of [
+      ["preview", ["create", "get", "list", "patch"]],
+      ["deploy", ["create", "delete", "get", "list", "patch", "watch"]],
+    ] as const) {
+      const rights = texts(use, stored).namespace;
+      const of = (resource: string) =>
+        rights.filter((text) => text.endsWith(` ${resource}`)).map((text) => text.split(" ")[0]);
+      assert.deepEqual(of("externalsecrets.external-secrets.io"), added);
+      assert.deepEqual(of("secrets"), use === "preview" ? ["get", "list"] : ["delete", "get", "list"]);
+      assert.ok(rights.includes("list events"));
+      assert.ok(!texts(use, without).namespace.some((text) => text.includes("external-secrets")));
+    }
+  });
+
   it("name every object outside the database's namespace, but for the list of nodes", () => {
     for (const use of USES) {
       const unnamed = rightsFor(use, prod).cluster.filter(({ name }) => name === undefined);

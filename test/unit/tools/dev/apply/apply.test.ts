@@ -291,6 +291,13 @@ describe("a rendering, applied", () => {
     assert.deepEqual(left, ["by-hand", "by-a-controller", "owned", "volume", "claim", "here", "stays"]);
   });
 
+  it("keeps a Secret that is made by another object from now on", async () => {
+    await apply([object("Secret", "login"), object("Secret", "other")]);
+    await apply([object("ExternalSecret", "login")]);
+    const left = [...cluster.live.values()].map(({ kind, metadata: { name } }) => `${kind} ${name}`);
+    assert.deepEqual(left, ["Secret login", "ExternalSecret login"]);
+  });
+
   it("lets a claim keep its first request", async () => {
     const claim = (storage: string) =>
       object("PersistentVolumeClaim", "claim", {
