@@ -108,7 +108,7 @@ describe("a stack whose passwords a store keeps", function () {
       await untilReadyIs("False", NAMESPACE, "postgres-secret", 120_000);
       assert.match(await eventsOf(NAMESPACE, "postgres-secret"), /connection refused/);
       await stack.checkout.succeed(
-        'pulumi config set --path database.settings.work_mem 8MB --stack "$STACK"',
+        'pulumi config set --path database.settings.log_min_duration_statement 2s --stack "$STACK"',
       );
       const ran = await stack.up();
       assert.match(ran.output, /postgres-secret/);
