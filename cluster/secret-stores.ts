@@ -27,7 +27,7 @@ interface Metadata {
 /** The parts of an ExternalSecret that are read. */
 export interface ExternalSecretObject {
   metadata: Metadata;
-  spec?: { refreshInterval?: string };
+  spec?: { refreshInterval?: string; secretStoreRef?: { kind?: string; name?: string } };
   status?: {
     conditions?: {
       type: string;
@@ -171,13 +171,35 @@ const words = (text: string) =>
     .trim()
     .slice(0, 500);
 
-/** What the operator last said of an object. */
-function lastEvent(name: string, events: readonly EventObject[]): string | undefined {
+/** What the operator says of an object once it has found the store itself unusable: the reason is in what it said before. */
+const CONSEQUENCE = /\bis not ready$/;
+
+/** How much earlier than the state that follows from it an event may be, in milliseconds: both have whole seconds. */
+const EARLIER = 5000;
+
+/**
+ * What the operator last said of an object, or of its store; a reason rather than a consequence.
+ *
+ * @param since when the present state began: a reason from before is one of another trouble
+ */
+function lastEvent({ metadata, spec }: ExternalSecretObject, events: readonly EventObject[], since: string) {
   const timeOf = ({ lastTimestamp, eventTime }: EventObject) => lastTimestamp ?? eventTime ?? "";
-  return events
-    .filter(({ involvedObject: { kind, name: of } }) => kind === "ExternalSecret" && of === name)
-    .sort((a, b) => (timeOf(a) < timeOf(b) ? -1 : 1))
-    .at(-1)?.message;
+  const store = spec?.secretStoreRef;
+  // Those of a ClusterSecretStore are in another namespace.
+  const abouts = [{ kind: "ExternalSecret", name: metadata.name }, store];
+  const said = events
+    .filter(({ involvedObject: { kind, name } }) =>
+      abouts.some((about) => about !== undefined && about.kind === kind && about.name === name),
+    )
+    .sort((a, b) => (timeOf(a) < timeOf(b) ? -1 : 1));
+  const begun = Date.parse(since) - EARLIER;
+  const reason = said.findLast(
+    (event) => !CONSEQUENCE.test(event.message ?? "") && !(Date.parse(timeOf(event)) < begun),
+  );
+  if (reason !== undefined) return reason.message;
+  const last = said.at(-1)?.message;
+  if (last === undefined || !CONSEQUENCE.test(last) || store?.kind === undefined) return last;
+  return `${last}: kubectl describe ${store.kind.toLowerCase()} ${store.name ?? ""}`;
 }
 
 /** Why an object is not synced, and since when; undefined if it is. */
@@ -190,7 +212,7 @@ function troubleOf(object: ExternalSecretObject, events: readonly EventObject[],
       why: "the External Secrets Operator has not looked at it yet: kubectl get pods -A -l app.kubernetes.io/name=external-secrets",
     };
   if (ready.status !== "True") {
-    const event = lastEvent(metadata.name, events);
+    const event = lastEvent(object, events, ready.lastTransitionTime ?? "");
     const said = [ready.message ?? ready.reason ?? "no reason", ...(event === undefined ? [] : [event])];
     return { since: ready.lastTransitionTime, why: words(said.join(": ")) };
   }

@@ -50,6 +50,8 @@ export const objectStoreImage = "localhost/transcript-pipeline/object-store:4.48
 export const sftpServerImage = "localhost/transcript-pipeline/sftp-server:10";
 /** For the test of dumps in a newer PostgreSQL alone. */
 export const newerPostgresImage = "localhost/transcript-pipeline/newer-postgres:17";
+/** For the tests of secret stores alone: OpenBao and moto. */
+export const secretStoresImage = "localhost/transcript-pipeline/secret-stores:2.7.2";
 /** Fully qualified; otherwise containerd would not recognise it as the image it must keep. */
 export const pauseImage = `localhost/transcript-pipeline/pause:${kubernetesVersion()}`;
 
@@ -104,6 +106,12 @@ const newerPostgres: Definition = {
   defaults: { Env: [path, "LANG=C.UTF-8"], Cmd: ["sleep", "infinity"] },
 };
 
+const secretStores: Definition = {
+  reference: secretStoresImage,
+  layers: ["python", "secret-stores"],
+  defaults: { Env: [path, "LANG=C.UTF-8", "PYTHONPATH=/opt/moto"], Cmd: ["bao", "version"] },
+};
+
 /** Whether everything is fetched and packed. */
 export function imagesAreBuilt(): boolean {
   return definitions.every((definition) => existsSync(archivePath(definition)));
@@ -122,6 +130,9 @@ export const buildSftpServerImage = (log: (line: string) => void) => builtAlone(
 
 /** Builds the image of a machine with PostgreSQL 17, if the cache does not have it yet. */
 export const buildNewerPostgresImage = (log: (line: string) => void) => builtAlone(newerPostgres, log);
+
+/** Builds the image with OpenBao and moto, if the cache does not have it yet. */
+export const buildSecretStoresImage = (log: (line: string) => void) => builtAlone(secretStores, log);
 
 async function builtAlone(definition: Definition, log: (line: string) => void): Promise<Image> {
   const [image] = await built([definition], log);

@@ -99,6 +99,48 @@ describe("what is said of a store's objects", () => {
     assert.deepEqual(said([external("postgres-secret", synced("2026-11-30T11:57:00Z"))]), []);
   });
 
+  describe("once the operator has found the store itself unusable", () => {
+    const object = (kind: string): ExternalSecretObject => ({
+      ...external("postgres-secret", failed),
+      spec: { refreshInterval: "1m0s", secretStoreRef: { kind, name: "vault" } },
+    });
+    const consequence = event(
+      "postgres-secret",
+      'error processing spec.data[0] (key: a), err: SecretStore "vault" is not ready',
+      "2026-11-30T11:59:00Z",
+    );
+    const ofStore = (kind: string, message: string, lastTimestamp: string): EventObject => ({
+      ...event("vault", message, lastTimestamp),
+      involvedObject: { kind, name: "vault" },
+    });
+
+    it("is the reason that it gave before, not the consequence", () => {
+      const before = event("postgres-secret", "connection refused", "2026-11-30T11:29:58Z");
+      assert.match(said([object("SecretStore")], [], [before, consequence]).join(), /connection refused\./);
+    });
+
+    it("is not the reason of an earlier trouble", () => {
+      const before = event("postgres-secret", "permission denied", "2026-11-30T11:10:00Z");
+      assert.doesNotMatch(said([object("SecretStore")], [], [before, consequence]).join(), /permission/);
+    });
+
+    it("is what it said of the store, where that is in the namespace", () => {
+      const own = ofStore("SecretStore", "certificate has expired", "2026-11-30T11:40:00Z");
+      const other = ofStore("ClusterSecretStore", "of another one", "2026-11-30T11:41:00Z");
+      assert.match(
+        said([object("SecretStore")], [], [own, other, consequence]).join(),
+        /certificate has expired\./,
+      );
+    });
+
+    it("is otherwise how to see what it said of the store", () => {
+      assert.match(
+        said([object("ClusterSecretStore")], [], [consequence]).join(),
+        /is not ready: kubectl describe clustersecretstore vault\./,
+      );
+    });
+  });
+
   it("cuts words of others that are long", () => {
     assert.ok(said([external("a", failed)], [], [event("a", "x".repeat(5000), "")]).join().length < 1000);
   });
