@@ -240,7 +240,7 @@ export class Stage {
     const logins = loginsIn(await secretValue(LOGINS_SECRET, LOGINS_KEY)).map((known) =>
       known.name === login ? { ...known, password } : known,
     );
-    await setSecretValue(LOGINS_SECRET, LOGINS_KEY, loginsText(logins));
+    await setSecretValue(LOGINS_SECRET, LOGINS_KEY, loginsText(logins).join(""));
     await promptKubelet(theCluster(), APPLICATION);
     await until("the new password is in force", async () => {
       const ran = await this.pods.client.psql("select 1", { user: login, password });
