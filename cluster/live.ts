@@ -1,7 +1,7 @@
 /** The live cluster for the program: checks before a deployment, and hooks during it. */
 import * as pulumi from "@pulumi/pulumi";
 import { APPLICATION } from "../components/kubernetes/labels.ts";
-import { AUTHORITY_NAME, SERVER_POD } from "../components/kubernetes/names.ts";
+import { AUTHORITY_NAME, LOGINS_SECRET, SERVER_POD } from "../components/kubernetes/names.ts";
 import { readSealed } from "../components/secrets/sealed-folder.ts";
 import type { Settings } from "../config.ts";
 import { sealedDirectory } from "../config/secret-store.ts";
@@ -38,7 +38,7 @@ import {
   leftFromSealed,
   lookAtSealed,
   notOpened,
-  removeSealedKeys,
+  removeSealedForm,
   sayHandoverToSealed,
   sayReturnFromSealed,
   type SealedState,
@@ -465,15 +465,9 @@ function changesTo(
       if (has(state?.store, name)) await deleteStoreObject(cluster, APPLICATION, name);
       if (has(state?.sealed, name)) await deleteSealed(cluster, APPLICATION, name);
     }),
-    afterSecret: new pulumi.ResourceHook("remove-sealed-keys", async ({ newInputs }) => {
-      // The provider writes `stringData` as `data`.
-      const { metadata, stringData, data } = newInputs as {
-        metadata: { name: string };
-        stringData?: Record<string, unknown>;
-        data?: Record<string, unknown>;
-      };
-      if (has(state?.sealed, metadata.name))
-        await removeSealedKeys(cluster, APPLICATION, metadata.name, Object.keys({ ...stringData, ...data }));
+    afterSecret: new pulumi.ResourceHook("remove-sealed-form", async ({ newInputs }) => {
+      const { name } = (newInputs as { metadata: { name: string } }).metadata;
+      if (name === LOGINS_SECRET && has(state?.sealed, name)) await removeSealedForm(cluster, APPLICATION);
     }),
     handOverSecret: new pulumi.ResourceHook("hand-over-to-controller", async ({ newInputs }) => {
       const { name } = (newInputs as { metadata: { name: string } }).metadata;

@@ -10,18 +10,17 @@ import { deployedPolicies, sayPolicies } from "../../cluster/network-policies.ts
 import { promptKubelet } from "../../cluster/kubelet-prompt.ts";
 import type { PodNeeds, Toleration } from "../../cluster/node-fitness.ts";
 import { type Expectations, hasVolume, lookAtCluster } from "../../cluster/cluster-state.ts";
-import { deleteSealed, handOver, notOpened, removeSealedKeys } from "../../cluster/sealed-secrets.ts";
+import { deleteSealed, handOver, notOpened, removeSealedForm } from "../../cluster/sealed-secrets.ts";
 import { deleteStoreObject, notSynced } from "../../cluster/secret-stores.ts";
 import { sayPlain } from "../../cluster/plain-connections.ts";
 import { preflight } from "../../cluster/preflight.ts";
 import { readPods, troublesOf } from "../../cluster/pod-troubles.ts";
 import { releaseDeadClaim } from "../../cluster/volume-binding.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
-import { ANNOTATIONS, HOSTNAME_LABEL } from "../../components/kubernetes/names.ts";
+import { ANNOTATIONS, HOSTNAME_LABEL, LOGINS_SECRET } from "../../components/kubernetes/names.ts";
 import { PORT } from "../../components/server/server-pod.ts";
 import { preparationScript } from "../../components/storage/preparation.ts";
 import { problemLine } from "../../problem.ts";
-import { secretValues } from "../evaluation/generated.ts";
 import type { Manifest } from "../evaluation/manifests.ts";
 import {
   type MarkedRendering,
@@ -147,8 +146,8 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
     if (kind === "SealedSecret" && !sealed.includes(metadata.name))
       await handOver(cluster, APPLICATION, metadata.name);
   await applyRendering(new ClusterObjects(cluster), rendering, watchOf(cluster));
-  for (const secret of back)
-    await removeSealedKeys(cluster, APPLICATION, secret.metadata.name, Object.keys(secretValues(secret)));
+  if (back.some(({ metadata }) => metadata.name === LOGINS_SECRET))
+    await removeSealedForm(cluster, APPLICATION);
   await reportEnforcement(cluster, rendering);
 }
 
