@@ -1,7 +1,7 @@
 /** The live cluster for the program: checks before a deployment, and hooks during it. */
 import * as pulumi from "@pulumi/pulumi";
 import { APPLICATION } from "../components/kubernetes/labels.ts";
-import { AUTHORITY_NAME, SERVER_POD } from "../components/kubernetes/names.ts";
+import { AUTHORITY_NAME, LOGINS_SECRET, SERVER_POD } from "../components/kubernetes/names.ts";
 import { readSealed } from "../components/secrets/sealed-folder.ts";
 import type { Settings } from "../config.ts";
 import { sealedDirectory } from "../config/secret-store.ts";
@@ -38,14 +38,14 @@ import {
   leftFromSealed,
   lookAtSealed,
   notOpened,
-  removeSealedKeys,
+  removeSealedForm,
   sayHandoverToSealed,
   sayReturnFromSealed,
   type SealedState,
 } from "./sealed-secrets.ts";
 import {
   deleteLeftSecrets,
-  deleteStoreObject,
+  deleteStoreObjects,
   heldSecrets,
   isPending,
   leftSecrets,
@@ -118,8 +118,12 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
   await checkSsh(settings, unprepared.length > 0);
   if (!pulumi.runtime.isDryRun()) await reportEncryption(settings);
   // While its trial fails, a new server waits for corrected settings, and the engine waits for the server.
-  const beside = state.statefulSet ? undefined : stopRefusedStart(cluster, APPLICATION);
-  await watchPods(cluster, APPLICATION, state.pods, beside);
+  const beside = state.statefulSet ? [] : [stopRefusedStart(cluster, APPLICATION)];
+  // Its first Secrets come from the store, and until then its pods wait without a word.
+  if (!state.statefulSet && settings.secretStore.source !== "pulumi") beside.push(sayWaiting(settings));
+  await watchPods(cluster, APPLICATION, state.pods, async (pods) => {
+    await Promise.all(beside.map((look) => look(pods)));
+  });
   // An `up` checks this after deploying, and fails.
   if (state.statefulSet && pulumi.runtime.isDryRun()) {
     const { configuration, certificate } = await serverReports(cluster, APPLICATION).catch(
@@ -366,6 +370,34 @@ function isServing(pod: PodObject | undefined): boolean {
 const FIRST_LOOK = 15_000;
 const LOOK_AGAIN = 1000;
 
+/** Milliseconds between two looks while the engine waits for a server. */
+const LOOK_SELDOM = 10_000;
+
+/** Reports each object of a store once that keeps a new server's pods waiting. */
+function sayWaiting({ cluster, secretStore }: Settings): () => Promise<void> {
+  const said = new Set<string>();
+  let last = Date.now();
+  return async () => {
+    if (Date.now() - last < LOOK_SELDOM) return;
+    last = Date.now();
+    const say = async (name: string, troubles: readonly string[]) => {
+      const [trouble] = said.has(name) ? [] : troubles;
+      if (trouble === undefined) return;
+      said.add(name);
+      await pulumi.log.warn(trouble);
+    };
+    if (secretStore.source === "sealed-secrets") {
+      const sealed = await withProxy(cluster, (read) => lookAtSealed(read, APPLICATION, true));
+      for (const object of sealed.objects)
+        await say(object.metadata.name, notOpened({ ...sealed, objects: [object] }));
+      return;
+    }
+    const store = await withProxy(cluster, (read) => lookAtStore(read, APPLICATION, true));
+    for (const object of store.objects)
+      await say(object.metadata.name, notSynced({ ...store, objects: [object] }, Date.now()));
+  };
+}
+
 /**
  * Reports which objects of a store are not synced, once the operator has looked at all of them, and deletes what it leaves
  * behind.
@@ -380,8 +412,10 @@ async function reportStore(settings: Settings): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
       store = await look();
     }
-    for (const trouble of notSynced(store, Date.now())) await pulumi.log.warn(trouble);
-    const left = leftSecrets(store, wantedSecrets(settings));
+    const wanted = wantedSecrets(settings);
+    const left = leftSecrets(store, wanted);
+    const objects = store.objects.filter(({ metadata }) => wanted.includes(metadata.name));
+    for (const trouble of notSynced({ ...store, objects }, Date.now())) await pulumi.log.warn(trouble);
     await deleteLeftSecrets(cluster, APPLICATION, left);
     if (left.length > 0)
       await pulumi.log.info(
@@ -462,23 +496,17 @@ function changesTo(
     // On the way back from a store: what writes its values would do so once more.
     beforeSecret: new pulumi.ResourceHook("release-from-store", async ({ newInputs }) => {
       const { name } = (newInputs as { metadata: { name: string } }).metadata;
-      if (has(state?.store, name)) await deleteStoreObject(cluster, APPLICATION, name);
+      if (has(state?.store, name)) await deleteStoreObjects(cluster, APPLICATION, [name]);
       if (has(state?.sealed, name)) await deleteSealed(cluster, APPLICATION, name);
     }),
-    afterSecret: new pulumi.ResourceHook("remove-sealed-keys", async ({ newInputs }) => {
-      // The provider writes `stringData` as `data`.
-      const { metadata, stringData, data } = newInputs as {
-        metadata: { name: string };
-        stringData?: Record<string, unknown>;
-        data?: Record<string, unknown>;
-      };
-      if (has(state?.sealed, metadata.name))
-        await removeSealedKeys(cluster, APPLICATION, metadata.name, Object.keys({ ...stringData, ...data }));
+    afterSecret: new pulumi.ResourceHook("remove-sealed-form", async ({ newInputs }) => {
+      const { name } = (newInputs as { metadata: { name: string } }).metadata;
+      if (name === LOGINS_SECRET && has(state?.sealed, name)) await removeSealedForm(cluster, APPLICATION);
     }),
     handOverSecret: new pulumi.ResourceHook("hand-over-to-controller", async ({ newInputs }) => {
       const { name } = (newInputs as { metadata: { name: string } }).metadata;
       // It would overwrite once more what the controller writes once.
-      if (has(state?.store, name)) await deleteStoreObject(cluster, APPLICATION, name);
+      if (has(state?.store, name)) await deleteStoreObjects(cluster, APPLICATION, [name]);
       await handOver(cluster, APPLICATION, name);
     }),
     // A new password is then in force when the deployment ends, or soon after.

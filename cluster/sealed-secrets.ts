@@ -3,6 +3,8 @@
  * opened, in its own words. And what the controller must not do, or must be allowed to do, when the source changes.
  */
 import { APPLICATION } from "../components/kubernetes/labels.ts";
+import { isKeyOfForm, LOGINS_KEY } from "../components/credentials/logins.ts";
+import { LOGINS_SECRET } from "../components/kubernetes/names.ts";
 import type { Read } from "./api-proxy.ts";
 import { type ClusterContext, kubectl, KubectlError } from "./kubectl.ts";
 
@@ -223,23 +225,19 @@ export async function deleteSealed(cluster: ClusterContext, namespace: string, n
 }
 
 /**
- * Removes the keys of a Secret that only its sealed form had: whoever applies another form leaves them.
+ * Removes from the logins' Secret the keys that only its sealed form has: whoever applies the other form leaves them, and
+ * a login that is removed later would come back.
  *
- * @param keys those that it has now
- * @throws KubectlError if that may not be done; Error without any key, with which nothing would be left
+ * @throws KubectlError if that may not be done
  */
-export async function removeSealedKeys(
-  cluster: ClusterContext,
-  namespace: string,
-  name: string,
-  keys: readonly string[],
-): Promise<void> {
-  if (keys.length === 0) throw new Error(`Secret ${name}: which keys it has now is not known`);
+export async function removeSealedForm(cluster: ClusterContext, namespace: string): Promise<void> {
   const { data = {} } = JSON.parse(
-    await kubectl(cluster, ["get", "secret", name, "-n", namespace, "-o", "json"]),
+    await kubectl(cluster, ["get", "secret", LOGINS_SECRET, "-n", namespace, "-o", "json"]),
   ) as { data?: Record<string, string> };
-  const left = Object.keys(data).filter((key) => !keys.includes(key));
+  // Without the other form, it would be empty.
+  if (data[LOGINS_KEY] === undefined) return;
+  const left = Object.keys(data).filter(isKeyOfForm);
   if (left.length === 0) return;
   const patch = JSON.stringify({ data: Object.fromEntries(left.map((key) => [key, null])) });
-  await kubectl(cluster, ["patch", "secret", name, "-n", namespace, "--type=merge", "-p", patch]);
+  await kubectl(cluster, ["patch", "secret", LOGINS_SECRET, "-n", namespace, "--type=merge", "-p", patch]);
 }

@@ -34,6 +34,9 @@ export function loginsText<Password>(logins: readonly Login<Password>[]): (strin
 /** The key that says that each login has a key of its own: an empty Secret has none, and is not one without logins. */
 const FORM_KEY = "form";
 
+/** Whether a key is one of this form, which is not part of the other one. */
+export const isKeyOfForm = (key: string) => key === FORM_KEY || /^[a-z]+\.[a-z_][a-z0-9_]*$/.test(key);
+
 /**
  * What the Secret holds instead where each value is encrypted for itself: for each login the key `<kind>.<login>` with
  * its password, so that a new login needs no other one's.

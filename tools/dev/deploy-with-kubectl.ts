@@ -10,18 +10,17 @@ import { deployedPolicies, sayPolicies } from "../../cluster/network-policies.ts
 import { promptKubelet } from "../../cluster/kubelet-prompt.ts";
 import type { PodNeeds, Toleration } from "../../cluster/node-fitness.ts";
 import { type Expectations, hasVolume, lookAtCluster } from "../../cluster/cluster-state.ts";
-import { deleteSealed, handOver, notOpened, removeSealedKeys } from "../../cluster/sealed-secrets.ts";
-import { deleteStoreObject, notSynced } from "../../cluster/secret-stores.ts";
+import { deleteSealed, handOver, notOpened, removeSealedForm } from "../../cluster/sealed-secrets.ts";
+import { deleteStoreObjects, notSynced } from "../../cluster/secret-stores.ts";
 import { sayPlain } from "../../cluster/plain-connections.ts";
 import { preflight } from "../../cluster/preflight.ts";
 import { readPods, troublesOf } from "../../cluster/pod-troubles.ts";
 import { releaseDeadClaim } from "../../cluster/volume-binding.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
-import { ANNOTATIONS, HOSTNAME_LABEL } from "../../components/kubernetes/names.ts";
+import { ANNOTATIONS, HOSTNAME_LABEL, LOGINS_SECRET } from "../../components/kubernetes/names.ts";
 import { PORT } from "../../components/server/server-pod.ts";
 import { preparationScript } from "../../components/storage/preparation.ts";
 import { problemLine } from "../../problem.ts";
-import { secretValues } from "../evaluation/generated.ts";
 import type { Manifest } from "../evaluation/manifests.ts";
 import {
   type MarkedRendering,
@@ -135,9 +134,15 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
   for (const { path, use } of rendering.directories)
     await releaseDeadClaim(cluster, { namespace: APPLICATION, path, use });
   // On the way back from a store: what writes its values would do so once more.
-  for (const { metadata } of live.store?.objects ?? [])
-    if (rendering.objects.some(({ kind, metadata: { name } }) => kind === "Secret" && name === metadata.name))
-      await deleteStoreObject(cluster, APPLICATION, metadata.name);
+  const rivals = (live.store?.objects ?? []).map(({ metadata }) => metadata.name);
+  const rendered = rendering.objects
+    .filter(({ kind }) => kind === "Secret")
+    .map(({ metadata }) => metadata.name);
+  await deleteStoreObjects(
+    cluster,
+    APPLICATION,
+    rivals.filter((name) => rendered.includes(name)),
+  );
   const sealed = (live.sealed?.objects ?? []).map(({ metadata: { name } }) => name);
   const back = rendering.objects.filter(
     ({ kind, metadata: { name } }) => kind === "Secret" && sealed.includes(name),
@@ -147,8 +152,8 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
     if (kind === "SealedSecret" && !sealed.includes(metadata.name))
       await handOver(cluster, APPLICATION, metadata.name);
   await applyRendering(new ClusterObjects(cluster), rendering, watchOf(cluster));
-  for (const secret of back)
-    await removeSealedKeys(cluster, APPLICATION, secret.metadata.name, Object.keys(secretValues(secret)));
+  if (back.some(({ metadata }) => metadata.name === LOGINS_SECRET))
+    await removeSealedForm(cluster, APPLICATION);
   await reportEnforcement(cluster, rendering);
 }
 

@@ -191,8 +191,7 @@ describe("a switch to a secret store, and back", function () {
   });
 
   it("takes the Secret of a login along that is removed, which the operator would leave", async () => {
-    const { "database.logins": _, ...withoutLogin } = STORED;
-    await deploy(withoutLogin);
+    await deploy({ ...STORED, "database.logins": {} });
     const names = await kubectl("get", "secrets", "-n", "transcript-pipeline", "-o", "name");
     assert.doesNotMatch(names, /postgres-login-app/);
     await deploy(STORED);

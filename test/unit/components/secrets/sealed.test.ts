@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { loginsTexts } from "../../../../components/credentials/logins.ts";
+import { isKeyOfForm, LOGINS_KEY, loginsTexts } from "../../../../components/credentials/logins.ts";
 import type { Leaf, Text } from "../../../../components/secrets/description.ts";
 import { readSealed } from "../../../../components/secrets/sealed-folder.ts";
 import { readableText, sealedSecretOf } from "../../../../components/secrets/sealed-secret.ts";
@@ -58,6 +58,7 @@ describe("what is sealed, against what the program needs", () => {
       "readonly.alice": ["p"],
     });
     assert.deepEqual(Object.keys(loginsTexts([])), ["form"]);
+    assert.deepEqual(["form", "readonly.alice", LOGINS_KEY].map(isKeyOfForm), [true, true, false]);
   });
 });
 
