@@ -32,6 +32,10 @@ export const OBJECTS: readonly string[] = [
       (name) => `NetworkPolicy/postgres-network-${name}`,
     ),
     ...["secret", "superuser", "logins", "login-*", "backup", "ca"].map((name) => `Secret/postgres-${name}`),
+    // With a secret store, each makes the Secret of its name.
+    ...["secret", "superuser", "logins", "login-*", "backup"].map(
+      (name) => `ExternalSecret/postgres-${name}`,
+    ),
     ...[
       "config",
       "scripts",

@@ -29,6 +29,8 @@ export const DECLARED_KINDS: readonly string[] = [
   "kubernetes:batch/v1:CronJob",
   // Whom they let in and out: database-network-policy, network-default-deny, network-way-out.
   "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+  // From which store, and that the Secret stays: secret-store.
+  "kubernetes:external-secrets.io/v1:ExternalSecret",
 ];
 
 /** What kinds do, for whoever declares them. */
@@ -217,6 +219,24 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
     "type: Opaque | kubernetes.io/tls",
     'data["*"]',
     'stringData["*"]',
+  ],
+  "kubernetes:external-secrets.io/v1:ExternalSecret": [
+    ...OBJECT,
+    ...prefixed("spec", [
+      "refreshInterval",
+      "secretStoreRef.kind",
+      "secretStoreRef.name",
+      // Where they come from. Not `dataFrom`, nor a value's own `sourceRef`: another store than the one that is judged.
+      ...["secretKey", "remoteRef.key", "remoteRef.property"].map((part) => `data[].${part}`),
+      "target.name",
+      "target.creationPolicy",
+      "target.deletionPolicy",
+      "target.template.engineVersion: v2",
+      // Some other types are logins: a service account's token, a registry's, a bootstrap token.
+      "target.template.type: Opaque",
+      'target.template.metadata.labels["app.kubernetes.io/*"]',
+      'target.template.data["*"]',
+    ]),
   ],
   "kubernetes:core/v1:Service": [
     ...OBJECT,

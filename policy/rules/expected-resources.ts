@@ -35,7 +35,8 @@ export const expectedResources = stackRule<Config>({
     const found = new Set(
       objectsIn(stack)
         .filter(({ patch }) => !patch)
-        .map(({ kind }) => kind),
+        // An ExternalSecret makes one.
+        .map(({ kind }) => (kind === "ExternalSecret" ? "Secret" : kind)),
     );
     const missing: string[] = kinds.filter((kind) => !found.has(kind));
     // One whose containers are not known yet cannot be told from another pod.

@@ -59,6 +59,7 @@ import { restrictedPods } from "./restricted-pods.ts";
 import { secretInPlainSight } from "./secret-in-plain-sight.ts";
 import { secretInputs } from "./secret-inputs.ts";
 import { secretsOnlyInSecrets } from "./secrets-only-in-secrets.ts";
+import { secretStore } from "./secret-store.ts";
 import { secretVolumeModes } from "./secret-volume-modes.ts";
 import { settingsTried } from "./settings-tried.ts";
 import { sshHostKey } from "./ssh-host-key.ts";
@@ -129,6 +130,7 @@ export const rules: readonly Rule[] = [
   secretsOnlyInSecrets,
   secretInputs,
   secretInPlainSight,
+  secretStore,
   sshHostKey,
   passwordStrength,
   // The whole stack

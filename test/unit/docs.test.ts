@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parse } from "yaml";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -7,8 +8,10 @@ import { ACCESS_LABEL } from "../../components/kubernetes/names.ts";
 import { namesOf, readSettings, table } from "../../config.ts";
 import { secretFiles, pgbackrestConf, type RepositoryArgs } from "../../components/backup/pgbackrest-conf.ts";
 import { rcloneFiles } from "../../components/backup/rclone-conf.ts";
+import { LEAVES } from "../../components/secrets/description.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { readStackFile } from "../../tools/stack-file/stack-file.ts";
+import { objectionsTo } from "../external-secrets.ts";
 import { deployable, type Raw } from "../settings.ts";
 import { ed25519HostKey, userKey } from "../ssh-keys.ts";
 
@@ -184,6 +187,27 @@ describe("docs/network-policies.md", () => {
       assert.ok(
         lines.some((quote) => line.includes(quote)),
         `the page does not explain: ${line}`,
+      );
+  });
+});
+
+describe("docs/secret-stores.md", () => {
+  it("has stores that the operator's own schema takes", () => {
+    const stores = [...page("secret-stores").matchAll(/```yaml\n([^]*?)```/g)].map(
+      ([, text = ""]) => parse(text) as Record<string, unknown>,
+    );
+    const providers = stores.flatMap(({ spec }) => Object.keys((spec as { provider: object }).provider));
+    assert.deepEqual(providers, ["vault", "aws", "azurekv"]);
+    for (const store of stores) assert.deepEqual(objectionsTo(store), []);
+  });
+
+  it("names each value that a store must hold", () => {
+    const text = page("secret-stores");
+    const names = Object.values(LEAVES).map((leaf) => (typeof leaf === "string" ? leaf : leaf("<name>")));
+    for (const name of names)
+      assert.ok(
+        text.includes(`| \`${name}\``) || text.includes(`| \`${name.replace("<name>", "<repository>")}\``),
+        name,
       );
   });
 });

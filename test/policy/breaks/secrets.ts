@@ -1,6 +1,50 @@
 /** Ways to break the rules over secrets, and where they may stand. */
 import { type Break, SET, JOB, CONF, POD, SERVER, remoteCommand } from "./break.ts";
-import { add, edit, metadata, set, setAt } from "../stacks.ts";
+import { add, type Change, edit, metadata, set, setAt } from "../stacks.ts";
+
+/** The stack's Secrets, from a store instead. */
+const stored = (): Change => (resources) => {
+  for (const resource of resources) {
+    if (resource.type !== "kubernetes:core/v1:Secret" || resource.name === "postgres-ca") continue;
+    const type = "kubernetes:external-secrets.io/v1:ExternalSecret";
+    const { metadata: of, stringData } = resource.inputs as {
+      metadata: { labels: object };
+      stringData: Record<string, unknown>;
+    };
+    Object.assign(resource, { type, urn: resource.urn.replace("kubernetes:core/v1:Secret", type) });
+    resource.inputs = {
+      apiVersion: "external-secrets.io/v1",
+      kind: "ExternalSecret",
+      metadata: of,
+      spec: {
+        refreshInterval: "1m",
+        secretStoreRef: { name: "vault", kind: "SecretStore" },
+        target: {
+          name: resource.name,
+          creationPolicy: "Orphan",
+          deletionPolicy: "Retain",
+          template: {
+            engineVersion: "v2",
+            type: "Opaque",
+            metadata: { labels: of.labels },
+            data: Object.fromEntries(Object.keys(stringData).map((key) => [key, "{{ .owner }}"])),
+          },
+        },
+        data: [
+          { secretKey: "owner", remoteRef: { key: "transcript-pipeline/prod/owner", property: "value" } },
+        ],
+      },
+    };
+  }
+};
+
+/** Without its ExternalSecrets. */
+const unstored = (): Change => (resources) => {
+  for (let at = resources.length - 1; at >= 0; at--)
+    if (resources[at]?.type.endsWith(":ExternalSecret")) resources.splice(at, 1);
+};
+
+const DECLARED = { "secret-store": { store: "SecretStore/vault" } };
 
 export const secretsBreaks: Readonly<Record<string, readonly Break[]>> = {
   "secrets-only-in-secrets": [
@@ -103,6 +147,69 @@ export const secretsBreaks: Readonly<Record<string, readonly Break[]>> = {
       alsoFirst: [set("Secret/postgres-secret", "stringData/POSTGRES_PASSWORD", "copied-password-0123")],
       change: edit(CONF, ({ inputs }) => setAt(inputs, "data/x", "see copied-password-0123")),
       message: /data.x holds the value of Secret\/postgres-secret POSTGRES_PASSWORD/,
+    },
+  ],
+  "secret-store": [
+    {
+      by: "values from a store that nobody declared",
+      change: stored(),
+      message:
+        /ExternalSecret\/postgres-secret[^]*come from SecretStore\/vault, and no store is declared[^]*"store": "SecretStore\/vault"/,
+    },
+    {
+      by: "another store",
+      config: DECLARED,
+      alsoFirst: [stored()],
+      change: set("ExternalSecret/postgres-superuser", "spec/secretStoreRef", {
+        kind: "ClusterSecretStore",
+        name: "other",
+      }),
+      message: /come from ClusterSecretStore\/other, and the declared store is SecretStore\/vault/,
+    },
+    {
+      by: "a store of another kind",
+      config: DECLARED,
+      alsoFirst: [stored()],
+      change: set("ExternalSecret/postgres-superuser", "spec/secretStoreRef/kind", "ClusterSecretStore"),
+      message: /come from ClusterSecretStore\/vault/,
+    },
+    {
+      by: "no store any more",
+      config: DECLARED,
+      alsoFirst: [stored()],
+      change: unstored(),
+      message: /no Secret comes from the declared store SecretStore\/vault/,
+    },
+    {
+      by: "a Secret of the stack next to the store",
+      config: DECLARED,
+      alsoFirst: [stored()],
+      change: add("kubernetes:core/v1:Secret", {
+        metadata: { ...metadata("postgres-login-app"), namespace: "transcript-pipeline" },
+        stringData: { POSTGRES_PASSWORD: "a-password-of-the-stack-0123" },
+      }),
+      message: /Secret\/postgres-login-app[^]*next to a secret store/,
+    },
+    ...["Owner", "Merge", "None", undefined].map((policy) => ({
+      by: `a Secret made as ${policy ?? "the default is"}`,
+      config: DECLARED,
+      alsoFirst: [stored()],
+      change: set("ExternalSecret/postgres-secret", "spec/target/creationPolicy", policy),
+      message: /creationPolicy is[^]*creationPolicy: Orphan/,
+    })),
+    ...["Delete", "Merge", undefined].map((policy) => ({
+      by: `a Secret kept as ${policy ?? "the default is"}`,
+      config: DECLARED,
+      alsoFirst: [stored()],
+      change: set("ExternalSecret/postgres-secret", "spec/target/deletionPolicy", policy),
+      message: /deletionPolicy is[^]*deletionPolicy: Retain/,
+    })),
+    {
+      by: "an object that makes another Secret",
+      config: DECLARED,
+      alsoFirst: [stored()],
+      change: set("ExternalSecret/postgres-secret", "spec/target/name", "postgres-superuser"),
+      message: /it makes another Secret than its own/,
     },
   ],
   "ssh-host-key": [

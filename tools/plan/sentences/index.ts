@@ -7,6 +7,7 @@ import { namespace } from "./namespace.ts";
 import { network } from "./network.ts";
 import { objects } from "./objects.ts";
 import type { Sentences } from "./sentences.ts";
+import { secretStore } from "./secret-store.ts";
 import { server } from "./server.ts";
 import { storage } from "./storage.ts";
 import { tls } from "./tls.ts";
@@ -21,6 +22,7 @@ export const capabilities: readonly Sentences[] = [
   cluster,
   namespace,
   storage,
+  secretStore,
   credentials,
   objects,
 ];
