@@ -31,7 +31,7 @@ import { preflight, reasonOf } from "./preflight.ts";
 import { type ServerReports, sayCertificate, sayRefused, serverReports } from "./server-reports.ts";
 import {
   deleteLeftSecrets,
-  deleteStoreObject,
+  deleteStoreObjects,
   heldSecrets,
   isPending,
   leftSecrets,
@@ -104,8 +104,12 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
   await checkSsh(settings, unprepared.length > 0);
   if (!pulumi.runtime.isDryRun()) await reportEncryption(settings);
   // While its trial fails, a new server waits for corrected settings, and the engine waits for the server.
-  const beside = state.statefulSet ? undefined : stopRefusedStart(cluster, APPLICATION);
-  await watchPods(cluster, APPLICATION, state.pods, beside);
+  const beside = state.statefulSet ? [] : [stopRefusedStart(cluster, APPLICATION)];
+  // Its first Secrets come from the store, and until then its pods wait without a word.
+  if (!state.statefulSet && isStored(settings)) beside.push(sayWaiting(settings));
+  await watchPods(cluster, APPLICATION, state.pods, async (pods) => {
+    await Promise.all(beside.map((look) => look(pods)));
+  });
   // An `up` checks this after deploying, and fails.
   if (state.statefulSet && pulumi.runtime.isDryRun()) {
     const { configuration, certificate } = await serverReports(cluster, APPLICATION).catch(
@@ -319,6 +323,27 @@ function isServing(pod: PodObject | undefined): boolean {
 const FIRST_LOOK = 15_000;
 const LOOK_AGAIN = 1000;
 
+/** Milliseconds between two looks while the engine waits for a server. */
+const LOOK_SELDOM = 10_000;
+
+/** Reports each object of a store once that keeps a new server's pods waiting. */
+function sayWaiting({ cluster }: Settings): () => Promise<void> {
+  const said = new Set<string>();
+  let last = Date.now();
+  return async () => {
+    if (Date.now() - last < LOOK_SELDOM) return;
+    last = Date.now();
+    const store = await withProxy(cluster, (read) => lookAtStore(read, APPLICATION, true));
+    for (const object of store.objects) {
+      const { name } = object.metadata;
+      const [trouble] = said.has(name) ? [] : notSynced({ ...store, objects: [object] }, Date.now());
+      if (trouble === undefined) continue;
+      said.add(name);
+      await pulumi.log.warn(trouble);
+    }
+  };
+}
+
 /**
  * Reports which objects of a store are not synced, once the operator has looked at all of them, and deletes what it leaves
  * behind.
@@ -333,8 +358,10 @@ async function reportStore(settings: Settings): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
       store = await look();
     }
-    for (const trouble of notSynced(store, Date.now())) await pulumi.log.warn(trouble);
-    const left = leftSecrets(store, wantedSecrets(settings));
+    const wanted = wantedSecrets(settings);
+    const left = leftSecrets(store, wanted);
+    const objects = store.objects.filter(({ metadata }) => wanted.includes(metadata.name));
+    for (const trouble of notSynced({ ...store, objects }, Date.now())) await pulumi.log.warn(trouble);
     await deleteLeftSecrets(cluster, APPLICATION, left);
     if (left.length > 0)
       await pulumi.log.info(
@@ -374,7 +401,7 @@ function changesTo(
     beforeSecret: new pulumi.ResourceHook("release-from-store", async ({ newInputs }) => {
       const { name } = (newInputs as { metadata: { name: string } }).metadata;
       if (state?.store?.objects.some(({ metadata }) => metadata.name === name) !== true) return;
-      await deleteStoreObject(cluster, APPLICATION, name);
+      await deleteStoreObjects(cluster, APPLICATION, [name]);
     }),
     // A new password is then in force when the deployment ends, or soon after.
     afterChange: new pulumi.ResourceHook("prompt-kubelet", async () => {

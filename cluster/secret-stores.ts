@@ -130,25 +130,20 @@ export function wantedSecrets({
   ];
 }
 
-/** The Secrets in the cluster that no object of a store makes. */
-function withoutObject({ objects, secrets }: Pick<StoreState, "objects" | "secrets">): string[] {
-  const made = new Set(objects.map(({ metadata }) => metadata.name));
-  return Object.keys(secrets).filter((name) => !made.has(name));
-}
-
 /**
- * Secrets that a store is about to take over: the engine may have them in its state, and would delete what the program
- * no longer registers.
+ * Secrets that a store is about to take over, because no object of it makes them yet: the engine may have them in its
+ * state, and would delete what the program no longer registers.
  */
-export function heldSecrets(store: StoreState, wanted: readonly string[]): string[] {
-  return withoutObject(store).filter((name) => wanted.includes(name));
+export function heldSecrets({ objects, secrets }: StoreState, wanted: readonly string[]): string[] {
+  const made = new Set(objects.map(({ metadata }) => metadata.name));
+  return Object.keys(secrets).filter((name) => wanted.includes(name) && !made.has(name));
 }
 
 /** Secrets that a store made and that nobody wants any more, such as a removed login's: the operator leaves them. */
-export function leftSecrets(store: StoreState, wanted: readonly string[]): string[] {
-  return withoutObject(store).filter(
-    (name) => !wanted.includes(name) && store.secrets[name]?.isStored === true,
-  );
+export function leftSecrets({ secrets }: StoreState, wanted: readonly string[]): string[] {
+  return Object.entries(secrets)
+    .filter(([name, { isStored }]) => isStored && !wanted.includes(name))
+    .map(([name]) => name);
 }
 
 /** Milliseconds of a duration as Go writes it, such as `1m0s`; undefined if it has none. */
@@ -269,23 +264,25 @@ export function sayReturn(names: readonly string[]): string {
 }
 
 /**
- * Deletes the object of a store, so that it does not write its Secret again. The Secret stays.
+ * Deletes objects of a store, so that they do not write their Secrets again. The Secrets stay.
  *
- * @throws KubectlError if it may not be deleted
+ * @throws KubectlError if they may not be deleted
  */
-export async function deleteStoreObject(
+export async function deleteStoreObjects(
   cluster: ClusterContext,
   namespace: string,
-  name: string,
+  names: readonly string[],
 ): Promise<void> {
+  if (names.length === 0) return;
   await kubectl(cluster, [
-    ...["delete", `externalsecrets.${GROUP}`, name, "-n", namespace],
+    ...["delete", `externalsecrets.${GROUP}`, ...names, "-n", namespace],
     ...["--ignore-not-found", "--wait=true", "--timeout=10s"],
   ]);
 }
 
 /**
- * Deletes Secrets that a store made and that nobody wants any more.
+ * Deletes Secrets that a store made and that nobody wants any more. Their objects first, which the engine deletes only
+ * when everything else is done: they would make the Secrets again.
  *
  * @throws KubectlError if they may not be deleted
  */
@@ -295,5 +292,6 @@ export async function deleteLeftSecrets(
   names: readonly string[],
 ): Promise<void> {
   if (names.length === 0) return;
+  await deleteStoreObjects(cluster, namespace, names);
   await kubectl(cluster, ["delete", "secret", ...names, "-n", namespace, "--ignore-not-found"]);
 }

@@ -10,7 +10,7 @@ import { deployedPolicies, sayPolicies } from "../../cluster/network-policies.ts
 import { promptKubelet } from "../../cluster/kubelet-prompt.ts";
 import type { PodNeeds, Toleration } from "../../cluster/node-fitness.ts";
 import { type Expectations, hasVolume, lookAtCluster } from "../../cluster/cluster-state.ts";
-import { deleteStoreObject, notSynced } from "../../cluster/secret-stores.ts";
+import { deleteStoreObjects, notSynced } from "../../cluster/secret-stores.ts";
 import { sayPlain } from "../../cluster/plain-connections.ts";
 import { preflight } from "../../cluster/preflight.ts";
 import { readPods, troublesOf } from "../../cluster/pod-troubles.ts";
@@ -128,9 +128,15 @@ export async function upWithKubectl(cluster: ClusterContext, state: DevState, he
   for (const { path, use } of rendering.directories)
     await releaseDeadClaim(cluster, { namespace: APPLICATION, path, use });
   // On the way back from a store: what writes its values would do so once more.
-  for (const { metadata } of live.store?.objects ?? [])
-    if (rendering.objects.some(({ kind, metadata: { name } }) => kind === "Secret" && name === metadata.name))
-      await deleteStoreObject(cluster, APPLICATION, metadata.name);
+  const rivals = (live.store?.objects ?? []).map(({ metadata }) => metadata.name);
+  const rendered = rendering.objects
+    .filter(({ kind }) => kind === "Secret")
+    .map(({ metadata }) => metadata.name);
+  await deleteStoreObjects(
+    cluster,
+    APPLICATION,
+    rivals.filter((name) => rendered.includes(name)),
+  );
   await applyRendering(new ClusterObjects(cluster), rendering, watchOf(cluster));
   await reportEnforcement(cluster, rendering);
 }

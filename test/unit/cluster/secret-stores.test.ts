@@ -155,8 +155,9 @@ describe("what is said of a store's objects", () => {
 describe("Secrets and the store's objects", () => {
   const store: StoreState = {
     versions: ["v1"],
-    objects: [external("postgres-secret", synced())],
+    objects: [external("postgres-secret", synced()), external("postgres-login-going", synced())],
     secrets: {
+      "postgres-login-going": { isStored: true },
       "postgres-secret": { isStored: true },
       "postgres-superuser": { isStored: false },
       "postgres-ca": { isStored: false },
@@ -171,7 +172,7 @@ describe("Secrets and the store's objects", () => {
   });
 
   it("one of the store that the stack does not want any more is left over, and no other one", () => {
-    assert.deepEqual(leftSecrets(store, wanted), ["postgres-login-gone"]);
+    assert.deepEqual(leftSecrets(store, wanted), ["postgres-login-going", "postgres-login-gone"]);
   });
 });
 
