@@ -91,6 +91,15 @@ export async function untilReadyIs(
   await until(`the ExternalSecret ${name} has Ready ${wanted}`, holds, milliseconds, 500);
 }
 
+/**
+ * Has the controller look at every ExternalSecret now. After failures it waits longer and longer between two looks, for 7
+ * minutes in the end, also when the store is there again.
+ */
+export async function lookNow(namespace: string): Promise<void> {
+  const now = `force-sync=${Date.now()}`;
+  await kubectl("annotate", "externalsecrets", "--all", "-n", namespace, "--overwrite", now);
+}
+
 /** What the controller has told about an ExternalSecret in events, in its own words. */
 export async function eventsOf(namespace: string, name: string): Promise<string> {
   const about = `involvedObject.kind=ExternalSecret,involvedObject.name=${name}`;

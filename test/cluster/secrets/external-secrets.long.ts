@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ClientPod, nothingFailed, underLoad } from "../client-pod.ts";
 import { logIn, NAMESPACE, server, untilLogsIn } from "../runbooks/prod.ts";
 import { kubectl, needsEngine, until, vacate } from "../support.ts";
-import { eventsOf, untilReadyIs } from "./controller.ts";
+import { eventsOf, lookNow, readyOf, untilReadyIs } from "./controller.ts";
 import { rig } from "./rig.ts";
 import { SecretWatch } from "./secret-watch.ts";
 import { identities, REFRESH, SECRETS, StoredStack } from "./stack.ts";
@@ -31,7 +31,17 @@ describe("a stack whose passwords a store keeps", function () {
   });
 
   const untilSynced = async () => {
-    for (const secret of SECRETS) await untilReadyIs("True", NAMESPACE, secret, 120_000);
+    // Its store is admitted again within 15 s, which is when the controller next looks at that.
+    await until(
+      "every ExternalSecret is ready",
+      async () => {
+        await lookNow(NAMESPACE);
+        const all = await Promise.all(SECRETS.map((secret) => readyOf(NAMESPACE, secret)));
+        return all.every((ready) => ready?.status === "True");
+      },
+      180_000,
+      5000,
+    );
   };
   const refuses = (password: string) =>
     assert.rejects(logIn(OWNER, password), /password authentication failed/);
