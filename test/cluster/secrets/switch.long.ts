@@ -113,6 +113,13 @@ describe("a switch to a secret store, and back", function () {
       input: JSON.stringify(definitionOf("ExternalSecret")),
     });
     await kubectl("wait", "--for=condition=Established", "crd/externalsecrets.external-secrets.io");
+    // For a moment, the API server answers that the storage of a new kind is being initialised.
+    await until("the new kind is served", () =>
+      externalSecrets().then(
+        () => true,
+        () => false,
+      ),
+    );
     const ran = await engine("preview", STORED);
     assert.equal(ran.status, 0, ran.output);
     assert.match(
