@@ -19,7 +19,7 @@ const usage = `usage: npm run render -- --stack <name> [--out <dir>] [--config-f
   --secrets             write Secrets too, in plain text. Needs the stack's passphrase if it has secure values
   --seal <certificate>  write SealedSecrets instead, for the controller with this certificate, and keep them in the
                         project (sealed/<stack>). Those already there are kept
-  --reseal <name>       with --seal: make this value anew. Repeatable
+  --reseal <name>       with --seal: replace this value. Repeatable
   --values <file>       with --seal: values by name, such as the keys of a repository. Default: those in force in the
                         cluster, else what is configured, else made up
   --new                 with --seal: the stack is not deployed yet, so no cluster is asked`;

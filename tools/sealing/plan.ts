@@ -30,7 +30,7 @@ export interface SealingPlan {
   kept: readonly Place[];
   /** By name: objects whose sealed texts are kept. */
   before: ReadonlyMap<string, SealedSecret>;
-  /** Names of the values that are made anew. */
+  /** Names of the values that are replaced. */
   reseal: ReadonlySet<string>;
 }
 
@@ -39,7 +39,7 @@ const placesOf = (secrets: readonly Unsealed[]): Place[] =>
 
 /** What a person asks for. */
 export interface Wishes {
-  /** Names of values that are made anew. @default none */
+  /** Names of values that are replaced. @default none */
   reseal?: readonly string[];
   /** Names of values that are given. @default none */
   given?: readonly string[];
@@ -47,7 +47,7 @@ export interface Wishes {
 
 /**
  * What is to be sealed: texts that are not sealed yet, that were sealed as another text, and those with a value that is
- * made anew.
+ * replaced.
  *
  * @param before what is sealed, by name
  * @throws SealingError if there is no such value, or if one is given that is sealed already
@@ -68,11 +68,11 @@ export function planned(
       throw new SealingError(`${flag} ${leaf}: there is no such value. There are: ${names.join(", ")}`);
     }
   }
-  const anew = new Set(reseal);
+  const replaced = new Set(reseal);
   const isKept = ({ secret, key, parts }: Place): boolean => {
     const there = before.get(secret.name);
     if (there === undefined || there.metadata.namespace !== secret.namespace) return false;
-    if (leavesIn(parts).some((leaf) => anew.has(ownerOf(leaf)))) return false;
+    if (leavesIn(parts).some((leaf) => replaced.has(ownerOf(leaf)))) return false;
     const where = isReadable(parts) ? there.spec.template.data : there.spec.encryptedData;
     return where?.[key] !== undefined && isDeepStrictEqual(sealedTexts(there)?.[key], parts);
   };
@@ -86,7 +86,7 @@ export function planned(
     wanted,
     kept: places.filter(isKept),
     before,
-    reseal: anew,
+    reseal: replaced,
   };
 }
 
@@ -152,7 +152,7 @@ export function sealedObjects(
       throw new SealingError(
         `${ownerOf(leaf)} is sealed in ${elsewhere.secret.name} (key ${elsewhere.key}) and not yet as ` +
           `${missing.join(", ")}; what is sealed cannot be read, and the cluster does not say which value is in ` +
-          `force. Make it anew in all of them: --reseal ${ownerOf(leaf)}`,
+          `force. Replace it in all of them: --reseal ${ownerOf(leaf)}`,
       );
     }
     fresh.add(ownerOf(leaf));

@@ -18,7 +18,7 @@ import { isPublic, type Unsealed } from "./unsealed.ts";
 export interface SealingOptions {
   /** The file with the controller's certificate. */
   certificate: string;
-  /** Names of the values that are made anew. */
+  /** Names of the values that are replaced. */
   reseal: readonly string[];
   /** A file of values. @default none are given */
   values?: string | undefined;

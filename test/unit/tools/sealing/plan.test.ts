@@ -187,7 +187,7 @@ describe("what `render --seal` seals", () => {
     assert.equal(planned(stack(), objects, { given: ["owner"], reseal: ["owner"] }).wanted.length, 1);
   });
 
-  it("makes an authority's key and certificate anew together", () => {
+  it("makes an authority's key and certificate again, together", () => {
     const { sealed, objects: now } = seal(
       stack().map((one) =>
         one.name === "postgres-ca" ? { ...one, values: { authority: "k2", "authority.public": "c2" } } : one,
