@@ -1,10 +1,8 @@
 /** The live cluster for the program: checks before a deployment, and hooks during it. */
 import * as pulumi from "@pulumi/pulumi";
 import { APPLICATION } from "../components/kubernetes/labels.ts";
-import { AUTHORITY_NAME, LOGINS_SECRET, SERVER_POD } from "../components/kubernetes/names.ts";
-import { readSealed } from "../components/secrets/sealed-folder.ts";
+import { SERVER_POD } from "../components/kubernetes/names.ts";
 import type { Settings } from "../config.ts";
-import { sealedDirectory } from "../config/secret-store.ts";
 import { CONFIG_FILE_VARIABLE } from "../config/file-variable.ts";
 import type { Directory } from "../components/storage/directory.ts";
 import { directoriesOf } from "../directories.ts";
@@ -18,7 +16,6 @@ import {
   lookAtCluster,
   runningImage,
 } from "./cluster-state.ts";
-import { withProxy } from "./api-proxy.ts";
 import { lookAtEnforcement, sayEnforcement } from "./enforcement.ts";
 import { KubeconfigError, providerKubeconfig } from "./kubeconfig.ts";
 import type { PodObject } from "./pod-troubles.ts";
@@ -30,33 +27,8 @@ import { deployedPolicies, sayPolicies } from "./network-policies.ts";
 import { plainSessions, sayPlain } from "./plain-connections.ts";
 import { preflight, reasonOf } from "./preflight.ts";
 import { type ServerReports, sayCertificate, sayRefused, serverReports } from "./server-reports.ts";
-import {
-  deleteSealed,
-  handOver,
-  heldFromSealed,
-  isUnread,
-  leftFromSealed,
-  lookAtSealed,
-  notOpened,
-  removeSealedForm,
-  sayHandoverToSealed,
-  sayReturnFromSealed,
-  type SealedState,
-} from "./sealed-secrets.ts";
-import {
-  deleteLeftSecrets,
-  deleteStoreObjects,
-  heldSecrets,
-  isPending,
-  leftSecrets,
-  lookAtStore,
-  notSynced,
-  sayHandover,
-  sayReturn,
-  type StoreState,
-  wantedSecrets,
-} from "./secret-stores.ts";
 import { stopRefusedStart } from "./refused-start.ts";
+import { heldIn, reportStores, sayStores, sayWaiting, storeHooks } from "./stores.ts";
 import { encryptionOf, sayEncryption, STATUS_SCRIPT } from "./secrets-at-rest.ts";
 import { lookAtSsh, sshFindings } from "./ssh-reach.ts";
 import { claimedSize, releaseDeadClaim } from "./volume-binding.ts";
@@ -132,8 +104,7 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
     if (configuration !== undefined) await pulumi.log.warn(sayRefused(configuration));
     if (certificate !== undefined) await pulumi.log.warn(sayCertificate(certificate));
   }
-  if (state.store) await sayStore(settings, state.store);
-  if (state.sealed) await saySealed(settings, state.sealed);
+  await sayStores(settings, state);
   await sayPlainConnections(settings, state);
   const policies = await sayPolicies(cluster, state, settings.network, {
     database: settings.database.name,
@@ -143,47 +114,6 @@ async function checkedCluster(settings: Settings, identity: string): Promise<Clu
   if (!state.volume) await sayFirstStart(settings);
   await sayPreparation(settings, unprepared);
   return state;
-}
-
-/** The Secrets that are about to be taken over. */
-function heldIn({ store, sealed }: ClusterState, settings: Settings): string[] {
-  switch (settings.secretStore.source) {
-    case "external-secrets":
-      return store ? heldSecrets(store, wantedSecrets(settings)) : [];
-    case "sealed-secrets":
-      return sealed ? heldFromSealed(sealed, sealedNames(settings)) : [];
-    case "pulumi":
-      return [];
-  }
-}
-
-/** Names of the Secrets that are sealed. */
-const sealedNames = (settings: Settings) => [...readSealed(sealedDirectory(settings)).keys()];
-
-/** Says which SealedSecrets are not opened, and what a change of the source means. */
-async function saySealed(settings: Settings, sealed: SealedState): Promise<void> {
-  const { source } = settings.secretStore;
-  if (source === "sealed-secrets") {
-    for (const trouble of notOpened(sealed)) await pulumi.log.warn(trouble);
-    const held = heldFromSealed(sealed, sealedNames(settings));
-    if (held.length > 0) await pulumi.log.warn(sayHandoverToSealed(held));
-  } else if (sealed.objects.length > 0)
-    await pulumi.log.warn(
-      sayReturnFromSealed(
-        sealed.objects.map(({ metadata }) => metadata.name),
-        source,
-      ),
-    );
-}
-
-/** Says what a secret store does: which of its objects are not synced, and what a change of the source means. */
-async function sayStore(settings: Settings, store: StoreState): Promise<void> {
-  for (const trouble of notSynced(store, Date.now())) await pulumi.log.warn(trouble);
-  const isStored = settings.secretStore.source === "external-secrets";
-  const held = isStored ? heldSecrets(store, wantedSecrets(settings)) : [];
-  if (held.length > 0) await pulumi.log.warn(sayHandover(held));
-  if (!isStored && store.objects.length > 0)
-    await pulumi.log.warn(sayReturn(store.objects.map(({ metadata }) => metadata.name)));
 }
 
 /** Warns of a server that goes on accepting connections without encryption. */
@@ -366,100 +296,6 @@ function isServing(pod: PodObject | undefined): boolean {
   return pod?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 }
 
-/** Milliseconds that the operator has for its first look at a new object, and between two looks. */
-const FIRST_LOOK = 15_000;
-const LOOK_AGAIN = 1000;
-
-/** Milliseconds between two looks while the engine waits for a server. */
-const LOOK_SELDOM = 10_000;
-
-/** Reports each object of a store once that keeps a new server's pods waiting. */
-function sayWaiting({ cluster, secretStore }: Settings): () => Promise<void> {
-  const said = new Set<string>();
-  let last = Date.now();
-  return async () => {
-    if (Date.now() - last < LOOK_SELDOM) return;
-    last = Date.now();
-    const say = async (name: string, troubles: readonly string[]) => {
-      const [trouble] = said.has(name) ? [] : troubles;
-      if (trouble === undefined) return;
-      said.add(name);
-      await pulumi.log.warn(trouble);
-    };
-    if (secretStore.source === "sealed-secrets") {
-      const sealed = await withProxy(cluster, (read) => lookAtSealed(read, APPLICATION, true));
-      for (const object of sealed.objects)
-        await say(object.metadata.name, notOpened({ ...sealed, objects: [object] }));
-      return;
-    }
-    const store = await withProxy(cluster, (read) => lookAtStore(read, APPLICATION, true));
-    for (const object of store.objects)
-      await say(object.metadata.name, notSynced({ ...store, objects: [object] }, Date.now()));
-  };
-}
-
-/**
- * Reports which objects of a store are not synced, once the operator has looked at all of them, and deletes what it leaves
- * behind.
- */
-async function reportStore(settings: Settings): Promise<void> {
-  const { cluster } = settings;
-  const look = () => withProxy(cluster, (read) => lookAtStore(read, APPLICATION, true));
-  const deadline = Date.now() + FIRST_LOOK;
-  try {
-    let store = await look();
-    while (store.objects.some(isPending) && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
-      store = await look();
-    }
-    const wanted = wantedSecrets(settings);
-    const left = leftSecrets(store, wanted);
-    const objects = store.objects.filter(({ metadata }) => wanted.includes(metadata.name));
-    for (const trouble of notSynced({ ...store, objects }, Date.now())) await pulumi.log.warn(trouble);
-    await deleteLeftSecrets(cluster, APPLICATION, left);
-    if (left.length > 0)
-      await pulumi.log.info(
-        `deleted, as they are not part of the stack any more: the Secrets ${left.join(", ")}`,
-      );
-  } catch (error) {
-    await pulumi.log.warn(
-      `could not check whether the Secrets of the store are in the cluster: ${reasonOf(error)}`,
-    );
-  }
-}
-
-/** Reports which SealedSecrets the controller has not opened, once it has looked at all of them, and deletes what it leaves. */
-async function reportSealed(settings: Settings): Promise<void> {
-  const { cluster } = settings;
-  const look = () => withProxy(cluster, (read) => lookAtSealed(read, APPLICATION, true));
-  const deadline = Date.now() + FIRST_LOOK;
-  try {
-    let sealed = await look();
-    while (sealed.objects.some(isUnread) && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
-      sealed = await look();
-    }
-    for (const trouble of notOpened(sealed)) await pulumi.log.warn(trouble);
-    // The authority's can be the stack's own.
-    const left = leftFromSealed(sealed, [
-      ...sealedNames(settings),
-      ...wantedSecrets(settings),
-      AUTHORITY_NAME,
-    ]);
-    await deleteLeftSecrets(cluster, APPLICATION, left);
-    if (left.length > 0)
-      await pulumi.log.info(
-        `deleted, as they are not part of the stack any more: the Secrets ${left.join(", ")}`,
-      );
-  } catch (error) {
-    await pulumi.log.warn(`could not check whether what is sealed is in the cluster: ${reasonOf(error)}`);
-  }
-}
-
-/** Whether a store, or the controller of what is sealed, has an object for a Secret. */
-const has = (state: { objects: readonly { metadata: { name: string } }[] } | undefined, name: string) =>
-  state?.objects.some(({ metadata }) => metadata.name === name) === true;
-
 /** What an `up` does in the cluster in addition to its resources, and in which order. A preview does none of it. */
 function changesTo(
   settings: Settings,
@@ -493,22 +329,7 @@ function changesTo(
         await pulumi.log.info("the volume that an earlier deployment left Released is bound again");
       }
     }),
-    // On the way back from a store: what writes its values would do so once more.
-    beforeSecret: new pulumi.ResourceHook("release-from-store", async ({ newInputs }) => {
-      const { name } = (newInputs as { metadata: { name: string } }).metadata;
-      if (has(state?.store, name)) await deleteStoreObjects(cluster, APPLICATION, [name]);
-      if (has(state?.sealed, name)) await deleteSealed(cluster, APPLICATION, name);
-    }),
-    afterSecret: new pulumi.ResourceHook("remove-sealed-form", async ({ newInputs }) => {
-      const { name } = (newInputs as { metadata: { name: string } }).metadata;
-      if (name === LOGINS_SECRET && has(state?.sealed, name)) await removeSealedForm(cluster, APPLICATION);
-    }),
-    handOverSecret: new pulumi.ResourceHook("hand-over-to-controller", async ({ newInputs }) => {
-      const { name } = (newInputs as { metadata: { name: string } }).metadata;
-      // It would overwrite once more what the controller writes once.
-      if (has(state?.store, name)) await deleteStoreObjects(cluster, APPLICATION, [name]);
-      await handOver(cluster, APPLICATION, name);
-    }),
+    ...storeHooks(settings, state),
     // A new password is then in force when the deployment ends, or soon after.
     afterChange: new pulumi.ResourceHook("prompt-kubelet", async () => {
       await promptKubelet(cluster, APPLICATION).catch((error: unknown) =>
@@ -522,8 +343,7 @@ function changesTo(
       return deleteLeftJob(cluster, APPLICATION, name);
     }),
     whenDeployed: async () => {
-      if (settings.secretStore.source === "external-secrets") await reportStore(settings);
-      if (settings.secretStore.source === "sealed-secrets") await reportSealed(settings);
+      await reportStores(settings);
       const reports: ServerReports = await serverReports(cluster, APPLICATION).catch(
         async (error: unknown) => {
           await pulumi.log.warn(
