@@ -10,7 +10,7 @@ import { endOf, type Result, sum } from "./results.ts";
 
 const names = ["static", ...PARTS.map(({ name }) => name)];
 const usage = `usage: npm test -- [quick] ${names.map((name) => `[${name}]`).join(" ")}
-  quick   what gives an answer in four minutes: no cluster, no engine, no PostgreSQL
+  quick   what gives an answer in five minutes: no cluster, no engine, no PostgreSQL
   ${names[0]}  types, format and lint
   others  the tests below test/<name>
 Without a name all parts are run, one after the other, in about an hour. Of very long lists a sample is taken, another

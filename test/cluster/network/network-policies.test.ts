@@ -15,6 +15,7 @@ import {
   until,
   up,
 } from "../support.ts";
+import { itLong } from "../../sample.ts";
 import {
   addressOf,
   apply,
@@ -183,27 +184,30 @@ describe("network policies", () => {
       await stays("the database, for the client that is declared no more", foreign, server);
     });
 
-    it("keep protecting the pods from before when what enforces them is gone; that new ones are open is reported", async () => {
-      await opens("the database, for a client", allowed, server);
-      stopController();
-      const late = await new Attacker("late").start();
-      // Its own way out is open: nothing has been told to close it.
-      await opens("the API server, for a new pod", late, API);
-      await Promise.all([
-        stays("the database, for a new pod", late, server),
-        stays("the database, for a pod of another namespace", foreign, server),
-        opens("the database, for a client from before", allowed, server),
-      ]);
-      const said = await deploy({});
-      assert.match(
-        said,
-        /warning.*network policies are not enforced for new pods: one reached the API server/s,
-      );
-      continueController();
-      await stays("the API server, for the new pod", late, API);
-      assert.match(await deploy({}), /network policies are enforced/);
-      await late.remove();
-    });
+    itLong(
+      "keep protecting the pods from before when what enforces them is gone; that new ones are open is reported",
+      async () => {
+        await opens("the database, for a client", allowed, server);
+        stopController();
+        const late = await new Attacker("late").start();
+        // Its own way out is open: nothing has been told to close it.
+        await opens("the API server, for a new pod", late, API);
+        await Promise.all([
+          stays("the database, for a new pod", late, server),
+          stays("the database, for a pod of another namespace", foreign, server),
+          opens("the database, for a client from before", allowed, server),
+        ]);
+        const said = await deploy({});
+        assert.match(
+          said,
+          /warning.*network policies are not enforced for new pods: one reached the API server/s,
+        );
+        continueController();
+        await stays("the API server, for the new pod", late, API);
+        assert.match(await deploy({}), /network policies are enforced/);
+        await late.remove();
+      },
+    );
   });
 
   describe("of a server that was deployed without them", function () {
@@ -280,7 +284,7 @@ describe("network policies", () => {
       assert.doesNotMatch(next.output, /it stays so/);
     });
 
-    it("can be switched back, which is reported as long as it lasts", async () => {
+    itLong("can be switched back, which is reported as long as it lasts", async () => {
       const said = await deploy({ "network.policies": "none" });
       assert.match(said, /network\.policies is none: every pod in the cluster can reach the database's port/);
       await opens("the database", foreign, server);

@@ -1,5 +1,5 @@
 /**
- * The identities of CI beyond their bounds. ci/rights.test.ts has all of those; here is what would harm this database or
+ * The identities of CI beyond their bounds. ci/rights.long.ts has all of those; here is what would harm this database or
  * others most.
  */
 import { APPLICATION } from "../../../../components/kubernetes/labels.ts";

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { start, stop } from "../../../tools/local-cluster/cluster.ts";
-import { itLong } from "../../sample.ts";
 import { STACK } from "../checkout.ts";
 import { CLUSTER, execute, restoreCluster, theCluster } from "../support.ts";
 import { NAMESPACE, findEveryRow, follow, get, logIn, onProd, password, prod } from "./prod.ts";
@@ -59,7 +58,7 @@ describe("docs/moving.md", function () {
     assert.ok(!existsSync(`${old}/pgdata.moved`) && existsSync(`${old}/volume.identity`));
   });
 
-  itLong("the disk of a machine that died goes into another node", async function () {
+  it("the disk of a machine that died goes into another node", async function () {
     const [OLD, NEW] = [theCluster().nodeName, `${CLUSTER}-other`];
     await stop({ name: CLUSTER });
     await start({ name: CLUSTER, gpu: 1, nodeName: NEW });
@@ -80,7 +79,7 @@ describe("docs/moving.md", function () {
     await findEveryRow();
   });
 
-  itLong("the same disk under a cluster that was set up again, with the same password", async () => {
+  it("the same disk under a cluster that was set up again, with the same password", async () => {
     const secret = await password();
     await stop({ name: CLUSTER, purge: true });
     await restoreCluster();
