@@ -41,7 +41,7 @@ export const secretStore = {
     'a folder below the project, such as "sealed/prod", or an absolute path, without . and ..',
     {
       description:
-        "`sealed-secrets`: the folder with what is sealed, which belongs into the repository. Default: `sealed` and the stack's name",
+        "`sealed-secrets`: the folder with what is sealed; commit it. Default: `sealed` and the stack's name",
     },
   ),
 } as const satisfies Section;

@@ -37,7 +37,7 @@ function objectIn(text: string): SealedSecret | string {
 }
 
 /**
- * The SealedSecrets in a stack's folder, by name. Empty if there is no folder.
+ * The SealedSecrets in a stack's folder, by name. Empty without a folder.
  *
  * @param directory as in `secretStore.directory`
  * @throws RunError with one line for each file that cannot be used
