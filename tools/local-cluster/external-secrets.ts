@@ -2,8 +2,8 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
-import { compilerMemory } from "./build.ts";
 import { makeWhole, requireSpace } from "./disk.ts";
+import { buildArguments, compile } from "./go-programs.ts";
 import { postgresImage } from "./images.ts";
 import { cacheRoot, digest } from "./paths.ts";
 import { withLock } from "../lock.ts";
@@ -19,12 +19,6 @@ const SPACE_MIB = 2500;
 const PROGRAM = "external-secrets";
 /** Where its pod has the folder: nobody but root may enter root's own. */
 const PLACE = "/program";
-
-/** As for the node's other programs: no debugging data, no inlining. */
-const buildArguments = [
-  ...["build", "-mod=readonly", "-trimpath", "-buildvcs=false"],
-  ...["-gcflags=all=-dwarf=false -l", "-ldflags", "-s -w"],
-];
 
 /** The definitions that the controller watches with the flags that it is given here, by their files' names. */
 const definitions = [
@@ -79,13 +73,7 @@ async function build(folder: string): Promise<void> {
   try {
     await copySources(sources);
     mkdirSync(folder);
-    await run("go", [...buildArguments, "-o", join(folder, PROGRAM), "."], {
-      cwd: sources,
-      env: {
-        CGO_ENABLED: "0",
-        ...compilerMemory(process.availableMemory() / 2 ** 20, availableParallelism()),
-      },
-    });
+    await compile(sources, join(folder, PROGRAM), ["."], availableParallelism());
     for (const file of definitions) cpSync(join(sources, "config/crds/bases", file), join(folder, file));
   } finally {
     rmSync(sources, { recursive: true, force: true });

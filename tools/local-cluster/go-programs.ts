@@ -21,7 +21,7 @@ export interface GoPrograms {
 }
 
 /** As for the node's other programs: no debugging data, no inlining. */
-const buildArguments = [
+export const buildArguments = [
   "build",
   "-mod=readonly",
   "-trimpath",
@@ -30,6 +30,18 @@ const buildArguments = [
   "-ldflags",
   "-s -w",
 ];
+
+/**
+ * Compiles packages of the module in a folder.
+ *
+ * @param out the program, or with a '/' at its end the folder for all of them
+ * @param cores that compile at once
+ */
+export const compile = (folder: string, out: string, packages: readonly string[], cores: number) =>
+  run("go", [...buildArguments, "-o", out, ...packages], {
+    cwd: folder,
+    env: { CGO_ENABLED: "0", ...compilerMemory(process.availableMemory() / 2 ** 20, cores) },
+  });
 
 /** The folder with go.mod and go.sum. */
 export const moduleFolder = ({ name }: Pick<GoPrograms, "name">) => join(import.meta.dirname, name);
@@ -62,10 +74,7 @@ export async function buildPrograms(programs: GoPrograms, log: (line: string) =>
     log(`building ${name}, which ${purpose}: about ${minutes} min on 2 cores, once…`);
     await makeWhole(target(programs), async (temporary) => {
       mkdirSync(temporary);
-      await run("go", [...buildArguments, "-o", `${temporary}/`, ...packages], {
-        cwd: moduleFolder(programs),
-        env: { CGO_ENABLED: "0", ...compilerMemory(process.availableMemory() / 2 ** 20, 2) },
-      });
+      await compile(moduleFolder(programs), `${temporary}/`, packages, 2);
     });
   });
   return target(programs);
