@@ -1,14 +1,14 @@
 /**
  * `npm run test:long`: what `npm test` leaves out, and what would rot if nobody ran it: one short round of every
- * measurement (`npm run bench:*`), and of all faults. Run it before calling work done. Its last lines say what was
- * skipped and why, what failed, and how much passed.
+ * measurement (`npm run bench:*`), and of all faults. Run it before calling work done; a machine that has fewer hours at
+ * once runs it folder by folder. Its last lines say what was skipped and why, what failed, and how much passed.
  */
 import { readFileSync } from "node:fs";
 import { answersHelp, projectFile } from "../tools/cli.ts";
 import { findEngine } from "../tools/engine/engine.ts";
 import { clusterObstacle } from "./cluster/support.ts";
 import { runInProject, runMocha } from "./mocha-run.ts";
-import { filesOf, PARTS } from "./parts.ts";
+import { filesOf, PARTS, pathCovers } from "./parts.ts";
 import { endOf, type Result, sum } from "./results.ts";
 import { missingRounds, SHORT_ROUNDS } from "./short-rounds.ts";
 
@@ -20,16 +20,25 @@ const names = [...parts.map(({ name }) => name), ...Object.keys(SHORT_ROUNDS)];
 
 const usage = `usage: npm run test:long -- [<name> ...]
 What npm test leaves out, with everything of which it takes a sample (${parts.map(({ name }) => name).join(", ")}), and one short round
-of every measurement and of all faults. Or what is named: ${names.join(", ")}`;
+of every measurement and of all faults. Or what is named: ${names.join(", ")}, or a folder or a file of them,
+such as test/cluster/backup`;
 if (answersHelp(usage)) process.exit(0);
 
 const chosen = process.argv.slice(2);
-const unknown = chosen.filter((name) => !names.includes(name));
+const longFiles = parts.flatMap((part) => filesOf(part, "long"));
+const unknown = chosen.filter(
+  (name) => !names.includes(name) && !longFiles.some((file) => pathCovers(name, file)),
+);
 if (unknown.length > 0) {
-  console.error(`${unknown.join(", ")}: not a name. Allowed: ${names.join(", ")}`);
+  console.error(
+    `${unknown.join(", ")}: not a name, and no folder or file of the long run. ` +
+      `Allowed: ${names.join(", ")}, or a path such as test/cluster/backup`,
+  );
   process.exit(2);
 }
 const wanted = (name: string) => chosen.length === 0 || chosen.includes(name);
+const wantedFiles = (part: (typeof parts)[number]) =>
+  filesOf(part, "long").filter((file) => wanted(part.name) || chosen.some((name) => pathCovers(name, file)));
 
 const nothing: Result = { passed: 0, failed: [], skipped: [] };
 const results: Result[] = missingRounds(Object.keys(scripts)).map((name) => ({
@@ -37,8 +46,10 @@ const results: Result[] = missingRounds(Object.keys(scripts)).map((name) => ({
   failed: [`${name}: has no short round in test/short-rounds.ts`],
 }));
 
-for (const part of parts.filter(({ name }) => wanted(name)))
-  results.push(await runMocha(part, filesOf(part, "long"), { TEST_EVERYTHING: "1" }));
+for (const part of parts) {
+  const files = wantedFiles(part);
+  if (files.length > 0) results.push(await runMocha(part, files, { TEST_EVERYTHING: "1" }));
+}
 
 const engine = await findEngine();
 const cluster = clusterObstacle();

@@ -52,6 +52,12 @@ export function filesBelow(folder: string, ending: string): string[] {
     .sort();
 }
 
+/** Whether a path, with or without a slash at its end, is a file or a folder above it. */
+export function pathCovers(path: string, file: string): boolean {
+  const whole = path.replace(/\/+$/, "");
+  return file === whole || file.startsWith(`${whole}/`);
+}
+
 /** Whether a file leaves something to `npm run test:long`. */
 const leavesSome = (file: string) =>
   /^import \{[^}]*\b(?:itLong|describeLong|sampled)\b[^}]*\} from "[./]+\/sample\.ts"/m.test(

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../../tools/cli.ts";
-import { filesBelow, filesOf, PARTS } from "../../parts.ts";
+import { filesBelow, filesOf, PARTS, pathCovers } from "../../parts.ts";
 import { type MochaResult, resultOf } from "../../results.ts";
 import { chosen } from "../../sample.ts";
 import type { Skip } from "../../skip.ts";
@@ -46,6 +46,26 @@ describe("every test file", () => {
       for (const file of [part.first, part.last]) assert.ok(file === undefined || usual.includes(file), file);
       for (const file of filesOf(part, "quick")) assert.ok(filesOf(part, "usual").includes(file), file);
     }
+  });
+});
+
+describe("npm run test:long", () => {
+  it("takes a folder with all below it, and no folder that merely begins like it", () => {
+    const file = "test/cluster/backup/loss.test.ts";
+    for (const path of ["test/cluster/backup", "test/cluster/", "test", file])
+      assert.ok(pathCovers(path, file), path);
+    for (const path of ["test/cluster/back", "test/cluster/backup/loss", "", "/", "backup"])
+      assert.ok(!pathCovers(path, file), path);
+  });
+
+  it("refuses a path without a long test, with what is allowed", () => {
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [projectFile("test/long.ts"), "test/cluster/nowhere"],
+      { encoding: "utf8" },
+    );
+    assert.equal(status, 2);
+    assert.match(stderr, /test\/cluster\/nowhere: not a name.*Allowed: .*cluster.*bench:backup/s);
   });
 });
 
