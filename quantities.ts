@@ -1,6 +1,6 @@
 /**
  * Sizes in two notations: Kubernetes quantities (`40Gi`, `500m`) and PostgreSQL's memory settings (`32GB`, where GB is
- * 2^30 bytes).
+ * 2^30 bytes); and how people read sizes and times.
  */
 
 const KUBERNETES_UNITS: Readonly<Record<string, number>> = {
@@ -69,6 +69,14 @@ export function readableBytes(bytes: number): string {
     unit++;
   }
   return `${Number(value.toPrecision(3))} ${units[unit]}`;
+}
+
+/** A span of time in its largest unit that counts at least two, as in `95 s`, `12 minutes`, `9 days`. */
+export function readableSpan(seconds: number): string {
+  if (seconds < 120) return `${Math.max(0, Math.round(seconds))} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} minutes`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} hours`;
+  return `${Math.floor(seconds / 86_400)} days`;
 }
 
 /** A Kubernetes quantity, rounded up to whole MiB, in the largest unit without a fraction, as the API server writes it. */

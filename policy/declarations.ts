@@ -191,6 +191,8 @@ const BACKUP_CONTAINERS = [
 /** What is mounted where: `<workload> <container> <path> <source>`: declared-mounts. */
 export const MOUNTS: readonly string[] = [
   `${SERVER} postgres /var/lib/postgresql/data persistentVolumeClaim postgres-pvc`,
+  // How much of the disk is left.
+  `${SERVER} reconcile /var/lib/postgresql/data read-only persistentVolumeClaim postgres-pvc`,
   ...["postgres", "reconcile"].flatMap((container) => [
     `${SERVER} ${container} /etc/postgresql configMap postgres-config`,
     `${SERVER} ${container} ${SCRIPTS} configMap postgres-scripts`,

@@ -1,6 +1,11 @@
-/** `npm run docs`: writes the tables generated from code: configuration into README.md, rules into docs/policies.md. */
+/**
+ * `npm run docs`: writes the tables generated from code: configuration into README.md, the pack's rules into
+ * docs/policies.md, those of what is wrong into docs/status.md.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
+import { RULES, readable } from "../components/monitoring/rules.ts";
 import { table } from "../config.ts";
+import { readableSpan } from "../quantities.ts";
 import { fieldsOf, type Section } from "../config/reader.ts";
 import type { Rule } from "../policy/rule.ts";
 import { rules } from "../policy/rules/index.ts";
@@ -59,6 +64,24 @@ function ruleRows(): string[] {
   });
 }
 
+function statusRows(): string[] {
+  return RULES.map(({ name, figure, above, below, lasts, severity, page, why }) => {
+    const limit =
+      above === undefined
+        ? `below ${readable({ name: figure, value: below ?? NaN })}`
+        : `above ${readable({ name: figure, value: above })}`;
+    const [file = "", anchor] = page.split("#");
+    const link = file === "status.md" ? `#${anchor}` : page;
+    return row(
+      `[\`${name}\`](${link})`,
+      severity,
+      `\`${figure}\` ${limit}`,
+      lasts === 0 ? "at once" : readableSpan(lasts),
+      why,
+    );
+  });
+}
+
 export const pages: readonly Page[] = [
   {
     file: "README.md",
@@ -73,6 +96,16 @@ export const pages: readonly Page[] = [
   {
     file: "docs/policies.md",
     withTable: (page) => between(page, "rules", ["rule", "what it asks", "configuration"], ruleRows()),
+  },
+  {
+    file: "docs/status.md",
+    withTable: (page) =>
+      between(
+        page,
+        "status",
+        ["what", "how grave", "when", "told after", "why neither too early nor too late"],
+        statusRows(),
+      ),
   },
 ];
 

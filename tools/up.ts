@@ -14,6 +14,9 @@ import { DevState } from "./dev/state.ts";
 import { findEngine } from "./engine/engine.ts";
 import { withLock } from "./lock.ts";
 import { smokeTest } from "./dev/smoke-test.ts";
+import { report } from "./status/findings.ts";
+import { look } from "./status/look.ts";
+import { statusWords } from "./status/words.ts";
 
 /** Configuration that depends on this machine and its cluster. */
 function overridesFor(cluster: DevCluster, state: DevState): Record<string, Record<string, unknown>> {
@@ -74,15 +77,19 @@ await runTool(usage, async () => {
       await upWithEngine(engine, state);
     }
     console.log(`smoke test passed: ${await smokeTest(cluster)}`);
+    const status = statusWords(report("dev", await look(cluster)));
     const kubectl = ["kubectl", ...contextFlags(cluster)].map(shellWord).join(" ");
     console.log(
       [
+        "",
+        ...status,
         "",
         `PostgreSQL 16 + pgvector is up after ${((Date.now() - started) / 1000).toFixed(0)} s.`,
         "  a prompt:          npm run psql",
         `  from this machine: ${kubectl} port-forward -n ${APPLICATION} svc/postgres 5432:5432`,
         `  its password:      ${kubectl} get secret -n ${APPLICATION} postgres-secret -o jsonpath='{.data.POSTGRES_PASSWORD}' | base64 -d`,
         `  from a pod:        postgres.${APPLICATION}.svc.${cluster.domain}:5432, with the Secret postgres-secret`,
+        "  how it is:         npm run status",
         "  and down again:    npm run down",
       ].join("\n"),
     );

@@ -86,7 +86,11 @@ function serverVolumes(
     {
       name: "data",
       source: { persistentVolumeClaim: { claimName: args.claimName } },
-      mounts: { [SERVER_CONTAINER]: { path: VOLUME_PATH } },
+      mounts: {
+        [SERVER_CONTAINER]: { path: VOLUME_PATH },
+        // How much of the disk is left, also while the server is down.
+        [RECONCILER_CONTAINER]: { path: VOLUME_PATH, readOnly: true },
+      },
     },
     { name: "config", source: { configMap: { name: configName } }, mounts: both(CONFIG_PATH, true) },
     { name: "scripts", source: { configMap: { name: scriptsName } }, mounts: both(SCRIPTS_PATH, true) },

@@ -5,6 +5,7 @@ import {
   cpusOfQuantity,
   mebibytes,
   readableBytes,
+  readableSpan,
 } from "../../quantities.ts";
 
 describe("quantities", () => {
@@ -31,5 +32,19 @@ describe("quantities", () => {
     assert.equal(readableBytes(90.53 * 2 ** 30), "90.5 GiB");
     assert.equal(readableBytes(512), "512 bytes");
     assert.equal(mebibytes(2 ** 20 + 1), "2Mi");
+  });
+
+  it("says a span of time in its largest unit", () => {
+    assert.deepEqual([-3, 0, 119.6, 120, 7199, 7200, 172_799, 172_800, 864_000].map(readableSpan), [
+      "0 s",
+      "0 s",
+      "120 s",
+      "2 minutes",
+      "119 minutes",
+      "2 hours",
+      "47 hours",
+      "2 days",
+      "10 days",
+    ]);
   });
 });

@@ -15,13 +15,14 @@ const AS_SUPERUSER = [
   `superuser backup "-c statement_timeout=30s -c lock_timeout=5s" -d postgres -At "$@" -f -`,
 ].join("\n");
 
-/** Milliseconds for kubectl and the session together. */
+/** Milliseconds for kubectl and the session together, unless the caller has less. */
 const PATIENCE = 60_000;
 
 /**
  * Runs SQL as the superuser, in the database `postgres`.
  *
  * @param variables psql's, by name
+ * @param patience milliseconds
  * @returns the rows, as psql prints them unaligned
  * @throws Error with psql's or kubectl's words
  */
@@ -29,6 +30,7 @@ export async function asSuperuser(
   cluster: ClusterContext,
   sql: string,
   variables: Readonly<Record<string, string>> = {},
+  patience = PATIENCE,
 ): Promise<string> {
   const { ok, output, errors } = await attempt(
     "kubectl",
@@ -37,9 +39,12 @@ export async function asSuperuser(
       ...["--", "bash", "-c", AS_SUPERUSER, "backup"],
       ...Object.entries(variables).flatMap(([name, value]) => ["-v", `${name}=${value}`]),
     ],
-    { input: sql, env: kubectlEnvironment(cluster), timeout: PATIENCE },
+    { input: sql, env: kubectlEnvironment(cluster), timeout: patience },
   );
-  if (!ok) throw new Error(`the database cannot be asked: ${errors.trim() || output.trim()}`);
+  if (!ok)
+    throw new Error(
+      `the database cannot be asked: ${errors.trim() || output.trim() || `no answer within ${patience / 1000} s`}`,
+    );
   return output.trim();
 }
 

@@ -1,5 +1,6 @@
 /** Asks the cluster, the backup agent and the server what there is of backups. */
-import { type ClusterContext, kubectl, parsedAnswer, read } from "../../cluster/kubectl.ts";
+import { type Read, withProxy } from "../../cluster/api-proxy.ts";
+import { type ClusterContext, kubectl, parsedAnswer } from "../../cluster/kubectl.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
 import { BACKUP_CONTAINER, BACKUP_NAME } from "../../components/kubernetes/names.ts";
 import { asSuperuser, sqlFile } from "./database.ts";
@@ -12,18 +13,34 @@ const asError = (error: unknown) => (error instanceof Error ? error : new Error(
 
 const NOTHING: Information = { backup: [], repo: [] };
 
-async function information(cluster: ClusterContext): Promise<Information> {
+/** API path of what there is of a kind in the namespace. */
+export const namespaced = (group: string, what: string) => `/${group}/namespaces/${APPLICATION}/${what}`;
+
+/**
+ * Asks pgBackRest in the agent's pod.
+ *
+ * @param patience milliseconds
+ * @returns the reason if it cannot be asked
+ */
+export async function information(
+  cluster: ClusterContext,
+  patience = PATIENCE,
+): Promise<Information | Error> {
   const command =
     "pgbackrest --stanza=$STANZA --log-level-console=off --log-level-stderr=error --output=json info";
-  const answer = await kubectl(
-    cluster,
-    [
-      ...["--request-timeout=0", "exec", "-n", APPLICATION, `${BACKUP_NAME}-0`, "-c", BACKUP_CONTAINER],
-      ...["--", "bash", "-c", command],
-    ],
-    PATIENCE,
-  );
-  return parsedAnswer<Information[]>(answer)[0] ?? NOTHING;
+  try {
+    const answer = await kubectl(
+      cluster,
+      [
+        ...["--request-timeout=0", "exec", "-n", APPLICATION, `${BACKUP_NAME}-0`, "-c", BACKUP_CONTAINER],
+        ...["--", "bash", "-c", command],
+      ],
+      patience,
+    );
+    return parsedAnswer<Information[]>(answer)[0] ?? NOTHING;
+  } catch (error) {
+    return new Error(`pgBackRest cannot be asked: ${asError(error).message}`);
+  }
 }
 
 /** The agent's StatefulSet, as far as it names the repositories. */
@@ -33,30 +50,43 @@ interface Agent {
   };
 }
 
+/** What the cluster knows of backups. */
+export interface BackupObjects<Pod extends JobPodObject = JobPodObject> {
+  /** `1:cloud:s3 2:nas:directory`; undefined if there are no backups. */
+  repositories: string | undefined;
+  jobs: JobObject[];
+  pods: Pod[];
+}
+
+/**
+ * Reads the objects of backups, and all pods of the namespace.
+ *
+ * @throws KubectlError if the cluster does not answer
+ */
+export async function backupObjects<Pod extends JobPodObject>(read: Read): Promise<BackupObjects<Pod>> {
+  const [agent, jobs, pods] = await Promise.all([
+    read<Agent>(namespaced("apis/apps/v1", `statefulsets/${BACKUP_NAME}`)),
+    read<{ items: JobObject[] }>(namespaced("apis/batch/v1", "jobs")),
+    read<{ items: Pod[] }>(namespaced("api/v1", "pods")),
+  ]);
+  const env = agent?.spec.template.spec.containers.find(({ name }) => name === BACKUP_CONTAINER)?.env ?? [];
+  return {
+    repositories: agent && (env.find(({ name }) => name === "REPOSITORIES")?.value ?? ""),
+    jobs: jobs?.items ?? [],
+    pods: pods?.items ?? [],
+  };
+}
+
 /**
  * Asks everything. What does not answer is in the result.
  *
  * @throws KubectlError if the cluster does not answer
  */
 export async function look(cluster: ClusterContext): Promise<Found> {
-  const namespaced = (group: string, what: string) => `/${group}/namespaces/${APPLICATION}/${what}`;
-  const agent = await read<Agent>(cluster, namespaced("apis/apps/v1", `statefulsets/${BACKUP_NAME}`));
-  const [jobs, pods, informed, server] = await Promise.all([
-    read<{ items: JobObject[] }>(cluster, namespaced("apis/batch/v1", "jobs")),
-    read<{ items: JobPodObject[] }>(cluster, namespaced("api/v1", "pods")),
-    agent
-      ? information(cluster).catch(
-          (error: unknown) => new Error(`pgBackRest cannot be asked: ${asError(error).message}`),
-        )
-      : NOTHING,
+  const { repositories, ...objects } = await withProxy(cluster, (read) => backupObjects(read));
+  const [informed, server] = await Promise.all([
+    repositories === undefined ? NOTHING : information(cluster),
     asSuperuser(cluster, sqlFile("status.sql")).then((text) => parsedAnswer<ServerReport>(text), asError),
   ]);
-  const env = agent?.spec.template.spec.containers.find(({ name }) => name === BACKUP_CONTAINER)?.env ?? [];
-  return {
-    repositories: env.find(({ name }) => name === "REPOSITORIES")?.value ?? "",
-    information: informed,
-    server,
-    jobs: jobs?.items ?? [],
-    pods: pods?.items ?? [],
-  };
+  return { repositories: repositories ?? "", information: informed, server, ...objects };
 }

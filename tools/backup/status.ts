@@ -1,6 +1,6 @@
 /** What there is of backups: a status from what pgBackRest, the server and the cluster say, and its words. Pure. */
 import { BACKUP_CRON_JOBS, FIRST_BACKUP_JOB } from "../../components/kubernetes/names.ts";
-import { readableBytes } from "../../quantities.ts";
+import { readableBytes, readableSpan } from "../../quantities.ts";
 
 /** The parts of `pgbackrest info --output=json` that are read. */
 export interface Information {
@@ -381,14 +381,6 @@ export function statusOf(found: Found): Status {
       part instanceof Error ? [part.message] : [],
     ),
   };
-}
-
-/** A span of time in its largest unit that counts at least two, as in `95 s`, `12 minutes`, `9 days`. */
-export function readableSpan(seconds: number): string {
-  if (seconds < 120) return `${Math.max(0, Math.round(seconds))} s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)} minutes`;
-  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} hours`;
-  return `${Math.floor(seconds / 86_400)} days`;
 }
 
 const moment = (time: string) => time.replace("T", " ").replace(/\.\d+Z$|Z$/, " UTC");

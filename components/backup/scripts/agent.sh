@@ -135,6 +135,20 @@ info() {
   pgbackrest_run --log-level-console=off --log-level-stderr=error --output=json info && put "$handover/info.file" "$words"
 }
 
+# report: the same with the repositories' names, for monitoring. In the background and without another attempt: a
+# repository that does not answer takes minutes, for which no WAL may wait.
+reporting=
+report() {
+  if [ -n "$reporting" ] && kill -0 "$reporting" 2>/dev/null; then return 0; fi
+  (
+    if pgbackrest_run --log-level-console=off --log-level-stderr=error --output=json info; then
+      put "$handover/report.file" "{\"repositories\": \"$REPOSITORIES\", \"info\": $words}"
+    fi
+    rm -f "$handover/report.wanted"
+  ) &
+  reporting=$!
+}
+
 # restore <directory> <repository> [<time>]: the whole database, into a directory that holds nothing but what an
 # interrupted restore has left; and into <request>.file, what its backup is annotated with.
 restore() {
@@ -256,6 +270,7 @@ while true; do
       get.*) answer "$request" get "${request#get.}" ;;
       restore | verify) answer "$request" "$request" ;;
       info) answer "$request" info ;;
+      report) report ;;
     esac || failed=1
   done
   if [ -n "$failed" ]; then sleep 2; else sleep 0.1; fi

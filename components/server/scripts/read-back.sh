@@ -21,6 +21,7 @@ read_back() {
   }
   wrong=$(sed -n "s/^wrong$tab//p" <<<"$found")
   waits=$(sed -n "s/^restart$tab//p" <<<"$found" | paste -s -d '~' - | sed 's/~/, /g')
+  printf '%s' "$wrong" >"$state/refused-settings"
   # The last line is what `kubectl logs --tail` and the deployment show: the overall state.
   said "settings that are wrong" "${wrong:+SETTINGS REFUSED by the server, which keeps those it had and could not be started again with these:
 $(sed 's/^/reconcile:   /' <<<"$wrong")

@@ -187,6 +187,8 @@ reconcile_logins() {
   logins_tried=$wanted
   [ -z "$output" ] || [ "$output" = "$logins_output" ] || echo "$output"
   logins_output=$output
+  # What waits for the groups is no refusal.
+  if [ "$result" = 1 ]; then printf '%s' "${output:-not known}" >"$state/refused-logins"; else : >"$state/refused-logins"; fi
   case $result in
   0)
     logins_applied=$wanted

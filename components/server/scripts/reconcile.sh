@@ -28,6 +28,8 @@ say() { echo "reconcile: $*"; }
 . "$here/reconcile-heartbeat.sh"
 # shellcheck source=components/server/scripts/reconcile-description.sh
 . "$here/reconcile-description.sh"
+# shellcheck source=components/server/scripts/reconcile-figures.sh
+. "$here/reconcile-figures.sh"
 
 # No statement takes long, and none waits long for a role or a database that another session has locked. No part of a
 # password may reach the server's log or the statistics.
@@ -165,6 +167,7 @@ apply() {
     if [ -n "$refusal" ]; then refusal="POSTGRES_PASSWORD $refusal"; else refusal=$(refusal_of_owner "$owner" "$database"); fi
     [ -z "$refusal" ] || refusal="Secret postgres-secret: $refusal"
   fi
+  printf '%s' "$refusal" >"$state/refused-credentials"
   said refusal "${refusal:+REFUSED: $refusal. Nothing was changed; deploy again, or correct the Secret}"
   [ -z "$refusal" ] || return 2
 
@@ -251,6 +254,6 @@ while true; do
     fi
   fi
   if [ -n "$applied" ] && [ "$elapsed" -ge "$read_back_at" ]; then read_back; fi
-  if [ -n "$applied" ]; then write_heartbeat; describe; fi
+  if [ -n "$applied" ]; then write_heartbeat; describe; write_figures; fi
   if [ -n "$applied" ]; then sleep 2; else sleep 0.2; fi
 done

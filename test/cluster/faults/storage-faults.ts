@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { execute, succeed, until } from "../support.ts";
 import { type Lab, NAMESPACE, POD } from "./lab.ts";
@@ -20,6 +20,7 @@ import { isAlive, signal } from "./node-processes.ts";
 import type { Fault, Strike } from "./runner.ts";
 import type { DirectoryFacts } from "../../../components/storage/directory.ts";
 import { preparationScript } from "../../../components/storage/preparation.ts";
+import type { StatusReport } from "../../../tools/status/findings.ts";
 
 /** Ends the server, whose next start finds what was done to its directory. */
 async function endServer(lab: Lab): Promise<void> {
@@ -122,8 +123,29 @@ async function fillLog(lab: Lab): Promise<string> {
   return "the server had gone down";
 }
 
-/** The volume on a separate small disk, which fills up; the fault ends when there is room again. */
-function fullDisk(name: string, fill: (lab: Lab) => Promise<string>): Fault {
+/** Where the volume's own disk is mounted, in the node alone: the machine never sees it. */
+const mountedDisk = (lab: Lab) => join(lab.folder, "disk.mounted");
+
+/** A command in the node that may fail. */
+const tryOnNode = (lab: Lab, ...command: string[]) =>
+  execute("nsenter", [`--target=${lab.nodeInit().pid}`, "--mount", "--", ...command]);
+
+/** Puts the volume's disk where the server finds it. */
+async function mountDisk(lab: Lab): Promise<void> {
+  await lab.onNode("mount", "-o", "loop,errors=remount-ro", join(lab.folder, "disk"), mountedDisk(lab));
+}
+
+/** Takes the volume's disk away; the server is down. */
+async function unmountDisk(lab: Lab): Promise<void> {
+  await until(
+    "the disk is free",
+    async () => (await tryOnNode(lab, "umount", mountedDisk(lab))).status === 0,
+    20_000,
+  );
+}
+
+/** A fault of the disk that the volume is on: a separate small one, for as long as it lasts. */
+function faultOfDisk(name: string, strike: Fault["strike"]): Fault {
   return {
     name,
     group: "storage",
@@ -131,13 +153,12 @@ function fullDisk(name: string, fill: (lab: Lab) => Promise<string>): Fault {
     prepare: async (lab) => {
       await lab.scale(0);
       const disk = join(lab.folder, "disk");
-      const mounted = join(lab.folder, "disk.mounted");
+      const mounted = mountedDisk(lab);
       const used = Number((await succeed("du", ["-sm", lab.volume])).stdout.split("\t")[0]);
       await succeed("truncate", ["-s", `${used + 250}M`, disk]);
       await succeed("mkfs.ext4", ["-q", "-m", "0", disk]);
       mkdirSync(mounted, { recursive: true });
-      // Mounted only in the node: the machine never sees it.
-      await lab.onNode("mount", "-o", "loop", disk, mounted);
+      await mountDisk(lab);
       await lab.onNode(
         "sh",
         "-c",
@@ -146,37 +167,82 @@ function fullDisk(name: string, fill: (lab: Lab) => Promise<string>): Fault {
       await lab.onNode("mount", "--bind", mounted, lab.volume);
       await lab.scale(1);
     },
-    strike: async (lab, random) => {
-      const inside = join(`/proc/${lab.nodeInit().pid}/root`, lab.volume);
-      const ballast = join(inside, "ballast");
-      const { bavail, bsize } = statfsSync(inside);
-      const left = random.between(1, 12);
-      await succeed("fallocate", ["-l", `${Math.floor((bavail * bsize) / 2 ** 20) - left}M`, ballast]);
-      const note = await fill(lab);
-      await pause(random.between(500, 5000));
-      assert.match(await lab.serverLog(), /No space left on device/);
-      rmSync(ballast);
-      return { since: Date.now(), note };
-    },
+    strike,
     restore: async (lab) => {
       await lab.scale(0);
-      const mounted = join(lab.folder, "disk.mounted");
-      const onNode = (...command: string[]) =>
-        execute("nsenter", [`--target=${lab.nodeInit().pid}`, "--mount", "--", ...command]);
-      if ((await onNode("mountpoint", "-q", lab.volume)).status === 0) {
+      if ((await tryOnNode(lab, "mountpoint", "-q", lab.volume)).status === 0) {
         await lab.onNode("umount", lab.volume);
         await lab.onNode(
           "sh",
           "-c",
-          `rm -rf ${lab.volume}/* && cp -a ${mounted}/. ${lab.volume}/ && rmdir ${lab.volume}/lost+found && sync -f ${lab.volume}`,
+          `rm -rf ${lab.volume}/* && cp -a ${mountedDisk(lab)}/. ${lab.volume}/ && rmdir ${lab.volume}/lost+found && sync -f ${lab.volume}`,
         );
-        await until("the disk is free", async () => (await onNode("umount", mounted)).status === 0, 20_000);
+        await unmountDisk(lab);
       }
       rmSync(join(lab.folder, "disk"), { force: true });
       await lab.scale(1);
     },
   };
 }
+
+/** The volume's disk fills up; the fault ends when there is room again. */
+function fullDisk(name: string, fill: (lab: Lab) => Promise<string>): Fault {
+  return faultOfDisk(name, async (lab, random) => {
+    const inside = join(`/proc/${lab.nodeInit().pid}/root`, lab.volume);
+    const ballast = join(inside, "ballast");
+    const { bavail, bsize } = statfsSync(inside);
+    const left = random.between(1, 12);
+    await succeed("fallocate", ["-l", `${Math.floor((bavail * bsize) / 2 ** 20) - left}M`, ballast]);
+    const note = await fill(lab);
+    await pause(random.between(500, 5000));
+    assert.match(await lab.serverLog(), /No space left on device/);
+    rmSync(ballast);
+    return { since: Date.now(), note };
+  });
+}
+
+/** What `npm run status` says of the lab's deployment. */
+async function statusOf(lab: Lab): Promise<StatusReport> {
+  const file = join(lab.folder, "Pulumi.status.yaml");
+  writeFileSync(file, `config:\n  transcript-pipeline:cluster:\n    kubeconfig: ${lab.cluster.kubeconfig}\n`);
+  const asked = ["run", "--silent", "status", "--", "--json", "--config-file", file];
+  const ran = await execute("npm", asked);
+  return JSON.parse(ran.stdout) as StatusReport;
+}
+
+const names = ({ findings }: StatusReport) => findings.map(({ name }) => name);
+
+/** The kernel mounts the disk read-only after an error of its file system, until that is checked and mounted again. */
+const failedFileSystem = faultOfDisk("the disk fails and is mounted read-only", async (lab) => {
+  const source = (await lab.onNode("findmnt", "-n", "-o", "SOURCE", mountedDisk(lab))).stdout.trim();
+  writeFileSync(`/sys/fs/ext4/${basename(source)}/trigger_fs_error`, "an error of the file system");
+  const struck = Date.now();
+  let said = 0;
+  await until(
+    "the status says that the disk is read-only",
+    async () => {
+      const status = await statusOf(lab);
+      said = Date.now() - struck;
+      return status.state === "critical" && names(status).includes("disk-read-only");
+    },
+    60_000,
+  );
+  await lab.scale(0);
+  await lab.onNode("umount", lab.volume);
+  await unmountDisk(lab);
+  // 1: it has corrected something.
+  assert.ok([0, 1].includes((await execute("e2fsck", ["-fy", join(lab.folder, "disk")])).status ?? -1));
+  await mountDisk(lab);
+  await lab.onNode("mount", "--bind", mountedDisk(lab), lab.volume);
+  const since = Date.now();
+  await lab.scale(1);
+  await until(
+    "the status has nothing of it any more",
+    async () => !names(await statusOf(lab)).some((name) => ["disk-read-only", "server-down"].includes(name)),
+    60_000,
+  );
+  return { since, note: `the status said so after ${(said / 1000).toFixed(0)} s` };
+});
 
 export const storageFaults: Fault[] = [
   refusal("the disk is not mounted", /has no marker volume\.identity/, async (lab) => {
@@ -274,6 +340,7 @@ export const storageFaults: Fault[] = [
   ),
   fullDisk("a disk too full for tables, and room again", fillTables),
   fullDisk("a disk too full for the write-ahead log, and room again", fillLog),
+  failedFileSystem,
 ];
 
 function removed(folder: string): boolean {

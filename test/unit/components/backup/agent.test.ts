@@ -130,4 +130,37 @@ describe("the backup agent", function () {
     assert.equal(await until("push.000000010000000000000001.done"), "word-1");
     assert.equal(calls("stanza-create"), 2);
   });
+
+  describe("asked by monitoring for what is in the repositories", () => {
+    it("answers once, with the repositories' names", async () => {
+      start(`case "$*" in *info*) echo '[{"backup": []}]' ;; esac`);
+      ask("report", "word-1");
+      assert.deepEqual(JSON.parse(await until("report.file")), {
+        repositories: "1:here:volume",
+        info: [{ backup: [] }],
+      });
+      await pause(1000);
+      assert.ok(!existsSync(join(handover, "report.wanted")));
+      assert.equal(calls("info"), 1);
+    });
+
+    it("archives meanwhile, however long a repository takes to answer", async () => {
+      start(`case "$*" in *info*) sleep 20 ;; esac`);
+      ask("report", "word-1");
+      await pause(500);
+      ask("push.000000010000000000000001", "word-2");
+      assert.equal(await until("push.000000010000000000000001.done", 3000), "word-2");
+      assert.equal(calls("info"), 1);
+    });
+
+    it("keeps the answer that it had when a repository cannot be asked, and does not try again by itself", async () => {
+      writeFileSync(join(handover, "report.file"), "{}\n");
+      start(`case "$*" in *info*) echo "P00  ERROR: [049]: unable to connect"; exit 49 ;; esac`);
+      ask("report", "word-1");
+      await pause(1500);
+      assert.equal(await until("report.file"), "{}");
+      assert.ok(!existsSync(join(handover, "report.wanted")));
+      assert.equal(calls("info"), 1);
+    });
+  });
 });

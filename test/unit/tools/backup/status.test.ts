@@ -4,7 +4,6 @@ import { jobName } from "../../../../tools/backup/run.ts";
 import {
   type Found,
   type JobObject,
-  readableSpan,
   runReports,
   type ServerReport,
   statusLines,
@@ -341,20 +340,6 @@ describe("the runs of the backups", () => {
 });
 
 describe("the words of the command backup", () => {
-  it("have a span of time in its largest unit", () => {
-    assert.deepEqual([-3, 0, 119.6, 120, 7199, 7200, 172_799, 172_800, 864_000].map(readableSpan), [
-      "0 s",
-      "0 s",
-      "120 s",
-      "2 minutes",
-      "119 minutes",
-      "2 hours",
-      "47 hours",
-      "2 days",
-      "10 days",
-    ]);
-  });
-
   it("take a name for a restore point that the server takes whole", () => {
     for (const name of ["before-upgrade", "a", "x".repeat(63), "1.2_3"])
       assert.equal(restorePointName(name), name);

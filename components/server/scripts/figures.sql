@@ -1,0 +1,56 @@
+-- The figures that monitoring reads: what the server knows of itself (figures-now.sql) and what the reconciler sees of the
+-- node (node-figures.sh). Run by reconcile-figures.sh in the database `postgres`, where only a superuser can write.
+-- Variables: node (lines of node-figures.sh).
+SELECT pg_is_in_recovery() AS recovers,
+       to_regclass('monitoring.figure') IS NULL AS missing
+\gset
+\if :recovers
+\quit
+\endif
+\if :missing
+BEGIN;
+CREATE SCHEMA IF NOT EXISTS monitoring;
+-- Of now alone: a crash may empty it, and no backup needs it.
+CREATE UNLOGGED TABLE IF NOT EXISTS monitoring.figure (
+  name  text NOT NULL,
+  -- Which one: a repository, an array, a database. Empty where there is only one.
+  label text NOT NULL,
+  value double precision NOT NULL,
+  at    timestamptz NOT NULL,
+  PRIMARY KEY (name, label)
+) WITH (fillfactor = 50);
+-- Free space in bytes, for how long it will last.
+CREATE TABLE IF NOT EXISTS monitoring.disk (
+  n    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at   timestamptz NOT NULL,
+  free bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS disk_at ON monitoring.disk (at);
+GRANT USAGE ON SCHEMA monitoring TO pg_monitor;
+GRANT SELECT ON monitoring.figure, monitoring.disk TO pg_monitor;
+COMMIT;
+\endif
+\ir figures-now.sql
+BEGIN;
+WITH node AS (
+  SELECT split_part(line, E'\t', 1) AS name, split_part(line, E'\t', 2) AS label,
+         split_part(line, E'\t', 3)::double precision AS value
+    FROM regexp_split_to_table(:'node', E'\n') AS line
+   WHERE line ~ E'^[a-z_]+\t[^\t]*\t-?[0-9]+(\\.[0-9]+)?$'
+), found AS (
+  SELECT * FROM node
+  UNION ALL
+  SELECT name, label, value FROM json_to_recordset(:'figures') AS own (name text, label text, value double precision)
+)
+INSERT INTO monitoring.figure AS kept (name, label, value, at)
+SELECT name, label, value, clock_timestamp() FROM found
+ON CONFLICT (name, label) DO UPDATE SET value = excluded.value, at = excluded.at;
+-- What is no more, such as a repository that was removed. What cannot be asked for a while keeps its last value and time.
+DELETE FROM monitoring.figure WHERE at NOT BETWEEN clock_timestamp() - interval '1 hour' AND clock_timestamp() + interval '1 hour';
+INSERT INTO monitoring.disk (at, free)
+SELECT clock_timestamp(), value FROM monitoring.figure
+ WHERE name = 'disk_free_bytes'
+   AND NOT EXISTS (SELECT FROM monitoring.disk WHERE at BETWEEN clock_timestamp() - interval '59 seconds' AND clock_timestamp());
+-- 14 days. By number, so that a clock that was set removes none that is needed.
+DELETE FROM monitoring.disk WHERE n <= (SELECT max(n) - 20160 FROM monitoring.disk);
+COMMIT;

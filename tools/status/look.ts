@@ -1,0 +1,196 @@
+/** Asks the cluster, the server's node, the database, its owner's jobs and the repositories, all at once. */
+import { readFileSync } from "node:fs";
+import { type Read, withProxy } from "../../cluster/api-proxy.ts";
+import {
+  type ClusterContext,
+  contextFlags,
+  kubectlEnvironment,
+  parsedAnswer,
+} from "../../cluster/kubectl.ts";
+import type { PodObject } from "../../cluster/pod-troubles.ts";
+import { APPLICATION } from "../../components/kubernetes/labels.ts";
+import {
+  RECONCILER_CONTAINER,
+  SERVER_CONTAINER,
+  SERVER_NAME,
+  SERVER_POD,
+} from "../../components/kubernetes/names.ts";
+import type { Figure } from "../../components/monitoring/rules.ts";
+import { asSuperuser, sqlFile } from "../backup/database.ts";
+import { type BackupObjects, backupObjects, information, namespaced } from "../backup/look.ts";
+import type { Information, JobPodObject, ServerReport } from "../backup/status.ts";
+import { projectFile } from "../cli.ts";
+import { attempt } from "../processes.ts";
+import { deployedLogin } from "../dev/smoke-test.ts";
+
+/** Milliseconds after which nothing is waited for. */
+const PATIENCE = 9_500;
+
+/** A pod of the namespace. */
+export type StatusPod = PodObject & JobPodObject;
+
+/** What the cluster knows. */
+export interface ClusterLook extends BackupObjects<StatusPod> {
+  /** Whether there is a server's StatefulSet. */
+  isDeployed: boolean;
+}
+
+/** What the server's node knows. */
+export interface NodeLook {
+  figures: Figure[];
+  /** What was said of a figure, such as why a configuration was refused, by its name. */
+  reasons: Readonly<Record<string, string>>;
+}
+
+/** What the database knows. */
+export interface DatabaseLook {
+  version: string;
+  figures: Figure[];
+  backups: ServerReport;
+}
+
+/** Everything that was asked. A part that did not answer is the reason. */
+export interface Look {
+  /** When it was asked, ISO 8601, by this machine's clock. */
+  at: string;
+  cluster: ClusterLook | Error;
+  node: NodeLook | Error;
+  database: DatabaseLook | Error;
+  /** Of the jobs' queue; no figures if there is no such table. */
+  jobs: Figure[] | Error;
+  repositories: Information | Error;
+}
+
+const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
+
+/** A command in a container of the server's pod. */
+async function inServerPod(
+  cluster: ClusterContext,
+  container: string,
+  command: readonly string[],
+  input: string,
+): Promise<string> {
+  const { ok, output, errors } = await attempt(
+    "kubectl",
+    [
+      ...contextFlags(cluster),
+      ...["exec", "-i", "-n", APPLICATION, SERVER_POD, "-c", container, "--", ...command],
+    ],
+    { input, env: kubectlEnvironment(cluster), timeout: PATIENCE },
+  );
+  if (ok) return output;
+  const lines = errors.trim().split("\n");
+  throw new Error(lines.at(-1) || `no answer within ${PATIENCE / 1000} s`);
+}
+
+/** What was said about some figures, behind their names. */
+const REASONS = [
+  ["configuration_refused", "/run/reconcile/refused-configuration"],
+  ["settings_refused", "/run/reconcile/refused-settings"],
+  ["credentials_refused", "/run/reconcile/refused-credentials"],
+  ["credentials_refused", "/run/reconcile/refused-logins"],
+  ["certificate_refused", "/run/tls/problem"],
+]
+  .map(
+    ([name, file]) =>
+      `[ ! -s ${file} ] || printf 'reason\\t%s\\t%s\\n' ${name} "$(tr -s '\\n\\t' '  ' <${file})"`,
+  )
+  .join("\n");
+
+/** Reads what a script of the node printed. */
+export function nodeLookIn(answer: string): NodeLook {
+  const fields = answer.split("\n").map((line) => line.split("\t"));
+  return {
+    figures: figuresIn(fields.filter(([first, ...rest]) => first !== "reason" && rest.length === 2)),
+    reasons: Object.fromEntries(
+      fields.flatMap(([first, name, text]) =>
+        first === "reason" && name !== undefined && text !== undefined ? [[name, text.trim()]] : [],
+      ),
+    ),
+  };
+}
+
+/** Figures of lines of three fields. */
+function figuresIn(lines: readonly string[][]): Figure[] {
+  return lines.flatMap(([name = "", label = "", value = ""]) =>
+    value !== "" && Number.isFinite(Number(value)) ? [{ name, label, value: Number(value) }] : [],
+  );
+}
+
+async function lookAtNode(cluster: ClusterContext): Promise<NodeLook> {
+  const script = readFileSync(projectFile("components/server/scripts/node-figures.sh"), "utf8");
+  const ask = (container: string) =>
+    inServerPod(cluster, container, ["bash", "-s"], `${script}\n${REASONS}\n`);
+  // The reconciler runs on while the server's container is being started again; that of an earlier version has no disk.
+  return nodeLookIn(await ask(SERVER_CONTAINER).catch(() => ask(RECONCILER_CONTAINER)));
+}
+
+/** What the superuser's session prints, a JSON value a line. */
+const DATABASE = () =>
+  [
+    readFileSync(projectFile("components/server/scripts/figures-now.sql"), "utf8"),
+    "SELECT json_build_object('version', split_part(current_setting('server_version'), ' ', 1), 'figures', :'figures'::json);",
+    sqlFile("status.sql"),
+  ].join("\n");
+
+async function lookAtDatabase(cluster: ClusterContext): Promise<DatabaseLook> {
+  const answer = await asSuperuser(cluster, DATABASE(), {}, PATIENCE);
+  const [own = "", backups = ""] = answer.split("\n");
+  return { ...parsedAnswer<Omit<DatabaseLook, "backups">>(own), backups: parsedAnswer(backups) };
+}
+
+/** The queue by kind, as the owner: a superuser's session runs nothing of the owner's. */
+const JOBS = `\\set ON_ERROR_STOP on
+SET statement_timeout = '8s';
+SELECT to_regclass('public.job_counts') IS NOT NULL AS queues
+\\gset
+\\if :queues
+SELECT 'jobs_' || status, kind, jobs FROM public.job_counts WHERE status IN ('queued', 'running', 'dead');
+SELECT 'jobs_waiting_seconds', kind, greatest(0, extract(epoch FROM now() - oldest_run_at))
+  FROM public.job_counts WHERE status = 'queued';
+\\endif
+`;
+
+async function lookAtJobs(cluster: ClusterContext): Promise<Figure[]> {
+  const { owner, database } = await deployedLogin(cluster);
+  const psql = ["psql", "-X", "-q", "-w", "-At", "-F", "\t", "-U", owner, "-d", database, "-f", "-"];
+  const answer = await inServerPod(cluster, SERVER_CONTAINER, psql, JOBS);
+  return figuresIn(answer.split("\n").map((line) => line.split("\t")));
+}
+
+async function lookAtCluster(cluster: ClusterContext): Promise<ClusterLook> {
+  const reads = async (read: Read): Promise<ClusterLook> => {
+    const [objects, server] = await Promise.all([
+      backupObjects<StatusPod>(read),
+      read(namespaced("apis/apps/v1", `statefulsets/${SERVER_NAME}`)),
+    ]);
+    return { ...objects, isDeployed: server !== undefined };
+  };
+  return withProxy(cluster, reads);
+}
+
+/** Asks everything, ten seconds at most. */
+export async function look(cluster: ClusterContext): Promise<Look> {
+  const orReason = <T>(asked: Promise<T>) => asked.catch(asError);
+  const [objects, node, database, jobs, repositories] = await Promise.all([
+    orReason(within(lookAtCluster(cluster))),
+    orReason(lookAtNode(cluster)),
+    orReason(lookAtDatabase(cluster)),
+    orReason(lookAtJobs(cluster)),
+    information(cluster, PATIENCE),
+  ]);
+  return { at: new Date().toISOString(), cluster: objects, node, database, jobs, repositories };
+}
+
+/** Fails when it takes too long; what it waits for must not keep the process alive. */
+async function within<T>(asked: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${PATIENCE / 1000} s`)), PATIENCE);
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
