@@ -30,6 +30,20 @@ GRANT USAGE ON SCHEMA monitoring TO pg_monitor;
 GRANT SELECT ON monitoring.figure, monitoring.disk TO pg_monitor;
 COMMIT;
 \endif
+-- Whoever monitors may connect to this database, and then finds nothing in it that everybody may execute and with which one
+-- login takes the server away from all others: see sql/bootstrap/03-privileges.sql, which has the reasons and the same list.
+SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure)
+  FROM pg_proc
+ WHERE pronamespace = 'pg_catalog'::regnamespace
+   AND (proname IN ('lo_create', 'lo_creat', 'lo_from_bytea', 'pg_logical_emit_message', 'pg_export_snapshot',
+                    'txid_current', 'pg_current_xact_id')
+        OR proname ~ '^pg_(try_)?advisory_(xact_)?lock(_shared)?$')
+   AND (proacl IS NULL OR EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee = 0))
+\gexec
+SELECT 'GRANT CONNECT ON DATABASE postgres TO transcripts_monitoring'
+  FROM pg_roles
+ WHERE rolname = 'transcripts_monitoring' AND NOT has_database_privilege(oid, 'postgres', 'CONNECT')
+\gexec
 \ir figures-now.sql
 BEGIN;
 WITH node AS (

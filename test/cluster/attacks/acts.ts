@@ -80,9 +80,13 @@ const commandsOf = (statements: string | readonly string[]) =>
   [statements].flat().flatMap((statement) => ["-c", statement]);
 
 /** Statements of the superuser, over the server's own socket. */
-export function superuserAsks(statements: string | readonly string[], answer?: RegExp): Deed {
+export function superuserAsks(
+  statements: string | readonly string[],
+  answer?: RegExp,
+  dbname = "transcripts_db",
+): Deed {
   return async () =>
-    outcomeOf(await inPod([...AS_SUPERUSER, "-d", "transcripts_db", ...commandsOf(statements)]), answer);
+    outcomeOf(await inPod([...AS_SUPERUSER, "-d", dbname, ...commandsOf(statements)]), answer);
 }
 
 /** PostgreSQL's answer to a statement for which a privilege is missing, and no other error's. */

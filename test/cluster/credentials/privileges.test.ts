@@ -196,9 +196,13 @@ describe("least privilege in the database", function () {
       }
     });
 
-    it("connect to no other database; a role without a group does not connect at all", async () => {
+    it("connect to no other database, but monitoring to that of the figures; a role without a group does not connect at all", async () => {
       for (const role of [STRANGER, ...names]) {
-        const databases = ["postgres", "template1", ...(role === STRANGER ? ["transcripts_db"] : [])];
+        const databases = [
+          ...(role !== STRANGER && LOGINS[role as keyof typeof LOGINS] === "monitoring" ? [] : ["postgres"]),
+          "template1",
+          ...(role === STRANGER ? ["transcripts_db"] : []),
+        ];
         const tried = await shellInPod(
           `IFS= read -r PGPASSWORD || exit 99; export PGPASSWORD
            for database in ${databases.join(" ")}; do

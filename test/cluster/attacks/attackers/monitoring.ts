@@ -1,9 +1,17 @@
-import { beyondRights, terminating } from "../acts.ts";
-import type { Attacker } from "../attempt.ts";
+import { asks, beyondRights, DENIED, superuserAsks, terminating } from "../acts.ts";
+import type { Attacker, Attempt } from "../attempt.ts";
 import { OWNER, type Stage } from "../stage.ts";
 
 const tries = beyondRights("watch");
 const byReader = { by: "reader" } as const;
+
+/** Beyond what it may in the database of the figures, where it may read them alone. */
+const triesAtFigures = (tries: string, statement: string): Attempt<Stage> => ({
+  tries,
+  attack: asks(statement, { user: "watch", dbname: "postgres" }),
+  refused: DENIED,
+  control: superuserAsks(["begin", statement, "rollback"], undefined, "postgres"),
+});
 
 /** A login that sees how the server does, and no row. */
 export const monitoring: Attacker<Stage> = {
@@ -25,5 +33,16 @@ export const monitoring: Attacker<Stage> = {
       control: "alter system reset checkpoint_warning",
     }),
     tries("stops archiving by a new segment of WAL", "select pg_switch_wal()"),
+    triesAtFigures("says that all is well", "update monitoring.figure set value = 0"),
+    triesAtFigures("adds a figure", "insert into monitoring.figure values ('x', '', 0, now())"),
+    triesAtFigures(
+      "says that a restore was proven",
+      "insert into backup.drill (proven, words) values (true, 'so')",
+    ),
+    triesAtFigures("makes a table next to the figures", "create table monitoring.own ()"),
+    triesAtFigures("makes a table in the superuser's database", "create table public.own ()"),
+    triesAtFigures("makes a temporary table there", "create temporary table own ()"),
+    triesAtFigures("fills the disk there without a table", "select lo_from_bytea(0, 'x')"),
+    triesAtFigures("takes a lock there that others wait for", "select pg_advisory_lock(1)"),
   ],
 };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chownSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Figure, RULES } from "../../../../components/monitoring/rules.ts";
@@ -300,6 +300,23 @@ describe("the figures that monitoring reads", function () {
     assert.match(sql("set role stranger; select * from monitoring.figure"), /permission denied/);
   });
 
+  it("are all that a login of monitoring finds in their database: nothing that takes the server away from others", () => {
+    sql("create role transcripts_monitoring in role pg_monitor; revoke all on database postgres from public");
+    written();
+    assert.match(sql("select has_database_privilege('transcripts_monitoring', 'postgres', 'CONNECT')"), /t$/);
+    for (const act of ["lo_create(0)", "pg_advisory_lock(1)", "pg_export_snapshot()", "txid_current()"])
+      assert.match(sql(`set role transcripts_monitoring; select ${act}`), /permission denied/, act);
+    const listed = (file: string) =>
+      /AND \(proname IN \([^)]*\)\s+OR proname ~ '[^']*'\)/.exec(
+        readFileSync(projectFile(file), "utf8"),
+      )?.[0];
+    assert.ok(listed("sql/bootstrap/03-privileges.sql"));
+    assert.equal(
+      listed("components/server/scripts/figures.sql")?.replaceAll(/\s+/g, " "),
+      listed("sql/bootstrap/03-privileges.sql")?.replaceAll(/\s+/g, " "),
+    );
+  });
+
   it("have nothing of backups before the agent has said what there is, who is asked every ten minutes", () => {
     assert.equal(value("backup_age_seconds", "cloud"), undefined);
     assert.match(container.read("volume/handover/report.wanted") ?? "", /^\d+-\d+-[\d.]+\n$/);
@@ -352,19 +369,34 @@ describe("the figures that monitoring reads", function () {
   });
 
   it("have a client's transactions, locks and prepared transactions, and none of this program's own", () => {
-    sql("create table public.t (); grant all on public.t to pg_monitor");
-    const held = reconcile(`
-      PGAPPNAME=other psql -X -q -h "$SUPERUSER_SOCKET" -U postgres -d postgres -c "begin; lock public.t; select pg_sleep(4)" >/dev/null &
-      PGAPPNAME=transcript-pipeline/dump psql -X -q -h "$SUPERUSER_SOCKET" -U postgres -d postgres -c "set lock_timeout = '3s'; begin; lock public.t" >/dev/null 2>&1 &
-      sleep 2; write_figures; wait`);
-    assert.equal(held, "");
+    sql("create table public.t ()");
+    /** Runs SQL under another name in the background, and the figures once a condition on sessions holds. */
+    const during = (sessions: readonly [name: string, statements: string][], holds: string) => {
+      const begun = sessions.map(
+        ([name, statements]) =>
+          `PGAPPNAME=${name} psql -X -q -h "$SUPERUSER_SOCKET" -U postgres -d postgres -c "${statements}" >/dev/null 2>&1 &`,
+      );
+      const asked = `for i in $(seq 100); do [ "$(administer -At -c "select count(*) from ${holds}")" = 0 ] || break; sleep 0.1; done`;
+      return reconcile(`${begun.join("\n")}\n${asked}\nsleep 1.1; write_figures; kill $(jobs -p); wait`);
+    };
+    const lock = "begin; lock public.t; select pg_sleep(20)";
+    during(
+      [
+        ["other", lock],
+        ["transcript-pipeline/dump", `select pg_sleep(0.5); ${lock}`],
+      ],
+      "pg_locks where waitstart is not null",
+    );
     const [open, waits] = [value("transaction_open_seconds") ?? NaN, value("lock_wait_seconds") ?? NaN];
     assert.ok(open >= 1 && open < 30, String(open));
     assert.ok(waits >= 1 && waits < 30, String(waits));
-    const own = reconcile(`
-      PGAPPNAME=transcript-pipeline/dump psql -X -q -h "$SUPERUSER_SOCKET" -U postgres -d postgres -c "begin; select pg_sleep(3)" >/dev/null &
-      sleep 2; write_figures; wait`);
-    assert.equal(own, "");
+    sql(
+      "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(20)%' and pid <> pg_backend_pid()",
+    );
+    during(
+      [["transcript-pipeline/dump", lock]],
+      "pg_stat_activity where application_name like '%/dump' and xact_start is not null",
+    );
     assert.ok((value("transaction_open_seconds") ?? NaN) < 1);
   });
 
