@@ -35,7 +35,10 @@ module.exports = class extends reporters.Spec {
     runner.on(Runner.constants.EVENT_TEST_END, count);
     runner.on(Runner.constants.EVENT_TEST_PENDING, (test) => pending.push(reported(test)));
     runner.on(Runner.constants.EVENT_TEST_FAIL, (test, error) => {
-      failed.push({ ...reported(test), message: String(error?.message ?? error) });
+      const message = String(error?.message ?? error);
+      failed.push({ ...reported(test), message });
+      // At once too: of a run of hours that is ended before its end, nothing else would say why.
+      if (!options.parallel) console.log(message.replaceAll(/^/gm, "        "));
     });
     runner.on(Runner.constants.EVENT_RUN_END, () => {
       if (!options.parallel && seconds.size > 1) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { Random } from "../../random.ts";
 import { itLong, SAMPLE_SEED } from "../../sample.ts";
-import { sql } from "../support.ts";
+import { shell, sql } from "../support.ts";
 import {
   archiveNow,
   burnDown,
@@ -11,6 +11,7 @@ import {
   Heartbeat,
   info,
   logOf,
+  NAMESPACE,
   onStored,
   restoreEverything,
   stored,
@@ -27,6 +28,19 @@ const ROUNDS = 20;
 /** Rows of about 100 bytes that the long run writes a second, next to the one that is looked for: 0.8 MB/s of WAL. */
 const LOAD = 5000;
 
+/** What can be seen of the archive before it is lost: whoever finds that too much is lost asks why. */
+async function archiveEvidence(): Promise<string> {
+  const archiver = await sql(
+    `select 'now ' || clock_timestamp() || ', ' || row_to_json(pg_stat_archiver) from pg_stat_archiver;
+     select name || ' ' || modification from pg_ls_archive_statusdir() order by modification desc limit 12`,
+    "postgres",
+  ).catch(String);
+  const pods = await shell(`kubectl get pods -n ${NAMESPACE}`);
+  const agent = await shell(`kubectl logs -n ${NAMESPACE} postgres-backup-0 --timestamps --tail=60`);
+  const server = await shell(`kubectl logs -n ${NAMESPACE} postgres-0 -c postgres --timestamps --tail=40`);
+  return [archiver, pods.output, agent.output, server.output].join("\n---\n");
+}
+
 /**
  * Writes a row a second, loses everything, and restores it.
  *
@@ -37,8 +51,10 @@ const LOAD = 5000;
 async function loseEverything(seconds: number, load = 0): Promise<{ lost: number; back: number }> {
   const heartbeat = new Heartbeat(load);
   let moment;
+  let evidence;
   try {
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    evidence = await archiveEvidence();
     moment = await burnDown();
   } finally {
     heartbeat.stop();
@@ -46,7 +62,10 @@ async function loseEverything(seconds: number, load = 0): Promise<{ lost: number
   assert.ok(heartbeat.acknowledged.length > seconds / 2, `${heartbeat.acknowledged.length} rows written`);
   assert.ok(!existsSync(`${stored().checkout.dataDirectory}/pgdata`));
   const back = await restoreEverything({});
-  return { lost: (moment - (await heartbeat.newestRestored())) / 1000, back };
+  const lost = (moment - (await heartbeat.newestRestored())) / 1000;
+  // Half a minute is the archive's own time: archive_timeout.
+  if (lost > 45) console.log(`${lost} s were lost after ${seconds} s. Before it:\n${evidence}`);
+  return { lost, back };
 }
 
 describe("everything is lost: server, agent and data directory, at one moment", function () {
