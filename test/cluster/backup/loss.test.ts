@@ -62,7 +62,10 @@ async function loseEverything(seconds: number, load = 0): Promise<{ lost: number
   assert.ok(heartbeat.acknowledged.length > seconds / 2, `${heartbeat.acknowledged.length} rows written`);
   assert.ok(!existsSync(`${stored().checkout.dataDirectory}/pgdata`));
   const back = await restoreEverything({});
-  const lost = (moment - (await heartbeat.newestRestored())) / 1000;
+  // Where nothing of this round is restored, its first row is the first that is lost: what was before it, and the time in
+  // which nobody could write, is the loss before.
+  const from = Math.max(await heartbeat.newestRestored(), heartbeat.acknowledged[0] ?? 0);
+  const lost = (moment - from) / 1000;
   // Half a minute is the archive's own time: archive_timeout.
   if (lost > 45) console.log(`${lost} s were lost after ${seconds} s. Before it:\n${evidence}`);
   return { lost, back };
