@@ -48,7 +48,8 @@ export class NewerPostgres {
   /** A program of bash as the user `postgres`, which must succeed. Returns what it printed. */
   async run(program: string, input?: string): Promise<string> {
     const exports = Object.entries(this.variables).map(([name, value]) => `export ${name}=${value}\n`);
-    const { output } = await succeed(
+    // Not what kubectl says of its connection.
+    const { stdout } = await succeed(
       "kubectl",
       [
         ...["--kubeconfig", theCluster().kubeconfig, "exec", "-i", "-n", NAMESPACE, NAME, "--"],
@@ -57,7 +58,7 @@ export class NewerPostgres {
       ],
       input === undefined ? {} : { input },
     );
-    return output;
+    return stdout;
   }
 
   /** A file in its working directory, for its user alone. */
