@@ -76,7 +76,8 @@ export class NewerPostgres {
 
   /** SQL in the restored database, unaligned. */
   async psql(sql: string): Promise<string> {
-    return (await this.run("psql -X -At -d transcripts_db -f -", sql)).trim();
+    // Not as input, which kubectl loses now and then on a busy machine.
+    return (await this.run(`psql -X -At -d transcripts_db -f - <<'SQL'\n${sql}\nSQL`)).trim();
   }
 
   /** Removes it. */
