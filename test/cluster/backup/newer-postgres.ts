@@ -77,7 +77,7 @@ export class NewerPostgres {
   /** SQL in the restored database, unaligned. */
   async psql(sql: string): Promise<string> {
     // Not as input, which kubectl loses now and then on a busy machine.
-    return (await this.run(`psql -X -At -d transcripts_db -f - <<'SQL'\n${sql}\nSQL`)).trim();
+    return (await this.run(`psql -X -At -v ON_ERROR_STOP=1 -d transcripts_db -f - <<'SQL'\n${sql}\nSQL`)).trim();
   }
 
   /** Removes it. */
