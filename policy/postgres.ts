@@ -4,7 +4,7 @@ import { amountOf } from "./amounts.ts";
 import { bytesOfQuantity, bytesOfSetting } from "../quantities.ts";
 import { type Container, type Pod, podsIn, volumesOf } from "./pods.ts";
 import { type KubernetesObject, objectsIn, type Resource } from "./resources.ts";
-import { field, isMap, listAt, mapAt, textAt } from "./values.ts";
+import { field, isMap, listAt, mapAt, textAt, UNKNOWN } from "./values.ts";
 
 export const POSTGRES_PORT = 5432;
 /** Where the official image puts the data unless PGDATA says otherwise. */
@@ -37,11 +37,11 @@ export function isServer(container: Container): boolean {
     environment(container, "PGDATA") !== undefined ||
     listAt(container.body, "ports").some((port) => field(port, "containerPort") === POSTGRES_PORT) ||
     (isDatabaseImage(textAt(container.body, "image")) &&
-      // A server writes there.
+      // A server writes there. What is not known yet is judged again before it is deployed.
       listAt(container.body, "volumeMounts").some(
         (mount) =>
           (textAt(mount, "mountPath") ?? "").startsWith("/var/lib/postgresql") &&
-          field(mount, "readOnly") !== true,
+          ![true, UNKNOWN].includes(field(mount, "readOnly") as boolean | symbol),
       ))
   );
 }

@@ -126,7 +126,13 @@ export class Server extends pulumi.ComponentResource {
         ...["reconcile.sh", "reconcile-sessions.sh", "reconcile-logins.sh", "reconcile-configuration.sh"],
         ...["read-back.sh", "settings-in-force.sql", "reconcile-heartbeat.sh", "heartbeat.sql"],
         ...["reconcile-description.sh", "described-databases.sql", "extensions.sql", "describe.sql"],
-        ...["reconcile-figures.sh", "node-figures.sh", "figures.sql", "figures-now.sql", "request-report.sql"],
+        ...[
+          "reconcile-figures.sh",
+          "node-figures.sh",
+          "figures.sql",
+          "figures-now.sql",
+          "request-report.sql",
+        ],
       ),
     };
     const scripts = new k8s.core.v1.ConfigMap(

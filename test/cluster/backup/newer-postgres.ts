@@ -9,6 +9,13 @@ const NAME = "machine";
 const HOME = "/var/lib/postgresql";
 
 /** The machine, from its start until it is removed. */
+const AS_APPLICATIONS = `select substr(setting, 13) as path
+  from pg_db_role_setting join pg_database d on d.oid = setdatabase, unnest(setconfig) as setting
+ where setrole = 0 and datname = current_database() and setting like 'search\\_path=%'
+\\gset
+select set_config('search_path', :'path', false) \\g /dev/null
+`;
+
 export class NewerPostgres {
   /** Variables of the commands. */
   variables: Readonly<Record<string, string>> = {};
@@ -74,10 +81,17 @@ export class NewerPostgres {
     return output;
   }
 
-  /** SQL in the restored database, unaligned. */
+  /**
+   * SQL in the restored database, unaligned. With the names that the database's own setting has applications find: the
+   * superuser came with one of its own, which finds none.
+   */
   async psql(sql: string): Promise<string> {
     // Not as input, which kubectl loses now and then on a busy machine.
-    return (await this.run(`psql -X -At -v ON_ERROR_STOP=1 -d transcripts_db -f - <<'SQL'\n${sql}\nSQL`)).trim();
+    return (
+      await this.run(
+        `psql -X -At -v ON_ERROR_STOP=1 -d transcripts_db -f - <<'SQL'\n${AS_APPLICATIONS}${sql}\nSQL`,
+      )
+    ).trim();
   }
 
   /** Removes it. */

@@ -9,16 +9,15 @@ const seconds = Date.parse(AT) / 1000;
 const before = (ago: number) => new Date((seconds - ago) * 1000).toISOString();
 const DAY = 86_400;
 
-const pod = (name: string, more: object = {}): StatusPod =>
-  ({
-    metadata: { name },
-    status: {
-      phase: "Running",
-      conditions: [{ type: "Ready", status: "True" }],
-      containerStatuses: [{ name: "main", restartCount: 0, state: { running: {} } }],
-      ...more,
-    },
-  });
+const pod = (name: string, more: object = {}): StatusPod => ({
+  metadata: { name },
+  status: {
+    phase: "Running",
+    conditions: [{ type: "Ready", status: "True" }],
+    containerStatuses: [{ name: "main", restartCount: 0, state: { running: {} } }],
+    ...more,
+  },
+});
 
 const FIGURES = [
   { name: "server_running_seconds", label: "", value: 3 * DAY },
