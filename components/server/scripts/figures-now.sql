@@ -17,18 +17,20 @@ WITH session AS MATERIALIZED (
 \if :archives
 ), report AS MATERIALIZED (
   -- What the backup agent found in the repositories: see scripts/agent.sh of the backups. An answer to whoever else asks for
-  -- it is as good. Not SQL's to trust: it is a file.
-  SELECT at, CASE WHEN said IS JSON OBJECT THEN said::jsonb END AS report
-    FROM (SELECT pg_read_file(path, 0, 16777216, true) AS said, (pg_stat_file(path, true)).modification AS at
-            FROM (SELECT current_setting('data_directory') || '/../handover/report.file' AS path) AS paths) AS files
+  -- it is as good. Not SQL's to trust: it is a file, which may hold zeros after a loss of power. As LATIN1 every other byte
+  -- can be read, and what is read of it is ASCII.
+  SELECT at, CASE WHEN pg_input_is_valid(said, 'jsonb') AND said IS JSON OBJECT THEN said::jsonb END AS report
+    FROM (SELECT CASE WHEN position('\x00'::bytea IN bytes) = 0 THEN convert_from(bytes, 'LATIN1') END AS said, at
+            FROM (SELECT pg_read_binary_file(path, 0, 16777216, true) AS bytes, (pg_stat_file(path, true)).modification AS at
+                    FROM (SELECT current_setting('data_directory') || '/../handover/report.file' AS path) AS paths) AS files) AS texts
 ), repository AS MATERIALIZED (
   SELECT split_part(entry, ':', 1) AS key, split_part(entry, ':', 2) AS name
     FROM report, regexp_split_to_table(report ->> 'repositories', ' +') AS entry
    WHERE entry LIKE '%:%'
 ), backup AS MATERIALIZED (
-  -- Those with errors are no backups.
-  SELECT found -> 'database' ->> 'repo-key' AS key, to_timestamp((found -> 'timestamp' ->> 'stop')::bigint) AS at
-    FROM report, jsonb_path_query(report, '$.info[*].backup[*]') AS found
+  -- Those with errors are no backups, nor is what has no time that can be one.
+  SELECT found -> 'database' ->> 'repo-key' AS key, to_timestamp((found -> 'timestamp' -> 'stop')::double precision) AS at
+    FROM report, jsonb_path_query(report, '$.info[*].backup[*] ? (@.timestamp.stop > 0 && @.timestamp.stop < 100000000000)') AS found
    WHERE (found ->> 'error') IS DISTINCT FROM 'true'
 ), drill AS MATERIALIZED (
   SELECT n, at, proven, repository.name
@@ -65,15 +67,21 @@ WITH session AS MATERIALIZED (
   SELECT 'cache_hit_ratio', '', sum(blks_hit) / nullif(sum(blks_hit) + sum(blks_read), 0) FROM pg_stat_database
 \if :archives
   UNION ALL
-  SELECT 'archive_behind_seconds', '', lost FROM backup.archived
+  -- Of no archived heartbeat, as where archiving has never worked, or not for longer than heartbeats are kept: as far back
+  -- as is known. What was archived is forgotten in a crash.
+  SELECT 'archive_behind_seconds', '',
+         coalesce((SELECT lost FROM backup.archived),
+                  extract(epoch FROM clock_timestamp() - greatest(stats_reset, (SELECT min(at) FROM backup.heartbeat))))
+    FROM pg_stat_archiver
   UNION ALL
   SELECT 'archive_waiting_segments', '', count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'
   UNION ALL
   SELECT 'repositories_silent_seconds', '', extract(epoch FROM clock_timestamp() - at) FROM report WHERE at IS NOT NULL
   UNION ALL
-  SELECT 'repository_failing', name, CASE WHEN found -> 'status' ->> 'code' = '0' THEN 0 ELSE 1 END
+  SELECT 'repository_failing', name, max(CASE WHEN found -> 'status' ->> 'code' = '0' THEN 0 ELSE 1 END)
     FROM repository, report, jsonb_path_query(report, '$.info[*].repo[*]') AS found
    WHERE found ->> 'key' = key
+   GROUP BY name
   UNION ALL
   SELECT 'backup_age_seconds', name, greatest(0, extract(epoch FROM clock_timestamp() - max(at)))
     FROM repository JOIN backup USING (key) GROUP BY name

@@ -43,15 +43,20 @@ read_only() {
 
 # raid: of each array of the Linux kernel, the devices that are missing. One that could not be started has none.
 # Format: md(4) and drivers/md/md.c, md_seq_show: `[2/1]` is of two, one works; a RAID 0 has no such field, and no spare.
+# A container of metadata that is not Linux's, such as Intel's (`external:imsm`), is never started: its arrays are, which
+# say `external:/md127/0`.
 raid() {
   [ -r "$root/proc/mdstat" ] || return 0
   awk '
-    /^md[^ ]* : / { array = $1; if ($3 == "inactive") { printf "raid_missing_devices\t%s\t1\n", array; array = "" } next }
+    function unstarted() { if (idle != "") printf "raid_missing_devices\t%s\t1\n", idle; idle = "" }
+    /^md[^ ]* : / { unstarted(); if ($3 == "inactive") { idle = $1; array = "" } else array = $1 }
+    /super external:[a-z]/ { idle = "" }
     array != "" && match($0, /\[[0-9]+\/[0-9]+\]/) {
       split(substr($0, RSTART + 1, RLENGTH - 2), count, "/")
       printf "raid_missing_devices\t%s\t%d\n", array, count[1] - count[2]
       array = ""
-    }' "$root/proc/mdstat"
+    }
+    END { unstarted() }' "$root/proc/mdstat"
 }
 
 # certificate: how long it is valid, and how long ago it should have been renewed: with a third of its time left, as here

@@ -122,6 +122,43 @@ unused devices: <none>
       });
     });
 
+    it("is none of Intel's container, whose arrays are the RAID, nor of one that waits to be checked", () => {
+      put(
+        "proc/mdstat",
+        `Personalities : [raid1] [raid6] [raid5] [raid4]
+md126 : active raid1 sda[1] sdb[0]
+      1953381376 blocks super external:/md127/0 [2/2] [UU]
+
+md127 : inactive sdb[1](S) sda[0](S)
+      6306 blocks super external:imsm
+
+md125 : inactive sdd[0]
+      1953381376 blocks super external:/md127/1
+
+md5 : active raid5 sde[3] sdf[2] sdg[1] sdh[0]
+      23441679360 blocks super 1.2 level 5, 512k chunk, algorithm 2 [4/4] [UUUU]
+      [===>.................]  reshape = 15.0% (1172083968/7813893120) finish=900.0min speed=123000K/sec
+
+md6 : active (auto-read-only) raid1 sdi[0] sdj[1]
+      1953381376 blocks super 1.2 [2/2] [UU]
+      	resync=PENDING
+
+md7 : inactive sdk[0](S)
+      1953381376 blocks super 1.2
+
+unused devices: <none>
+`,
+      );
+      const found = Object.entries(figures()).filter(([name]) => name.startsWith("raid_"));
+      assert.deepEqual(Object.fromEntries(found), {
+        "raid_missing_devices md126": "0",
+        "raid_missing_devices md125": "1",
+        "raid_missing_devices md5": "0",
+        "raid_missing_devices md6": "0",
+        "raid_missing_devices md7": "1",
+      });
+    });
+
     it("is nothing where there is none", () => {
       put("proc/mdstat", "Personalities : \nunused devices: <none>\n");
       assert.ok(!Object.keys(figures()).some((name) => name.startsWith("raid_")));
@@ -354,8 +391,31 @@ describe("the figures that monitoring reads", function () {
     assert.equal(value("drill_failed", "cloud"), 1);
   });
 
+  it("say what a loss of the disk costs where nothing has ever been archived, or not for days", () => {
+    reconcile("write_heartbeat");
+    sql("select pg_stat_reset_shared('archiver')");
+    reconcile("sleep 1; write_figures");
+    const behind = value("archive_behind_seconds") ?? NaN;
+    assert.ok(behind >= 1 && behind < 60, String(behind));
+  });
+
   it("are not lost to an answer that is none", () => {
+    const stopped = (stop: unknown) =>
+      JSON.stringify({
+        repositories: "1:cloud:s3 1:cloud:s3",
+        info: [
+          {
+            backup: [{ database: { "repo-key": 1 }, timestamp: { stop } }],
+            repo: [{ key: 1 }, { key: 1, status: 7 }],
+          },
+        ],
+      });
     for (const text of [
+      // As after a loss of power.
+      "\0".repeat(300),
+      '{"repositories": "\\u0000"}',
+      '{"repositories": 1e200000}',
+      ...["x", "9", null, 1.5, -1e15, 9e17, 1e300].map(stopped),
       "",
       "{",
       "[]",
@@ -363,8 +423,11 @@ describe("the figures that monitoring reads", function () {
       '{"repositories": "1:cloud:s3", "info": [{"backup": [{}]}]}',
     ]) {
       answer(text);
+      sql("delete from monitoring.figure");
       written();
       assert.ok((value("server_running_seconds") ?? -1) >= 0, text);
+      // What has no time is no backup of now.
+      assert.notEqual(value("backup_age_seconds", "cloud"), 0, text);
     }
   });
 
