@@ -80,9 +80,14 @@ function fetched(
 /**
  * Runs reads, which fail as `kubectl get --raw` does.
  *
+ * @param patience milliseconds for all of it, after which nothing of it is left. @default that of each read
  * @throws KubectlError if kubectl does not start, or from a read
  */
-export async function withProxy<T>(cluster: ClusterContext, work: (read: Read) => Promise<T>): Promise<T> {
+export async function withProxy<T>(
+  cluster: ClusterContext,
+  work: (read: Read) => Promise<T>,
+  patience?: number,
+): Promise<T> {
   const env = kubectlEnvironment(cluster);
   // Only this user may enter it: to the cluster, anyone who opens the socket is this user.
   const folder = mkdtempSync(join(tmpdir(), "kubectl-proxy-"));
@@ -113,17 +118,17 @@ export async function withProxy<T>(cluster: ClusterContext, work: (read: Read) =
       });
     }
   });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new KubectlError(`kubectl did not start within ${TIMEOUT / 1000} s`, false)),
-      TIMEOUT,
-    );
-  });
+  const timers: NodeJS.Timeout[] = [];
+  const fails = (words: string, after: number) =>
+    new Promise<never>((_, reject) => {
+      timers.push(
+        setTimeout(() => reject(new KubectlError(`${words} within ${after / 1000} s`, false)), after),
+      );
+    });
+  const late = patience === undefined ? [] : [fails("no answer", patience)];
   try {
-    await Promise.race([serving, ended, late]);
-    clearTimeout(timer);
-    return await work(async <Answer>(path: string, accept = "application/json") => {
+    await Promise.race([serving, ended, fails("kubectl did not start", TIMEOUT), ...late]);
+    const worked = work(async <Answer>(path: string, accept = "application/json") => {
       const { status, body } = await fetched(socket, path, accept).catch((error: unknown) => {
         throw new KubectlError(kubectlMessage(String(error), "kubectl's proxy does not answer"), false);
       });
@@ -135,10 +140,14 @@ export async function withProxy<T>(cluster: ClusterContext, work: (read: Read) =
         refusal.startsWith("Error from server"),
       );
     });
+    return await Promise.race([worked, ...late]);
   } finally {
-    clearTimeout(timer);
+    timers.forEach(clearTimeout);
     child.kill("SIGKILL");
     child.stdin.end("\n");
+    // A credential plugin holds them open.
+    child.stdout.destroy();
+    child.stderr.destroy();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -93,13 +93,18 @@ export async function kubectl(
 /**
  * Reads one object or list by its API path.
  *
+ * @param timeout milliseconds after which kubectl is killed
  * @returns undefined if it does not exist
  * @throws KubectlError if there is no answer, or the answer is not an API server's
  */
-export async function read<T>(cluster: ClusterContext, path: string): Promise<T | undefined> {
+export async function read<T>(
+  cluster: ClusterContext,
+  path: string,
+  timeout: number = TIMEOUT,
+): Promise<T | undefined> {
   let answer: string;
   try {
-    answer = await kubectl(cluster, ["get", "--raw", path]);
+    answer = await kubectl(cluster, ["get", "--raw", path], timeout);
   } catch (error) {
     if (error instanceof KubectlError && error.notFound) return undefined;
     throw error;

@@ -58,6 +58,12 @@ export function attempt(
     let stderr = "";
     child.stdout?.on("data", (data: Buffer) => (stdout += data.toString()));
     child.stderr?.on("data", (data: Buffer) => (stderr += data.toString()));
+    // What a killed program has started, such as kubectl's credential plugin, may hold its output open.
+    child.on("exit", () => {
+      if (!child.killed) return;
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    });
     child.on("error", ({ message }) => resolve({ ok: false, status: null, output: stdout, errors: message }));
     child.on("close", (status) => resolve({ ok: status === 0, status, output: stdout, errors: stderr }));
     // If a program ends without reading its input, its status says why.

@@ -32,7 +32,8 @@ await runTool(usage, async () => {
   if (positionals.length > 0 || (values.json && values.html)) throw new UsageError(usage);
   const status = report(values.stack, await look(clusterOf(values.stack, values["config-file"])));
   if (values.json) console.log(JSON.stringify(status, undefined, 2));
-  else if (values.html) process.stdout.write(statusPage(status));
+  // Not process.stdout.write, which throws when nobody reads to the end: the exit status would be another.
+  else if (values.html) console.log(statusPage(status).trimEnd());
   else console.log(statusWords(status).join("\n"));
   process.exitCode = EXIT[status.state];
   answered = true;

@@ -118,7 +118,7 @@ export const RULES: readonly Rule[] = [
     above: 0,
     lasts: 15 * MINUTE,
     severity: "critical",
-    words: "repository {label} cannot be read: what is in it may not come back",
+    words: "repository {label} cannot be read, or has no backup: nothing may come back from it",
     remedy: "npm run backup -- status",
     page: "backups.md",
     why: "it is asked every ten minutes: one failure may be the network's, two are not",
@@ -382,5 +382,7 @@ export function isWrong({ figure, above, below }: Rule, { name, value }: Figure)
 
 /** What is wrong, in a sentence. */
 export function sentence({ words }: Pick<Rule, "words">, figure: Figure): string {
-  return words.replaceAll("{label}", figure.label).replaceAll("{value}", readable(figure));
+  return words.replaceAll(/\{(label|value)\}/g, (_, part) =>
+    part === "label" ? figure.label : readable(figure),
+  );
 }

@@ -28,15 +28,15 @@ const USUAL: Login = {
 };
 
 /** The value of a key in the deployment's Secret; empty without a Secret. */
-async function deployedSecret(cluster: ClusterContext): Promise<(key: string) => string> {
+async function deployedSecret(cluster: ClusterContext, timeout?: number): Promise<(key: string) => string> {
   const path = `/api/v1/namespaces/${APPLICATION}/secrets/postgres-secret`;
-  const { data = {} } = (await read<{ data?: Record<string, string> }>(cluster, path)) ?? {};
+  const { data = {} } = (await read<{ data?: Record<string, string> }>(cluster, path, timeout)) ?? {};
   return (key) => Buffer.from(data[key] ?? "", "base64").toString();
 }
 
-/** The owner and the database as the deployment's Secret has them. */
-export async function deployedLogin(cluster: ClusterContext): Promise<Login> {
-  const value = await deployedSecret(cluster);
+/** The owner and the database as the deployment's Secret has them, if it is read within so many milliseconds. */
+export async function deployedLogin(cluster: ClusterContext, timeout?: number): Promise<Login> {
+  const value = await deployedSecret(cluster, timeout);
   return { owner: value("POSTGRES_USER") || USUAL.owner, database: value("POSTGRES_DB") || USUAL.database };
 }
 

@@ -1,5 +1,5 @@
 /** What is wrong, from what was found: the rules' findings, and those that only the cluster's objects show. Pure. */
-import { BACKUP_NAME, SERVER_POD } from "../../components/kubernetes/names.ts";
+import { BACKUP_NAME, SERVER_NAME, SERVER_POD } from "../../components/kubernetes/names.ts";
 import { type Figure, isWrong, RULES, type Severity, sentence } from "../../components/monitoring/rules.ts";
 import { readableSpan } from "../../quantities.ts";
 import { troublesOf } from "../../cluster/pod-troubles.ts";
@@ -47,7 +47,9 @@ function unreadiness(pods: readonly StatusPod[], name: string): string | undefin
   const pod = pods.find(({ metadata }) => metadata.name === name);
   if (!pod) return "there is no such pod";
   if (condition(pod, "Ready")) return undefined;
-  return troublesOf(pod).join("; ") || "it is starting, or does not accept connections";
+  // The pod's own reason is that of an eviction, or of a node that is away.
+  const reasons = [pod.status?.reason ?? "", ...troublesOf(pod)].filter((reason) => reason !== "");
+  return reasons.join("; ") || "it is starting, or does not accept connections";
 }
 
 /** Seconds for which a restart is told. */
@@ -104,7 +106,7 @@ function clusterFindings(stack: string, { cluster, at }: Look): Finding[] {
       name: "server-down",
       severity: "critical",
       words: `the database is not up: ${server}`,
-      remedy: `kubectl -n transcript-pipeline describe pod ${SERVER_POD}`,
+      remedy: `kubectl -n transcript-pipeline describe statefulset/${SERVER_NAME} pod/${SERVER_POD}`,
       page: page("server-refuses-to-start.md"),
     });
   if (cluster.repositories === undefined)
@@ -122,7 +124,7 @@ function clusterFindings(stack: string, { cluster, at }: Look): Finding[] {
         name: "backup-agent-down",
         severity: "critical",
         words: `nothing is archived: the backup agent is not up: ${agent}`,
-        remedy: `kubectl -n transcript-pipeline describe pod ${BACKUP_NAME}-0`,
+        remedy: `kubectl -n transcript-pipeline describe statefulset/${BACKUP_NAME} pod/${BACKUP_NAME}-0`,
         page: page("backups.md"),
       });
   }

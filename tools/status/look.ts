@@ -61,6 +61,9 @@ export interface Look {
   repositories: Information | Error;
 }
 
+/** Milliseconds that are left of it. */
+type Left = () => number;
+
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
 /** A command in a container of the server's pod. */
@@ -69,6 +72,7 @@ async function inServerPod(
   container: string,
   command: readonly string[],
   input: string,
+  left: Left,
 ): Promise<string> {
   const { ok, output, errors } = await attempt(
     "kubectl",
@@ -76,10 +80,14 @@ async function inServerPod(
       ...contextFlags(cluster),
       ...["exec", "-i", "-n", APPLICATION, SERVER_POD, "-c", container, "--", ...command],
     ],
-    { input, env: kubectlEnvironment(cluster), timeout: PATIENCE },
+    { input, env: kubectlEnvironment(cluster), timeout: left() },
   );
   if (ok) return output;
-  const lines = errors.trim().split("\n");
+  // The command's own words, and not kubectl's after them.
+  const lines = errors
+    .replace(/\n?command terminated with exit code \d+\s*$/, "")
+    .trim()
+    .split("\n");
   throw new Error(lines.at(-1) || `no answer within ${PATIENCE / 1000} s`);
 }
 
@@ -117,10 +125,10 @@ function figuresIn(lines: readonly string[][]): Figure[] {
   );
 }
 
-async function lookAtNode(cluster: ClusterContext): Promise<NodeLook> {
+async function lookAtNode(cluster: ClusterContext, left: Left): Promise<NodeLook> {
   const script = readFileSync(projectFile("components/server/scripts/node-figures.sh"), "utf8");
   const ask = (container: string) =>
-    inServerPod(cluster, container, ["bash", "-s"], `${script}\n${REASONS}\n`);
+    inServerPod(cluster, container, ["bash", "-s"], `${script}\n${REASONS}\n`, left);
   // The reconciler runs on while the server's container is being started again; that of an earlier version has no disk.
   return nodeLookIn(await ask(SERVER_CONTAINER).catch(() => ask(RECONCILER_CONTAINER)));
 }
@@ -148,13 +156,14 @@ SELECT to_regclass('public.job_counts') IS NOT NULL AS queues
 SELECT 'jobs_' || status, kind, jobs FROM public.job_counts WHERE status IN ('queued', 'running', 'dead');
 SELECT 'jobs_waiting_seconds', kind, greatest(0, extract(epoch FROM now() - oldest_run_at))
   FROM public.job_counts WHERE status = 'queued';
+SELECT 'jobs_queued', '', 0 WHERE NOT EXISTS (SELECT FROM public.job_counts WHERE status = 'queued');
 \\endif
 `;
 
-async function lookAtJobs(cluster: ClusterContext): Promise<Figure[]> {
-  const { owner, database } = await deployedLogin(cluster);
+async function lookAtJobs(cluster: ClusterContext, left: Left): Promise<Figure[]> {
+  const { owner, database } = await deployedLogin(cluster, left());
   const psql = ["psql", "-X", "-q", "-w", "-At", "-F", "\t", "-U", owner, "-d", database, "-f", "-"];
-  const answer = await inServerPod(cluster, SERVER_CONTAINER, psql, JOBS);
+  const answer = await inServerPod(cluster, SERVER_CONTAINER, psql, JOBS, left);
   return figuresIn(answer.split("\n").map((line) => line.split("\t")));
 }
 
@@ -166,31 +175,20 @@ async function lookAtCluster(cluster: ClusterContext): Promise<ClusterLook> {
     ]);
     return { ...objects, isDeployed: server !== undefined };
   };
-  return withProxy(cluster, reads);
+  return withProxy(cluster, reads, PATIENCE);
 }
 
 /** Asks everything, ten seconds at most. */
 export async function look(cluster: ClusterContext): Promise<Look> {
   const orReason = <T>(asked: Promise<T>) => asked.catch(asError);
+  const end = performance.now() + PATIENCE;
+  const left = () => Math.max(1, Math.ceil(end - performance.now()));
   const [objects, node, database, jobs, repositories] = await Promise.all([
-    orReason(within(lookAtCluster(cluster))),
-    orReason(lookAtNode(cluster)),
+    orReason(lookAtCluster(cluster)),
+    orReason(lookAtNode(cluster, left)),
     orReason(lookAtDatabase(cluster)),
-    orReason(lookAtJobs(cluster)),
+    orReason(lookAtJobs(cluster, left)),
     information(cluster, PATIENCE),
   ]);
   return { at: new Date().toISOString(), cluster: objects, node, database, jobs, repositories };
-}
-
-/** Fails when it takes too long; what it waits for must not keep the process alive. */
-async function within<T>(asked: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${PATIENCE / 1000} s`)), PATIENCE);
-  });
-  try {
-    return await Promise.race([asked, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

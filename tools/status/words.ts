@@ -89,7 +89,8 @@ function fastText({ figures }: StatusReport): string[] {
     (most, figure) => (most === undefined || figure.value > most.value ? figure : most),
     undefined,
   );
-  const queued = all("jobs_queued").reduce((sum, { value }) => sum + value, 0);
+  const queues = all("jobs_queued");
+  const queued = queues.reduce((sum, { value }) => sum + value, 0);
   return [
     ...say("cache_hit_ratio", (text) => `${text} of reads from memory`),
     ...say("lock_wait_seconds", (text, value) =>
@@ -98,7 +99,7 @@ function fastText({ figures }: StatusReport): string[] {
     ...say("transaction_open_seconds", (text) => `longest transaction ${text}`),
     ...(oldest
       ? [`${count(queued, "job")} queued, the oldest for ${readable(oldest)}`]
-      : figures.some(({ name }) => name === "server_running_seconds")
+      : queues.length > 0
         ? ["no job waits"]
         : []),
   ];

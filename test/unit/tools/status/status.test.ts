@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { projectFile } from "../../../../tools/cli.ts";
 import { type Finding, report } from "../../../../tools/status/findings.ts";
-import { type ClusterLook, type Look, nodeLookIn, type StatusPod } from "../../../../tools/status/look.ts";
+import {
+  type ClusterLook,
+  look as lookAt,
+  type Look,
+  nodeLookIn,
+  type StatusPod,
+} from "../../../../tools/status/look.ts";
 import { statusPage } from "../../../../tools/status/page.ts";
 import { answers, headline, statusWords } from "../../../../tools/status/words.ts";
 
@@ -66,7 +77,7 @@ function look(changes: Partial<Look> = {}): Look {
         ],
       },
     },
-    jobs: [],
+    jobs: [{ name: "jobs_queued", label: "", value: 0 }],
     repositories: {
       backup: [
         {
@@ -269,6 +280,29 @@ describe("the status", () => {
     assert.match(finding?.words ?? "", /^the last full backup failed/);
   });
 
+  it("does not say that no job waits where the queue was not asked, or there is none", () => {
+    for (const jobs of [new Error("timeout"), []]) {
+      const fast = answers(report("prod", look({ jobs }))).find(({ question }) => question === "fast");
+      assert.doesNotMatch(fast?.text ?? "", /job/);
+    }
+  });
+
+  it("of a pod that was evicted says so, and what to type works where there is no pod", () => {
+    const evicted = pod("postgres-0", {
+      ...{ phase: "Failed", reason: "Evicted", conditions: [], containerStatuses: [] },
+    });
+    const [finding] = findings(cluster({ pods: [evicted, pod("postgres-backup-0")] }));
+    assert.match(finding?.words ?? "", /^the database is not up: Evicted$/);
+    assert.match(finding?.remedy ?? "", /describe statefulset\/postgres pod\/postgres-0$/);
+  });
+
+  it("shows a name as it is, whatever it holds", () => {
+    for (const label of ["$&", "a$$b", "$'", "{value}"]) {
+      const [finding] = findings(figures(["damaged_pages", label, 2]));
+      assert.ok(finding?.words.includes(`in database ${label}: disk`), finding?.words);
+    }
+  });
+
   it("is unknown, and no success, when something did not answer and nothing else is wrong", () => {
     const status = report("prod", look({ jobs: new Error("timeout") }));
     assert.equal(status.state, "unknown");
@@ -306,5 +340,60 @@ describe("the status as a page", () => {
   it("says all is well without a list of what is wrong", () => {
     const page = statusPage(report("prod", look()));
     assert.ok(page.includes("prod: all is well") && !page.includes("<ul>"));
+  });
+});
+
+describe("the status command", function () {
+  this.timeout(60_000);
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "status-"))));
+  afterEach(() => rmSync(folder, { recursive: true }));
+  /** Runs a shell's line with the command as "$@", and with this as kubectl. */
+  const status = (kubectl: string, line: string, ...flags: string[]) => {
+    writeFileSync(join(folder, "kubectl"), `#!/bin/sh\n${kubectl}\n`, { mode: 0o755 });
+    writeFileSync(join(folder, "Pulumi.prod.yaml"), "config: {}\n");
+    const config = ["--stack", "prod", "--config-file", join(folder, "Pulumi.prod.yaml")];
+    const command = [process.execPath, projectFile("tools/status.ts"), ...config, ...flags];
+    return spawnSync("bash", ["-c", line, "bash", ...command], {
+      encoding: "utf8",
+      env: { ...process.env, PATH: `${folder}:${process.env.PATH}` },
+    });
+  };
+
+  it("waits ten seconds at most, also for what kubectl has started", () => {
+    // Not the shell itself: a credential plugin outlives kubectl, and holds its output open.
+    const begun = performance.now();
+    const { status: exit, stdout } = status("sleep 40\nexit 1", '"$@"');
+    assert.match(stdout, /^WRONG: the cluster does not answer: no answer within 9\.5 s$/m);
+    assert.equal(exit, 2);
+    // With Node's own start, on a machine that is busy.
+    assert.ok(performance.now() - begun < 25_000);
+  });
+
+  it("exits by what it has found when nobody reads it to the end", () => {
+    for (const flag of ["--json", "--html"]) {
+      const { status: exit, stderr } = status("exit 1", '"$@" | true; exit "${PIPESTATUS[0]}"', flag);
+      assert.deepEqual([exit, stderr], [2, ""]);
+    }
+  });
+
+  it("repeats the words of a command in a pod, and not kubectl's after them", async () => {
+    status(
+      `case "$*" in
+         *psql*) echo 'psql: FATAL: no such role' >&2; echo 'command terminated with exit code 2' >&2; exit 2 ;;
+         *'get --raw'*) echo '{}' ;;
+         *) exit 1 ;;
+       esac`,
+      "true",
+    );
+    const { PATH } = process.env;
+    process.env.PATH = `${folder}:${PATH}`;
+    try {
+      const { jobs } = await lookAt({});
+      assert.ok(jobs instanceof Error);
+      assert.equal(jobs.message, "psql: FATAL: no such role");
+    } finally {
+      process.env.PATH = PATH;
+    }
   });
 });
