@@ -57,7 +57,7 @@ function upText({ figures, version, findings }: StatusReport): string[] {
   ];
 }
 
-function safeText({ figures, backups, at, findings }: StatusReport): string[] {
+function safeText({ figures, backups, at, findings, version }: StatusReport): string[] {
   const { say, all, most } = reader(figures);
   const raid =
     all("raid_missing_devices").length > 0 && most("raid_missing_devices") === 0 ? ["RAID whole"] : [];
@@ -66,11 +66,13 @@ function safeText({ figures, backups, at, findings }: StatusReport): string[] {
   const span = (from: string, to: string) => readableSpan((Date.parse(to) - Date.parse(from)) / 1000);
   return [
     ...say("archive_behind_seconds", (text) => `a loss of the disk now would cost the last ${text}`),
-    ...backups.repositories.map(({ name, kind, backups: made, proof }) => {
+    ...backups.repositories.map(({ name, kind, state: told, backups: made, proof }) => {
       const where = kind === "volume" ? `${name}, next to the data` : name;
       const newest = made.at(-1);
-      if (!newest) return `no backup in ${where} yet`;
-      const proven = proof ? `restore proven ${span(proof.at, backups.now)} ago` : "never restored as a test";
+      if (!newest) return told === "unknown" ? `backups in ${where}: not known` : `no backup in ${where} yet`;
+      // The drills are the database's to tell.
+      const never = version === undefined ? "not known whether it was restored" : "never restored as a test";
+      const proven = proof ? `restore proven ${span(proof.at, backups.now)} ago` : never;
       return `backup in ${where}: ${span(newest.finished, backups.now)} old, ${proven}`;
     }),
     ...backups.runs

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFile } from "../../../../tools/cli.ts";
+import type { Information } from "../../../../tools/backup/status.ts";
 import { type Finding, report } from "../../../../tools/status/findings.ts";
 import {
   type ClusterLook,
@@ -285,6 +286,17 @@ describe("the status", () => {
       const fast = answers(report("prod", look({ jobs }))).find(({ question }) => question === "fast");
       assert.doesNotMatch(fast?.text ?? "", /job/);
     }
+  });
+
+  it("does not say that there is no backup, or none was proven, where that could not be asked", () => {
+    const safe = (changes: Partial<Look>) => answers(report("prod", look(changes)))[1]?.text ?? "";
+    assert.match(safe({ repositories: new Error("timeout") }), /; backups in cloud: not known; /);
+    assert.match(
+      safe({ database: new Error("timeout") }),
+      /^backup in cloud: .* old, not known whether it was restored;/,
+    );
+    const { repo } = look().repositories as Information;
+    assert.match(safe({ repositories: { backup: [], repo } }), /; no backup in cloud yet; /);
   });
 
   it("of a pod that was evicted says so, and what to type works where there is no pod", () => {
