@@ -107,14 +107,20 @@ function fastText({ figures }: StatusReport): string[] {
   ];
 }
 
+/** Seconds. */
+const YEAR = 365 * 86_400;
+
 function nextText({ figures }: StatusReport): string[] {
-  const { say, all } = reader(figures);
+  const { say } = reader(figures);
   return [
     ...say("disk_free_ratio", (text) => `${text} of the disk free`),
-    ...(all("disk_full_seconds").length > 0
-      ? say("disk_full_seconds", (text) => `full in ${text} if it goes on like this`)
-      : []),
-    ...say("certificate_left_seconds", (text) => `certificate valid for ${text}`),
+    // What lasts for years is no forecast.
+    ...say("disk_full_seconds", (text, value) =>
+      value < YEAR ? `full in ${text} if it goes on like this` : "not filling",
+    ),
+    ...say("certificate_left_seconds", (text, value) =>
+      value < 0 ? "certificate expired" : `certificate valid for ${text}`,
+    ),
     ...say("transaction_numbers_used_ratio", (text) => `transaction numbers ${text} used`),
   ];
 }
