@@ -214,8 +214,9 @@ const names = ({ findings }: StatusReport) => findings.map(({ name }) => name);
 
 /** The kernel mounts the disk read-only after an error of its file system, until that is checked and mounted again. */
 const failedFileSystem = faultOfDisk("the disk fails and is mounted read-only", async (lab) => {
-  const source = (await lab.onNode("findmnt", "-n", "-o", "SOURCE", mountedDisk(lab))).stdout.trim();
-  writeFileSync(`/sys/fs/ext4/${basename(source)}/trigger_fs_error`, "an error of the file system");
+  const looked = await succeed("losetup", ["-n", "-O", "NAME", "-j", join(lab.folder, "disk")]);
+  const device = basename(looked.stdout.trim());
+  writeFileSync(`/sys/fs/ext4/${device}/trigger_fs_error`, "an error of the file system");
   const struck = Date.now();
   let said = 0;
   await until(
