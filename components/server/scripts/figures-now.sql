@@ -78,7 +78,12 @@ WITH session AS MATERIALIZED (
   UNION ALL
   SELECT 'repositories_silent_seconds', '', extract(epoch FROM clock_timestamp() - at) FROM report WHERE at IS NOT NULL
   UNION ALL
-  SELECT 'repository_failing', name, max(CASE WHEN found -> 'status' ->> 'code' = '0' THEN 0 ELSE 1 END)
+  -- 2: there is no backup in it yet, which the first day's backup ends.
+  SELECT 'repository_failing', name,
+         max(CASE WHEN found -> 'status' ->> 'code' = '0' THEN 0
+                  WHEN found -> 'status' ->> 'code' = '2'
+                       AND (SELECT min(at) FROM backup.heartbeat) > clock_timestamp() - interval '26 hours' THEN 0
+                  ELSE 1 END)
     FROM repository, report, jsonb_path_query(report, '$.info[*].repo[*]') AS found
    WHERE found ->> 'key' = key
    GROUP BY name

@@ -399,6 +399,16 @@ describe("the figures that monitoring reads", function () {
     assert.ok(behind >= 1 && behind < 60, String(behind));
   });
 
+  it("do not call a repository failing that has no backup yet, but one that has none after a day", () => {
+    answer(report([backup(1, 0)], [0, 2]));
+    written();
+    assert.equal(value("repository_failing", "nas"), 0);
+    sql("update backup.heartbeat set at = at - interval '27 hours'");
+    written();
+    sql("update backup.heartbeat set at = at + interval '27 hours'");
+    assert.equal(value("repository_failing", "nas"), 1);
+  });
+
   it("are not lost to an answer that is none", () => {
     const stopped = (stop: unknown) =>
       JSON.stringify({
