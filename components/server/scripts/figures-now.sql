@@ -78,7 +78,7 @@ WITH session AS MATERIALIZED (
   UNION ALL
   SELECT 'repositories_silent_seconds', '', extract(epoch FROM clock_timestamp() - at) FROM report WHERE at IS NOT NULL
   UNION ALL
-  -- 2: there is no backup in it yet, which the first day's backup ends.
+  -- 2: it holds no backup yet. The first day's backup ends that.
   SELECT 'repository_failing', name,
          max(CASE WHEN found -> 'status' ->> 'code' = '0' THEN 0
                   WHEN found -> 'status' ->> 'code' = '2'

@@ -59,7 +59,7 @@ WITH node AS (
 INSERT INTO monitoring.figure AS kept (name, label, value, at)
 SELECT name, label, value, clock_timestamp() FROM found
 ON CONFLICT (name, label) DO UPDATE SET value = excluded.value, at = excluded.at;
--- What is no more, such as a repository that was removed. What cannot be asked for a while keeps its last value and time.
+-- Figures of what was removed, such as a repository. A figure that is not available for a while keeps its value and time.
 DELETE FROM monitoring.figure WHERE at NOT BETWEEN clock_timestamp() - interval '1 hour' AND clock_timestamp() + interval '1 hour';
 INSERT INTO monitoring.disk (at, free)
 SELECT clock_timestamp(), value FROM monitoring.figure

@@ -1,6 +1,6 @@
 #!/bin/bash
 # What SQL cannot see of the server's node: its disk, its RAID and its certificate. One figure a line, `<name> <label>
-# <value>`, separated by tabs; a figure that cannot be had is left out. Reads only, and needs no database: who asks for the
+# <value>`, separated by tabs; a figure that is not available is left out. Reads only, and needs no database: who asks for the
 # status runs it too, also while the server is down. Names and units: docs/status.md.
 # Mounted: the data's volume (VOLUME, /var/lib/postgresql/data), /run/tls if there is TLS, /run/reconcile. For the tests:
 # ROOT (before each path).

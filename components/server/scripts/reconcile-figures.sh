@@ -24,7 +24,7 @@ write_figures() {
 }
 
 # request_report: asks the backup agent, with a word that is new each time: see handover.sh of the backups. The server
-# writes the request, for the volume is only readable here. Without an agent there is no folder, and nobody is asked.
+# writes the request, because the volume is read-only here. Without an agent the folder is missing, and nothing is asked.
 request_report() {
   local asked
   asked=$(administer -At -v word="$$-$RANDOM$RANDOM-$EPOCHREALTIME" -f "$here/request-report.sql" 2>"$state/errors") ||

@@ -187,7 +187,7 @@ reconcile_logins() {
   logins_tried=$wanted
   [ -z "$output" ] || [ "$output" = "$logins_output" ] || echo "$output"
   logins_output=$output
-  # What waits for the groups is no refusal.
+  # Waiting for the groups is not a refusal.
   if [ "$result" = 1 ]; then printf '%s' "${output:-not known}" >"$state/refused-logins"; else : >"$state/refused-logins"; fi
   case $result in
   0)

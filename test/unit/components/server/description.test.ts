@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { reconcileParts } from "./reconcile-parts.ts";
 import { containerFor, type Run, ServerContainer } from "./server-container.ts";
 
 /** A name that would mean something to psql, to the shell, to pgBackRest, and to who reads the annotation. */
@@ -13,29 +13,8 @@ describe("what the server writes down for its backups", function () {
   let container: ServerContainer;
   let run: Run;
 
-  /** Parts of reconcile.sh, with what they use of it. */
-  const reconcile = (program: string, environment: Record<string, string> = {}) => {
-    const who = ["--reuid", "999", "--regid", "999", "--clear-groups"];
-    const parts = `
-      here=$SCRIPTS state=$STATE options=
-      declare -A already
-      said() { already[$1]=$2; [ -z "$2" ] || echo "SAID $2"; }
-      . "$here/clock.sh"; . "$here/superuser.sh"; . "$here/reconcile-heartbeat.sh"; . "$here/reconcile-description.sh"
-      administer() { superuser reconcile "$options" -d postgres "$@"; }
-    `;
-    const ran = spawnSync("setpriv", [...who, "bash", "--norc", "-uo", "pipefail", "-c", parts + program], {
-      encoding: "utf8",
-      timeout: 60_000,
-      env: {
-        PATH: `${join(container.root, "programs/usr/lib/postgresql/16/bin")}:/usr/bin:/bin`,
-        SCRIPTS: join(container.root, "scripts"),
-        STATE: join(container.root, "state"),
-        SUPERUSER_SOCKET: join(container.root, "socket"),
-        ...environment,
-      },
-    });
-    return `${ran.stdout}${ran.stderr}`.trim();
-  };
+  const reconcile = (program: string, environment: Record<string, string> = {}) =>
+    reconcileParts(container, ["reconcile-heartbeat.sh", "reconcile-description.sh"], program, environment);
   const sql = (text: string) => reconcile('administer -At -c "$SQL"', { SQL: text });
   const description = () => container.read("volume/handover/description");
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Figure, RULES } from "../../../../components/monitoring/rules.ts";
 import { projectFile } from "../../../../tools/cli.ts";
+import { reconcileParts } from "./reconcile-parts.ts";
 import { containerFor, type Run, ServerContainer } from "./server-container.ts";
 
 const SCRIPT = projectFile("components/server/scripts/node-figures.sh");
@@ -70,7 +71,7 @@ describe("what the node knows of the server", () => {
       ],
       // A container may mount it for reading only.
       ["a container that may only read", line("/var/lib/postgresql/data", "rw", "ro,relatime"), "0"],
-      ["the disk below, where the volume is no mount", line("/", "ro") + line("/var/lib", "rw"), "0"],
+      ["the disk below, where the volume is not a mount", line("/", "ro") + line("/var/lib", "rw"), "0"],
       ["no disk of a similar name", line("/", "rw") + line("/var/lib/postgresql/data2", "ro"), "0"],
       [
         "the disk that was mounted last",
@@ -246,30 +247,8 @@ describe("the figures that monitoring reads", function () {
   let container: ServerContainer;
   let run: Run;
 
-  /** Parts of reconcile.sh, with what they use of it. */
-  const reconcile = (program: string, environment: Record<string, string> = {}) => {
-    const who = ["--reuid", "999", "--regid", "999", "--clear-groups"];
-    const parts = `
-      here=$SCRIPTS state=$STATE options= superuser_time=30
-      declare -A already
-      said() { already[$1]=$2; [ -z "$2" ] || echo "SAID $2"; }
-      . "$here/clock.sh"; . "$here/superuser.sh"; . "$here/reconcile-heartbeat.sh"; . "$here/reconcile-figures.sh"
-      administer() { superuser reconcile "$options" -d postgres "$@"; }
-    `;
-    const ran = spawnSync("setpriv", [...who, "bash", "--norc", "-uo", "pipefail", "-c", parts + program], {
-      encoding: "utf8",
-      timeout: 60_000,
-      env: {
-        PATH: `${join(container.root, "programs/usr/lib/postgresql/16/bin")}:/usr/bin:/bin`,
-        SCRIPTS: join(container.root, "scripts"),
-        STATE: join(container.root, "state"),
-        SUPERUSER_SOCKET: join(container.root, "socket"),
-        VOLUME: join(container.root, "volume"),
-        ...environment,
-      },
-    });
-    return `${ran.stdout}${ran.stderr}`.trim();
-  };
+  const reconcile = (program: string, environment: Record<string, string> = {}) =>
+    reconcileParts(container, ["reconcile-heartbeat.sh", "reconcile-figures.sh"], program, environment);
   const sql = (text: string) => reconcile('administer -At -c "$SQL"', { SQL: text });
   const written = () => assert.equal(reconcile("write_figures"), "");
   const kept = (): Figure[] =>
