@@ -103,11 +103,12 @@ function statisticsTwice(settings: ServerSettings): Conflict | undefined {
 const TARGETS = ["", "_lsn", "_name", "_time", "_xid"].map((suffix) => `recovery_target${suffix}`);
 
 function severalTargets(settings: ServerSettings): Conflict | undefined {
-  const set = TARGETS.filter((name) => textInForce(settings, name) !== "");
-  if (set.length < 2) return undefined;
+  // PostgreSQL refuses a second one that is empty, too.
+  const named = TARGETS.filter((name) => settings[name] !== undefined);
+  if (named.length < 2 || named.every((name) => settings[name] === "")) return undefined;
   return {
-    names: set,
-    message: `is set, and so is ${set.slice(1).join(", ")}. Allowed: one recovery target`,
+    names: named,
+    message: `is set, and so is ${named.slice(1).join(", ")}. Allowed: one recovery target, and no other, not even an empty one`,
   };
 }
 

@@ -142,6 +142,10 @@ describe(`configurations that are accepted (SEED=${seed})`, function () {
     ["less than two segments of WAL", { max_wal_size: "31MB", min_wal_size: "31MB" }],
     ["statistics twice", { log_statement_stats: "on", log_parser_stats: "on" }],
     ["two targets of a recovery", { recovery_target_name: "a", recovery_target_lsn: "0/1" }],
+    [
+      "a target of a recovery and an empty one",
+      { recovery_target_time: "2024-01-31 12:00:00", recovery_target_xid: "" },
+    ],
     ["TLS without a certificate", { ssl: "on" }],
     ["a library that is not there", { shared_preload_libraries: "pg_stat_statements, pg_nothing" }],
     ["a resource manager that is not there", { wal_consistency_checking: "nothing" }],

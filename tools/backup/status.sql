@@ -1,4 +1,4 @@
--- What the server knows of its archive and of the restore drills, as one JSON object. Run as the superuser, in the
+-- What the server knows of its archive and of the restore drills, as one JSON object in one line. Run as the superuser, in the
 -- database `postgres`. heartbeat.sql creates what it reads.
 SELECT to_regclass('backup.archived') IS NOT NULL AS beats
 \gset
@@ -23,7 +23,8 @@ SELECT json_build_object(
                LIMIT 1)) AS heartbeat
 \gset
 \endif
-SELECT json_build_object(
+-- json would keep the line breaks of json_agg's rows.
+SELECT jsonb_build_object(
   'now', clock_timestamp(),
   'archiving', current_setting('archive_mode') <> 'off',
   'archiver', (SELECT row_to_json(pg_stat_archiver) FROM pg_stat_archiver),

@@ -1,12 +1,7 @@
 /** Asks the cluster, the server's node, the database, its owner's jobs and the repositories, all at once. */
 import { readFileSync } from "node:fs";
 import { type Read, withProxy } from "../../cluster/api-proxy.ts";
-import {
-  type ClusterContext,
-  contextFlags,
-  kubectlEnvironment,
-  parsedAnswer,
-} from "../../cluster/kubectl.ts";
+import { type ClusterContext, contextFlags, kubectlEnvironment } from "../../cluster/kubectl.ts";
 import type { PodObject } from "../../cluster/pod-troubles.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
 import {
@@ -133,18 +128,32 @@ async function lookAtNode(cluster: ClusterContext, left: Left): Promise<NodeLook
   return nodeLookIn(await ask(SERVER_CONTAINER).catch(() => ask(RECONCILER_CONTAINER)));
 }
 
-/** What the superuser's session prints, a JSON value a line. */
-const DATABASE = () =>
+/** What the superuser's session is asked; it prints a JSON value a line. */
+export const databaseQuestion = () =>
   [
     readFileSync(projectFile("components/server/scripts/figures-now.sql"), "utf8"),
-    "SELECT json_build_object('version', split_part(current_setting('server_version'), ' ', 1), 'figures', :'figures'::json);",
+    "SELECT jsonb_build_object('version', split_part(current_setting('server_version'), ' ', 1), 'figures', :'figures'::json);",
     sqlFile("status.sql"),
   ].join("\n");
 
 async function lookAtDatabase(cluster: ClusterContext): Promise<DatabaseLook> {
-  const answer = await asSuperuser(cluster, DATABASE(), {}, PATIENCE);
-  const [own = "", backups = ""] = answer.split("\n");
-  return { ...parsedAnswer<Omit<DatabaseLook, "backups">>(own), backups: parsedAnswer(backups) };
+  return databaseLookIn(await asSuperuser(cluster, databaseQuestion(), {}, PATIENCE));
+}
+
+/**
+ * Reads what the superuser's session printed.
+ *
+ * @throws with the begin of the answer if it is something else
+ */
+export function databaseLookIn(answer: string): DatabaseLook {
+  const [own = "", backups = "", ...rest] = answer.split("\n");
+  try {
+    if (rest.length > 0) throw new Error("more than two lines");
+    const { version, figures } = JSON.parse(own) as Omit<DatabaseLook, "backups">;
+    return { version, figures, backups: JSON.parse(backups) as ServerReport };
+  } catch {
+    throw new Error(`not two lines of JSON: ${answer.slice(0, 200)}`);
+  }
 }
 
 /** The queue by kind, as the owner: a superuser's session runs nothing of the owner's. */

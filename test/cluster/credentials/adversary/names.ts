@@ -120,13 +120,13 @@ export function queriesIn(source: Source): { views: string[]; query: string }[] 
     .map((query) => ({ views, query }));
 }
 
-/** Statements of a psql script, without comments and psql's own commands. */
+/** Statements of a psql script, without comments and psql's own commands; with both sides of a condition within one. */
 function statements(script: string): string[] {
   const found: string[] = [];
   let statement = "";
   const token = /--[^\n]*|\/\*[^]*?\*\/|'(?:[^']|'')*'|"[^"]*"|\$(\w*)\$[^]*?\$\1\$|\\[a-z!][^\n]*|;|[^]/gy;
   for (const [part] of script.matchAll(token)) {
-    if (part.startsWith("--")) continue;
+    if (part.startsWith("--") || /^\\(if|endif)\b/.test(part)) continue;
     if (part === ";" || part.startsWith("\\")) {
       if (statement.trim() !== "") found.push(statement.trim());
       statement = "";

@@ -12,6 +12,10 @@ const VALUES: Readonly<Record<string, string>> = {
   target: "0/1000000",
   wanted: '{"rows": {"public.recordings": 1}, "migrations": ["20250101000000"]}',
   found: "{}",
+  node: "disk_free_bytes\\t\\t1000",
+  figures: '[{"name": "damaged_pages", "label": "postgres", "value": 0}]',
+  word: "word-1",
+  handover: "/tmp",
 };
 
 export interface Rehearsed {
@@ -32,6 +36,10 @@ const THERE = `
   create schema if not exists backup;
   create table if not exists backup.heartbeat (n bigint, at timestamptz, lsn pg_lsn, boot uuid, uptime numeric);
   insert into backup.heartbeat values (1, now(), '0/1000000', '00000000-0000-0000-0000-000000000000', 1);
+  create table if not exists backup.drill (n bigint, at timestamptz, proven boolean, repository text);
+  create schema if not exists monitoring;
+  create table if not exists monitoring.figure (name text, label text, value float8, at timestamptz, primary key (name, label));
+  create table if not exists monitoring.disk (n bigint, at timestamptz, free bigint);
   create or replace view backup.uptime as select boot, uptime as seconds from backup.heartbeat;
   create or replace view backup.archived as select n, at, uptime as lost from backup.heartbeat;
   update pg_extension set extversion = '0.0.1' where extname = 'vector';

@@ -145,11 +145,14 @@ describe("the backup agent", function () {
     });
 
     it("archives meanwhile, however long a repository takes to answer", async () => {
-      start(`case "$*" in *info*) sleep 20 ;; esac`);
+      start(`case "$*" in *info*) sleep 25 ;; esac`);
       ask("report", "word-1");
-      await pause(500);
+      for (let waited = 0; calls("info") === 0; waited += 50) {
+        assert.ok(waited < 10_000, "the repository is not asked");
+        await pause(50);
+      }
       ask("push.000000010000000000000001", "word-2");
-      assert.equal(await until("push.000000010000000000000001.done", 3000), "word-2");
+      assert.equal(await until("push.000000010000000000000001.done"), "word-2");
       assert.equal(calls("info"), 1);
     });
 
