@@ -6,6 +6,7 @@ import { archiving } from "./components/backup/archiving.ts";
 import { Backup } from "./components/backup/backup.ts";
 import { FirstBackup } from "./components/backup/first-backup.ts";
 import type { RepositoryArgs } from "./components/backup/pgbackrest-conf.ts";
+import { loginSecretName } from "./components/credentials/logins.ts";
 import { Database } from "./components/database.ts";
 import { APPLICATION } from "./components/kubernetes/labels.ts";
 import {
@@ -17,6 +18,8 @@ import {
 } from "./components/kubernetes/names.ts";
 import { Migration } from "./components/migration/migration.ts";
 import { Upgrade } from "./components/migration/upgrade.ts";
+import { Notifier } from "./components/monitoring/notifier.ts";
+import type { SinkArgs } from "./components/monitoring/sinks.ts";
 import { Namespace } from "./components/namespace.ts";
 import { Network } from "./components/network/network.ts";
 import type { Destination } from "./components/network/policies.ts";
@@ -33,7 +36,8 @@ import type { Settings } from "./config.ts";
 import { directoryOf } from "./directories.ts";
 import { NEVER, portOf, walQueueBytes } from "./config/backup.ts";
 import { pathInStore, sealedDirectory } from "./config/secret-store.ts";
-import { repositoryDestinations } from "./config/network.ts";
+import { type OutsideDestination, repositoryDestinations, sinkDestinations } from "./config/network.ts";
+import { NOTIFIER_LOGIN, portOfSink } from "./config/notify.ts";
 import { shellWord } from "./shell-words.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
 
@@ -122,6 +126,7 @@ export function program(
   const kubeconfig = cluster.kubeconfig ?? live.kubeconfig;
 
   const repositories = repositoriesOf(settings);
+  const sinks = sinksOf(settings);
 
   const provider = new k8s.Provider("cluster", {
     ...(cluster.context !== undefined && { context: cluster.context }),
@@ -153,7 +158,8 @@ export function program(
               port: PORT,
               namespace: APPLICATION,
               clients: clientsOf(settings),
-              repositories: destinationsOf(settings),
+              repositories: repositoryDestinations(settings).map(asDestination),
+              sinks: sinks.length > 0 ? sinkDestinations(settings).map(asDestination) : undefined,
             }),
           },
           onCluster,
@@ -178,7 +184,7 @@ export function program(
         password: secrets.databasePassword,
         superuserPassword: secrets.superuserPassword,
         rotation: database.rotation,
-        logins: database.logins,
+        logins: { ...database.logins, ...(sinks.length > 0 && { [NOTIFIER_LOGIN]: "monitoring" as const }) },
       },
       volume: {
         path: storage.path,
@@ -294,6 +300,26 @@ export function program(
         timeout: settings.backup.backupTimeout,
         after: schema,
         beforeJob,
+      },
+      onCluster,
+    );
+  }
+
+  if (sinks.length > 0) {
+    new Notifier(
+      "postgres-notify",
+      {
+        namespace: namespaceName,
+        stack: settings.stack,
+        placement,
+        endpoint: postgres,
+        loginSecretName: loginSecretName(NOTIFIER_LOGIN),
+        postgresImage: database.image,
+        image: settings.notify.image,
+        sinks,
+        source,
+        keys: secrets.sinks,
+        after: [schema],
       },
       onCluster,
     );
@@ -435,12 +461,27 @@ function clientsOf({ network }: Settings): Clients {
   );
 }
 
-/** What the backups reach over the network. */
-function destinationsOf(settings: Settings): Destination[] {
-  return repositoryDestinations(settings).map(({ ports, ...peer }) => ({
-    to: [peer],
-    ports: ports.map((port) => ({ port, protocol: "TCP" })),
-  }));
+/** What pods reach over the network. */
+function asDestination({ ports, ...peer }: OutsideDestination): Destination {
+  return { to: [peer], ports: ports.map((port) => ({ port, protocol: "TCP" })) };
+}
+
+/** Who is told what is wrong. */
+function sinksOf({ notify }: Settings): SinkArgs[] {
+  return Object.entries(notify.sinks).map(([name, sink]): SinkArgs => {
+    const { kind, least, ca } = sink;
+    switch (kind) {
+      // What the kind needs is there: the configuration's checks ask for it.
+      case "mail": {
+        const { host = "", from = "", to = [], user, security = "starttls" } = sink;
+        return { name, kind, least, ca, host, port: portOfSink(sink), security, user, from, to };
+      }
+      case "telegram":
+        return { name, kind, least, ca, chat: sink.chat ?? "" };
+      default:
+        return { name, kind, least, ca, bearer: sink.bearer === true };
+    }
+  });
 }
 
 /** What archiving adds to the server. */

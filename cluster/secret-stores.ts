@@ -5,9 +5,11 @@
 import { APPLICATION } from "../components/kubernetes/labels.ts";
 import type { Read } from "./api-proxy.ts";
 import { loginSecretName } from "../components/credentials/logins.ts";
+import { NOTIFIER_LOGIN } from "../config/notify.ts";
 import {
   BACKUP_NAME,
   LOGINS_SECRET,
+  NOTIFIER_NAME,
   OWNER_SECRET,
   SUPERUSER_SECRET,
 } from "../components/kubernetes/names.ts";
@@ -119,14 +121,18 @@ export async function lookAtStore(read: Read, namespace: string, isStored: boole
 export function wantedSecrets({
   database,
   backup,
+  notify,
 }: {
   database: { logins: Readonly<Record<string, unknown>> };
   backup: { repositories: Readonly<Record<string, unknown>> };
+  notify: { sinks: Readonly<Record<string, unknown>> };
 }): string[] {
+  const notifies = Object.keys(notify.sinks).length > 0;
   return [
     ...[OWNER_SECRET, SUPERUSER_SECRET, LOGINS_SECRET],
-    ...Object.keys(database.logins).map(loginSecretName),
+    ...[...Object.keys(database.logins), ...(notifies ? [NOTIFIER_LOGIN] : [])].map(loginSecretName),
     ...(Object.keys(backup.repositories).length > 0 ? [BACKUP_NAME] : []),
+    ...(notifies ? [NOTIFIER_NAME] : []),
   ];
 }
 

@@ -17,6 +17,7 @@ import {
   text,
 } from "./fields.ts";
 import { commandToRemove, commandToSet, type Entries, type Section, type ValuesOf } from "./reader.ts";
+import { kindProblems, type Kinds, strayProblems } from "./kinds.ts";
 import { isStored } from "./secret-store.ts";
 import { objectionToDirectory } from "./system-directories.ts";
 
@@ -178,16 +179,17 @@ interface Looked {
   database: { settings: Readonly<Record<string, string>> };
 }
 
-/** Which fields and secrets each kind needs and which fields it can have, next to those that all have. */
-const FIELDS_OF: Readonly<Record<Repository["kind"], { needs: string[]; has: string[]; secrets: string[] }>> =
-  {
+const REPOSITORIES: Kinds<Repository["kind"]> = {
+  path: "backup.repositories",
+  secretPath: "secrets.repositories",
+  what: "repository",
+  fieldsOf: {
     volume: { needs: [], has: [], secrets: [] },
     directory: { needs: ["path"], has: ["mount", "capacity"], secrets: [] },
     s3: { needs: ["endpoint", "bucket"], has: ["port", "path", "ca"], secrets: ["accessKey", "secretKey"] },
     sftp: { needs: ["endpoint", "user", "hostKeys", "path"], has: ["port"], secrets: ["privateKey"] },
-  };
-
-const LIMITED = [...new Set(Object.values(FIELDS_OF).flatMap(({ needs, has }) => [...needs, ...has]))];
+  },
+};
 
 /** Whether a repository is reached over the network. */
 export function isRemote({ kind }: Pick<Repository, "kind">): boolean {
@@ -202,54 +204,6 @@ export function portOf({ kind, port }: Pick<Repository, "kind" | "port">): numbe
 /** Whether WAL is archived. */
 export function isBackedUp({ backup: written }: { backup: BackupValues }): boolean {
   return Object.keys(written.repositories).length > 0;
-}
-
-/**
- * Checks a repository's fields.
- *
- * @param keys what is configured to reach it
- * @param stored whether a store has that instead
- */
-function repositoryProblems(
-  name: string,
-  written: Repository,
-  keys: Keys[string] | undefined,
-  stored: boolean,
-): Problem[] {
-  const problems: Problem[] = [];
-  const key = (field: string) => `backup.repositories.${name}.${field}`;
-  const { needs, has, secrets } = FIELDS_OF[written.kind];
-  const values = written as unknown as Record<string, unknown>;
-  for (const field of needs) {
-    if (values[field] === undefined)
-      problems.push({
-        key: key(field),
-        message: `is missing: a repository of kind ${written.kind} needs it. Set it: ${commandToSet(key(field), false)}`,
-      });
-  }
-  for (const field of LIMITED) {
-    if (values[field] !== undefined && ![...needs, ...has].includes(field))
-      problems.push({
-        key: key(field),
-        message: `is not a field of a repository of kind ${written.kind}. To remove it: ${commandToRemove(key(field))}`,
-      });
-  }
-  const secretKey = (part: string) => `secrets.repositories.${name}.${part}`;
-  for (const part of secrets) {
-    if (keys?.[part] === undefined && !stored)
-      problems.push({
-        key: secretKey(part),
-        message: `is missing. Set it: ${commandToSet(secretKey(part), true)}`,
-      });
-  }
-  for (const part of Object.keys(keys ?? {})) {
-    if (keys?.[part] !== undefined && !secrets.includes(part))
-      problems.push({
-        key: secretKey(part),
-        message: `is not used: the repository is of kind ${written.kind}. To remove it: ${commandToRemove(secretKey(part))}`,
-      });
-  }
-  return problems;
 }
 
 const isIn = (path: string, directory: string) => `${path}/`.startsWith(`${directory}/`);
@@ -313,17 +267,10 @@ export function backupProblems(looked: Looked): Problem[] {
   const { stack, backup: written, secrets, database } = looked;
   const names = Object.keys(written.repositories);
   const problems = Object.entries(written.repositories).flatMap(([name, values]) => [
-    ...repositoryProblems(name, values, secrets.repositories[name], isStored(looked)),
+    ...kindProblems(REPOSITORIES, name, values, secrets.repositories[name], isStored(looked)),
     ...directoryProblems(stack, name, values, directoriesBefore(looked, name)),
   ]);
-  for (const name of Object.keys(secrets.repositories)) {
-    if (names.includes(name)) continue;
-    const key = `secrets.repositories.${name}`;
-    problems.push({
-      key,
-      message: `is not used: there is no repository of this name. To remove it: ${commandToRemove(key)}`,
-    });
-  }
+  problems.push(...strayProblems(REPOSITORIES, names, secrets.repositories));
   const { restoreFrom, restoreTime } = written;
   if (restoreFrom !== undefined && !names.includes(restoreFrom)) {
     problems.push({

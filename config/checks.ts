@@ -7,6 +7,7 @@ import { bytesOfQuantity, cpusOfQuantity } from "../quantities.ts";
 import { backupWarnings } from "./backup.ts";
 import { memoryFindings } from "./memory.ts";
 import { networkWarnings } from "./network.ts";
+import { notifyWarnings } from "./notify.ts";
 import { secretStoreWarnings } from "./secret-store.ts";
 import { bareSizes, conflictProblems } from "./server-settings.ts";
 import { checks, type Written } from "./table.ts";
@@ -56,6 +57,7 @@ export function checkSettings(written: Written): Findings & { server: ServerPlan
       ...backupWarnings(written),
       ...tlsWarnings(written),
       ...networkWarnings(written),
+      ...notifyWarnings(written),
       ...secretStoreWarnings(written),
       ...bareSizes(database.settings),
       ...memory.warnings,

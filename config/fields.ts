@@ -352,6 +352,43 @@ export function storeKey(about: About): Field<pulumi.Output<string>> {
   return { ...secretField(parse, about), isText: true };
 }
 
+/** What ends or changes a quoted text in curl's configuration is left out of these (https://curl.se/docs/manpage.html#-K). */
+const QUOTABLE = String.raw`[\x21\x23-\x5b\x5d-\x7e]`;
+
+/** An address that is requested: over HTTPS, or over HTTP from a Service in the cluster. */
+export function secretUrl(about: About): Field<pulumi.Output<string>> {
+  const { parse } = text(
+    new RegExp(
+      `^(?=${QUOTABLE}{8,2000}$)(https://[^/:@]+|http://[a-z0-9-]+(\\.[a-z0-9-]+)*\\.svc(\\.cluster\\.local)?)(:\\d{1,5})?([/?].*)?$`,
+    ),
+    "an address that begins with https://, without a user, spaces, quotes and backslashes; http:// for a Service, as in http://ntfy.monitoring.svc/topic",
+    about,
+  );
+  return { ...secretField(parse, about), isText: true };
+}
+
+/** What somebody else has given as a password or token. */
+export function token(about: About): Field<pulumi.Output<string>> {
+  const { parse } = text(
+    new RegExp(`^${QUOTABLE}{3,512}$`),
+    "3 to 512 printable ASCII characters without spaces, quotes and backslashes",
+    about,
+  );
+  return { ...secretField(parse, about), isText: true };
+}
+
+const MAIL_ADDRESS = /^[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9]([-A-Za-z0-9.]{0,250}[A-Za-z0-9])?$/;
+
+/** A mail address. */
+export function mailAddress(about: About): Field<string> {
+  return text(MAIL_ADDRESS, "a mail address, as in postgres@example.com", about);
+}
+
+/** Up to ten mail addresses. */
+export function mailAddresses(about: About): Field<string[]> {
+  return { ...namesOnce(MAIL_ADDRESS, "up to 10 mail addresses, each once", 10, about), type: "addresses" };
+}
+
 /** A toleration of the database's pod. */
 export interface Toleration {
   key?: string;

@@ -1,8 +1,9 @@
-/** The section `network`: who may reach the database, and what the backups may reach. */
+/** The section `network`: who may reach the database, and what the backups and the messages may reach. */
 import { isIP } from "node:net";
 import type { Problem } from "../problem.ts";
-import type { BackupValues, Repository } from "./backup.ts";
+import type { BackupValues } from "./backup.ts";
 import { isRemote, portOf, REPOSITORY_NAME } from "./backup.ts";
+import { type NotifyValues, portOfSink, SINK_NAME } from "./notify.ts";
 import { defaulted, dnsName, labels, oneOf, ports, ranges } from "./fields.ts";
 import { commandToRemove, commandToSet, type Entries, type Section, type ValuesOf } from "./reader.ts";
 
@@ -29,23 +30,26 @@ const clients: Entries<typeof client> = {
   most: 32,
 };
 
-const destination = {
-  namespace: dnsName({
-    description:
-      "Namespace of the repository's pods, if it is in the cluster. Default: that of an endpoint such as store.minio.svc",
-  }),
-  podLabels: labels({ description: "Labels of those pods. Default: every pod of that namespace" }),
-  ranges: ranges({
-    description:
-      "Addresses of a repository that is not in the cluster. Default: the endpoint's, if it is an address; otherwise every one outside `network.clusterRanges`",
-  }),
-  ports: ports({
-    description:
-      "Ports that the repository listens on. Behind a Service: its `targetPort`. Default: the repository's `port`",
-  }),
-} as const satisfies Section;
+/** @param what is reached, and the default of its port in words */
+const destinationFields = (what: string, port: string) =>
+  ({
+    namespace: dnsName({
+      description: `Namespace of the ${what}'s pods, if it is in the cluster. Default: that of a configured name such as store.minio.svc`,
+    }),
+    podLabels: labels({ description: "Labels of those pods. Default: every pod of that namespace" }),
+    ranges: ranges({
+      description: `Addresses of a ${what} that is not in the cluster. Default: the configured one, if it is an address; otherwise every one outside \`network.clusterRanges\``,
+    }),
+    ports: ports({
+      description: `Ports that the ${what} listens on. Behind a Service: its \`targetPort\`. Default: ${port}`,
+    }),
+  }) as const satisfies Section;
+
+const destination = destinationFields("repository", "the repository's `port`");
+const sinkDestination = destinationFields("sink", "443, and the `port` of a `mail`");
 
 const repositories: Entries<typeof destination> = { fields: destination, ...REPOSITORY_NAME };
+const sinks: Entries<typeof sinkDestination> = { fields: sinkDestination, ...SINK_NAME };
 
 export const network = {
   policies: oneOf(["enforced", "none"], {
@@ -54,11 +58,12 @@ export const network = {
   }),
   clients,
   repositories,
+  sinks,
   clusterRanges: defaulted(
     ["10.42.0.0/16", "10.43.0.0/16"],
     ranges({
       description:
-        "Addresses of the cluster's pods and Services: `--cluster-cidr` and `--service-cidr` of K3s. With an IPv6 range, repositories are reached over IPv6 too",
+        "Addresses of the cluster's pods and Services: `--cluster-cidr` and `--service-cidr` of K3s. With an IPv6 range, repositories and sinks are reached over IPv6 too",
     }),
   ),
 } as const satisfies Section;
@@ -90,43 +95,82 @@ function clientProblems(name: string, { namespace, podLabels, ranges: addresses 
   return [];
 }
 
-/** How the fields of the section fit together, and to the repositories. */
+/** How the fields of the section fit together, and to the repositories and the sinks. */
 export function networkProblems({
   network: written,
   backup,
+  notify,
 }: {
   network: NetworkValues;
   backup: BackupValues;
+  notify: NotifyValues;
 }): Problem[] {
   const problems = Object.entries(written.clients).flatMap(([name, values]) => clientProblems(name, values));
-  for (const [name, { namespace, podLabels, ranges: addresses }] of Object.entries(written.repositories)) {
-    const key = `network.repositories.${name}`;
+  for (const [name, values] of Object.entries(written.repositories)) {
     const repository = backup.repositories[name];
-    if (repository === undefined || !isRemote(repository)) {
-      const why = repository === undefined ? "of this name" : `${name} that is reached over the network`;
-      const message = `is not used: there is no repository ${why}. To remove it: ${commandToRemove(key)}`;
-      problems.push({ key, message });
-    } else if (addresses !== undefined && (namespace !== undefined || podLabels !== undefined))
-      problems.push({
-        key: `${key}.ranges`,
-        message: `names addresses, and ${namespace !== undefined ? "namespace" : "podLabels"} names pods. Allowed: one of the two. To remove it: ${commandToRemove(`${key}.ranges`)}`,
-      });
-    else if (podLabels !== undefined && (namespace ?? namespaceOf(repository)) === undefined)
-      problems.push({
-        key: `${key}.namespace`,
-        message: `is missing: podLabels names pods of a namespace. Set it: ${commandToSet(`${key}.namespace`, false)}`,
-      });
+    problems.push(
+      ...(repository === undefined || !isRemote(repository)
+        ? unusedDestination(
+            "repositories",
+            name,
+            repository === undefined
+              ? "repository of this name"
+              : `repository ${name} that is reached over the network`,
+          )
+        : destinationProblems("repositories", name, values, repository.endpoint)),
+    );
+  }
+  for (const [name, values] of Object.entries(written.sinks)) {
+    const sink = notify.sinks[name];
+    problems.push(
+      ...(sink === undefined
+        ? unusedDestination("sinks", name, "sink of this name")
+        : destinationProblems("sinks", name, values, sink.host)),
+    );
   }
   return problems;
 }
 
+/** What is written of where something is. */
+type WrittenDestination = ValuesOf<typeof destination>;
+
+function unusedDestination(section: "repositories" | "sinks", name: string, what: string): Problem[] {
+  const key = `network.${section}.${name}`;
+  return [{ key, message: `is not used: there is no ${what}. To remove it: ${commandToRemove(key)}` }];
+}
+
+/** @param endpoint the configured host. Undefined: only a secret has it */
+function destinationProblems(
+  section: "repositories" | "sinks",
+  name: string,
+  { namespace, podLabels, ranges: addresses }: WrittenDestination,
+  endpoint: string | undefined,
+): Problem[] {
+  const key = `network.${section}.${name}`;
+  if (addresses !== undefined && (namespace !== undefined || podLabels !== undefined))
+    return [
+      {
+        key: `${key}.ranges`,
+        message: `names addresses, and ${namespace !== undefined ? "namespace" : "podLabels"} names pods. Allowed: one of the two. To remove it: ${commandToRemove(`${key}.ranges`)}`,
+      },
+    ];
+  if (podLabels !== undefined && (namespace ?? namespaceOf(endpoint)) === undefined)
+    return [
+      {
+        key: `${key}.namespace`,
+        message: `is missing: podLabels names pods of a namespace. Set it: ${commandToSet(`${key}.namespace`, false)}`,
+      },
+    ];
+  return [];
+}
+
 /** The namespace of an endpoint in the cluster, such as `store.minio.svc.cluster.local`; undefined if it is elsewhere. */
-export function namespaceOf({ endpoint = "" }: Pick<Repository, "endpoint">): string | undefined {
+export function namespaceOf(endpoint = ""): string | undefined {
   return /^(?:[a-z0-9-]+\.)+?([a-z0-9-]+)\.svc(?:\.|$)/.exec(endpoint)?.[1];
 }
 
-/** Where one repository is, as policies see it. */
-export type RepositoryDestination = { ports: readonly number[] } & (
+/** Where a repository or a sink is, as policies see it. */
+export type OutsideDestination = { ports: readonly number[] } & (
   | { namespace: string; podLabels?: Readonly<Record<string, string>> | undefined }
   | { ranges: readonly string[]; except?: readonly string[] }
 );
@@ -134,18 +178,22 @@ export type RepositoryDestination = { ports: readonly number[] } & (
 /** Every address of a protocol. */
 const EVERYWHERE = { 4: "0.0.0.0/0", 6: "::/0" } as const;
 
-/** What a repository is reached at: as it is configured, or by its endpoint. */
+/**
+ * What something is reached at: as it is configured, or by its host.
+ *
+ * @param endpoint its host. Undefined: only a secret has it
+ */
 function destinationOf(
-  repository: Repository,
+  endpoint: string | undefined,
+  port: number,
   clusterRanges: readonly string[],
-  written: NetworkValues["repositories"][string] | undefined,
-): RepositoryDestination[] {
-  const { endpoint = "" } = repository;
-  const { ranges: addresses, namespace = namespaceOf(repository), podLabels } = written ?? {};
-  const reached = { ports: written?.ports ?? [portOf(repository)] };
+  written: WrittenDestination | undefined,
+): OutsideDestination[] {
+  const { ranges: addresses, namespace = namespaceOf(endpoint), podLabels } = written ?? {};
+  const reached = { ports: written?.ports ?? [port] };
   if (addresses !== undefined) return [{ ...reached, ranges: addresses }];
   if (namespace !== undefined) return [{ ...reached, namespace, podLabels }];
-  const family = isIP(endpoint);
+  const family = isIP(endpoint ?? "");
   if (family !== 0) return [{ ...reached, ranges: [`${endpoint}/${family === 4 ? 32 : 128}`] }];
   // In a cluster without IPv6, no pod has such an address.
   return ([4, 6] as const).flatMap((version) => {
@@ -163,12 +211,32 @@ export function repositoryDestinations({
 }: {
   network: NetworkValues;
   backup: BackupValues;
-}): RepositoryDestination[] {
+}): OutsideDestination[] {
   return Object.entries(backup.repositories)
     .filter(([, repository]) => isRemote(repository))
     .flatMap(([name, repository]) =>
-      destinationOf(repository, written.clusterRanges, written.repositories[name]),
+      destinationOf(
+        repository.endpoint,
+        portOf(repository),
+        written.clusterRanges,
+        written.repositories[name],
+      ),
     );
+}
+
+/** What the messages' sender reaches over the network. */
+export function sinkDestinations({
+  network: written,
+  notify,
+}: {
+  network: NetworkValues;
+  notify: NotifyValues;
+}): OutsideDestination[] {
+  const all = Object.entries(notify.sinks).flatMap(([name, sink]) =>
+    destinationOf(sink.host, portOfSink(sink), written.clusterRanges, written.sinks[name]),
+  );
+  // Most sinks are somewhere outside, at one port.
+  return [...new Map(all.map((one) => [JSON.stringify(one), one])).values()];
 }
 
 /** What every preview says about the network. */
@@ -185,7 +253,7 @@ export function networkWarnings({
     ];
   return Object.entries(backup.repositories).flatMap(([name, repository]) => {
     if (!isRemote(repository)) return [];
-    const { namespace = namespaceOf(repository), ports: chosen } = written.repositories[name] ?? {};
+    const { namespace = namespaceOf(repository.endpoint), ports: chosen } = written.repositories[name] ?? {};
     if (namespace === undefined || chosen !== undefined) return [];
     const key = `network.repositories.${name}.ports`;
     return [

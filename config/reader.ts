@@ -38,6 +38,7 @@ const ENTRY: Readonly<Record<string, string>> = {
   labels: ".<label>",
   ranges: "[0]",
   ports: "[0]",
+  addresses: "[0]",
 };
 
 /** Tells a field from a section of fields. */
@@ -76,8 +77,9 @@ export function fieldsOf(
  */
 export function pathOf(key: string): string {
   const [, map, name] =
-    /^(database\.(?:settings|logins)|network\.(?:clients|repositories)\.[^.]+\.podLabels)\.(.+)$/.exec(key) ??
-    [];
+    /^(database\.(?:settings|logins)|network\.(?:clients|repositories|sinks)\.[^.]+\.podLabels)\.(.+)$/.exec(
+      key,
+    ) ?? [];
   if (map === undefined || name === undefined || /^[A-Za-z0-9_<>-]+$/.test(name)) return key;
   return `${map}[${JSON.stringify(name)}]`;
 }

@@ -1,6 +1,7 @@
 /** The section `secrets`: values that are encrypted in the stack's file. */
 import { REPOSITORY_NAME } from "./backup.ts";
-import { password, privateKey, storeKey } from "./fields.ts";
+import { password, privateKey, secretUrl, storeKey, token } from "./fields.ts";
+import { SINK_NAME } from "./notify.ts";
 import type { Entries, Section } from "./reader.ts";
 
 const repository = {
@@ -17,6 +18,14 @@ const repository = {
 
 const repositories: Entries<typeof repository> = { fields: repository, ...REPOSITORY_NAME };
 
+const sink = {
+  url: secretUrl({ description: "`ntfy`, `slack`, `webhook`, `heartbeat`: the address" }),
+  token: token({ description: "`telegram`: the bot's token. `ntfy`, `webhook` with `bearer`: that token" }),
+  password: token({ description: "`mail`: password of the `user`" }),
+} as const satisfies Section;
+
+const sinks: Entries<typeof sink> = { fields: sink, ...SINK_NAME };
+
 export const secrets = {
   databasePassword: password({ description: "Password of the owner. Default: generated, 40 characters" }),
   superuserPassword: password({ description: "Password of `postgres`. Default: generated, 40 characters" }),
@@ -25,4 +34,5 @@ export const secrets = {
     description: "Passphrase that backups are encrypted with. Default: generated, 40 characters",
   }),
   repositories,
+  sinks,
 } as const satisfies Section;

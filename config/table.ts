@@ -5,6 +5,7 @@ import { cluster, clusterProblems } from "./cluster.ts";
 import { database, databaseProblems } from "./database.ts";
 import { migration } from "./migration.ts";
 import { network, networkProblems } from "./network.ts";
+import { notify, notifyProblems } from "./notify.ts";
 import { node, nodeProblems } from "./node.ts";
 import type { Section, ValuesOf } from "./reader.ts";
 import { secretStore, secretStoreProblems } from "./secret-store.ts";
@@ -22,6 +23,7 @@ export const table = {
   backup,
   tls,
   network,
+  notify,
   secretStore,
   secrets,
 } as const satisfies Record<string, Section>;
@@ -38,5 +40,6 @@ export const checks: readonly ((written: Written) => Problem[])[] = [
   backupProblems,
   tlsProblems,
   networkProblems,
+  notifyProblems,
   secretStoreProblems,
 ];

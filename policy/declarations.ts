@@ -18,10 +18,12 @@ export const OBJECTS: readonly string[] = [
     "Service/postgres",
     "Service/postgres-headless",
     "Service/postgres-backup",
+    "Service/postgres-notify",
     "Job/postgres-settings",
     "Job/postgres-init",
     "Job/postgres-upgrade",
     "StatefulSet/postgres-backup",
+    "StatefulSet/postgres-notify",
     "CronJob/postgres-backup-full",
     "CronJob/postgres-backup-incremental",
     "CronJob/postgres-backup-drill",
@@ -29,14 +31,16 @@ export const OBJECTS: readonly string[] = [
     "Job/postgres-backup-first",
     "Certificate/postgres-tls",
     // One for each client in the namespace, as it is configured.
-    ...["default-deny", "database", "init", "client-*", "backup"].map(
+    ...["default-deny", "database", "init", "client-*", "backup", "notify"].map(
       (name) => `NetworkPolicy/postgres-network-${name}`,
     ),
     ...["Secret", "SealedSecret"].flatMap((kind) =>
-      ["secret", "superuser", "logins", "login-*", "backup", "ca"].map((name) => `${kind}/postgres-${name}`),
+      ["secret", "superuser", "logins", "login-*", "backup", "notify", "ca"].map(
+        (name) => `${kind}/postgres-${name}`,
+      ),
     ),
     // With a secret store, each makes the Secret of its name.
-    ...["secret", "superuser", "logins", "login-*", "backup"].map(
+    ...["secret", "superuser", "logins", "login-*", "backup", "notify"].map(
       (name) => `ExternalSecret/postgres-${name}`,
     ),
     ...[
@@ -53,6 +57,7 @@ export const OBJECTS: readonly string[] = [
       "backup-scripts",
       "backup-archiving",
       "tls-scripts",
+      "notify",
       "ca",
     ].map((name) => `ConfigMap/postgres-${name}`),
   ].map((subject) => `${subject} in ${NAMESPACE}`),
@@ -111,6 +116,8 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   "ConfigMap/postgres-backup-scripts": ['data["*.sh"]', 'data["*.sql"]'],
   "ConfigMap/postgres-backup-archiving": ['data["*.sh"]'],
   "ConfigMap/postgres-tls-scripts": ['data["*.sh"]', "data.names"],
+  // The rules, who is told, and the authorities of their servers' certificates.
+  "ConfigMap/postgres-notify": ['data["*.sh"]', 'data["*.awk"]', 'data["*.tsv"]', 'data["*.crt"]'],
   "ConfigMap/postgres-ca": ['data["ca.crt"]'],
   // With the schedule `never`.
   "CronJob/postgres-backup-dump": ["spec.suspend: true"],
@@ -188,6 +195,10 @@ const BACKUP_CONTAINERS = [
   "Job/postgres-backup-first",
 ].map((workload) => `${workload} pgbackrest`);
 
+/** The containers that tell people what is wrong: one asks the database, the other one connects to the outside. */
+const LOOK = "StatefulSet/postgres-notify look";
+const SEND = "StatefulSet/postgres-notify send";
+
 /** What is mounted where: `<workload> <container> <path> <source>`: declared-mounts. */
 export const MOUNTS: readonly string[] = [
   `${SERVER} postgres /var/lib/postgresql/data persistentVolumeClaim postgres-pvc`,
@@ -258,6 +269,17 @@ export const MOUNTS: readonly string[] = [
   `${DUMP_TRANSFER} ${SCRIPTS} configMap postgres-backup-scripts`,
   `${DUMP_TRANSFER} /dump emptyDir handover`,
   `${DUMP_TRANSFER} /tmp emptyDir transfer-tmp`,
+  // A login of monitoring's is all that it has of the database's, and the one that sends has not even that.
+  ...[LOOK, SEND].flatMap((at) => [
+    `${at} ${SCRIPTS} configMap postgres-notify`,
+    `${at} /etc/notify configMap postgres-notify`,
+    `${at} /run/notify emptyDir state`,
+  ]),
+  `${LOOK} /etc/credentials secret postgres-login-notifier`,
+  ...TRUST.map((trusted) => `${LOOK} /etc/postgres-ca ${trusted}`),
+  `${LOOK} /tmp emptyDir look-tmp`,
+  `${SEND} /etc/notify-secrets secret postgres-notify`,
+  `${SEND} /tmp emptyDir send-tmp`,
   ...DRILL_AGENTS.map((at) => `${at} /drill emptyDir handover`),
   ...DRILL_CONTAINERS.flatMap((at) => [
     // For the live server's socket. A copy writes nowhere but into the scratch space.
@@ -325,6 +347,12 @@ export const ENVIRONMENT: readonly string[] = [
   `${DUMP_TRANSFER} IDENTITY=transcript-pipeline/*`,
   `${DUMP_TRANSFER} RCLONE_CONFIG=/etc/pgbackrest/rclone.conf`,
   `${DUMP_TRANSFER} HOME=/tmp`,
+  `${LOOK} PGHOST=postgres.transcript-pipeline.svc.cluster.local`,
+  `${LOOK} PGPORT=5432`,
+  `${LOOK} PGSSLMODE=verify-full`,
+  `${LOOK} PGSSLROOTCERT=*`,
+  `${LOOK} PGSSLROOTCERT=/etc/postgres-ca/ca.crt`,
+  `${SEND} STACK=*`,
   ...DRILL_CONTAINERS.flatMap((at) => [
     `${at} VOLUME=/drill`,
     `${at} COPY=/var/lib/postgresql/data/drill`,
@@ -399,6 +427,18 @@ export const PROGRAMS: readonly Program[] = [
     at: `${at} startupProbe`,
     words: ["bash", "-c", '[ -n "$(find /run/backup/heartbeat -mmin -3)" ]'],
   })),
+  {
+    at: `${LOOK} command`,
+    words: ["bash", `${SCRIPTS}/keep-running.sh`, `${SCRIPTS}/look.sh`, "/run/notify/heartbeat"],
+  },
+  { at: `${LOOK} livenessProbe`, words: watched("/run/notify/heartbeat") },
+  { at: `${LOOK} readinessProbe`, words: ["bash", "-c", '[ -n "$(find /run/notify/looked -mmin -3)" ]'] },
+  { at: `${SEND} command`, words: ["sh", `${SCRIPTS}/send.sh`] },
+  { at: `${SEND} livenessProbe`, words: ["sh", "-c", '[ -n "$(find /run/notify/sending -mmin -10)" ]'] },
+  {
+    at: `${SEND} readinessProbe`,
+    words: ["sh", "-c", `[ -z "$(find /run/notify -name 'failing.*' -mmin +10)" ]`],
+  },
   { at: `${DUMP} command`, words: ["bash", `${SCRIPTS}/stoppable.sh`, `${SCRIPTS}/dump.sh`] },
   { at: `${DUMP_TRANSFER} command`, words: ["sh", `${SCRIPTS}/dump-transfer.sh`] },
   ...DRILL_CONTAINERS.map((at) => ({
@@ -431,10 +471,12 @@ export const IMAGES: readonly string[] = [
     ...SQL_CONTAINERS.flatMap(({ at, superuser }) => (superuser ? [at] : [])),
     ...DRILL_CONTAINERS,
     DUMP,
+    LOOK,
   ].map((at) => `${at} pgvector/pgvector`),
   "Job/postgres-init migrate ghcr.io/amacneil/dbmate",
   ...[...BACKUP_CONTAINERS, ...DRILL_AGENTS].map((at) => `${at} woblerr/pgbackrest`),
   `${DUMP_TRANSFER} rclone/rclone`,
+  `${SEND} curlimages/curl`,
 ];
 
 /** Arguments of providers: `<package> <name> <argument>`, or with the one value that it may have: declared-providers. */

@@ -35,7 +35,9 @@ export function changed(path: string, value: unknown): Raw {
   return raw;
 }
 
-/** What is doubtful about a configuration, beside its lack of backups, which every one of these tests has. */
+/** What is doubtful about a configuration, beside its lack of backups and messages, which every one of these tests has. */
 export function doubts(stack: string, raw: Raw): string[] {
-  return readSettings(stack, raw).warnings.filter((warning) => !warning.startsWith("there are no backups"));
+  return readSettings(stack, raw).warnings.filter(
+    (warning) => !/^(there are no backups|nobody is told)/.test(warning),
+  );
 }

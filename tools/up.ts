@@ -31,6 +31,7 @@ function overridesFor(cluster: DevCluster, state: DevState): Record<string, Reco
       cluster.local?.pgbackrestImage === undefined
         ? {}
         : { image: cluster.local.pgbackrestImage, dumpImage: cluster.local.pgbackrestImage },
+    notify: cluster.local?.pgbackrestImage === undefined ? {} : { image: cluster.local.pgbackrestImage },
   };
 }
 

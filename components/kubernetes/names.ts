@@ -67,6 +67,11 @@ export const DRILL_CONTAINER = "drill";
 /** The container that makes a logical dump. */
 export const DUMP_CONTAINER = "dump";
 
+/** The StatefulSet that tells people what is wrong, and its Secret, ConfigMap and Service. */
+export const NOTIFIER_NAME = "postgres-notify";
+/** The container that looks at the figures, and the one that sends. */
+export const NOTIFIER_CONTAINERS = { look: "look", send: "send" } as const;
+
 /** What the names of the network policies begin with. */
 export const POLICY_PREFIX = `${SERVER_NAME}-network-`;
 /** The policy that denies what no other one allows. */

@@ -45,6 +45,17 @@ const LOGS = "kubectl -n transcript-pipeline logs";
 /** The gravest first, and what everything else depends on. */
 export const RULES: readonly Rule[] = [
   {
+    name: "database-silent",
+    figure: "database_silent_seconds",
+    above: 35,
+    lasts: 0,
+    severity: "critical",
+    words: "the database has not answered for {value}",
+    remedy: "npm run status",
+    page: "status.md#the-database-does-not-answer",
+    why: "it is asked every ten seconds, and a restart for a deployment takes less; with the message that is within a minute",
+  },
+  {
     name: "disk-read-only",
     figure: "disk_read_only",
     above: 0,
@@ -177,6 +188,18 @@ export const RULES: readonly Rule[] = [
     remedy: "end what holds vacuum back: old transactions, prepared transactions, replication slots",
     page: "status.md#transaction-numbers",
     why: "PostgreSQL's own emergency begins here: vacuum_failsafe_age is 1.6 of 2.1 thousand million",
+  },
+  {
+    name: "figures-silent",
+    figure: "figures_silent_seconds",
+    above: 3 * MINUTE,
+    lasts: 0,
+    severity: "warning",
+    words:
+      "the database answers, and for {value} nobody has known how it is: its figures are old, or cannot be read",
+    remedy: `${LOGS} postgres-0 -c reconcile; ${LOGS} postgres-notify-0 -c look`,
+    page: "notifications.md#nobody-knows-how-the-database-is",
+    why: "they are written every 15 s, and a new password takes the kubelet 90 s",
   },
   {
     name: "disk-full-soon",

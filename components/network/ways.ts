@@ -1,11 +1,11 @@
 /** The ways in and out that the database and its own pods need, and no other. */
 import { SERVER_SELECTOR, labelsOf } from "../kubernetes/labels.ts";
-import { ACCESS_LABEL, INIT_JOB_NAME, JOB_LABEL } from "../kubernetes/names.ts";
+import { ACCESS_LABEL, INIT_JOB_NAME, JOB_LABEL, NOTIFIER_NAME } from "../kubernetes/names.ts";
 import { DNS, type Destination, type Peer, type PodLabels, type WayIn, type WaysOut } from "./policies.ts";
 
 /**
- * The pods of the init Job. Of our own pods they alone connect to the database: the others use its socket, on the volume
- * or in the pod.
+ * The pods of the init Job. Of our own pods they and the notifier alone connect to the database: the others use its
+ * socket, on the volume or in the pod.
  */
 const INIT_JOB: PodLabels = { [JOB_LABEL]: INIT_JOB_NAME };
 
@@ -14,6 +14,9 @@ const BACKUP_PODS: PodLabels = {
   "app.kubernetes.io/part-of": labelsOf("backup")["app.kubernetes.io/part-of"] ?? "",
   "app.kubernetes.io/component": "backup",
 };
+
+/** The pod that tells people what is wrong. */
+const NOTIFIER: PodLabels = { app: NOTIFIER_NAME };
 
 /** Clients, by a name that becomes part of a policy's. */
 export type Clients = Readonly<Record<string, Peer>>;
@@ -31,13 +34,15 @@ export interface WaysArgs {
   clients: Clients;
   /** Where the backups are, without those on the node. */
   repositories: readonly Destination[];
+  /** Where messages go. @default there is no notifier */
+  sinks?: readonly Destination[] | undefined;
 }
 
 /**
  * The ways. A client in the namespace needs the way out too, because its own pods are denied that as well. The server
  * has none: it answers, and connects to nobody.
  */
-export function ways({ port, namespace, clients, repositories }: WaysArgs): {
+export function ways({ port, namespace, clients, repositories, sinks }: WaysArgs): {
   waysIn: WayIn[];
   waysOut: WaysOut[];
 } {
@@ -56,7 +61,11 @@ export function ways({ port, namespace, clients, repositories }: WaysArgs): {
         name: "database",
         pods: SERVER_SELECTOR,
         port,
-        from: [{ podLabels: INIT_JOB }, ...named.map(([, client]) => client)],
+        from: [
+          { podLabels: INIT_JOB },
+          ...(sinks ? [{ podLabels: NOTIFIER }] : []),
+          ...named.map(([, client]) => client),
+        ],
       },
     ],
     waysOut: [
@@ -67,6 +76,7 @@ export function ways({ port, namespace, clients, repositories }: WaysArgs): {
       ...(repositories.length > 0
         ? [{ name: "backup", pods: BACKUP_PODS, destinations: [DNS, ...repositories] }]
         : []),
+      ...(sinks ? [{ name: "notify", pods: NOTIFIER, destinations: [DNS, toDatabase, ...sinks] }] : []),
     ],
   };
 }

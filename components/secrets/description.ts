@@ -29,7 +29,7 @@ export interface SecretOptions {
   afterChange?: pulumi.ResourceHook | undefined;
 }
 
-/** Names of leaves. Those of logins and repositories contain theirs. */
+/** Names of leaves. Those of logins, repositories and sinks contain theirs. */
 export const LEAVES = {
   owner: "owner",
   superuser: "superuser",
@@ -39,6 +39,7 @@ export const LEAVES = {
   accessKey: (repository: string) => `backup-${repository}-access-key`,
   secretKey: (repository: string) => `backup-${repository}-secret-key`,
   privateKey: (repository: string) => `backup-${repository}-private-key`,
+  sink: (sink: string, part: "url" | "token" | "password") => `notify-${sink}-${part}`,
   authority: (name: string) => `authority-${name}`,
 } as const;
 

@@ -130,7 +130,7 @@ export class Checkout {
       const image =
         repository === "pgvector/pgvector"
           ? postgresImage
-          : repository === "woblerr/pgbackrest" || repository === "rclone/rclone"
+          : ["woblerr/pgbackrest", "rclone/rclone", "curlimages/curl"].includes(repository ?? "")
             ? pgbackrestImage
             : dbmateImage;
       return `${workload} ${container} ${repositoryOf(image)}`;

@@ -118,6 +118,8 @@ describe("a declaration", function () {
   });
 });
 
+const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
 describe("the shapes that the program can have", function () {
   this.timeout(60_000);
   const shapes: Readonly<Record<string, Record<string, object>>> = {
@@ -157,6 +159,35 @@ describe("the shapes that the program can have", function () {
       secrets: { repositories: { box: { privateKey: userKey() } } },
     },
     "settings that fit": { database: { tuning: "auto" } },
+    "messages of every kind, to the outside, into the cluster and to one address": {
+      notify: {
+        sinks: {
+          post: {
+            kind: "mail",
+            host: "10.1.2.3",
+            user: "me",
+            from: "db@example.com",
+            to: ["me@example.com"],
+          },
+          phone: { kind: "ntfy", bearer: true, least: "critical" },
+          team: { kind: "slack" },
+          chat: { kind: "telegram", chat: "-100123" },
+          own: { kind: "webhook", ca: CERTIFICATE },
+          watch: { kind: "heartbeat" },
+        },
+      },
+      network: { sinks: { own: { namespace: "tools", podLabels: { app: "hook" }, ports: [8443] } } },
+      secrets: {
+        sinks: {
+          post: { password: "of-the-mail" },
+          phone: { url: "https://ntfy.example.com/topic", token: "tk_of-ntfy" },
+          team: { url: "https://hooks.slack.com/services/T/B/x" },
+          chat: { token: "123:of-the-bot" },
+          own: { url: "https://hook.tools.svc:8443/in" },
+          watch: { url: "https://hc-ping.com/uuid" },
+        },
+      },
+    },
   };
   for (const [what, sections] of Object.entries(shapes)) {
     it(`pass: ${what}`, async () => {

@@ -144,4 +144,18 @@ describe("the figures of PostgreSQL", function () {
     assert.match(kept, /^archive_waiting_segments=\d+ disk_free_bytes=5000 raid_degraded=1$/);
     assert.equal(await query(programs, "select count(*) from monitoring.disk"), "1");
   });
+
+  it("are read by who may monitor, with nothing that others may do, and nobody else", async () => {
+    await query(
+      programs,
+      "create role watcher login; grant pg_monitor to watcher; create role stranger login; grant usage on schema monitoring to stranger",
+    );
+    const as = (role: string, statement: string) =>
+      query(programs, `set session authorization ${role}`, statement);
+    assert.ok(Number(await as("watcher", "select count(*) from monitoring.now")) > 5);
+    for (const statement of ["select * from monitoring.now", "select * from monitoring.node()"])
+      await assert.rejects(as("stranger", statement), /permission denied/, statement);
+    for (const statement of ["delete from monitoring.figure", "select pg_read_file('/etc/hostname')"])
+      await assert.rejects(as("watcher", statement), /permission denied/, statement);
+  });
 });

@@ -205,10 +205,16 @@ describe("docs/secret-stores.md", () => {
     const text = page("secret-stores");
     // The authority's key is the stack's own with an external store.
     const held = Object.values(LEAVES).filter((leaf) => leaf !== LEAVES.authority);
-    const names = held.map((leaf) => (typeof leaf === "string" ? leaf : leaf("<name>")));
+    const names = held.flatMap((leaf) => {
+      if (typeof leaf === "string") return leaf;
+      const parts = leaf === LEAVES.sink ? (["url", "token", "password"] as const) : (["url"] as const);
+      return parts.map((part) => leaf("<name>", part));
+    });
     for (const name of names)
       assert.ok(
-        text.includes(`| \`${name}\``) || text.includes(`| \`${name.replace("<name>", "<repository>")}\``),
+        ["<name>", "<repository>", "<sink>"].some((word) =>
+          text.includes(`| \`${name.replace("<name>", word)}\``),
+        ),
         name,
       );
   });

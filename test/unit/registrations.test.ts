@@ -17,7 +17,11 @@ function everything(): Raw {
         cloud: { kind: "s3", endpoint: "s3.example.com", bucket: "backups" },
       },
     },
-    secrets: { repositories: { cloud: { accessKey: "AKIAEXAMPLE", secretKey: "of-the-store" } } },
+    notify: { sinks: { phone: { kind: "ntfy" } } },
+    secrets: {
+      repositories: { cloud: { accessKey: "AKIAEXAMPLE", secretKey: "of-the-store" } },
+      sinks: { phone: { url: "https://ntfy.example.com/topic" } },
+    },
   };
 }
 

@@ -43,6 +43,8 @@ async function everythingOf(stack: string): Promise<Resource[]> {
     ...complete("node", { connection: "local" }),
     ...complete("database", { image, upgradeTo: image }),
     ...complete("backup", { repositories: withDirectory(filled) }),
+    // Without a login it needs no secret.
+    ...complete("notify", { sinks: { mail: { kind: "mail", host: "a", from: "a@b", to: ["a@b"] } } }),
   });
   return resourcesOf(evaluation);
 }

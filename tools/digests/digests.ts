@@ -5,12 +5,13 @@ import { withFields } from "../stack-file/editing.ts";
 import { plainSection, readDocument } from "../stack-file/stack-file.ts";
 import { parseImage, resolveDigest } from "./images.ts";
 
+const hasSinks = ({ sinks }: Record<string, unknown>) => Object.keys(sinks ?? {}).length > 0;
 const hasRepositories = ({ repositories }: Record<string, unknown>) =>
   Object.keys(repositories ?? {}).length > 0;
 
 /** The configuration's images, with defaults for those that are not set, and whether a stack has them. */
 const IMAGES: readonly {
-  section: "database" | "migration" | "backup";
+  section: "database" | "migration" | "backup" | "notify";
   field: "image" | "dumpImage";
   usual: string | undefined;
   isUsed?: (section: Record<string, unknown>) => boolean;
@@ -19,6 +20,7 @@ const IMAGES: readonly {
   { section: "migration", field: "image", usual: table.migration.image.default },
   { section: "backup", field: "image", usual: table.backup.image.default, isUsed: hasRepositories },
   { section: "backup", field: "dumpImage", usual: table.backup.dumpImage.default, isUsed: hasRepositories },
+  { section: "notify", field: "image", usual: table.notify.image.default, isUsed: hasSinks },
 ];
 
 /** The images of a stack's file. */

@@ -117,7 +117,7 @@ function plainSecrets(value: ConfigValue | undefined, path = "secrets"): string[
 }
 
 /** Secrets that the configuration requires. One that cannot be decrypted has a placeholder, as it is not missing. */
-const REQUIRED_SECRETS = /:secrets\.repositories\./;
+const REQUIRED_SECRETS = /:secrets\.(repositories|sinks)\./;
 export const NOT_DECRYPTED = "not-decrypted";
 
 /** The node that a stack's file names, or undefined if it names none. */

@@ -1,5 +1,5 @@
 /** What is wrong, from what was found: the rules' findings, and those that only the cluster's objects show. Pure. */
-import { BACKUP_NAME, SERVER_NAME, SERVER_POD } from "../../components/kubernetes/names.ts";
+import { BACKUP_NAME, NOTIFIER_NAME, SERVER_NAME, SERVER_POD } from "../../components/kubernetes/names.ts";
 import { type Figure, isWrong, RULES, type Severity, sentence } from "../../components/monitoring/rules.ts";
 import { readableSpan } from "../../quantities.ts";
 import { troublesOf } from "../../cluster/pod-troubles.ts";
@@ -128,6 +128,15 @@ function clusterFindings(stack: string, { cluster, at }: Look): Finding[] {
         page: page("backups.md"),
       });
   }
+  const notifier = cluster.isNotified ? unreadiness(cluster.pods, `${NOTIFIER_NAME}-0`) : undefined;
+  if (notifier !== undefined)
+    findings.push({
+      name: "notifier-down",
+      severity: "warning",
+      words: `somebody could not be told what is wrong: the notifier is not up, or reaches not every sink: ${notifier}`,
+      remedy: `npm run notify -- --test --stack ${stack}`,
+      page: page("notifications.md#a-message-does-not-arrive"),
+    });
   findings.push(...restarts(cluster.pods, at));
   return findings;
 }

@@ -5,6 +5,7 @@ import { type ClusterContext, contextFlags, kubectlEnvironment } from "../../clu
 import type { PodObject } from "../../cluster/pod-troubles.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
 import {
+  NOTIFIER_NAME,
   RECONCILER_CONTAINER,
   SERVER_CONTAINER,
   SERVER_NAME,
@@ -28,6 +29,8 @@ export type StatusPod = PodObject & JobPodObject;
 export interface ClusterLook extends BackupObjects<StatusPod> {
   /** Whether there is a server's StatefulSet. */
   isDeployed: boolean;
+  /** Whether there is somebody who tells people what is wrong. */
+  isNotified: boolean;
 }
 
 /** What the server's node knows. */
@@ -178,11 +181,13 @@ async function lookAtJobs(cluster: ClusterContext, left: Left): Promise<Figure[]
 
 async function lookAtCluster(cluster: ClusterContext): Promise<ClusterLook> {
   const reads = async (read: Read): Promise<ClusterLook> => {
-    const [objects, server] = await Promise.all([
+    const statefulSet = (name: string) => read(namespaced("apis/apps/v1", `statefulsets/${name}`));
+    const [objects, server, notifier] = await Promise.all([
       backupObjects<StatusPod>(read),
-      read(namespaced("apis/apps/v1", `statefulsets/${SERVER_NAME}`)),
+      statefulSet(SERVER_NAME),
+      statefulSet(NOTIFIER_NAME),
     ]);
-    return { ...objects, isDeployed: server !== undefined };
+    return { ...objects, isDeployed: server !== undefined, isNotified: notifier !== undefined };
   };
   return withProxy(cluster, reads, PATIENCE);
 }

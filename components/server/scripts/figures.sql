@@ -2,7 +2,7 @@
 -- node (node-figures.sh). Run by reconcile-figures.sh in the database `postgres`, where only a superuser can write.
 -- Variables: node (lines of node-figures.sh).
 SELECT pg_is_in_recovery() AS recovers,
-       to_regclass('monitoring.figure') IS NULL AS missing
+       to_regclass('monitoring.now') IS NULL AS missing
 \gset
 \if :recovers
 \quit
@@ -26,8 +26,26 @@ CREATE TABLE IF NOT EXISTS monitoring.disk (
   free bigint NOT NULL
 );
 CREATE INDEX IF NOT EXISTS disk_at ON monitoring.disk (at);
+-- What the reconciler sees of the node, from its file in memory: a disk that cannot be written to is told all the same.
+-- With the rights of a superuser, and the path is all that it reads.
+CREATE OR REPLACE FUNCTION monitoring.node() RETURNS TABLE (name text, label text, value double precision, at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+BEGIN ATOMIC
+  SELECT split_part(line, E'\t', 1), split_part(line, E'\t', 2), split_part(line, E'\t', 3)::double precision, modification
+    FROM pg_stat_file('/run/reconcile/node-figures', true),
+         regexp_split_to_table(pg_read_file('/run/reconcile/node-figures', 0, 65536, true), E'\n') AS line
+   WHERE line ~ E'^[a-z_]+\t[^\t]*\t-?[0-9]+(\\.[0-9]+)?$';
+END;
+REVOKE ALL ON FUNCTION monitoring.node() FROM PUBLIC;
+-- The newest of each figure.
+CREATE OR REPLACE VIEW monitoring.now AS
+SELECT name, label, value, at FROM monitoring.node()
+UNION ALL
+SELECT name, label, value, at FROM monitoring.figure AS kept
+ WHERE NOT EXISTS (SELECT FROM monitoring.node() AS node WHERE node.name = kept.name AND node.label = kept.label);
 GRANT USAGE ON SCHEMA monitoring TO pg_monitor;
-GRANT SELECT ON monitoring.figure, monitoring.disk TO pg_monitor;
+GRANT SELECT ON monitoring.figure, monitoring.disk, monitoring.now TO pg_monitor;
+GRANT EXECUTE ON FUNCTION monitoring.node() TO pg_monitor;
 COMMIT;
 \endif
 -- Whoever monitors may connect to this database, and then finds nothing in it that everybody may execute and with which one

@@ -1,5 +1,6 @@
 #!/bin/bash
-# The stand-in for the images with pgBackRest and with rclone: Debian trixie's essential packages and both, as a tar.
+# The stand-in for the images with pgBackRest, with rclone and with curl: Debian trixie's essential packages and all three,
+# as a tar.
 # Bookworm's pgBackRest is too old for PostgreSQL 16.
 # Usage: pgbackrest.sh OUT.tar WORK_FOLDER
 set -euo pipefail
@@ -13,7 +14,7 @@ if grep -q '^ID=debian' /etc/os-release && [ -n "$mirror" ]; then
   sources=("$2/trixie.list")
 fi
 
-mmdebstrap --quiet --variant=essential --include=bash,ca-certificates,pgbackrest,rclone --format=tar \
+mmdebstrap --quiet --variant=essential --include=bash,ca-certificates,curl,pgbackrest,rclone --format=tar \
   --aptopt='Acquire::Languages "none"' \
   --dpkgopt='path-exclude=/usr/share/doc/*' \
   --dpkgopt='path-exclude=/usr/share/man/*' \

@@ -3,6 +3,7 @@ import { backup } from "./backup.ts";
 import { cluster } from "./cluster.ts";
 import { credentials } from "./credentials.ts";
 import { migration } from "./migration.ts";
+import { monitoring } from "./monitoring.ts";
 import { namespace } from "./namespace.ts";
 import { network } from "./network.ts";
 import { objects } from "./objects.ts";
@@ -19,6 +20,7 @@ export const capabilities: readonly Sentences[] = [
   backup,
   tls,
   network,
+  monitoring,
   // From here on by kind: a change to a volume or a Secret means the same, whatever creates it.
   cluster,
   namespace,

@@ -53,6 +53,7 @@ function look(changes: Partial<Look> = {}): Look {
     at: AT,
     cluster: {
       isDeployed: true,
+      isNotified: false,
       repositories: "1:cloud:s3",
       jobs: [],
       pods: [pod("postgres-0"), pod("postgres-backup-0")],

@@ -120,12 +120,12 @@ describe("a rendering, applied", () => {
         files: [],
         directories: [],
         undecrypted: [],
-        network: { policies: undefined, clients: {}, repositories: {}, clusterRanges: [] },
+        network: { policies: undefined, clients: {}, repositories: {}, sinks: {}, clusterRanges: [] },
         warnings: [],
         objects,
       },
       generated: generatedIn(objects, again),
-      network: { policies: undefined, clients: {}, repositories: {}, clusterRanges: [] },
+      network: { policies: undefined, clients: {}, repositories: {}, sinks: {}, clusterRanges: [] },
     };
     return applyRendering(cluster, rendering, {
       say: (line) => said.push(line),

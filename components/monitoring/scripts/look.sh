@@ -1,0 +1,112 @@
+#!/bin/bash
+# Looks at the figures every ten seconds, over the network as a login that may only monitor, and writes down what is wrong.
+# Environment: PGHOST, PGPORT; with TLS PGSSLMODE and PGSSLROOTCERT.
+# Mounted: /etc/credentials (the login's Secret), /etc/notify (the rules), /run/notify and /tmp (memory). For the tests:
+# ROOT (before each path), PAUSE.
+# Run by keep-running.sh, which restarts it when it ends or hangs: nothing here waits longer than ten seconds.
+#
+# It writes into /run/notify: findings (see judge.awk), state, and `looked`, whose time is that of the last look.
+set -uo pipefail
+root=${ROOT:-}
+state=$root/run/notify
+tmp=$root/tmp
+here=${BASH_SOURCE%/*}
+say() { echo "look: $*"; }
+
+# shellcheck source=components/kubernetes/scripts/clock.sh
+. "$here/clock.sh"
+
+# Seconds between two looks, and between two looks at the jobs: a table of the owner's, of which every rule has hours.
+pause=${PAUSE:-10}
+jobs_pause=60
+# A new server has no figures and no login yet, and one that starts with its machine may recover: seconds that it has.
+patience=300
+
+# ask <database>: runs SQL from standard input. What a session may do to whoever looks: nothing that takes long.
+ask() {
+  local password
+  password=$(cat "$root/etc/credentials/POSTGRES_PASSWORD") || return 1
+  (
+    umask 077
+    password=${password//\\/\\\\}
+    printf '*:*:*:*:%s\n' "${password//:/\\:}" >"$tmp/pgpass"
+  )
+  PGPASSFILE=$tmp/pgpass PGCONNECT_TIMEOUT=4 PGAPPNAME=transcript-pipeline/notify \
+    PGOPTIONS="-c search_path=pg_catalog -c statement_timeout=4s -c default_transaction_read_only=on" \
+    timeout 9 psql -X -q -w -At -F $'\t' -v ON_ERROR_STOP=1 -U "$(cat "$root/etc/credentials/POSTGRES_USER")" \
+    -d "$1" -f - 2>"$tmp/errors"
+}
+
+# A label may hold anything that a name can be, and is one field of a line.
+own_figures() {
+  ask postgres <<'SQL'
+SELECT name, translate(label, E'\t\r\n', '   '), value FROM monitoring.now
+UNION ALL
+SELECT 'figures_silent_seconds', '', greatest(0, extract(epoch FROM clock_timestamp() - max(at))) FROM monitoring.now;
+SQL
+}
+
+job_figures() {
+  ask "$(cat "$root/etc/credentials/POSTGRES_DB")" <<'SQL'
+SELECT to_regclass('public.job_counts') IS NOT NULL AS queues
+\gset
+\if :queues
+SELECT 'jobs_dead', left(translate(kind, E'\t\r\n', '   '), 100), jobs FROM public.job_counts WHERE status = 'dead'
+UNION ALL
+SELECT 'jobs_waiting_seconds', left(translate(kind, E'\t\r\n', '   '), 100),
+       greatest(0, extract(epoch FROM now() - oldest_run_at)) FROM public.job_counts WHERE status = 'queued';
+\endif
+SQL
+}
+
+# refused: whether the server answered, and did not let this login in, as while a new password is on its way.
+refused() { grep -q -e 'FATAL: .*\(password authentication\|remaining connection\|too many\)' -e '^.*ERROR:' "$tmp/errors"; }
+
+# What was read last, and when the server last answered, and last said something.
+: >"$tmp/own"
+: >"$tmp/jobs"
+answered=$((elapsed + patience))
+read_at=$answered
+jobs_at=0
+complaint=
+
+look() {
+  local silent
+  tick
+  if own_figures >"$tmp/own.new"; then
+    mv -f "$tmp/own.new" "$tmp/own"
+    answered=$elapsed read_at=$elapsed complaint=
+    if [ "$elapsed" -ge "$jobs_at" ]; then
+      jobs_at=$((elapsed + jobs_pause))
+      if job_figures >"$tmp/jobs.new"; then mv -f "$tmp/jobs.new" "$tmp/jobs"; fi
+    fi
+  else
+    # What was wrong stays wrong until somebody says otherwise.
+    sed -i '/^figures_silent_seconds/d' "$tmp/own"
+    if refused; then
+      answered=$elapsed
+      silent=$((elapsed - read_at))
+      printf 'figures_silent_seconds\t\t%d\n' $((silent > 0 ? silent : 0)) >>"$tmp/own"
+    fi
+    if [ "$(tail -n 1 "$tmp/errors")" != "$complaint" ]; then
+      complaint=$(tail -n 1 "$tmp/errors")
+      say "the figures cannot be read: $complaint"
+    fi
+  fi
+  silent=$((elapsed - answered))
+  printf 'database_silent_seconds\t\t%d\n' $((silent > 0 ? silent : 0)) >"$tmp/silence"
+  cat "$tmp/own" "$tmp/jobs" "$tmp/silence" >"$tmp/figures"
+  touch "$state/state"
+  awk -F '\t' -v now="$uptime" -v findings="$state/findings.new" -f "$here/judge.awk" \
+    part=rules "$root/etc/notify/rules.tsv" part=state "$state/state" part=figures "$tmp/figures" >"$state/state.new" ||
+    return 1
+  mv -f "$state/state.new" "$state/state"
+  mv -f "$state/findings.new" "$state/findings"
+  touch "$state/looked"
+}
+
+while true; do
+  look
+  touch "$state/heartbeat"
+  sleep "$pause"
+done

@@ -1,0 +1,182 @@
+/** The section `notify`: who is told that something is wrong, and that it is over. */
+import type { Problem } from "../problem.ts";
+import {
+  certificates,
+  defaulted,
+  flag,
+  host,
+  image,
+  integer,
+  mailAddress,
+  mailAddresses,
+  oneOf,
+  required,
+  text,
+} from "./fields.ts";
+import { kindProblems, type Kinds, strayProblems } from "./kinds.ts";
+import { commandToRemove, commandToSet, type Entries, type Section, type ValuesOf } from "./reader.ts";
+import { isStored } from "./secret-store.ts";
+
+/** How somebody is told. */
+const KINDS = ["mail", "ntfy", "slack", "telegram", "webhook", "heartbeat"] as const;
+
+const sink = {
+  kind: required(
+    oneOf(KINDS, {
+      description:
+        "`mail`: SMTP. `ntfy`, `slack`, `telegram`: that service. `webhook`: JSON to an address of yours. `heartbeat`: no message, but an address that is requested each minute as long as the database is watched; who expects that notices when the whole machine is gone",
+    }),
+  ),
+  least: defaulted(
+    "warning",
+    oneOf(["warning", "critical"], {
+      description: "The least grave thing that is told. Not of a `heartbeat`",
+    }),
+  ),
+  host: host({ description: "`mail`: host name or address of the SMTP server" }),
+  port: integer(1, 65535, "port", {
+    description: "`mail`: its port. Default: 587; 465 with `security: tls`, 25 with `none`",
+  }),
+  security: oneOf(["starttls", "tls", "none"], {
+    description:
+      "`mail`: how the connection is encrypted. `none`: not at all, and without a login. Default: `starttls`",
+  }),
+  user: text(/^[A-Za-z0-9._%+=@-]{1,128}$/, "a user's name: letters, digits and . _ % + = @ -", {
+    description: "`mail`: who logs in, with `secrets.sinks.<name>.password`. Default: nobody",
+  }),
+  from: mailAddress({ description: "`mail`: the sender's address" }),
+  to: mailAddresses({ description: "`mail`: who gets it" }),
+  chat: text(/^(-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64})$/, "a number, or @ and a channel's name", {
+    description: "`telegram`: the chat",
+  }),
+  bearer: flag({
+    description: "`ntfy`, `webhook`: whether `secrets.sinks.<name>.token` is sent as a bearer token",
+  }),
+  ca: certificates({
+    description:
+      "The CA of the server's certificate. Default: those of the image; not of `telegram`, `slack`",
+  }),
+} as const satisfies Section;
+
+/** The name of a sink: part of files' names. */
+export const SINK_NAME = {
+  name: /^[a-z]([a-z0-9-]{0,20}[a-z0-9])?$/,
+  allowed: "22 lower-case letters, digits and '-' at most, beginning with a letter",
+  most: 8,
+};
+
+const sinks: Entries<typeof sink> = { fields: sink, ...SINK_NAME };
+
+export const notify = {
+  sinks,
+  image: defaulted(
+    "curlimages/curl:8.17.0",
+    image({ description: "An image with curl 7.76 or newer, a shell and awk, for what is sent" }),
+  ),
+} as const satisfies Section;
+
+/** What is written in the section. */
+export type NotifyValues = ValuesOf<typeof notify>;
+/** One sink. */
+export type Sink = ValuesOf<typeof sink>;
+
+/** The login that reads the figures for whoever is told: the name is taken where there are sinks. */
+export const NOTIFIER_LOGIN = "notifier";
+
+const SINKS: Kinds<Sink["kind"]> = {
+  path: "notify.sinks",
+  secretPath: "secrets.sinks",
+  what: "sink",
+  fieldsOf: {
+    mail: {
+      needs: ["host", "from", "to"],
+      has: ["port", "security", "user", "ca"],
+      secrets: [],
+    },
+    ntfy: { needs: [], has: ["bearer", "ca"], secrets: ["url"] },
+    slack: { needs: [], has: [], secrets: ["url"] },
+    telegram: { needs: ["chat"], has: [], secrets: ["token"] },
+    webhook: { needs: [], has: ["bearer", "ca"], secrets: ["url"] },
+    heartbeat: { needs: [], has: ["ca"], secrets: ["url"] },
+  },
+};
+
+/** The secrets that a sink is reached with. */
+export function secretsOfSink({ kind, user, bearer }: Sink): ("url" | "token" | "password")[] {
+  return [
+    ...(SINKS.fieldsOf[kind].secrets as ("url" | "token")[]),
+    ...(user === undefined ? [] : (["password"] as const)),
+    ...(bearer === true ? (["token"] as const) : []),
+  ];
+}
+
+/** The port of a sink's server: a secret address may have another one, which network.sinks says. */
+export function portOfSink({ kind, port, security }: Sink): number {
+  if (kind !== "mail") return 443;
+  return port ?? { starttls: 587, tls: 465, none: 25 }[security ?? "starttls"];
+}
+
+interface Looked {
+  notify: NotifyValues;
+  secrets: { sinks: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
+  secretStore: { source: string };
+  database: { owner: string; logins: Readonly<Record<string, unknown>> };
+}
+
+/** How the fields of the section fit together, and to those of others. */
+export function notifyProblems(looked: Looked): Problem[] {
+  const { notify: written, secrets, database } = looked;
+  const names = Object.keys(written.sinks);
+  const problems = Object.entries(written.sinks).flatMap(([name, values]) => {
+    const needed = { ...SINKS.fieldsOf[values.kind], secrets: secretsOfSink(values) };
+    const kinds = { ...SINKS, fieldsOf: { ...SINKS.fieldsOf, [values.kind]: needed } };
+    return kindProblems(kinds, name, values, secrets.sinks[name], isStored(looked));
+  });
+  problems.push(...strayProblems(SINKS, names, secrets.sinks));
+  for (const [name, { security, user }] of Object.entries(written.sinks)) {
+    if (security !== "none" || user === undefined) continue;
+    const key = `notify.sinks.${name}.security`;
+    problems.push({
+      key,
+      message: `is none, and ${user} would log in with a password that everybody on the way can read. Allowed: starttls or tls, or no user. Set it: ${commandToSet(key, false, { value: "starttls" })}`,
+    });
+  }
+  if (names.length === 0) return problems;
+  if (NOTIFIER_LOGIN in database.logins) {
+    const key = `database.logins.${NOTIFIER_LOGIN}`;
+    problems.push({
+      key,
+      message: `is the name of the login that reads the figures for the messages of notify.sinks. To remove it: ${commandToRemove(key)}`,
+    });
+  }
+  if (database.owner === NOTIFIER_LOGIN) {
+    const key = "database.owner";
+    problems.push({
+      key,
+      message: `is "${NOTIFIER_LOGIN}", the name of the login that reads the figures for the messages of notify.sinks. Allowed: any other name. Set it: ${commandToSet(key, false)}`,
+    });
+  }
+  return problems;
+}
+
+/** What every preview says about the messages. */
+export function notifyWarnings({
+  stack,
+  notify: written,
+}: {
+  stack: string;
+  notify: NotifyValues;
+}): string[] {
+  const kinds = Object.values(written.sinks).map(({ kind }) => kind);
+  // Who tries it out looks at it.
+  if (stack === "dev" && kinds.length === 0) return [];
+  if (kinds.every((kind) => kind === "heartbeat"))
+    return [
+      `nobody is told when something is wrong: notify.sinks has ${kinds.length === 0 ? "nothing" : "only a heartbeat"}. Mail, ntfy, Slack, Telegram or an address of yours: docs/notifications.md`,
+    ];
+  if (!kinds.includes("heartbeat"))
+    return [
+      "nobody notices when the whole machine is gone, which can then send nothing: add a sink of kind heartbeat. docs/notifications.md",
+    ];
+  return [];
+}
