@@ -35,7 +35,10 @@ function sayTables(change: Change, say: Say): void {
   const rules = differences(change, "rules.tsv");
   const named = (names: readonly string[]) => quoted(list(names));
   if (sinks.gone.length > 0)
-    say("danger", `Sends no more messages to ${named(sinks.gone)}: whoever reads them there learns of nothing`);
+    say(
+      "danger",
+      `Sends no more messages to ${named(sinks.gone)}: whoever reads them there learns of nothing`,
+    );
   if (sinks.added.length > 0) say("attention", `Sends messages to ${named(sinks.added)} too, from now on`);
   if (sinks.changed.length > 0) say("attention", `Changes what ${named(sinks.changed)} is sent, or where`);
   if (rules.gone.length > 0) say("danger", `Sends no more messages of ${named(rules.gone)}`);
