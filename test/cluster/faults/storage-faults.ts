@@ -144,45 +144,44 @@ async function unmountDisk(lab: Lab): Promise<void> {
   );
 }
 
-/** A fault of the disk that the volume is on: a separate small one, for as long as it lasts. */
-function faultOfDisk(name: string, strike: Fault["strike"]): Fault {
-  return {
-    name,
-    group: "storage",
-    limit: 400,
-    prepare: async (lab) => {
-      await lab.scale(0);
-      const disk = join(lab.folder, "disk");
-      const mounted = mountedDisk(lab);
-      const used = Number((await succeed("du", ["-sm", lab.volume])).stdout.split("\t")[0]);
-      await succeed("truncate", ["-s", `${used + 250}M`, disk]);
-      await succeed("mkfs.ext4", ["-q", "-m", "0", disk]);
-      mkdirSync(mounted, { recursive: true });
-      await mountDisk(lab);
+/** Puts the volume onto a small disk of its own, and back. */
+export const ownDisk = {
+  prepare: async (lab: Lab) => {
+    await lab.scale(0);
+    const disk = join(lab.folder, "disk");
+    const mounted = mountedDisk(lab);
+    const used = Number((await succeed("du", ["-sm", lab.volume])).stdout.split("\t")[0]);
+    await succeed("truncate", ["-s", `${used + 250}M`, disk]);
+    await succeed("mkfs.ext4", ["-q", "-m", "0", disk]);
+    mkdirSync(mounted, { recursive: true });
+    await mountDisk(lab);
+    await lab.onNode(
+      "sh",
+      "-c",
+      `cp -a ${lab.volume}/. ${mounted}/ && chown 999:999 ${mounted} && chmod 700 ${mounted}`,
+    );
+    await lab.onNode("mount", "--bind", mounted, lab.volume);
+    await lab.scale(1);
+  },
+  restore: async (lab: Lab) => {
+    await lab.scale(0);
+    if ((await tryOnNode(lab, "mountpoint", "-q", lab.volume)).status === 0) {
+      await lab.onNode("umount", lab.volume);
       await lab.onNode(
         "sh",
         "-c",
-        `cp -a ${lab.volume}/. ${mounted}/ && chown 999:999 ${mounted} && chmod 700 ${mounted}`,
+        `rm -rf ${lab.volume}/* && cp -a ${mountedDisk(lab)}/. ${lab.volume}/ && rmdir ${lab.volume}/lost+found && sync -f ${lab.volume}`,
       );
-      await lab.onNode("mount", "--bind", mounted, lab.volume);
-      await lab.scale(1);
-    },
-    strike,
-    restore: async (lab) => {
-      await lab.scale(0);
-      if ((await tryOnNode(lab, "mountpoint", "-q", lab.volume)).status === 0) {
-        await lab.onNode("umount", lab.volume);
-        await lab.onNode(
-          "sh",
-          "-c",
-          `rm -rf ${lab.volume}/* && cp -a ${mountedDisk(lab)}/. ${lab.volume}/ && rmdir ${lab.volume}/lost+found && sync -f ${lab.volume}`,
-        );
-        await unmountDisk(lab);
-      }
-      rmSync(join(lab.folder, "disk"), { force: true });
-      await lab.scale(1);
-    },
-  };
+      await unmountDisk(lab);
+    }
+    rmSync(join(lab.folder, "disk"), { force: true });
+    await lab.scale(1);
+  },
+};
+
+/** A fault of the disk that the volume is on: a separate small one, for as long as it lasts. */
+function faultOfDisk(name: string, strike: Fault["strike"]): Fault {
+  return { name, group: "storage", limit: 400, ...ownDisk, strike };
 }
 
 /** The volume's disk fills up; the fault ends when there is room again. */
@@ -212,11 +211,27 @@ async function statusOf(lab: Lab): Promise<StatusReport> {
 
 const names = ({ findings }: StatusReport) => findings.map(({ name }) => name);
 
-/** The kernel mounts the disk read-only after an error of its file system, until that is checked and mounted again. */
-const failedFileSystem = faultOfDisk("the disk fails and is mounted read-only", async (lab) => {
+/** Has the kernel find an error in the volume's own disk, which is read-only from then on. */
+export async function breakFileSystem(lab: Lab): Promise<void> {
   const looked = await succeed("losetup", ["-n", "-O", "NAME", "-j", join(lab.folder, "disk")]);
   const device = basename(looked.stdout.trim());
   writeFileSync(`/sys/fs/ext4/${device}/trigger_fs_error`, "an error of the file system");
+}
+
+/** Checks that disk, and mounts it again; the server is down meanwhile. */
+export async function mendFileSystem(lab: Lab): Promise<void> {
+  await lab.scale(0);
+  await lab.onNode("umount", lab.volume);
+  await unmountDisk(lab);
+  // 1: it has corrected something.
+  assert.ok([0, 1].includes((await execute("e2fsck", ["-fy", join(lab.folder, "disk")])).status ?? -1));
+  await mountDisk(lab);
+  await lab.onNode("mount", "--bind", mountedDisk(lab), lab.volume);
+}
+
+/** The kernel mounts the disk read-only after an error of its file system, until that is checked and mounted again. */
+const failedFileSystem = faultOfDisk("the disk fails and is mounted read-only", async (lab) => {
+  await breakFileSystem(lab);
   const struck = Date.now();
   let said = 0;
   await until(
@@ -228,13 +243,7 @@ const failedFileSystem = faultOfDisk("the disk fails and is mounted read-only", 
     },
     60_000,
   );
-  await lab.scale(0);
-  await lab.onNode("umount", lab.volume);
-  await unmountDisk(lab);
-  // 1: it has corrected something.
-  assert.ok([0, 1].includes((await execute("e2fsck", ["-fy", join(lab.folder, "disk")])).status ?? -1));
-  await mountDisk(lab);
-  await lab.onNode("mount", "--bind", mountedDisk(lab), lab.volume);
+  await mendFileSystem(lab);
   const since = Date.now();
   await lab.scale(1);
   await until(
