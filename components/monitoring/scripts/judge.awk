@@ -1,6 +1,7 @@
 # What is wrong by the rules, from figures and from what was wrong before. POSIX awk.
-# Usage: awk -F '\t' -v now=<seconds of a clock that nobody sets> -v findings=<file> -f judge.awk
+# Usage: awk -F '\t' -v now=<seconds of a clock that nobody sets> -v stale=<0 or 1> -v findings=<file> -f judge.awk
 #        part=rules <rules.tsv> part=state <state> part=figures <figures>
+# stale: whether figures are missing that there may well be. What was wrong then stays so, and nothing else becomes wrong.
 # rules.tsv: see ../rules-table.ts. figures: name, label, value. Prints the new state, a line for each rule and label that
 # is or was wrong: rule, label, since, whether it is told, since when it is right again (or -), its words. Writes the
 # findings, the gravest first, of two about one figure the graver one: severity, rule, label, words, remedy, page.
@@ -74,6 +75,8 @@ END {
         right[key] = "-"
         said[key] = put(put(words[name], "{label}", list[j]), "{value}", readable(figure[name], value[subject]))
         if (now - since[key] >= lasts[name]) told[key] = 1
+      } else if (stale && !(subject in value)) {
+        if (since[key] == "") continue
       } else if (told[key] == 1) {
         if (right[key] == "-") right[key] = now
         if (now - right[key] >= settles) continue

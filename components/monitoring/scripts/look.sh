@@ -37,12 +37,13 @@ ask() {
     -d "$1" -f - 2>"$tmp/errors"
 }
 
-# A label may hold anything that a name can be, and is one field of a line.
+# A label may hold anything that a name can be, and is one field of a line. What the server wrote more than a minute ago is
+# no figure of now: on a disk that cannot be written to it stays as it was.
 own_figures() {
   ask postgres <<'SQL'
-SELECT name, translate(label, E'\t\r\n', '   '), value FROM monitoring.now
+SELECT name, translate(label, E'\t\r\n', '   '), value FROM monitoring.now WHERE at > clock_timestamp() - interval '1 minute'
 UNION ALL
-SELECT 'figures_silent_seconds', '', greatest(0, extract(epoch FROM clock_timestamp() - max(at))) FROM monitoring.now;
+SELECT 'figures_silent_seconds', '', greatest(0, extract(epoch FROM clock_timestamp() - max(at))) FROM monitoring.figure;
 SQL
 }
 
@@ -62,8 +63,7 @@ SQL
 # refused: whether the server answered, and did not let this login in, as while a new password is on its way.
 refused() { grep -q -e 'FATAL: .*\(password authentication\|remaining connection\|too many\)' -e '^.*ERROR:' "$tmp/errors"; }
 
-# What was read last, and when the server last answered, and last said something.
-: >"$tmp/own"
+# When the server last answered, and last said something.
 : >"$tmp/jobs"
 answered=$((elapsed + patience))
 read_at=$answered
@@ -71,22 +71,22 @@ jobs_at=0
 complaint=
 
 look() {
-  local silent
+  local silent stale=0
   tick
-  if own_figures >"$tmp/own.new"; then
-    mv -f "$tmp/own.new" "$tmp/own"
+  if own_figures >"$tmp/own"; then
     answered=$elapsed read_at=$elapsed complaint=
+    if awk -F '\t' '$1 == "figures_silent_seconds" && $3 > 60 { old = 1 } END { exit !old }' "$tmp/own"; then stale=1; fi
     if [ "$elapsed" -ge "$jobs_at" ]; then
       jobs_at=$((elapsed + jobs_pause))
       if job_figures >"$tmp/jobs.new"; then mv -f "$tmp/jobs.new" "$tmp/jobs"; fi
     fi
   else
-    # What was wrong stays wrong until somebody says otherwise.
-    sed -i '/^figures_silent_seconds/d' "$tmp/own"
+    stale=1
+    : >"$tmp/own"
     if refused; then
       answered=$elapsed
       silent=$((elapsed - read_at))
-      printf 'figures_silent_seconds\t\t%d\n' $((silent > 0 ? silent : 0)) >>"$tmp/own"
+      printf 'figures_silent_seconds\t\t%d\n' $((silent > 0 ? silent : 0)) >"$tmp/own"
     fi
     if [ "$(tail -n 1 "$tmp/errors")" != "$complaint" ]; then
       complaint=$(tail -n 1 "$tmp/errors")
@@ -97,7 +97,7 @@ look() {
   printf 'database_silent_seconds\t\t%d\n' $((silent > 0 ? silent : 0)) >"$tmp/silence"
   cat "$tmp/own" "$tmp/jobs" "$tmp/silence" >"$tmp/figures"
   touch "$state/state"
-  awk -F '\t' -v now="$uptime" -v findings="$state/findings.new" -f "$here/judge.awk" \
+  awk -F '\t' -v now="$uptime" -v stale="$stale" -v findings="$state/findings.new" -f "$here/judge.awk" \
     part=rules "$root/etc/notify/rules.tsv" part=state "$state/state" part=figures "$tmp/figures" >"$state/state.new" ||
     return 1
   mv -f "$state/state.new" "$state/state"

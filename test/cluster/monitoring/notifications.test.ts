@@ -125,7 +125,7 @@ describe("messages", function () {
   it("are tried by one command, in words for each sink", async () => {
     const ran = await npm("notify", "--test", "--config-file", file);
     assert.equal(ran.status, 0, ran.output);
-    assert.equal(ran.stdout, "hook (webhook): sent\nwatch (heartbeat): sent\npost (mail): sent\n");
+    assert.equal(ran.stdout, "hook (webhook): sent\npost (mail): sent\nwatch (heartbeat): sent\n");
     assert.match(receivers.told().at(-1)?.text ?? "", /this is a test/);
     const letter = receivers.mail.at(-1);
     assert.deepEqual(
@@ -200,7 +200,9 @@ describe("messages", function () {
     const beats = () => receivers.web.filter(({ path }) => path === "/watch").length;
     const first = beats();
     const started = await sql("select pg_postmaster_start_time()");
-    await deploy(changedConfig(file, `${file}.changed`, { "database.settings.max_connections": 45 }));
+    await deploy(
+      changedConfig(file, file.replace(/yaml$/, "more.yaml"), { "database.settings.max_connections": 45 }),
+    );
     await until("a heartbeat", async () => Promise.resolve(beats() > first), 90_000, 500);
     assert.notEqual(await sql("select pg_postmaster_start_time()"), started);
     assert.deepEqual(receivers.told().slice(before), []);

@@ -37,7 +37,7 @@ describe(`what is wrong, as scripts/judge.awk has it (SEED=${seed})`, () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   /** Judges, and returns the findings: severity, rule, label, words. */
-  function judge(rules: readonly Rule[], figures: readonly Figure[], now = 0): string[] {
+  function judge(rules: readonly Rule[], figures: readonly Figure[], now = 0, stale = 0): string[] {
     writeFileSync(join(folder, "rules.tsv"), rulesTable(rules));
     writeFileSync(
       join(folder, "figures"),
@@ -46,7 +46,16 @@ describe(`what is wrong, as scripts/judge.awk has it (SEED=${seed})`, () => {
     const state = execFileSync(
       "awk",
       [
-        ...["-F", "\t", "-v", `now=${now}`, "-v", `findings=${join(folder, "findings")}`],
+        ...[
+          "-F",
+          "\t",
+          "-v",
+          `now=${now}`,
+          "-v",
+          `stale=${stale}`,
+          "-v",
+          `findings=${join(folder, "findings")}`,
+        ],
         ...["-f", projectFile("components/monitoring/scripts/judge.awk")],
         ...["part=rules", join(folder, "rules.tsv"), "part=state", join(folder, "state")],
         ...["part=figures", join(folder, "figures")],
@@ -124,6 +133,20 @@ describe(`what is wrong, as scripts/judge.awk has it (SEED=${seed})`, () => {
     assert.equal(judge([rule()], [figure(61, "old")], 0).length, 1);
     assert.equal(judge([rule()], [], 10).length, 1);
     assert.equal(judge([rule()], [], 40).length, 0);
+  });
+
+  it("leaves as it was what cannot be read for a while: neither over, nor wrong for long enough", () => {
+    const rules = [rule({ lasts: 30 }), rule({ name: "y-high", figure: "y_seconds" })];
+    const wrong = [figure(61), figure(61, "", "y_seconds")];
+    const names = (figures: Figure[], now: number, stale = 0) =>
+      judge(rules, figures, now, stale).map((line) => line.split(" | ")[1]);
+    assert.deepEqual(names(wrong, 0), ["y-high"]);
+    assert.deepEqual(names([], 40, 1), ["y-high"]);
+    assert.deepEqual(names([], 400, 1), ["y-high"]);
+    // What lasted as long as nobody could see it lasted.
+    assert.deepEqual(names(wrong, 410), ["x-high", "y-high"]);
+    assert.deepEqual(names([figure(1)], 420, 1), ["x-high", "y-high"]);
+    assert.deepEqual(names([figure(1)], 450, 1), ["y-high"]);
   });
 
   it("has the graver of two about one figure, and one for each label", () => {
