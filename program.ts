@@ -319,6 +319,7 @@ export function program(
         sinks,
         source,
         keys: secrets.sinks,
+        limits: { queueAge: settings.monitoring.queueAge * 60 },
         after: [schema],
       },
       onCluster,

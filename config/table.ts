@@ -4,6 +4,7 @@ import { backup, backupProblems } from "./backup.ts";
 import { cluster, clusterProblems } from "./cluster.ts";
 import { database, databaseProblems } from "./database.ts";
 import { migration } from "./migration.ts";
+import { monitoring } from "./monitoring.ts";
 import { network, networkProblems } from "./network.ts";
 import { notify, notifyProblems } from "./notify.ts";
 import { node, nodeProblems } from "./node.ts";
@@ -23,6 +24,7 @@ export const table = {
   backup,
   tls,
   network,
+  monitoring,
   notify,
   secretStore,
   secrets,

@@ -8,7 +8,14 @@ import { plainSection, readDocument } from "./stack-file/stack-file.ts";
 export function clusterOf(stack: string, configFile: string | undefined): ClusterContext {
   const { deployment } = new DevState();
   if (stack === "dev" && configFile === undefined && deployment) return deployment;
-  return clusterIn(configFile ?? projectFile(`Pulumi.${stack}.yaml`));
+  return clusterIn(configFileOf(stack, configFile));
+}
+
+/** The file with a stack's configuration; of what `npm run up` has deployed, its own. */
+export function configFileOf(stack: string, configFile: string | undefined): string {
+  const state = new DevState();
+  if (stack === "dev" && configFile === undefined && state.deployment) return state.configFile;
+  return configFile ?? projectFile(`Pulumi.${stack}.yaml`);
 }
 
 /** The cluster that a stack's file names. */

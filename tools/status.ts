@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { runTool, UsageError } from "./cli.ts";
 import { clusterOf } from "./stack-cluster.ts";
+import { rulesOf } from "./status/limits.ts";
 import { report, type StatusReport } from "./status/findings.ts";
 import { look } from "./status/look.ts";
 import { statusPage } from "./status/page.ts";
@@ -30,7 +31,11 @@ await runTool(usage, async () => {
     allowPositionals: true,
   });
   if (positionals.length > 0 || (values.json && values.html)) throw new UsageError(usage);
-  const status = report(values.stack, await look(clusterOf(values.stack, values["config-file"])));
+  const status = report(
+    values.stack,
+    await look(clusterOf(values.stack, values["config-file"])),
+    rulesOf(values.stack, values["config-file"]),
+  );
   if (values.json) console.log(JSON.stringify(status, undefined, 2));
   // Not process.stdout.write, which throws when nobody reads to the end: the exit status would be another.
   else if (values.html) console.log(statusPage(status).trimEnd());

@@ -15,6 +15,7 @@ import { findEngine } from "./engine/engine.ts";
 import { withLock } from "./lock.ts";
 import { smokeTest } from "./dev/smoke-test.ts";
 import { report } from "./status/findings.ts";
+import { rulesOf } from "./status/limits.ts";
 import { look } from "./status/look.ts";
 import { statusWords } from "./status/words.ts";
 
@@ -78,7 +79,7 @@ await runTool(usage, async () => {
       await upWithEngine(engine, state);
     }
     console.log(`smoke test passed: ${await smokeTest(cluster)}`);
-    const status = statusWords(report("dev", await look(cluster)));
+    const status = statusWords(report("dev", await look(cluster), rulesOf("dev", undefined)));
     const kubectl = ["kubectl", ...contextFlags(cluster)].map(shellWord).join(" ");
     console.log(
       [

@@ -25,6 +25,7 @@ import {
 } from "../kubernetes/scripts.ts";
 import { type PostgresEndpoint, rootCertificates, TRUST_PATH } from "../postgres-endpoint.ts";
 import { knowsValues, secretFrom, type SecretSource } from "../secrets/source.ts";
+import { type Limits, rulesFor } from "./rules.ts";
 import { rulesTable } from "./rules-table.ts";
 import {
   certificateFiles,
@@ -56,6 +57,7 @@ export interface NotifierArgs {
   source: SecretSource;
   /** What the sinks are reached with, by sink. With a store, not in force. */
   keys: Readonly<Record<string, SinkKeys<pulumi.Output<string>>>>;
+  limits: Limits;
   /** What must be there before: the login's database. */
   after: readonly pulumi.Resource[];
 }
@@ -145,7 +147,7 @@ export class Notifier extends pulumi.ComponentResource {
       ...keptRunningFiles(),
       ...clockFiles(),
       ...certificateFiles(args.sinks),
-      "rules.tsv": rulesTable(),
+      "rules.tsv": rulesTable(rulesFor(args.limits)),
       "sinks.tsv": sinksTable(args.sinks),
     };
     const filesName = new k8s.core.v1.ConfigMap(NOTIFIER_NAME, { metadata, data: files }, child).metadata

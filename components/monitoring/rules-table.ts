@@ -1,8 +1,8 @@
 /** The rules as scripts/judge.awk takes them. Pure. */
-import { RULES, type Rule } from "./rules.ts";
+import type { Rule } from "./rules.ts";
 
 /** One rule a line: name, figure, `above` or `below`, limit, seconds that it lasts, severity, words, remedy, page. */
-export function rulesTable(rules: readonly Rule[] = RULES): string {
+export function rulesTable(rules: readonly Rule[]): string {
   return rules
     .map(({ name, figure, above, below, lasts, severity, words, remedy, page }) => {
       const limit = above === undefined ? ["below", below] : ["above", above];

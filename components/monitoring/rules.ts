@@ -390,9 +390,20 @@ export const RULES: readonly Rule[] = [
     words: "a job of kind {label} has waited for {value}",
     remedy: "are there workers for this kind, and do they work?",
     page: "status.md#jobs",
-    why: "a queue that works is minutes long",
+    why: "a queue that works is minutes long; `monitoring.queueAge` is yours to set",
   },
 ];
+
+/** What is wrong only by its users' own measure. */
+export interface Limits {
+  /** Seconds that a job may wait. */
+  queueAge: number;
+}
+
+/** The rules with these limits. */
+export function rulesFor({ queueAge }: Limits): Rule[] {
+  return RULES.map((rule) => (rule.name === "jobs-waiting" ? { ...rule, above: queueAge } : rule));
+}
 
 /** A share in percent: two digits below 10 %, so that 0.4 % is not none. */
 function percent(ratio: number): string {

@@ -1,6 +1,13 @@
 /** What is wrong, from what was found: the rules' findings, and those that only the cluster's objects show. Pure. */
 import { BACKUP_NAME, NOTIFIER_NAME, SERVER_NAME, SERVER_POD } from "../../components/kubernetes/names.ts";
-import { type Figure, isWrong, RULES, type Severity, sentence } from "../../components/monitoring/rules.ts";
+import {
+  type Figure,
+  isWrong,
+  type Rule,
+  RULES,
+  type Severity,
+  sentence,
+} from "../../components/monitoring/rules.ts";
 import { readableSpan } from "../../quantities.ts";
 import { troublesOf } from "../../cluster/pod-troubles.ts";
 import { type Found, type Status, statusOf } from "../backup/status.ts";
@@ -155,9 +162,13 @@ function runFindings(backups: Status | undefined): Finding[] {
 }
 
 /** What the rules find; of two about one figure the graver one. */
-function ruleFindings(figures: readonly Figure[], reasons: Readonly<Record<string, string>>): Finding[] {
+function ruleFindings(
+  rules: readonly Rule[],
+  figures: readonly Figure[],
+  reasons: Readonly<Record<string, string>>,
+): Finding[] {
   const told = new Set<string>();
-  return RULES.flatMap((rule) =>
+  return rules.flatMap((rule) =>
     figures
       .filter((figure) => isWrong(rule, figure))
       .flatMap((figure): Finding[] => {
@@ -200,8 +211,12 @@ function backupsOf({ cluster, database, repositories }: Look): Status | undefine
   return statusOf(found);
 }
 
-/** The status of everything that was found. */
-export function report(stack: string, look: Look): StatusReport {
+/**
+ * The status of everything that was found.
+ *
+ * @param rules those with the stack's own limits. @default those with the usual ones
+ */
+export function report(stack: string, look: Look, rules: readonly Rule[] = RULES): StatusReport {
   const { at, cluster, node, database, jobs, repositories } = look;
   const backups = backupsOf(look);
   const findings = clusterFindings(stack, look);
@@ -218,7 +233,10 @@ export function report(stack: string, look: Look): StatusReport {
       page: page("status.md#the-database-does-not-answer"),
     });
   const figures = figuresOf(look);
-  findings.push(...ruleFindings(figures, node instanceof Error ? {} : node.reasons), ...runFindings(backups));
+  findings.push(
+    ...ruleFindings(rules, figures, node instanceof Error ? {} : node.reasons),
+    ...runFindings(backups),
+  );
   // Stable: the rules' own order within a severity.
   findings.sort((a, b) => RANK[a.severity] - RANK[b.severity]);
   const parts: [string, unknown][] = [

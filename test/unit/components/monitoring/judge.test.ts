@@ -160,7 +160,7 @@ describe(`what is wrong, as scripts/judge.awk has it (SEED=${seed})`, () => {
 
 describe("the table of the rules", () => {
   it("has every rule, and no field that would end another one", () => {
-    const lines = rulesTable().split("\n").slice(0, -1);
+    const lines = rulesTable(RULES).split("\n").slice(0, -1);
     assert.equal(lines.length, RULES.length);
     for (const line of lines) assert.equal(line.split("\t").length, 9, line);
   });
