@@ -158,7 +158,7 @@ export const ownDisk = {
     await lab.onNode(
       "sh",
       "-c",
-      `cp -a ${lab.volume}/. ${mounted}/ && chown 999:999 ${mounted} && chmod 700 ${mounted}`,
+      `cp -a ${lab.volume}/. ${mounted}/ && chown 999:999 ${mounted} && chmod 700 ${mounted} && sync -f ${mounted}`,
     );
     await lab.onNode("mount", "--bind", mounted, lab.volume);
     await lab.scale(1);
