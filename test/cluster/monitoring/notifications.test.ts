@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { addresses } from "../../../tools/local-cluster/network.ts";
 import { clusterPaths } from "../../../tools/local-cluster/paths.ts";
 import { projectFile } from "../../../tools/cli.ts";
+import { itLong } from "../../sample.ts";
 import { certificate, type Mail, type Received } from "../../receivers.ts";
 import { Lab } from "../faults/lab.ts";
 import { breakFileSystem, mendFileSystem, ownDisk } from "../faults/storage-faults.ts";
@@ -208,36 +209,39 @@ describe("messages", function () {
     assert.deepEqual(receivers.told().slice(before), []);
   });
 
-  it("come within a minute of the data's disk becoming read-only, and once more when it is mended", async function () {
-    this.timeout(600_000);
-    const lab = new Lab({ cluster: theCluster(), state: state(), engine: theEngine(), up });
-    const isWell = async () => Promise.resolve((receivers.told().at(-1)?.state ?? "ok") === "ok");
-    try {
-      await ownDisk.prepare(lab);
-      await until("all is well", isWell, 150_000, 200);
-      // What is told of a server that was away a moment ago may still be on its way.
-      await new Promise((resolve) => setTimeout(resolve, 20_000));
-      await until("all is well", isWell, 150_000, 200);
-      const before = receivers.told().length;
-      const broken = Date.now();
-      await breakFileSystem(lab);
-      // Somebody writes, as always.
-      await sql("create table if not exists written (i int)").catch(() => undefined);
-      await until("told", async () => Promise.resolve(receivers.told().length > before), 90_000, 200);
-      const seconds = (Date.now() - broken) / 1000;
-      console.log(`      told ${seconds.toFixed(0)} s after: ${receivers.told()[before]?.subject}`);
-      assert.ok(seconds < 60, `told after ${seconds.toFixed(0)} s`);
-      assert.match(
-        receivers.told()[before]?.subject ?? "",
-        /critical: the (data's disk is mounted read-only|database has not)/,
-      );
-      await mendFileSystem(lab);
-      await lab.scale(1);
-      await until("over", isWell, 180_000, 200);
-      console.log(`      ${receivers.told().length - before} messages of it`);
-    } finally {
-      await ownDisk.restore(lab);
-      rmSync(lab.folder, { recursive: true, force: true });
-    }
-  });
+  itLong(
+    "come within a minute of the data's disk becoming read-only, and once more when it is mended",
+    async function () {
+      this.timeout(600_000);
+      const lab = new Lab({ cluster: theCluster(), state: state(), engine: theEngine(), up });
+      const isWell = async () => Promise.resolve((receivers.told().at(-1)?.state ?? "ok") === "ok");
+      try {
+        await ownDisk.prepare(lab);
+        await until("all is well", isWell, 150_000, 200);
+        // What is told of a server that was away a moment ago may still be on its way.
+        await new Promise((resolve) => setTimeout(resolve, 20_000));
+        await until("all is well", isWell, 150_000, 200);
+        const before = receivers.told().length;
+        const broken = Date.now();
+        await breakFileSystem(lab);
+        // Somebody writes, as always.
+        await sql("create table if not exists written (i int)").catch(() => undefined);
+        await until("told", async () => Promise.resolve(receivers.told().length > before), 90_000, 200);
+        const seconds = (Date.now() - broken) / 1000;
+        console.log(`      told ${seconds.toFixed(0)} s after: ${receivers.told()[before]?.subject}`);
+        assert.ok(seconds < 60, `told after ${seconds.toFixed(0)} s`);
+        assert.match(
+          receivers.told()[before]?.subject ?? "",
+          /critical: the (data's disk is mounted read-only|database has not)/,
+        );
+        await mendFileSystem(lab);
+        await lab.scale(1);
+        await until("over", isWell, 180_000, 200);
+        console.log(`      ${receivers.told().length - before} messages of it`);
+      } finally {
+        await ownDisk.restore(lab);
+        rmSync(lab.folder, { recursive: true, force: true });
+      }
+    },
+  );
 });
