@@ -211,7 +211,7 @@ describe("messages", function () {
 
   itLong(
     "come within a minute of the data's disk becoming read-only, and once more when it is mended",
-    async function () {
+    async function (this: Mocha.Context) {
       this.timeout(600_000);
       const lab = new Lab({ cluster: theCluster(), state: state(), engine: theEngine(), up });
       const isWell = async () => Promise.resolve((receivers.told().at(-1)?.state ?? "ok") === "ok");
