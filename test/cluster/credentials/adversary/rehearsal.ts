@@ -25,9 +25,9 @@ export interface Rehearsed {
   sprung: string[];
 }
 
-/** Where the product's superuser sessions have their SQL; what the owner runs is left out. */
+/** Where the product's superuser sessions have their SQL; what the owner or a login runs is left out. */
 const SUPERUSERS =
-  /^(sql\/(bootstrap|upgrade)|components)\/(?!.*\b(migrate\.sh|dump\.sh|dump-snapshot\.sql|drill-(count|lock)\.sql)$)/;
+  /^(sql\/(bootstrap|upgrade)|components)\/(?!.*\b(look\.sh|migrate\.sh|dump\.sh|dump-snapshot\.sql|drill-(count|lock)\.sql)$)/;
 
 /**
  * A query that finds nothing calls nothing: heartbeats, an extension that can follow its image, and one that cannot.
