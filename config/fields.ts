@@ -90,15 +90,18 @@ export function dnsName(about: About): Field<string> {
 }
 
 /** A host to connect to: a name or an address. */
-export function host(about: About): Field<string> {
+export function host(
+  about: About,
+  elsewhere = "set a user in node.sshUser, a port in node.sshPort",
+): Field<string> {
   const parse = (written: unknown): Parsed<string> => {
     const value = asText(written);
     return value !== undefined &&
-      (isIP(value) !== 0 || /^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$/.test(value))
+      // Without a zone, which only this machine would know.
+      ((isIP(value) !== 0 && !value.includes("%")) || /^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$/.test(value))
       ? { value }
       : {
-          allowed:
-            "only a host name or an IP address, IPv6 without brackets; set a user in node.sshUser, a port in node.sshPort",
+          allowed: `only a host name or an IP address, IPv6 without brackets; ${elsewhere}`,
         };
   };
   return { ...field("host", parse, about), isText: true };

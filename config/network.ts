@@ -30,23 +30,23 @@ const clients: Entries<typeof client> = {
   most: 32,
 };
 
-/** @param what is reached, and the default of its port in words */
-const destinationFields = (what: string, port: string) =>
+/** @param what is reached, whose name may say where it is, and the default of its port, in words */
+const destinationFields = (what: string, named: string, port: string) =>
   ({
     namespace: dnsName({
-      description: `Namespace of the ${what}'s pods, if it is in the cluster. Default: that of a configured name such as store.minio.svc`,
+      description: `Namespace of the ${what}'s pods, if it is in the cluster. Default: that of ${named} such as store.minio.svc`,
     }),
     podLabels: labels({ description: "Labels of those pods. Default: every pod of that namespace" }),
     ranges: ranges({
-      description: `Addresses of a ${what} that is not in the cluster. Default: the configured one, if it is an address; otherwise every one outside \`network.clusterRanges\``,
+      description: `Addresses of a ${what} that is not in the cluster. Default: ${named}, if it is an address; otherwise every one outside \`network.clusterRanges\``,
     }),
     ports: ports({
       description: `Ports that the ${what} listens on. Behind a Service: its \`targetPort\`. Default: ${port}`,
     }),
   }) as const satisfies Section;
 
-const destination = destinationFields("repository", "the repository's `port`");
-const sinkDestination = destinationFields("sink", "443, and the `port` of a `mail`");
+const destination = destinationFields("repository", "an endpoint", "the repository's `port`");
+const sinkDestination = destinationFields("sink", "a `mail`'s host", "443, and the `port` of a `mail`");
 
 const repositories: Entries<typeof destination> = { fields: destination, ...REPOSITORY_NAME };
 const sinks: Entries<typeof sinkDestination> = { fields: sinkDestination, ...SINK_NAME };

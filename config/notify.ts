@@ -33,7 +33,10 @@ const sink = {
       description: "The least grave thing that is told. Not of a `heartbeat`",
     }),
   ),
-  host: host({ description: "`mail`: host name or address of the SMTP server" }),
+  host: host(
+    { description: "`mail`: host name or address of the SMTP server" },
+    "set a port in notify.sinks.<name>.port",
+  ),
   port: integer(1, 65535, "port", {
     description: "`mail`: its port. Default: 587; 465 with `security: tls`, 25 with `none`",
   }),

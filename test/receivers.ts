@@ -21,6 +21,8 @@ export interface Mail {
   to: string[];
   user: string;
   encrypted: boolean;
+  /** The name by which the client said hello. */
+  hello: string;
   text: string;
 }
 
@@ -121,6 +123,8 @@ export class MailReceiver {
         password === "password-of-mail"
           ? done(null, { user: username ?? "" })
           : done(new Error("authentication failed")),
+      onRcptTo: ({ address }, _session, done) =>
+        done(address.startsWith("refused") ? new Error("no such user") : null),
       onData: (stream, session, done) => {
         let text = "";
         stream.on("data", (data: Buffer) => (text += data.toString()));
@@ -131,6 +135,7 @@ export class MailReceiver {
             to: rcptTo.map(({ address }) => address),
             user: String(session.user ?? ""),
             encrypted: session.secure,
+            hello: session.hostNameAppearsAs,
             text,
           };
           this.received.push(one);

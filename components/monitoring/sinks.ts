@@ -61,11 +61,17 @@ const quoted = (option: string, ...value: Text): Text => [`${option} = "`, ...va
 function mailOptions(sink: MailSink, password: Leaf): Text {
   const { host, port, security, user, from, to } = sink;
   return [
-    ...quoted("url", `${security === "tls" ? "smtps" : "smtp"}://${inUrl(host)}:${port}`),
+    // The path is the name by which curl says hello.
+    ...quoted(
+      "url",
+      `${security === "tls" ? "smtps" : "smtp"}://${inUrl(host)}:${port}/${from.split("@").at(-1)}`,
+    ),
     // Without it, curl goes on in plain text with a server that offers no STARTTLS.
     ...(security === "none" ? [] : ["ssl-reqd\n"]),
     ...quoted("mail-from", from),
     ...to.flatMap((address) => quoted("mail-rcpt", address)),
+    // The others get it all the same.
+    "mail-rcpt-allowfails\n",
     ...(user === undefined ? [] : quoted("user", `${user}:`, password)),
   ];
 }
@@ -75,6 +81,11 @@ function mailOptions(sink: MailSink, password: Leaf): Text {
  * an argument.
  */
 export function curlConfiguration<Value extends Leaf["value"]>(sink: SinkArgs, keys: SinkKeys<Value>): Text {
+  // An address is one address, whatever is in it.
+  return ["globoff\n", ...options(sink, keys)];
+}
+
+function options<Value extends Leaf["value"]>(sink: SinkArgs, keys: SinkKeys<Value>): Text {
   const leaf = (part: keyof SinkKeys<Value>): Leaf => ({
     leaf: LEAVES.sink(sink.name, part),
     value: keys[part],

@@ -1,10 +1,11 @@
 # What is wrong by the rules, from figures and from what was wrong before. POSIX awk.
 # Usage: awk -F '\t' -v now=<seconds of a clock that nobody sets> -v stale=<0 or 1> -v findings=<file> -f judge.awk
 #        part=rules <rules.tsv> part=state <state> part=figures <figures>
-# stale: whether figures are missing that there may well be. What was wrong then stays so, and nothing else becomes wrong.
+# stale: whether figures are missing that there may well be; a line without a value is one such figure. What was wrong of
+# them stays so, and nothing else becomes wrong.
 # rules.tsv: see ../rules-table.ts. figures: name, label, value. Prints the new state, a line for each rule and label that
 # is or was wrong: rule, label, since, whether it is told, since when it is right again (or -), its words. Writes the
-# findings, the gravest first, of two about one figure the graver one: severity, rule, label, words, remedy, page.
+# findings, the gravest first, of two about one figure the graver one: severity, rule, label, words, remedy, page, figure.
 
 # readable(figure, value): the value in the unit that the figure's name ends with: `readable` of ../rules.ts.
 function readable(figure, value) {
@@ -50,6 +51,7 @@ part == "state" {
   since[key] = $3; told[key] = $4; right[key] = $5; said[key] = $6
   if (!(key in known)) { known[key]; of[$1] = of[$1] $2 SUBSEP }
 }
+part == "figures" && NF >= 3 && $3 == "" { held[$1, $2] }
 part == "figures" && NF >= 3 && $3 != "" { value[$1 SUBSEP $2] = $3 + 0; labels[$1] = labels[$1] $2 SUBSEP }
 
 # all(name): the labels of the rule, of the figures and of the state, each once.
@@ -75,7 +77,7 @@ END {
         right[key] = "-"
         said[key] = put(put(words[name], "{label}", list[j]), "{value}", readable(figure[name], value[subject]))
         if (now - since[key] >= lasts[name]) told[key] = 1
-      } else if (stale && !(subject in value)) {
+      } else if (!(subject in value) && (stale || subject in held)) {
         if (since[key] == "") continue
       } else if (told[key] == 1) {
         if (right[key] == "-") right[key] = now
@@ -84,7 +86,8 @@ END {
       printf "%s\t%s\t%s\t%s\t%s\t%s\n", name, list[j], since[key], told[key], right[key], said[key]
       if (told[key] == 1 && !(subject in covered)) {
         covered[subject]
-        printf "%s\t%s\t%s\t%s\t%s\t%s\n", severity[name], name, list[j], said[key], remedy[name], page[name] >findings
+        printf "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", severity[name], name, list[j], said[key], remedy[name], page[name], \
+          figure[name] >findings
       }
     }
   }

@@ -38,12 +38,15 @@ ask() {
 }
 
 # A label may hold anything that a name can be, and is one field of a line. What the server wrote more than a minute ago is
-# no figure of now: on a disk that cannot be written to it stays as it was.
+# no figure of now, and has no value here: on a disk that cannot be written to it stays as it was. After a crash there is
+# none at first.
 own_figures() {
   ask postgres <<'SQL'
-SELECT name, translate(label, E'\t\r\n', '   '), value FROM monitoring.now WHERE at > clock_timestamp() - interval '1 minute'
+SELECT name, translate(label, E'\t\r\n', '   '), CASE WHEN at > clock_timestamp() - interval '1 minute' THEN value END
+  FROM monitoring.now
 UNION ALL
-SELECT 'figures_silent_seconds', '', greatest(0, extract(epoch FROM clock_timestamp() - max(at))) FROM monitoring.figure;
+SELECT 'figures_silent_seconds', '', greatest(0, extract(epoch FROM clock_timestamp() - max(at)))
+  FROM monitoring.figure HAVING count(*) > 0;
 SQL
 }
 
@@ -52,10 +55,13 @@ job_figures() {
 SELECT to_regclass('public.job_counts') IS NOT NULL AS queues
 \gset
 \if :queues
-SELECT 'jobs_dead', left(translate(kind, E'\t\r\n', '   '), 100), jobs FROM public.job_counts WHERE status = 'dead'
+-- Of thousands of kinds, the first will do.
+(SELECT 'jobs_dead', left(translate(kind, E'\t\r\n', '   '), 100), jobs FROM public.job_counts WHERE status = 'dead'
+  ORDER BY jobs DESC LIMIT 20)
 UNION ALL
-SELECT 'jobs_waiting_seconds', left(translate(kind, E'\t\r\n', '   '), 100),
-       greatest(0, extract(epoch FROM now() - oldest_run_at)) FROM public.job_counts WHERE status = 'queued';
+(SELECT 'jobs_waiting_seconds', left(translate(kind, E'\t\r\n', '   '), 100),
+       greatest(0, extract(epoch FROM now() - oldest_run_at)) FROM public.job_counts WHERE status = 'queued'
+  ORDER BY oldest_run_at LIMIT 20);
 \endif
 SQL
 }
@@ -63,10 +69,10 @@ SQL
 # refused: whether the server answered, and did not let this login in, as while a new password is on its way.
 refused() { grep -q -e 'FATAL: .*\(password authentication\|remaining connection\|too many\)' -e '^.*ERROR:' "$tmp/errors"; }
 
-# When the server last answered, and last said something.
+# When the server last answered, and when it last had figures of then: by the machine's uptime, and kept for whoever looks
+# after this script, or an outage would begin anew with it.
 : >"$tmp/jobs"
-answered=$((elapsed + patience))
-read_at=$answered
+read -r answered read_at 2>/dev/null <"$state/answered" || answered=$((uptime + patience)) read_at=$((uptime + patience))
 jobs_at=0
 complaint=
 
@@ -74,8 +80,12 @@ look() {
   local silent stale=0
   tick
   if own_figures >"$tmp/own"; then
-    answered=$elapsed read_at=$elapsed complaint=
-    if awk -F '\t' '$1 == "figures_silent_seconds" && $3 > 60 { old = 1 } END { exit !old }' "$tmp/own"; then stale=1; fi
+    answered=$uptime complaint=
+    if awk -F '\t' '$1 == "figures_silent_seconds" && $3 <= 60 { new = 1 } END { exit !new }' "$tmp/own"; then
+      read_at=$uptime
+    else
+      stale=1
+    fi
     if [ "$elapsed" -ge "$jobs_at" ]; then
       jobs_at=$((elapsed + jobs_pause))
       if job_figures >"$tmp/jobs.new"; then mv -f "$tmp/jobs.new" "$tmp/jobs"; fi
@@ -83,17 +93,19 @@ look() {
   else
     stale=1
     : >"$tmp/own"
-    if refused; then
-      answered=$elapsed
-      silent=$((elapsed - read_at))
-      printf 'figures_silent_seconds\t\t%d\n' $((silent > 0 ? silent : 0)) >"$tmp/own"
-    fi
+    if refused; then answered=$uptime; fi
     if [ "$(tail -n 1 "$tmp/errors")" != "$complaint" ]; then
       complaint=$(tail -n 1 "$tmp/errors")
       say "the figures cannot be read: $complaint"
     fi
   fi
-  silent=$((elapsed - answered))
+  # Of a server that does not answer, nobody expects figures.
+  if [ "$answered" = "$uptime" ] && ! grep -q '^figures_silent_seconds' "$tmp/own"; then
+    silent=$((uptime - read_at))
+    printf 'figures_silent_seconds\t\t%d\n' $((silent > 0 ? silent : 0)) >>"$tmp/own"
+  fi
+  printf '%d %d\n' "$answered" "$read_at" >"$state/answered"
+  silent=$((uptime - answered))
   printf 'database_silent_seconds\t\t%d\n' $((silent > 0 ? silent : 0)) >"$tmp/silence"
   cat "$tmp/own" "$tmp/jobs" "$tmp/silence" >"$tmp/figures"
   touch "$state/state"

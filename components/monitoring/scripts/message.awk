@@ -1,7 +1,8 @@
 # A message about what has changed, in the form that its receiver takes. POSIX awk, as in busybox.
-# Usage: awk -F '\t' -v stack=<name> -v form=<form> [-v chat=…] [-v from=… -v to=… -v date=… -v id=…] -f message.awk
+# Usage: awk -F '\t' -v stack=<name> -v all=<how many findings there are, also those that this receiver is not told of>
+#        -v form=<form> [-v chat=…] [-v from=… -v to=… -v date=… -v id=…] -f message.awk
 #        part=sent <what was sent last> part=findings <findings>
-# sent: rule, label, words. findings: see judge.awk. Forms: subject, text, mail, slack, telegram, webhook.
+# sent: rule, label, words, figure. findings: see judge.awk. Forms: subject, text, mail, slack, telegram, webhook.
 
 function json(text, i, c, out) {
   out = ""
@@ -24,9 +25,18 @@ function escaped(text) {
   return text
 }
 
-part == "sent" { before[$1, $2] = $3; order[++sent] = $1 SUBSEP $2 }
+# Telegram takes 4096 characters (https://core.telegram.org/bots/api#sendmessage). Whole lines, as awk may count bytes.
+function clipped(text) {
+  if (length(text) <= 3900) return text
+  text = substr(text, 1, 3900)
+  sub(/\n[^\n]*$/, "\n…", text)
+  return text
+}
+
+part == "sent" { before[$1, $2] = $3; order[++sent] = $1 SUBSEP $2; about[sent] = $4 SUBSEP $2 }
 part == "findings" {
   still[$2, $3]
+  wrong[$7, $3]
   line = toupper($1) ": " $4 "\n  " $5 "\n  " $6 "\n"
   if (($2, $3) in before) { old = old line; olds++ }
   else {
@@ -40,13 +50,14 @@ part == "findings" {
 
 END {
   for (i = 1; i <= sent; i++) {
-    if (order[i] in still) continue
+    # What has become graver, or less grave, is not over.
+    if (order[i] in still || about[i] in wrong) continue
     over = over "no longer: " before[order[i]] "\n"
     ended = ended (ended == "" ? "" : ",") json(before[order[i]])
     if (overs++ == 0) firstOver = before[order[i]]
   }
   if (news > 0) subject = stack ": " gravest ": " first (news > 1 ? " (and " (news - 1) " more)" : "")
-  else if (worst == "") subject = stack ": all is well again"
+  else if (all == 0) subject = stack ": all is well again"
   else subject = stack ": no longer: " firstOver (overs > 1 ? " (and " (overs - 1) " more)" : "")
   text = fresh
   if (over != "") text = text (text == "" ? "" : "\n") over
@@ -62,8 +73,8 @@ END {
     printf "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\nAuto-Submitted: auto-generated\n\n%s", text
   } else if (form == "slack") print "{\"text\":" json("*" escaped(subject) "*\n" escaped(text)) "}"
   else if (form == "telegram")
-    print "{\"chat_id\":" json(chat) ",\"text\":" json(substr(subject "\n\n" text, 1, 4000)) ",\"disable_web_page_preview\":true}"
+    print "{\"chat_id\":" json(chat) ",\"text\":" json(clipped(subject "\n\n" text)) ",\"disable_web_page_preview\":true}"
   else if (form == "webhook")
-    print "{\"stack\":" json(stack) ",\"state\":" json(worst == "" ? "ok" : worst) ",\"subject\":" json(subject) \
+    print "{\"stack\":" json(stack) ",\"state\":" json(worst != "" ? worst : all == 0 ? "ok" : "warning") ",\"subject\":" json(subject) \
       ",\"findings\":[" objects "],\"ended\":[" ended "],\"text\":" json(text) "}"
 }

@@ -31,7 +31,7 @@ const rule = (name: string, figure: string, above: number): Rule => ({
 });
 const RULES = [
   rule("silent", "database_silent_seconds", 1),
-  rule("old", "figures_silent_seconds", 2),
+  rule("old", "figures_silent_seconds", 3),
   rule("read-only", "disk_read_only", 0),
   rule("dead", "jobs_dead", 0),
 ];
@@ -63,7 +63,7 @@ describe("the look at the figures", function () {
     for (const [name, value] of Object.entries(credentials))
       writeFileSync(join(root, "etc/credentials", name), value);
     writeFileSync(join(root, "etc/notify/rules.tsv"), rulesTable(RULES));
-    answers("disk_read_only\t\t0");
+    answers("disk_read_only\t\t0\nfigures_silent_seconds\t\t3");
     log = "";
   });
   afterEach(() => {
@@ -113,7 +113,7 @@ describe("the look at the figures", function () {
   it("finds what the database says, and what its jobs say, as a login whose password nobody sees", async () => {
     start();
     await until([]);
-    answers("disk_read_only\t\t1", "jobs_dead\tembed\t3\n");
+    answers("disk_read_only\t\t1\nfigures_silent_seconds\t\t3", "jobs_dead\tembed\t3\n");
     await until(["read-only"]);
     looking?.kill("SIGKILL");
     start();
@@ -125,7 +125,7 @@ describe("the look at the figures", function () {
   });
 
   it("notices that the database does not answer, and keeps in mind what was wrong before", async () => {
-    answers("disk_read_only\t\t1");
+    answers("disk_read_only\t\t1\nfigures_silent_seconds\t\t3");
     start();
     await until(["read-only"]);
     fails("psql: error: connection to server failed: Connection refused");
@@ -145,6 +145,27 @@ describe("the look at the figures", function () {
     assert.deepEqual(findings(), ["old"]);
   });
 
+  it("goes on counting where it is started again in an outage", async () => {
+    start();
+    await until([]);
+    fails("psql: error: connection to server failed: Connection refused");
+    await until(["silent"]);
+    looking?.kill("SIGKILL");
+    start();
+    await pause(1500);
+    assert.deepEqual(findings(), ["silent"]);
+  });
+
+  it("neither ends nor begins anything by a figure that is old, or by none after a crash", async () => {
+    answers("disk_read_only\t\t1\nfigures_silent_seconds\t\t3");
+    start();
+    await until(["read-only"]);
+    // As monitoring.now has a figure that is old, and the table after a crash none.
+    answers("disk_read_only\t\t");
+    await until(["old", "read-only"]);
+    assert.match(readFileSync(join(root, "tmp/figures"), "utf8"), /^figures_silent_seconds\t\t[1-9]/m);
+  });
+
   it("gives a new server time to come up", async () => {
     fails("psql: error: could not translate host name");
     start();
@@ -153,7 +174,7 @@ describe("the look at the figures", function () {
   });
 
   it("does without the jobs where they cannot be read", async () => {
-    answers("disk_read_only\t\t1");
+    answers("disk_read_only\t\t1\nfigures_silent_seconds\t\t3");
     fails("psql: ERROR:  permission denied for view job_counts", "transcripts_db");
     start();
     await until(["read-only"]);

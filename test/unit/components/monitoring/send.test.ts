@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -16,9 +17,12 @@ import { certificate, MailReceiver, WebReceiver } from "../../../receivers.ts";
 
 const SCRIPT = projectFile("components/monitoring/scripts/send.sh");
 const READ_ONLY =
-  'critical\tdisk-read-only\t\tthe disk is read-only: "nothing" is written\tdmesg | tail <now> & then\tdocs/status.md\n';
+  'critical\tdisk-read-only\t\tthe disk is read-only: "nothing" is written\tdmesg | tail <now> & then\tdocs/status.md\tdisk_read_only\n';
 const JOBS =
-  "warning\tjobs-dead\tembed\t3 jobs of kind embed were given up\tretry_job('…')\tdocs/status.md#jobs\n";
+  "warning\tjobs-dead\tembed\t3 jobs of kind embed were given up\tretry_job('…')\tdocs/status.md#jobs\tjobs_dead\n";
+const FILLING = "warning\tdisk-filling\t\t14 % is free\tmake room\tdocs/growing.md\tdisk_free_ratio\n";
+const FULL =
+  "critical\tdisk-almost-full\t\tonly 4 % is free\tmake room\tdocs/full-disk.md\tdisk_free_ratio\n";
 
 const runs = (command: string, ...args: string[]) => {
   try {
@@ -52,11 +56,16 @@ describe("what is sent", function () {
     log = "";
   });
   afterEach(async () => {
-    sender?.kill("SIGKILL");
-    sender = undefined;
+    kill();
     await Promise.all([web.stop(), mail.stop()]);
     rmSync(root, { recursive: true, force: true });
   });
+
+  /** Ends the sender with all its processes, as the end of a container does. */
+  function kill(): void {
+    if (sender?.pid !== undefined) process.kill(-sender.pid, "SIGKILL");
+    sender = undefined;
+  }
 
   /** The machine's uptime, in seconds, as the sender sees it. */
   const clock = (seconds: number) => writeFileSync(join(root, "proc/uptime"), `${seconds}.5 1.0\n`);
@@ -88,7 +97,11 @@ describe("what is sent", function () {
   const environment = () => ({ PATH: process.env.PATH, ROOT: root, STACK: "prod", ROUND: "0.05" });
   function start(shell: readonly string[] = ["sh"]): void {
     const [command = "", ...args] = shell;
-    sender = spawn(command, [...args, SCRIPT], { env: environment(), stdio: ["ignore", "pipe", "pipe"] });
+    sender = spawn(command, [...args, SCRIPT], {
+      env: environment(),
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
     for (const stream of [sender.stdout, sender.stderr])
       stream?.on("data", (data: Buffer) => (log += data.toString()));
   }
@@ -170,14 +183,117 @@ describe("what is sent", function () {
     const { text } = JSON.parse(web.received[1]?.body ?? "{}") as { text: string };
     assert.match(text, /^WARNING: 3 jobs[^]*no longer: the disk is read-only/);
     for (let minute = 2; minute < 40; minute++) {
-      found(...(minute % 2 === 0 ? [READ_ONLY, JOBS] : [JOBS]));
+      found(...(minute % 2 === 0 ? [FILLING, JOBS] : [JOBS]));
       clock(1000 + 61 * minute);
-      await pause(150);
+      await pause(200);
     }
     await until("as many as there may be", () => web.received.length === 20);
-    clock(1000 + 3700);
+    // What is grave and new does not wait for the hour to end.
+    found(JOBS, READ_ONLY);
+    clock(1000 + 61 * 41);
+    await until("told of what is grave", () => web.received.length === 21);
+    clock(1000 + 61 * 102);
     found();
-    await until("the last word", () => web.received.length === 21);
+    await until("the last word", () => web.received.length === 22);
+  });
+
+  it("has nothing over that has become graver, or that one receiver alone is not told of", async () => {
+    configure([web_("hook", "webhook"), { ...web_("phone", "webhook"), least: "critical" }], {
+      hook: { url: `${address}/hook` },
+      phone: { url: `${address}/phone` },
+    });
+    const told = (path: string) =>
+      web.received
+        .filter((one) => one.path === path)
+        .map(({ body }) => JSON.parse(body) as { state: string; subject: string; text: string });
+    found(FILLING);
+    start();
+    await until("told", () => told("/hook").length === 1);
+    clock(1100);
+    found(FULL);
+    await until("told both", () => told("/hook").length === 2 && told("/phone").length === 1);
+    assert.doesNotMatch(told("/hook")[1]?.text ?? "", /no longer/);
+    clock(1200);
+    found(FILLING);
+    await until("told both again", () => told("/hook").length === 3 && told("/phone").length === 2);
+    assert.match(told("/hook")[2]?.subject ?? "", /^prod: warning: 14 % is free$/);
+    // It is not well: this receiver is only told of less.
+    assert.deepEqual(told("/phone")[1]?.subject, "prod: no longer: only 4 % is free");
+    assert.deepEqual(told("/phone")[1]?.state, "warning");
+  });
+
+  it("waits for no other sink: not for those that take a message and never answer", async () => {
+    const hanging = createServer();
+    await new Promise<void>((resolve) => hanging.listen(0, "127.0.0.1", resolve));
+    try {
+      const { port } = hanging.address() as { port: number };
+      const names = ["a", "b", "c", "d", "e", "f", "g"];
+      configure(
+        [...names.map((name) => web_(name, "ntfy")), web_("hook", "webhook")],
+        Object.fromEntries([
+          ...names.map((name) => [name, { url: `https://127.0.0.1:${port}/` }]),
+          ["hook", { url: `${address}/in` }],
+        ]),
+      );
+      found(READ_ONLY);
+      start();
+      await until("told", () => web.received.length === 1, 5000);
+      assert.ok(existsSync(join(root, "run/notify/sending")));
+    } finally {
+      kill();
+      hanging.close();
+    }
+  });
+
+  it("is not sent where the answer is a redirect, and no address is repeated, nor taken for several", async () => {
+    web.status = 302;
+    configure([web_("hook", "webhook"), web_("odd", "webhook")], {
+      hook: { url: `${address}/in` },
+      odd: { url: `${address}/{secret-a,secret-b}[1-3]` },
+    });
+    const { status, output } = await test();
+    assert.equal(status, 1);
+    assert.match(output, /^hook \(webhook\): not sent: the answer is 302/);
+    assert.doesNotMatch(output, /secret-/);
+    assert.equal(web.received.length, 2);
+    web.status = 200;
+    configure([web_("bad", "webhook")], { bad: { url: "https://secret-host[x/secret-path" } });
+    assert.doesNotMatch((await test()).output, /secret-/);
+  });
+
+  it("does not go on complaining of a sink to which nothing is owed", async () => {
+    configure([web_("hook", "webhook")], { hook: { url: `${address}/in` } });
+    web.status = 503;
+    found(READ_ONLY);
+    start();
+    await until("refused", () => existsSync(join(root, "run/notify/failing.hook")));
+    found();
+    await until("nothing is owed", () => !existsSync(join(root, "run/notify/failing.hook")));
+  });
+
+  it("is tried less and less often while it fails", async () => {
+    configure([web_("hook", "webhook")], { hook: { url: `${address}/in` } });
+    web.status = 503;
+    found(READ_ONLY);
+    start();
+    await until("refused", () => web.received.length === 1);
+    for (let second = 0; second < 3600; second += 90) {
+      clock(1000 + second);
+      await pause(120);
+    }
+    assert.ok(
+      web.received.length >= 5 && web.received.length <= 10,
+      `${web.received.length} attempts in an hour`,
+    );
+  });
+
+  it("reaches the other receivers of a mail when the server refuses one, and says hello with a full name", async () => {
+    configure([post({ to: ["refused@example.com", "me@example.com"] })], {
+      post: { password: "password-of-mail" },
+    });
+    const { status, output } = await test();
+    assert.equal(status, 0, output);
+    assert.deepEqual([mail.received[0]?.to, mail.received[0]?.hello], [["me@example.com"], "example.com"]);
   });
 
   it("is tried again until it arrives, and is not lost with a restart of the sender", async () => {
@@ -187,7 +303,7 @@ describe("what is sent", function () {
     start();
     await until("refused", () => /hook: curl: \(22\).*503/.test(log));
     assert.ok(existsSync(join(root, "run/notify/failing.hook")));
-    sender?.kill("SIGKILL");
+    kill();
     web.status = 200;
     start();
     await pause(400);
@@ -196,7 +312,7 @@ describe("what is sent", function () {
     assert.ok(!existsSync(join(root, "run/notify/failing.hook")));
     assert.doesNotMatch(log, /secret-path|secret-of-the-answer/);
     const { length } = web.received;
-    sender?.kill("SIGKILL");
+    kill();
     start();
     clock(2000);
     await pause(500);
@@ -272,10 +388,10 @@ describe("what is sent", function () {
     assert.match(telegram.text ?? "", /^prod: critical: the disk is read-only: "nothing"/);
     const [letter] = mail.received;
     assert.deepEqual(
-      { ...letter, text: undefined },
+      { ...letter, text: undefined, hello: undefined },
       {
         ...{ from: "db@example.com", to: ["me@example.com", "you@example.com"], user: "me@example.com" },
-        ...{ encrypted: true, text: undefined },
+        ...{ encrypted: true, text: undefined, hello: undefined },
       },
     );
     const [head = "", body = ""] = (letter?.text ?? "").split("\r\n\r\n");
@@ -363,6 +479,9 @@ describe("what is sent", function () {
       "cp",
       "cut",
       "date",
+      "head",
+      "mkdir",
+      "sed",
       "grep",
       "mktemp",
       "mv",
