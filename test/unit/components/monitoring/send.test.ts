@@ -230,7 +230,7 @@ describe("what is sent", function () {
       const names = ["a", "b", "c", "d", "e", "f", "g"];
       configure(
         [...names.map((name) => web_(name, "ntfy")), web_("hook", "webhook")],
-        Object.fromEntries([
+        Object.fromEntries<SinkKeys<string>>([
           ...names.map((name) => [name, { url: `https://127.0.0.1:${port}/` }]),
           ["hook", { url: `${address}/in` }],
         ]),
