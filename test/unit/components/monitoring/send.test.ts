@@ -228,13 +228,10 @@ describe("what is sent", function () {
     try {
       const { port } = hanging.address() as { port: number };
       const names = ["a", "b", "c", "d", "e", "f", "g"];
-      configure(
-        [...names.map((name) => web_(name, "ntfy")), web_("hook", "webhook")],
-        Object.fromEntries<SinkKeys<string>>([
-          ...names.map((name) => [name, { url: `https://127.0.0.1:${port}/` }]),
-          ["hook", { url: `${address}/in` }],
-        ]),
-      );
+      configure([...names.map((name) => web_(name, "ntfy")), web_("hook", "webhook")], {
+        ...Object.fromEntries(names.map((name) => [name, { url: `https://127.0.0.1:${port}/` }])),
+        hook: { url: `${address}/in` },
+      });
       found(READ_ONLY);
       start();
       await until("told", () => web.received.length === 1, 5000);
