@@ -92,13 +92,14 @@ export function dnsName(about: About): Field<string> {
 /** A host to connect to: a name or an address. */
 export function host(
   about: About,
-  elsewhere = "set a user in node.sshUser, a port in node.sshPort",
+  // A zone, as in fe80::1%eth0, is one of whoever connects: of this machine.
+  { elsewhere = "set a user in node.sshUser, a port in node.sshPort", zones = true } = {},
 ): Field<string> {
   const parse = (written: unknown): Parsed<string> => {
     const value = asText(written);
     return value !== undefined &&
-      // Without a zone, which only this machine would know.
-      ((isIP(value) !== 0 && !value.includes("%")) || /^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$/.test(value))
+      ((isIP(value) !== 0 && (zones || !value.includes("%"))) ||
+        /^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$/.test(value))
       ? { value }
       : {
           allowed: `only a host name or an IP address, IPv6 without brackets; ${elsewhere}`,

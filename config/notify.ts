@@ -35,7 +35,7 @@ const sink = {
   ),
   host: host(
     { description: "`mail`: host name or address of the SMTP server" },
-    "set a port in notify.sinks.<name>.port",
+    { elsewhere: "set a port in notify.sinks.<name>.port", zones: false },
   ),
   port: integer(1, 65535, "port", {
     description: "`mail`: its port. Default: 587; 465 with `security: tls`, 25 with `none`",

@@ -81,6 +81,12 @@ describe("the section notify", () => {
       { a: { url: URL } },
       /chat: is not a field of/,
     ],
+    [
+      "an address of one machine's own",
+      { a: { ...MAIL, host: "fe80::1%eth0" } },
+      {},
+      /^notify\.sinks\.a\.host: is/,
+    ],
     ["a sink that is none", { a: { kind: "pager" } }, {}, /kind: is "pager"\. Allowed: one of mail, ntfy/],
     ["a secret of nobody", {}, { b: { url: URL } }, /^secrets\.sinks\.b: is not used: there is no sink/],
     ["a name with a dot", { "a.b": MAIL }, {}, /is not a name/],
