@@ -15,8 +15,8 @@ with 1 if one was not sent.
   --stack <name>        the stack, as in Pulumi.<name>.yaml. Default: dev
   --config-file <file>  its configuration. Default: Pulumi.<stack>.yaml; for what \`npm run up\` has deployed, its own`;
 
-/** Milliseconds for all sinks: each has 20 s. */
-const PATIENCE = 200_000;
+/** Milliseconds for all sinks, of which there are eight at most: each has a minute. */
+const PATIENCE = 8 * 65_000;
 
 await runTool(usage, async () => {
   const { values } = parseArgs({
@@ -46,5 +46,6 @@ await runTool(usage, async () => {
       : errors.trim() || `no answer within ${PATIENCE / 1000} s`;
     throw new Error(reason);
   }
+  if (status === null) console.error(`no answer of the others within ${PATIENCE / 1000} s`);
   process.exitCode = 1;
 });

@@ -1,6 +1,7 @@
 /**
  * What is wrong, and from when on: one table for the status in words, for messages and for alerts, so that they never
- * disagree. Figures and their units: components/server/scripts/figures-now.sql, node-figures.sh. Pure.
+ * disagree. Figures and their units: components/server/scripts/figures-now.sql, node-figures.sh;
+ * of whoever looks: scripts/look.sh. Pure.
  */
 import { readableBytes, readableSpan } from "../../quantities.ts";
 

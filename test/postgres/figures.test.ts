@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { projectFile } from "../../tools/cli.ts";
 import {
@@ -143,6 +143,31 @@ describe("the figures of PostgreSQL", function () {
     );
     assert.match(kept, /^archive_waiting_segments=\d+ disk_free_bytes=5000 raid_degraded=1$/);
     assert.equal(await query(programs, "select count(*) from monitoring.disk"), "1");
+  });
+
+  it("go with what they are of, but those of the node, which may not be seen for a while", async () => {
+    const script = readFileSync(projectFile("components/server/scripts/node-figures.sh"), "utf8");
+    const ofNode = [
+      ...new Set(
+        [...script.matchAll(/\b(?:figure|refused|printf ")(?: |)([a-z]+_[a-z_]+)/g)].map(
+          ([, name = ""]) => name,
+        ),
+      ),
+    ];
+    for (const name of ["disk_read_only", "disk_free_ratio", "raid_missing_devices", "settings_refused"])
+      assert.ok(ofNode.includes(name), ofNode.join());
+    const values = ofNode.map((name) => `('${name}', 'old', 1, now() - interval '5 minutes')`);
+    await query(
+      programs,
+      `insert into monitoring.figure values ${values.join()}, ('slot_wal_bytes', 'old', 1, now() - interval '5 minutes')`,
+    );
+    await runFile("figures.sql", { node: "disk_free_bytes\t\t5000" });
+    const left = await query(
+      programs,
+      "select string_agg(name, ' ' order by name) from monitoring.figure where label = 'old'",
+    );
+    assert.equal(left, [...ofNode].sort().join(" "));
+    await query(programs, "delete from monitoring.figure where label = 'old'");
   });
 
   it("are read by who may monitor, with nothing that others may do, and nobody else", async () => {

@@ -159,7 +159,8 @@ export function readStackFile(path: string): StackFile {
         return secret;
       }
       undecrypted.push(key);
-      return REQUIRED_SECRETS.test(key) ? NOT_DECRYPTED : undefined;
+      if (!REQUIRED_SECRETS.test(key)) return undefined;
+      return key.endsWith(".url") ? `https://${NOT_DECRYPTED}` : NOT_DECRYPTED;
     }
     if (Array.isArray(value)) {
       return (value as readonly ConfigValue[]).map(

@@ -4,7 +4,7 @@ import { monitoring } from "../../config/monitoring.ts";
 import { configFileOf } from "../stack-cluster.ts";
 import { plainSection, readDocument } from "../stack-file/stack-file.ts";
 
-/** A limit that cannot be deployed is none. */
+/** With the usual limit where the written one could not be deployed. */
 export function rulesOf(stack: string, configFile: string | undefined): Rule[] {
   const { queueAge } = plainSection(readDocument(configFileOf(stack, configFile)), "monitoring");
   const field = monitoring.queueAge;

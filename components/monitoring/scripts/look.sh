@@ -16,15 +16,17 @@ say() { echo "look: $*"; }
 # shellcheck source=components/kubernetes/scripts/clock.sh
 . "$here/clock.sh"
 
-# Seconds between two looks, and between two looks at the jobs: a table of the owner's, of which every rule has hours.
+# Seconds between two looks, and between two looks at the jobs: a table of the owner's, which may be large.
 pause=${PAUSE:-10}
 jobs_pause=60
-# A new server has no figures and no login yet, and one that starts with its machine may recover: seconds that it has.
+# Where nobody has looked yet: a new server has no figures and no login, and one that starts with its machine may recover.
+# Seconds that it has.
 patience=300
 
 # ask <database>: runs SQL from standard input. What a session may do to whoever looks: nothing that takes long.
 ask() {
   local password
+  : >"$tmp/errors"
   password=$(cat "$root/etc/credentials/POSTGRES_PASSWORD") || return 1
   (
     umask 077
@@ -66,8 +68,23 @@ UNION ALL
 SQL
 }
 
-# refused: whether the server answered, and did not let this login in, as while a new password is on its way.
-refused() { grep -q -e 'FATAL: .*\(password authentication\|remaining connection\|too many\)' -e '^.*ERROR:' "$tmp/errors"; }
+# refused: whether the server answered, and this login did not get in, as while a new password is on its way.
+refused() {
+  grep -q -e 'FATAL: .*\(password authentication\|permission denied\|not permitted\|remaining connection\|too many\)' \
+    -e 'certificate verify failed' -e 'ERROR:' "$tmp/errors"
+}
+
+# jobs: the figures of the jobs. Where they cannot be read, their lines have no value: it may be as it was.
+jobs() {
+  if job_figures >"$tmp/jobs.new"; then
+    unread=
+  else
+    if [ -z "$unread" ]; then say "the jobs cannot be counted: $(tail -n 1 "$tmp/errors")"; fi
+    unread=yes
+    awk -F '\t' -v OFS='\t' '{ print $1, $2, "" }' "$tmp/jobs" >"$tmp/jobs.new"
+  fi
+  mv -f "$tmp/jobs.new" "$tmp/jobs"
+}
 
 # When the server last answered, and when it last had figures of then: by the machine's uptime, and kept for whoever looks
 # after this script, or an outage would begin anew with it.
@@ -75,6 +92,7 @@ refused() { grep -q -e 'FATAL: .*\(password authentication\|remaining connection
 read -r answered read_at 2>/dev/null <"$state/answered" || answered=$((uptime + patience)) read_at=$((uptime + patience))
 jobs_at=0
 complaint=
+unread=
 
 look() {
   local silent stale=0
@@ -88,7 +106,7 @@ look() {
     fi
     if [ "$elapsed" -ge "$jobs_at" ]; then
       jobs_at=$((elapsed + jobs_pause))
-      if job_figures >"$tmp/jobs.new"; then mv -f "$tmp/jobs.new" "$tmp/jobs"; fi
+      jobs
     fi
   else
     stale=1

@@ -124,7 +124,7 @@ attempt() {
     # Nobody minds one more of these, and somebody waits for them.
     if [ "$1" = heartbeat ]; then wait=$again; fi
     echo "$wait" >"$state/pause.$name"
-    complain "$name" "$words"
+    complain "$name" "${words:-it ended without a word}"
     return 1
   fi
 }
@@ -145,8 +145,8 @@ tell() {
   fi
   due "$1" "$now" "$apart" || return 0
   limit=$most
-  if awk -F '\t' 'NR == FNR { sent[$1, $2]; next } $1 == "critical" && !(($2, $3) in sent) { grave = 1 } END { exit !grave }' \
-    "$sent" "$tmp/findings"; then limit=$most_grave; fi
+  if awk -F '\t' 'part == "sent" { sent[$1, $2] } part == "findings" && $1 == "critical" && !(($2, $3) in sent) { grave = 1 }
+    END { exit !grave }' part=sent "$sent" part=findings "$tmp/findings"; then limit=$most_grave; fi
   # Those of the last hour.
   touch "$state/times.$1"
   awk -v now="$now" '$1 > now - 3600' "$state/times.$1" >"$tmp/times" || return 0

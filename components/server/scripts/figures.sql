@@ -37,7 +37,7 @@ BEGIN ATOMIC
    WHERE line ~ E'^[a-z_]+\t[^\t]*\t-?[0-9]+(\\.[0-9]+)?$';
 END;
 REVOKE ALL ON FUNCTION monitoring.node() FROM PUBLIC;
--- The newest of each figure.
+-- All of them; of what the reconciler sees, what it sees now.
 CREATE OR REPLACE VIEW monitoring.now AS
 SELECT name, label, value, at FROM monitoring.node()
 UNION ALL
@@ -77,7 +77,11 @@ WITH node AS (
 INSERT INTO monitoring.figure AS kept (name, label, value, at)
 SELECT name, label, value, clock_timestamp() FROM found
 ON CONFLICT (name, label) DO UPDATE SET value = excluded.value, at = excluded.at;
--- Figures of what was removed, such as a repository. A figure that is not available for a while keeps its value and time.
+-- What the server itself no longer has, such as a slot that was dropped. What the reconciler cannot see for a while, such as
+-- a disk that hangs, keeps its value and its time for an hour.
+DELETE FROM monitoring.figure
+ WHERE at < transaction_timestamp()
+   AND name !~ '^(disk_read_only$|(disk_size|disk_free|disk_files_free|raid_missing|certificate|configuration|settings|credentials)_)';
 DELETE FROM monitoring.figure WHERE at NOT BETWEEN clock_timestamp() - interval '1 hour' AND clock_timestamp() + interval '1 hour';
 INSERT INTO monitoring.disk (at, free)
 SELECT clock_timestamp(), value FROM monitoring.figure

@@ -173,6 +173,14 @@ describe("the look at the figures", function () {
     assert.deepEqual(findings(), []);
   });
 
+  it("takes a server whose certificate has expired for one that answers", async () => {
+    start();
+    await until([]);
+    fails("psql: error: connection to server failed: SSL error: certificate verify failed");
+    await pause(2500);
+    assert.ok(!findings()?.includes("silent"));
+  });
+
   it("does without the jobs where they cannot be read", async () => {
     answers("disk_read_only\t\t1\nfigures_silent_seconds\t\t3");
     fails("psql: ERROR:  permission denied for view job_counts", "transcripts_db");
