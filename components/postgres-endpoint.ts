@@ -1,6 +1,6 @@
 /** The interface between the database and everything that uses it. */
 import type * as k8s from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 
 /** How clients make sure that they are talking to the server: always the certificate and the name (`verify-full`). */
 export interface ServerTrust {
@@ -14,6 +14,24 @@ export const TRUST_PATH = "/etc/postgres-ca";
 /** `sslrootcert` of libpq: a file, or the roots of the system (PostgreSQL 16). */
 export function rootCertificates({ ca }: ServerTrust): string {
   return ca ? `${TRUST_PATH}/ca.crt` : "system";
+}
+
+/** How libpq and those who read its variables reach the server, without who logs in. */
+export function connectionEnvironment({
+  host,
+  port,
+  trust,
+}: Pick<PostgresEndpoint, "host" | "port" | "trust">): { name: string; value: pulumi.Input<string> }[] {
+  return [
+    { name: "PGHOST", value: host },
+    { name: "PGPORT", value: pulumi.output(port).apply(String) },
+    ...(trust
+      ? [
+          { name: "PGSSLMODE", value: "verify-full" },
+          { name: "PGSSLROOTCERT", value: rootCertificates(trust) },
+        ]
+      : []),
+  ];
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   required,
   text,
 } from "./fields.ts";
+import { REPOSITORY_NAME } from "./backup.ts";
 import { kindProblems, type Kinds, strayProblems } from "./kinds.ts";
 import { commandToRemove, commandToSet, type Entries, type Section, type ValuesOf } from "./reader.ts";
 import { isStored } from "./secret-store.ts";
@@ -62,11 +63,7 @@ const sink = {
 } as const satisfies Section;
 
 /** The name of a sink: part of files' names. */
-export const SINK_NAME = {
-  name: /^[a-z]([a-z0-9-]{0,20}[a-z0-9])?$/,
-  allowed: "22 lower-case letters, digits and '-' at most, beginning with a letter",
-  most: 8,
-};
+export const SINK_NAME = { ...REPOSITORY_NAME, most: 8 };
 
 const sinks: Entries<typeof sink> = { fields: sink, ...SINK_NAME };
 
@@ -105,7 +102,7 @@ const SINKS: Kinds<Sink["kind"]> = {
 };
 
 /** The secrets that a sink is reached with. */
-export function secretsOfSink({ kind, user, bearer }: Sink): ("url" | "token" | "password")[] {
+function secretsOfSink({ kind, user, bearer }: Sink): ("url" | "token" | "password")[] {
   return [
     ...(SINKS.fieldsOf[kind].secrets as ("url" | "token")[]),
     ...(user === undefined ? [] : (["password"] as const)),

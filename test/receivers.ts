@@ -144,7 +144,7 @@ export class MailReceiver {
         });
       },
     });
-    // A client that ends a connection is no error of the server's.
+    // A client that ends a connection is not an error of the server.
     this.server.on("error", () => undefined);
   }
 

@@ -1,5 +1,6 @@
 /** Raw configuration for tests: a deployable one, and changes to it. */
-import { readSettings } from "../config.ts";
+import assert from "node:assert/strict";
+import { ConfigurationError, readSettings } from "../config.ts";
 
 /** The value of each top-level key. */
 export type Raw = Record<string, Record<string, unknown>>;
@@ -40,4 +41,15 @@ export function doubts(stack: string, raw: Raw): string[] {
   return readSettings(stack, raw).warnings.filter(
     (warning) => !/^(there are no backups|nobody is told)/.test(warning),
   );
+}
+
+/** What is wrong with a configuration, a line each; empty if it can be deployed. */
+export function problemsOf(stack: string, raw: Raw): string[] {
+  try {
+    readSettings(stack, raw);
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ConfigurationError);
+    return error.problems.map(({ key, message }) => `${key}: ${message}`);
+  }
 }

@@ -1,23 +1,14 @@
 /** The agent of the backups, in a pod of its own; and what every pod that runs pgBackRest has. */
-import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../kubernetes/labels.ts";
-import { ANNOTATIONS, BACKUP_CONTAINER, BACKUP_NAME } from "../kubernetes/names.ts";
-import {
-  inMemory,
-  mountsIn,
-  placed,
-  type PodVolume,
-  restrictedContainer,
-  restrictedPod,
-  volumesOf,
-  withLog,
-} from "../kubernetes/pods.ts";
-import { watchedProbe } from "../kubernetes/probes.ts";
-import { checksum, keptRunning, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
+import { BACKUP_CONTAINER, BACKUP_NAME } from "../kubernetes/names.ts";
+import { inMemory, mountsIn, type PodVolume, restrictedContainer, withLog } from "../kubernetes/pods.ts";
+import { lonePod } from "../kubernetes/lone-pod.ts";
+import { recentProbe, watchedProbe } from "../kubernetes/probes.ts";
+import { keptRunning, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
 import { Volume } from "../storage/volume.ts";
 import { DATA_PATH, VOLUME_PATH } from "../../postgres/places.ts";
-import { type BackupArgs, listed, metadataOf } from "./backup-args.ts";
+import { type BackupArgs, listed } from "./backup-args.ts";
 import { repositoryDirectory } from "./directory.ts";
 import type { BackupFiles } from "./files.ts";
 import {
@@ -129,64 +120,35 @@ export function backupAgent(
   child: pulumi.CustomResourceOptions,
 ): void {
   // Every request that takes longer gives signs of life; keep-running.sh restarts a script that gives none.
-  const alive = {
-    exec: { command: ["bash", "-c", '[ -n "$(find /run/backup/heartbeat -mmin -3)" ]'] },
-    periodSeconds: 10,
-    timeoutSeconds: 5,
-    failureThreshold: 6,
-  };
+  const alive = recentProbe("bash", "/run/backup/heartbeat", 3);
   const probed = {
     startupProbe: { ...alive, periodSeconds: 1, failureThreshold: 60 },
     livenessProbe: watchedProbe("/run/backup/heartbeat"),
     readinessProbe: alive,
   };
-  const labels = { ...labelsOf("backup"), app: BACKUP_NAME };
-  // Nobody connects to the agent. A StatefulSet names the Service that gives its pods their names in DNS.
-  const headless = new k8s.core.v1.Service(
+  lonePod(
     BACKUP_NAME,
     {
-      metadata: metadataOf(args, BACKUP_NAME),
-      spec: { clusterIP: "None", selector: { app: BACKUP_NAME } },
+      namespace: args.namespace,
+      labels: labelsOf("backup"),
+      placement: args.placement,
+      scripts,
+      containers: [
+        {
+          ...backupContainer(args),
+          command: keptRunning("agent.sh", "/run/backup/heartbeat"),
+          env: backupEnvironment(args),
+          ...probed,
+          resources: withLog({
+            requests: { cpu: "50m", memory: "64Mi" },
+            limits: { cpu: "2", memory: "384Mi" },
+          }),
+          volumeMounts: mountsIn(BACKUP_CONTAINER, volumes),
+        },
+      ],
+      volumes,
     },
     child,
-  );
-  new k8s.apps.v1.StatefulSet(
-    BACKUP_NAME,
-    {
-      metadata: metadataOf(args, BACKUP_NAME),
-      spec: {
-        replicas: 1,
-        serviceName: headless.metadata.name,
-        podManagementPolicy: "Parallel",
-        selector: { matchLabels: { app: BACKUP_NAME } },
-        template: {
-          metadata: {
-            labels,
-            annotations: { [ANNOTATIONS.scripts]: checksum(JSON.stringify(scripts)) },
-          },
-          spec: {
-            ...placed(args.placement),
-            // What it is asked for is asked for again.
-            terminationGracePeriodSeconds: 10,
-            ...restrictedPod(),
-            containers: [
-              {
-                ...backupContainer(args),
-                command: keptRunning("agent.sh", "/run/backup/heartbeat"),
-                env: backupEnvironment(args),
-                ...probed,
-                resources: withLog({
-                  requests: { cpu: "50m", memory: "64Mi" },
-                  limits: { cpu: "2", memory: "384Mi" },
-                }),
-                volumeMounts: mountsIn(BACKUP_CONTAINER, volumes),
-              },
-            ],
-            volumes: volumesOf(volumes),
-          },
-        },
-      },
-    },
-    { ...child, customTimeouts: { create: "5m", update: "5m" } },
+    { customTimeouts: { create: "5m", update: "5m" } },
   );
 }

@@ -23,6 +23,20 @@ export function watchedProbe(heartbeat: string): Probe {
 }
 
 /**
+ * Asks whether a script has touched a file within some minutes, and fails after a minute in which it has not.
+ *
+ * @param shell of the image: `bash` or `sh`
+ */
+export function recentProbe(shell: string, file: string, minutes: number) {
+  return {
+    exec: { command: [shell, "-c", `[ -n "$(find ${file} -mmin -${minutes})" ]`] },
+    periodSeconds: 10,
+    timeoutSeconds: 5,
+    failureThreshold: 6,
+  } satisfies Probe;
+}
+
+/**
  * Probes of a container next to the server. Every container's readiness is a part of its pod's, so this one's asks only
  * for what stays as it is: that the script is being looked after. It outlasts the liveness probe, and a grace period of an
  * hour, which a stuck process uses up. By itself, it never takes the server from its clients. Whether the server may

@@ -11,7 +11,7 @@ import {
   restrictedContainer,
   withLog,
 } from "../kubernetes/pods.ts";
-import { type PostgresEndpoint, rootCertificates, TRUST_PATH } from "../postgres-endpoint.ts";
+import { connectionEnvironment, type PostgresEndpoint, TRUST_PATH } from "../postgres-endpoint.ts";
 import { checksum, SCRIPTS_PATH, stoppable } from "../kubernetes/scripts.ts";
 
 /** One container of a {@link databaseJob}: a script, its SQL files, and the login that runs them. */
@@ -82,18 +82,7 @@ function podContainer(
     image,
     command,
     env: [
-      ...("secretName" in way
-        ? [
-            { name: "PGHOST", value: endpoint.host },
-            { name: "PGPORT", value: pulumi.output(endpoint.port).apply(String) },
-            ...(endpoint.trust
-              ? [
-                  { name: "PGSSLMODE", value: "verify-full" },
-                  { name: "PGSSLROOTCERT", value: rootCertificates(endpoint.trust) },
-                ]
-              : []),
-          ]
-        : []),
+      ...("secretName" in way ? connectionEnvironment(endpoint) : []),
       { name: "WAIT", value: String(Math.min(300, Math.floor(timeout / 2))) },
       ...env,
     ],

@@ -2,28 +2,25 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../kubernetes/labels.ts";
-import { ANNOTATIONS, NOTIFIER_CONTAINERS, NOTIFIER_NAME } from "../kubernetes/names.ts";
+import { NOTIFIER_CONTAINERS, NOTIFIER_NAME } from "../kubernetes/names.ts";
 import {
   inMemory,
   mountsIn,
-  placed,
   type Placement,
   type PodVolume,
   restrictedContainer,
-  restrictedPod,
-  volumesOf,
   withLog,
 } from "../kubernetes/pods.ts";
-import { watchedProbe } from "../kubernetes/probes.ts";
+import { lonePod } from "../kubernetes/lone-pod.ts";
+import { recentProbe, watchedProbe } from "../kubernetes/probes.ts";
 import {
-  checksum,
   clockFiles,
   keptRunning,
   keptRunningFiles,
   scriptFiles,
   SCRIPTS_PATH,
 } from "../kubernetes/scripts.ts";
-import { type PostgresEndpoint, rootCertificates, TRUST_PATH } from "../postgres-endpoint.ts";
+import { connectionEnvironment, type PostgresEndpoint, TRUST_PATH } from "../postgres-endpoint.ts";
 import { knowsValues, secretFrom, type SecretSource } from "../secrets/source.ts";
 import { type Limits, rulesFor } from "./rules.ts";
 import { rulesTable } from "./rules-table.ts";
@@ -65,17 +62,6 @@ export interface NotifierArgs {
 const STATE_PATH = "/run/notify";
 const HEARTBEAT = `${STATE_PATH}/heartbeat`;
 const { look: LOOK, send: SEND } = NOTIFIER_CONTAINERS;
-
-/** Labels of its pod. */
-export const NOTIFIER_LABELS = { ...labelsOf("notify"), app: NOTIFIER_NAME };
-
-/** Whether a file in memory is newer than some minutes, as a probe. */
-const newer = (shell: string, file: string, minutes: number) => ({
-  exec: { command: [shell, "-c", `[ -n "$(find ${STATE_PATH}/${file} -mmin -${minutes})" ]`] },
-  periodSeconds: 10,
-  timeoutSeconds: 5,
-  failureThreshold: 6,
-});
 
 function volumes(
   args: NotifierArgs,
@@ -152,84 +138,52 @@ export class Notifier extends pulumi.ComponentResource {
     };
     const filesName = new k8s.core.v1.ConfigMap(NOTIFIER_NAME, { metadata, data: files }, child).metadata
       .name;
-    // Nobody connects to it. A StatefulSet names the Service that gives its pods their names in DNS.
-    const headless = new k8s.core.v1.Service(
-      NOTIFIER_NAME,
-      { metadata, spec: { clusterIP: "None", selector: { app: NOTIFIER_NAME } } },
-      child,
-    );
-    const { trust } = args.endpoint;
     const mounted = volumes(args, filesName, secretName);
     const resources = withLog({
       requests: { cpu: "10m", memory: "16Mi" },
       limits: { cpu: "200m", memory: "64Mi" },
     });
-    new k8s.apps.v1.StatefulSet(
+    lonePod(
       NOTIFIER_NAME,
       {
-        metadata,
-        spec: {
-          replicas: 1,
-          serviceName: headless.metadata.name,
-          podManagementPolicy: "Parallel",
-          selector: { matchLabels: { app: NOTIFIER_NAME } },
-          template: {
-            metadata: {
-              labels: NOTIFIER_LABELS,
-              annotations: { [ANNOTATIONS.scripts]: checksum(JSON.stringify(files)) },
-            },
-            spec: {
-              ...placed(args.placement),
-              // What was not sent yet is sent by the next pod.
-              terminationGracePeriodSeconds: 10,
-              ...restrictedPod(),
-              containers: [
-                {
-                  name: LOOK,
-                  image: args.postgresImage,
-                  ...restrictedContainer,
-                  command: keptRunning("look.sh", HEARTBEAT),
-                  env: [
-                    { name: "PGHOST", value: args.endpoint.host },
-                    { name: "PGPORT", value: pulumi.output(args.endpoint.port).apply(String) },
-                    ...(trust
-                      ? [
-                          { name: "PGSSLMODE", value: "verify-full" },
-                          { name: "PGSSLROOTCERT", value: rootCertificates(trust) },
-                        ]
-                      : []),
-                  ],
-                  livenessProbe: watchedProbe(HEARTBEAT),
-                  readinessProbe: newer("bash", "looked", 3),
-                  resources,
-                  volumeMounts: mountsIn(LOOK, mounted),
-                },
-                {
-                  name: SEND,
-                  image: args.image,
-                  ...restrictedContainer,
-                  command: ["sh", `${SCRIPTS_PATH}/send.sh`],
-                  env: [{ name: "STACK", value: args.stack }],
-                  livenessProbe: newer("sh", "sending", 10),
-                  // Who cannot be told for ten minutes: `npm run status` says so.
-                  readinessProbe: {
-                    exec: {
-                      command: ["sh", "-c", `[ -z "$(find ${STATE_PATH} -name 'failing.*' -mmin +10)" ]`],
-                    },
-                    periodSeconds: 10,
-                    timeoutSeconds: 5,
-                    failureThreshold: 3,
-                  },
-                  resources,
-                  volumeMounts: mountsIn(SEND, mounted),
-                },
-              ],
-              volumes: volumesOf(mounted),
-            },
+        namespace: args.namespace,
+        labels: labelsOf("notify"),
+        placement: args.placement,
+        scripts: files,
+        containers: [
+          {
+            name: LOOK,
+            image: args.postgresImage,
+            ...restrictedContainer,
+            command: keptRunning("look.sh", HEARTBEAT),
+            env: connectionEnvironment(args.endpoint),
+            livenessProbe: watchedProbe(HEARTBEAT),
+            readinessProbe: recentProbe("bash", `${STATE_PATH}/looked`, 3),
+            resources,
+            volumeMounts: mountsIn(LOOK, mounted),
           },
-        },
+          {
+            name: SEND,
+            image: args.image,
+            ...restrictedContainer,
+            command: ["sh", `${SCRIPTS_PATH}/send.sh`],
+            env: [{ name: "STACK", value: args.stack }],
+            livenessProbe: recentProbe("sh", `${STATE_PATH}/sending`, 10),
+            // Who cannot be told for ten minutes: `npm run status` says so.
+            readinessProbe: {
+              exec: { command: ["sh", "-c", `[ -z "$(find ${STATE_PATH} -name 'failing.*' -mmin +10)" ]`] },
+              periodSeconds: 10,
+              timeoutSeconds: 5,
+              failureThreshold: 3,
+            },
+            resources,
+            volumeMounts: mountsIn(SEND, mounted),
+          },
+        ],
+        volumes: mounted,
       },
-      { ...child, dependsOn: [...args.after] },
+      child,
+      { dependsOn: [...args.after] },
     );
     this.registerOutputs();
   }

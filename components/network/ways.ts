@@ -34,7 +34,7 @@ export interface WaysArgs {
   clients: Clients;
   /** Where the backups are, without those on the node. */
   repositories: readonly Destination[];
-  /** Where messages go. @default there is no notifier */
+  /** Where messages go. @default no notifier */
   sinks?: readonly Destination[] | undefined;
 }
 

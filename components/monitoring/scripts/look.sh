@@ -87,7 +87,7 @@ jobs() {
 }
 
 # When the server last answered, and when it last had figures of then: by the machine's uptime, and kept for whoever looks
-# after this script, or an outage would begin anew with it.
+# after this script, or an outage would begin again with it.
 : >"$tmp/jobs"
 read -r answered read_at 2>/dev/null <"$state/answered" || answered=$((uptime + patience)) read_at=$((uptime + patience))
 jobs_at=0

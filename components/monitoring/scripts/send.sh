@@ -85,7 +85,7 @@ deliver() {
 # complain <sink> <words>: once for each reason, and from when on.
 complain() {
   if [ "$(cat "$state/failing.$1" 2>/dev/null)" = "$2" ]; then return 0; fi
-  # Written anew, it keeps the time of the first failure for the probe.
+  # Written again, it keeps the time of the first failure for the probe.
   if [ -e "$state/failing.$1" ]; then
     touch -r "$state/failing.$1" "$state/failed.$1"
     printf '%s\n' "$2" >"$state/failing.$1"
@@ -203,7 +203,7 @@ try() {
   done <"$files/sinks.tsv"
   rm -rf "$tmp"
   if [ "$tried" = 0 ]; then
-    echo "there is no sink ${1:-}. There are: $(cut -f1 "$files/sinks.tsv" | tr '\n' ' ')"
+    echo "the sink ${1:-} is not configured. Sinks: $(cut -f1 "$files/sinks.tsv" | tr '\n' ' ')"
     return 1
   fi
   return "$failed"

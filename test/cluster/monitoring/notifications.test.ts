@@ -135,7 +135,7 @@ describe("messages", function () {
     );
     const none = await npm("notify", "--test", "--sink", "nobody", "--config-file", file);
     assert.equal(none.status, 1);
-    assert.match(none.output, /there is no sink nobody/);
+    assert.match(none.output, /the sink nobody is not configured/);
   });
 
   it("are sent by somebody who cannot read a row, and who has no login where there is a way out", async () => {

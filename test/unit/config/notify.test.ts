@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { ConfigurationError, readSettings } from "../../../config.ts";
+import { readSettings } from "../../../config.ts";
 import { sinkDestinations } from "../../../config/network.ts";
 import { portOfSink } from "../../../config/notify.ts";
-import { deployable, type Raw } from "../../settings.ts";
+import { deployable, problemsOf, type Raw } from "../../settings.ts";
 
 const MAIL = { kind: "mail", host: "mail.example.com", from: "db@example.com", to: ["me@example.com"] };
 const URL = "https://ntfy.example.com/topic";
@@ -11,16 +11,7 @@ function configured(sinks: object, secrets: object = {}, more: Raw = {}): Raw {
   return { ...deployable(), ...more, notify: { sinks }, secrets: { ...more.secrets, sinks: secrets } };
 }
 
-/** What is wrong with it, a line each; empty if it is deployed. */
-function problems(raw: Raw): string[] {
-  try {
-    readSettings("prod", raw);
-    return [];
-  } catch (error) {
-    assert.ok(error instanceof ConfigurationError);
-    return error.problems.map(({ key, message }) => `${key}: ${message}`);
-  }
-}
+const problems = (raw: Raw) => problemsOf("prod", raw);
 
 const warnings = (stack: string, raw: Raw) =>
   readSettings(stack, raw).warnings.filter((text) => /^nobody (is told|notices)/.test(text));

@@ -1,17 +1,9 @@
 import assert from "node:assert/strict";
-import { ConfigurationError, readSettings } from "../../../config.ts";
-import { deployable, doubts, type Raw } from "../../settings.ts";
+import { readSettings } from "../../../config.ts";
+import { deployable, doubts, problemsOf, type Raw } from "../../settings.ts";
 
 const stored = (secretStore: Raw[string], more: Raw = {}): Raw => ({ ...deployable(), ...more, secretStore });
-function problems(raw: Raw) {
-  try {
-    readSettings("prod", raw);
-    return [];
-  } catch (error) {
-    assert.ok(error instanceof ConfigurationError);
-    return error.problems.map(({ key, message }) => `${key}: ${message}`);
-  }
-}
+const problems = (raw: Raw) => problemsOf("prod", raw);
 const STORED = { source: "external-secrets", store: "vault" };
 
 describe("the section secretStore", () => {

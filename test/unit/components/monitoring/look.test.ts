@@ -130,7 +130,7 @@ describe("the look at the figures", function () {
     await until(["read-only"]);
     fails("psql: error: connection to server failed: Connection refused");
     await until(["silent", "read-only"]);
-    // Nobody knows its figures either, which is no news.
+    // Nobody knows its figures either, and that is not new.
     await pause(2500);
     assert.deepEqual(findings(), ["silent", "read-only"]);
     assert.equal(log.match(/cannot be read: .*Connection refused/g)?.length, 1);

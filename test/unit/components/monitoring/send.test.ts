@@ -460,7 +460,7 @@ describe("what is sent", function () {
     assert.deepEqual(await test("hook"), { status: 0, output: "hook (webhook): sent\n" });
     const none = await test("nobody");
     assert.equal(none.status, 1);
-    assert.match(none.output, /there is no sink nobody\. There are: hook watch dead/);
+    assert.match(none.output, /the sink nobody is not configured\. Sinks: hook watch dead/);
     rmSync(join(root, "etc/notify-secrets/hook.conf"));
     assert.match((await test("hook")).output, /not sent: the Secret postgres-notify has no hook\.conf yet/);
   });
