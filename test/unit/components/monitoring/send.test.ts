@@ -187,7 +187,8 @@ describe("what is sent", function () {
       clock(1000 + 61 * minute);
       await pause(200);
     }
-    await until("as many as there may be", () => web.received.length === 20);
+    await until("as many as there may be, and noted", () => log.match(/told of/g)?.length === 20);
+    assert.equal(web.received.length, 20);
     // What is grave and new does not wait for the hour to end, whatever was told last.
     writeFileSync(join(root, "run/notify/sent.hook"), "");
     found(JOBS, READ_ONLY);
@@ -306,7 +307,8 @@ describe("what is sent", function () {
     start();
     await pause(400);
     clock(1031);
-    await until("told", () => /it works again/.test(log));
+    // Only what is noted as sent is not sent again.
+    await until("told, and noted", () => /it works again[^]*told of 1/.test(log));
     assert.ok(!existsSync(join(root, "run/notify/failing.hook")));
     assert.doesNotMatch(log, /secret-path|secret-of-the-answer/);
     const { length } = web.received;
