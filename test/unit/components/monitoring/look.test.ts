@@ -103,7 +103,7 @@ describe("the look at the figures", function () {
       .map((line) => line.split("\t").slice(1, 3).join(" ").trim());
   };
   const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-  async function until(wanted: string[], milliseconds = 10_000): Promise<void> {
+  async function until(wanted: string[], milliseconds = 30_000): Promise<void> {
     for (let waited = 0; String(findings()) !== String(wanted); waited += 50) {
       assert.ok(waited < milliseconds, `${String(findings())} is not ${String(wanted)}: ${log}`);
       await pause(50);
@@ -169,7 +169,8 @@ describe("the look at the figures", function () {
   it("gives a new server time to come up", async () => {
     fails("psql: error: could not translate host name");
     start();
-    await pause(3000);
+    await until([]);
+    await pause(2000);
     assert.deepEqual(findings(), []);
   });
 
@@ -186,6 +187,11 @@ describe("the look at the figures", function () {
     fails("psql: ERROR:  permission denied for view job_counts", "transcripts_db");
     start();
     await until(["read-only"]);
-    assert.ok(existsSync(join(root, "run/notify/looked")));
+    // The look's last step.
+    const looked = join(root, "run/notify/looked");
+    for (let waited = 0; !existsSync(looked); waited += 50) {
+      assert.ok(waited < 10_000, log);
+      await pause(50);
+    }
   });
 });

@@ -106,7 +106,7 @@ describe("what is sent", function () {
       stream?.on("data", (data: Buffer) => (log += data.toString()));
   }
   const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-  async function until(what: string, isSo: () => boolean, milliseconds = 10_000): Promise<void> {
+  async function until(what: string, isSo: () => boolean, milliseconds = 30_000): Promise<void> {
     for (let waited = 0; !isSo(); waited += 50) {
       assert.ok(waited < milliseconds, `${what}: ${log}`);
       await pause(50);
@@ -236,7 +236,8 @@ describe("what is sent", function () {
       });
       found(READ_ONLY);
       start();
-      await until("told", () => web.received.length === 1, 5000);
+      // Each of those is waited for for a minute.
+      await until("told", () => web.received.length === 1);
       assert.ok(existsSync(join(root, "run/notify/sending")));
     } finally {
       kill();
@@ -514,6 +515,6 @@ describe("what is sent", function () {
     clock(1100);
     found();
     await until("over", () => web.received.length >= 5 && mail.received.length === 2);
-    assert.equal(readFileSync(join(root, "run/notify/sent.hook"), "utf8"), "");
+    await until("noted", () => readFileSync(join(root, "run/notify/sent.hook"), "utf8") === "");
   });
 });
