@@ -3,11 +3,10 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rm
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { makeWhole, requireSpace } from "./disk.ts";
-import { buildArguments, compile } from "./go-programs.ts";
+import { buildArguments, compile, moduleSources } from "./go-programs.ts";
 import { postgresImage } from "./images.ts";
 import { cacheRoot, digest } from "./paths.ts";
 import { withLock } from "../lock.ts";
-import { run } from "../processes.ts";
 
 const MODULE = "github.com/external-secrets/external-secrets";
 const moduleFolder = join(import.meta.dirname, "external-secrets");
@@ -82,9 +81,7 @@ async function build(folder: string): Promise<void> {
 
 /** The module's sources with our files in their places. Go's own copy is read-only. */
 async function copySources(sources: string): Promise<void> {
-  const cwd = moduleFolder;
-  await run("go", ["mod", "download", MODULE], { cwd });
-  const original = (await run("go", ["list", "-m", "-f", "{{.Dir}}", MODULE], { cwd })).trim();
+  const original = await moduleSources(moduleFolder, MODULE);
   cpSync(original, sources, { recursive: true });
   for (const entry of readdirSync(sources, { recursive: true, withFileTypes: true })) {
     if (entry.isDirectory()) chmodSync(join(entry.parentPath, entry.name), 0o755);

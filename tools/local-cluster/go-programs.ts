@@ -46,6 +46,12 @@ export const compile = (folder: string, out: string, packages: readonly string[]
 /** The folder with go.mod and go.sum. */
 export const moduleFolder = ({ name }: Pick<GoPrograms, "name">) => join(import.meta.dirname, name);
 
+/** The folder of a module's sources. Downloads them if they are missing, as after a build from Go's cache alone. */
+export async function moduleSources(cwd: string, module: string): Promise<string> {
+  await run("go", ["mod", "download", module], { cwd });
+  return (await run("go", ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module], { cwd })).trim();
+}
+
 /** Changes with everything that could change the programs. */
 function target(programs: GoPrograms): string {
   const files = ["go.mod", "go.sum"].map((file) => readFileSync(join(moduleFolder(programs), file), "utf8"));

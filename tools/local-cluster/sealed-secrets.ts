@@ -2,9 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { areBuilt, buildPrograms, type GoPrograms, moduleFolder } from "./go-programs.ts";
+import { areBuilt, buildPrograms, type GoPrograms, moduleFolder, moduleSources } from "./go-programs.ts";
 import { postgresImage } from "./images.ts";
-import { run } from "../processes.ts";
 
 /** The programs' packages, of the module in sealed-secrets/go.mod. */
 export const sealedSecretsPackages = ["controller", "kubeseal"].map(
@@ -42,11 +41,7 @@ const PORT = 8080;
 
 /** The definition of SealedSecrets, from the module. */
 export async function sealedSecretDefinition(): Promise<object> {
-  const folder = (
-    await run("go", ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", MODULE], {
-      cwd: moduleFolder(sealedSecrets),
-    })
-  ).trim();
+  const folder = await moduleSources(moduleFolder(sealedSecrets), MODULE);
   const file = join(folder, "helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml");
   return parse(readFileSync(file, "utf8")) as object;
 }
