@@ -8,12 +8,20 @@ interface Subject {
   user: string;
   group?: string;
   addresses?: string[];
+  /** Who signs it. Default: the cluster's authority. */
+  authority?: typeof REQUEST_HEADER_AUTHORITY;
 }
+
+/**
+ * Signs the certificate with which the API server passes requests on to other API servers, such as metrics-server. They
+ * believe its holder whoever it names as the user: an authority of its own, so that no other certificate will do.
+ */
+export const REQUEST_HEADER_AUTHORITY = "request-header-ca";
 
 const tenYears = "3650";
 const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
 
-/** The cluster's certificate authority and what it signed; created once, kept in the cluster's state folder. */
+/** The cluster's certificate authorities and what they signed; created once, kept in the cluster's state folder. */
 export class Certificates {
   readonly folder: string;
 
@@ -21,12 +29,14 @@ export class Certificates {
     this.folder = folder;
   }
 
-  /** Creates the authority and the key that signs service accounts' tokens, unless they exist. */
+  /** Creates the authorities and the key that signs service accounts' tokens, unless they exist. */
   async prepare(clusterName: string): Promise<void> {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    if (!existsSync(this.path("ca.crt"))) {
-      const subject = ["-subj", `/CN=${clusterName}`, "-days", tenYears];
-      await run("openssl", ["req", "-x509", ...curve, ...subject, ...this.output("ca")]);
+    const authorities = { ca: clusterName, [REQUEST_HEADER_AUTHORITY]: `${clusterName}-request-header` };
+    for (const [name, commonName] of Object.entries(authorities)) {
+      if (existsSync(this.path(`${name}.crt`))) continue;
+      const subject = ["-subj", `/CN=${commonName}`, "-days", tenYears];
+      await run("openssl", ["req", "-x509", ...curve, ...subject, ...this.output(name)]);
     }
     if (!existsSync(this.path("service-accounts.key"))) {
       const { privateKey, publicKey } = generateKeyPairSync("rsa", {
@@ -48,8 +58,10 @@ export class Certificates {
     const alternatives = (subject.addresses ?? []).map(
       (one) => `${/^[\d.]+$/.test(one) ? "IP" : "DNS"}:${one}`,
     );
+    const authority = subject.authority ?? "ca";
     await run("openssl", [
-      ...["req", "-x509", ...curve, "-CA", this.path("ca.crt"), "-CAkey", this.path("ca.key")],
+      ...["req", "-x509", ...curve],
+      ...["-CA", this.path(`${authority}.crt`), "-CAkey", this.path(`${authority}.key`)],
       ...["-subj", distinguished, "-days", tenYears, ...this.output(name)],
       ...["-addext", "basicConstraints=critical,CA:FALSE"],
       ...["-addext", "extendedKeyUsage=clientAuth,serverAuth"],

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Certificates } from "./certificates.ts";
+import { Certificates, REQUEST_HEADER_AUTHORITY } from "./certificates.ts";
 import { pauseImage } from "./images.ts";
 import type { Addresses } from "./network.ts";
 import { apiServiceAddress, dnsServiceAddress, podRange } from "./network.ts";
@@ -34,6 +34,10 @@ export async function writeNodeConfig(
   await certificates.issue("api-server-client", {
     user: "kube-apiserver-kubelet-client",
     group: "system:masters",
+  });
+  await certificates.issue("auth-proxy", {
+    user: "system:auth-proxy",
+    authority: REQUEST_HEADER_AUTHORITY,
   });
   await certificates.issue("kubelet-server", {
     user: `system:node:${paths.nodeName}`,

@@ -84,6 +84,10 @@ api_server() (
     --kubelet-certificate-authority="$certificates/ca.crt" --kubelet-preferred-address-types=InternalIP \
     --kubelet-client-certificate="$certificates/api-server-client.crt" \
     --kubelet-client-key="$certificates/api-server-client.key" \
+    --requestheader-client-ca-file="$certificates/request-header-ca.crt" \
+    --requestheader-allowed-names=system:auth-proxy --requestheader-username-headers=X-Remote-User \
+    --requestheader-group-headers=X-Remote-Group --requestheader-extra-headers-prefix=X-Remote-Extra- \
+    --proxy-client-cert-file="$certificates/auth-proxy.crt" --proxy-client-key-file="$certificates/auth-proxy.key" \
     --service-account-issuer=https://kubernetes.default.svc.cluster.local \
     --service-account-key-file="$certificates/service-accounts.pub" \
     --service-account-signing-key-file="$certificates/service-accounts.key" \
