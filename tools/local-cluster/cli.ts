@@ -3,6 +3,7 @@ import { answersHelp } from "../cli.ts";
 import { start, status, stop } from "./cluster.ts";
 
 const usage = `usage: npm run cluster:up -- [--name <name>] [--gpu <count>] [--domain <domain>] [--network-policies | --no-network-policies]
+                              [--metrics | --no-metrics]
        npm run cluster:down -- [--name <name>] [--purge]
        npm run cluster:status -- [--name <name>]
   --name <name>  which local cluster. Default: local
@@ -10,6 +11,8 @@ const usage = `usage: npm run cluster:up -- [--name <name>] [--gpu <count>] [--d
   --domain <domain>  the domain of its Services. Default: cluster.local
   --network-policies  enforce NetworkPolicies, by kube-router, which the first time builds; --no-network-policies
                  stops that. Default: as at the last start
+  --metrics      have figures for kubectl top, by metrics-server, which the first time builds; --no-metrics stops that.
+                 Default: as at the last start
   --purge        remove its state and images too`;
 
 /** The command line of the local cluster: `npm run cluster:up`, `cluster:down` and `cluster:status`. */
@@ -23,6 +26,7 @@ async function main(): Promise<number> {
       gpu: { type: "string" },
       domain: { type: "string" },
       "network-policies": { type: "boolean" },
+      metrics: { type: "boolean" },
       purge: { type: "boolean" },
     },
   });
@@ -35,6 +39,7 @@ async function main(): Promise<number> {
         log,
         ...(values.domain === undefined ? {} : { domain: values.domain }),
         ...(values["network-policies"] === undefined ? {} : { networkPolicies: values["network-policies"] }),
+        ...(values.metrics === undefined ? {} : { metrics: values.metrics }),
         ...(values.gpu === undefined ? {} : { gpu: Number(values.gpu) }),
       });
       console.log(JSON.stringify(cluster, undefined, 2));

@@ -19,6 +19,7 @@ import type { Image } from "./images.ts";
 import { buildImages, dbmateImage, pgbackrestImage, postgresImage } from "./images.ts";
 import { withLock } from "../lock.ts";
 import { addresses, connect, disconnect, requireFreeRange, serviceRange } from "./network.ts";
+import { buildMetricsServer, METRICS_SERVER, metricsServerObjects } from "./metrics-server.ts";
 import { buildKubeRouter, dnsObjects } from "./network-policies.ts";
 import { dnsFolder, writeApiServerFlags, writeNodeConfig } from "./node-config.ts";
 import type { ClusterPaths } from "./paths.ts";
@@ -63,7 +64,9 @@ const recordFile = "cluster.json";
  *   start, at first none
  * @param options.networkPolicies whether NetworkPolicies are enforced, by kube-router; another value than the last start's
  *   stops a running node first. Default: that of the last start, at first not
- * @throws one clear line; nothing of the cluster is then left on the machine
+ * @param options.metrics whether `kubectl top` has figures, by metrics-server; the start then lasts until there are some.
+ *   Default: that of the last start, at first not
+ * @throws one clear line; nothing of the cluster is then left on the machine, except for a node that only lacks figures
  */
 export async function start(
   options: {
@@ -74,6 +77,7 @@ export async function start(
     domain?: string;
     apiServerFlags?: readonly string[];
     networkPolicies?: boolean;
+    metrics?: boolean;
   } = {},
 ): Promise<LocalCluster> {
   const paths = pathsOf(options.name ?? defaultName);
@@ -84,11 +88,16 @@ export async function start(
   if (options.apiServerFlags !== undefined) paths.apiServerFlags = options.apiServerFlags;
   const { networkPolicies: before } = paths;
   if (options.networkPolicies !== undefined) paths.networkPolicies = options.networkPolicies;
+  const { metrics: hadMetrics } = paths;
+  const metrics = options.metrics ?? hadMetrics;
+  // Until its objects are removed: if this start fails, a later one still knows of them.
+  paths.metrics ||= metrics;
   const log = options.log ?? silent;
   reachDirectly(paths.name);
-  await preflight(log, paths.networkPolicies);
+  await preflight(log, { networkPolicies: paths.networkPolicies, metrics });
   return withLock(lockFile(paths), log, async () => {
     requireOwnState(paths);
+    const metricsServer = metrics ? await buildMetricsServer(log) : undefined;
     let cluster = await status(paths.name);
     if (cluster !== undefined && paths.networkPolicies !== before) {
       await remove(paths);
@@ -99,11 +108,19 @@ export async function start(
       const images = await buildImages(log);
       await boot(paths, binaries, images, log);
       cluster = describe(paths, kubectlPath(binaries));
-      if (before && !paths.networkPolicies) await removeDnsPod(cluster);
+      if (before && !paths.networkPolicies)
+        await removeObjects(cluster, dnsObjects({ binaries: "", config: "" }));
     } else {
       // A version that had fewer images, or others, may have started it.
       await importImages(paths, dirname(cluster.kubectl), await buildImages(log), log);
       if (hasOtherFlags) await restartApiServer(paths, cluster);
+      if (paths.metrics !== hadMetrics) writeRecord(paths, cluster.kubectl);
+    }
+    if (metricsServer !== undefined) await startMetricsServer(cluster, paths, metricsServer, log);
+    else if (paths.metrics) {
+      await removeObjects(cluster, metricsServerObjects(""));
+      paths.metrics = false;
+      writeRecord(paths, cluster.kubectl);
     }
     if (options.gpu !== undefined) await advertiseGpu(cluster, options.gpu);
     return cluster;
@@ -348,16 +365,47 @@ async function namesResolve(paths: ClusterPaths): Promise<boolean> {
 
 /** Creates the DNS server's pod, which is there from an earlier start otherwise, and says whether it answers. */
 async function dnsPodIsReady(cluster: LocalCluster, paths: ClusterPaths): Promise<boolean> {
-  const kubectl = (args: string[], input?: string) =>
-    attempt(cluster.kubectl, kubectlArguments(cluster, args), {
-      timeout: 5000,
-      ...(input !== undefined && { input }),
-    });
   const files = { binaries: dirname(cluster.kubectl), config: dnsFolder(paths) };
-  const list = { apiVersion: "v1", kind: "List", items: dnsObjects(files) };
-  if (!(await kubectl(["apply", "-f", "-"], JSON.stringify(list))).ok) return false;
-  const deployment = ["get", "deployment", "coredns", "-n", "kube-system", "-o", "json"];
-  const { ok, output } = await kubectl(deployment);
+  return (await applyObjects(cluster, dnsObjects(files))).ok && (await podIsReady(cluster, "coredns"));
+}
+
+/** Starts metrics-server, which runs since an earlier start otherwise, and waits until it has figures. */
+async function startMetricsServer(
+  cluster: LocalCluster,
+  paths: ClusterPaths,
+  binaries: string,
+  log: Log,
+): Promise<void> {
+  const begun = Date.now();
+  const top = kubectlArguments(cluster, ["top", "node", paths.nodeName]);
+  let applied = false;
+  let obstacle = "its pod is not ready";
+  const answers = await waitUntil(async () => {
+    if (!applied) {
+      const { ok, errors } = await applyObjects(cluster, metricsServerObjects(binaries));
+      if (!ok) obstacle = errors.trim();
+      applied = ok;
+    }
+    if (!applied || !(await podIsReady(cluster, METRICS_SERVER))) return false;
+    const { ok, errors } = await attempt(cluster.kubectl, top, { timeout: 5000 });
+    if (!ok) obstacle = errors.trim();
+    return ok;
+  }, 120_000);
+  if (!answers) {
+    throw new Error(
+      `cluster "${paths.name}" runs, but kubectl top had no figures after two minutes: ${obstacle}
+Look at: kubectl ` + `--kubeconfig ${cluster.kubeconfig} logs -n kube-system deployment/${METRICS_SERVER}`,
+    );
+  }
+  log(`kubectl top has figures after ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+}
+
+/** Whether the pod of a Deployment in kube-system is the one that was asked for last, and ready. */
+async function podIsReady(cluster: LocalCluster, name: string): Promise<boolean> {
+  const deployment = ["get", "deployment", name, "-n", "kube-system", "-o", "json"];
+  const { ok, output } = await attempt(cluster.kubectl, kubectlArguments(cluster, deployment), {
+    timeout: 5000,
+  });
   if (!ok) return false;
   const { metadata, status } = JSON.parse(output) as {
     metadata: { generation: number };
@@ -370,11 +418,16 @@ async function dnsPodIsReady(cluster: LocalCluster, paths: ClusterPaths): Promis
   );
 }
 
-/** Removes the DNS server's pod, which nobody asks any more. */
-async function removeDnsPod(cluster: LocalCluster): Promise<void> {
-  const list = { apiVersion: "v1", kind: "List", items: dnsObjects({ binaries: "", config: "" }) };
+function applyObjects(cluster: LocalCluster, items: readonly object[]): ReturnType<typeof attempt> {
+  const input = JSON.stringify({ apiVersion: "v1", kind: "List", items });
+  return attempt(cluster.kubectl, kubectlArguments(cluster, ["apply", "-f", "-"]), { timeout: 5000, input });
+}
+
+/** Removes a part of the cluster that it is to have no more. */
+async function removeObjects(cluster: LocalCluster, items: readonly object[]): Promise<void> {
+  const input = JSON.stringify({ apiVersion: "v1", kind: "List", items });
   const command = ["delete", "--ignore-not-found", "--wait=false", "-f", "-"];
-  await run(cluster.kubectl, kubectlArguments(cluster, command), { input: JSON.stringify(list) });
+  await run(cluster.kubectl, kubectlArguments(cluster, command), { input });
 }
 
 /** Ends everything that runs and removes everything that the kernel or /run has of the cluster. */
@@ -455,21 +508,22 @@ interface ClusterRecord {
   domain?: string;
   apiServerFlags?: readonly string[];
   networkPolicies?: boolean;
+  metrics?: boolean;
 }
 
 function writeRecord(
-  { state, nodeName, domain, apiServerFlags, networkPolicies }: ClusterPaths,
+  { state, nodeName, domain, apiServerFlags, networkPolicies, metrics }: ClusterPaths,
   kubectl: string,
 ): void {
-  const record: ClusterRecord = { kubectl, nodeName, domain, apiServerFlags, networkPolicies };
+  const record: ClusterRecord = { kubectl, nodeName, domain, apiServerFlags, networkPolicies, metrics };
   writeFileSync(join(state, recordFile), JSON.stringify(record));
 }
 
 /** The cluster's paths, with what the last start chose. */
 function pathsOf(name: string): ClusterPaths {
   const paths = clusterPaths(name);
-  const { nodeName, domain, apiServerFlags, networkPolicies } = { ...paths, ...readRecord(paths) };
-  return { ...paths, nodeName, domain, apiServerFlags, networkPolicies };
+  const { nodeName, domain, apiServerFlags, networkPolicies, metrics } = { ...paths, ...readRecord(paths) };
+  return { ...paths, nodeName, domain, apiServerFlags, networkPolicies, metrics };
 }
 
 function readRecord(paths: ClusterPaths): ClusterRecord | undefined {

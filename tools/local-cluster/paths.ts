@@ -14,6 +14,8 @@ export interface ClusterPaths {
   apiServerFlags: readonly string[];
   /** Whether NetworkPolicies are enforced. */
   networkPolicies: boolean;
+  /** Whether metrics-server runs. */
+  metrics: boolean;
   /** What survives a stop: the API's database, images, certificates, pod logs. */
   state: string;
   /** Sockets and other things that end with the node. Short, because a socket's path is limited to 107 bytes. */
@@ -49,6 +51,7 @@ export function clusterPaths(name: string): ClusterPaths {
     domain: "cluster.local",
     apiServerFlags: [],
     networkPolicies: false,
+    metrics: false,
     state,
     runtime,
     containerdSocket: join(runtime, "containerd.sock"),

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { binariesAreBuilt } from "./build.ts";
 import { imagesAreBuilt } from "./images.ts";
+import { metricsServerIsBuilt } from "./metrics-server.ts";
 import { kubeRouterIsBuilt } from "./network-policies.ts";
 import { attempt, run } from "../processes.ts";
 
@@ -42,10 +43,14 @@ const toBuildImages: Requirement[] = [
  * Ensures that this machine can run a node, and build what is not built yet. Installs missing Debian packages with
  * apt-get if it is available, and says so first.
  *
- * @param networkPolicies whether the node enforces NetworkPolicies
+ * @param options.networkPolicies whether the node enforces NetworkPolicies
+ * @param options.metrics whether it has a metrics server
  * @throws one line that names what is missing and what to do
  */
-export async function preflight(log: (line: string) => void, networkPolicies: boolean): Promise<void> {
+export async function preflight(
+  log: (line: string) => void,
+  { networkPolicies, metrics }: { networkPolicies: boolean; metrics: boolean },
+): Promise<void> {
   if (process.platform !== "linux") {
     throw new Error(
       `the local cluster needs Linux, this is ${process.platform}: use the context of a K3s instead`,
@@ -61,7 +66,8 @@ export async function preflight(log: (line: string) => void, networkPolicies: bo
   }
   const building = !binariesAreBuilt();
   const packing = !imagesAreBuilt();
-  if (building || packing || (networkPolicies && !kubeRouterIsBuilt())) await requireGo();
+  const adding = (networkPolicies && !kubeRouterIsBuilt()) || (metrics && !metricsServerIsBuilt());
+  if (building || packing || adding) await requireGo();
   const required = [
     ...toRun,
     ...(networkPolicies ? toEnforcePolicies : []),

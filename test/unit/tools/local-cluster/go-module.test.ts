@@ -5,8 +5,10 @@ import {
   compilerMemory,
   importPath,
   kubernetesPrograms,
+  kubernetesVersion,
   parts,
 } from "../../../../tools/local-cluster/build.ts";
+import { metricsServerPackage } from "../../../../tools/local-cluster/metrics-server.ts";
 import { kubeRouterPackage } from "../../../../tools/local-cluster/network-policies.ts";
 import { sealedSecretsPackages } from "../../../../tools/local-cluster/sealed-secrets.ts";
 import { corefile } from "../../../../tools/local-cluster/node-config.ts";
@@ -43,6 +45,15 @@ describe("the local cluster's programs", () => {
       );
     assert.deepEqual(tools("kube-router"), [kubeRouterPackage]);
     assert.deepEqual(tools("sealed-secrets"), sealedSecretsPackages);
+    assert.deepEqual(tools("metrics-server"), [metricsServerPackage]);
+  });
+
+  it("are of one version of Kubernetes, metrics-server too", () => {
+    const versions = [
+      ...source("metrics-server/go.mod").matchAll(/^\tk8s\.io\/[\w-]+ v0\.(\d+\.\d+) /gm),
+    ].map(([, version]) => version);
+    assert.ok(versions.length >= 5, versions.join());
+    assert.deepEqual([...new Set(versions)], [kubernetesVersion().replace(/^1\./, "")]);
   });
 
   it("start as Kubernetes' programs by the names of the links to them", () => {
