@@ -52,6 +52,9 @@ export const sftpServerImage = "localhost/transcript-pipeline/sftp-server:10";
 export const newerPostgresImage = "localhost/transcript-pipeline/newer-postgres:17";
 /** For the tests of secret stores alone: OpenBao and moto. */
 export const secretStoresImage = "localhost/transcript-pipeline/secret-stores:2.7.2";
+/** Prometheus, postgres_exporter and promtool: for what monitors, which `npm run up` leaves out unless it is asked for. */
+export const prometheusImage = "localhost/transcript-pipeline/prometheus-standin:2.53";
+export const exporterImage = "localhost/transcript-pipeline/postgres-exporter-standin:0.17";
 /** Fully qualified; otherwise containerd would not recognise it as the image it must keep. */
 export const pauseImage = `localhost/transcript-pipeline/pause:${kubernetesVersion()}`;
 
@@ -112,6 +115,19 @@ const secretStores: Definition = {
   defaults: { Env: [path, "LANG=C.UTF-8", "PYTHONPATH=/opt/moto"], Cmd: ["bao", "version"] },
 };
 
+const monitoringImages: Definition[] = [
+  {
+    reference: prometheusImage,
+    layers: ["prometheus"],
+    defaults: { Env: [path, "LANG=C.UTF-8"], Entrypoint: ["/usr/bin/prometheus"] },
+  },
+  {
+    reference: exporterImage,
+    layers: ["prometheus"],
+    defaults: { Env: [path, "LANG=C.UTF-8"], Entrypoint: ["/usr/bin/postgres_exporter"] },
+  },
+];
+
 /** Whether everything is fetched and packed. */
 export function imagesAreBuilt(): boolean {
   return definitions.every((definition) => existsSync(archivePath(definition)));
@@ -133,6 +149,9 @@ export const buildNewerPostgresImage = (log: (line: string) => void) => builtAlo
 
 /** Builds the image with OpenBao and moto, if the cache does not have it yet. */
 export const buildSecretStoresImage = (log: (line: string) => void) => builtAlone(secretStores, log);
+
+/** Builds the images of what monitors, if the cache does not have them yet. */
+export const buildMonitoringImages = (log: (line: string) => void) => built(monitoringImages, log);
 
 async function builtAlone(definition: Definition, log: (line: string) => void): Promise<Image> {
   const [image] = await built([definition], log);
@@ -158,6 +177,11 @@ async function built(wanted: readonly Definition[], log: (line: string) => void)
  */
 export function postgresLayer(log: (line: string) => void): Promise<string> {
   return withLock(join(cacheRoot(), "images.lock"), log, () => layerTar("postgres", log));
+}
+
+/** Prometheus, its tool and its exporter, as a tar of a root file system: in /usr/bin. Built if missing. */
+export function prometheusLayer(log: (line: string) => void): Promise<string> {
+  return withLock(join(cacheRoot(), "images.lock"), log, () => layerTar("prometheus", log));
 }
 
 async function pack(definition: Definition, log: (line: string) => void): Promise<void> {
