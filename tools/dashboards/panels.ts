@@ -100,7 +100,7 @@ export function queryState(words: QueryWords): stat.PanelBuilder {
     .colorScheme(new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Thresholds))
     .graphMode(common.BigValueGraphMode.None)
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(["lastNotNull"]))
-    .decimals(words.unit === "s" || words.unit === "percentunit" ? 1 : 0);
+    .decimals(words.unit === "none" ? 0 : 1);
 }
 
 /** Lines over time, with the limits as dashed lines. */
