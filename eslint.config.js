@@ -23,6 +23,8 @@ const program = [
   "**/postgres/**",
   "**/config.ts",
   "**/program.ts",
+  "**/wiring.ts",
+  "**/live.ts",
 ];
 
 export default defineConfig(
@@ -39,7 +41,16 @@ export default defineConfig(
   },
   wall(
     ["components/**"],
-    ["**/config/**", "**/config.ts", "**/cluster/**", "**/tools/**", "**/policy/**", "**/program.ts"],
+    [
+      "**/config/**",
+      "**/config.ts",
+      "**/cluster/**",
+      "**/tools/**",
+      "**/policy/**",
+      "**/program.ts",
+      "**/wiring.ts",
+      "**/live.ts",
+    ],
     "Components take arguments and give outputs: they know nothing of configuration, the live cluster or commands.",
   ),
   wall(
@@ -57,7 +68,7 @@ export default defineConfig(
   ),
   wall(
     ["config/**", "config.ts"],
-    ["**/components/**", "**/tools/**", "**/policy/**", "**/program.ts"],
+    ["**/components/**", "**/tools/**", "**/policy/**", "**/program.ts", "**/wiring.ts", "**/live.ts"],
     "The configuration is read before there are components.",
   ),
   wall(

@@ -2,90 +2,40 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { contextFlags } from "./cluster/kubectl.ts";
-import { archiving } from "./components/backup/archiving.ts";
 import { Backup } from "./components/backup/backup.ts";
 import { FirstBackup } from "./components/backup/first-backup.ts";
-import type { RepositoryArgs } from "./components/backup/pgbackrest-conf.ts";
 import { loginSecretName } from "./components/credentials/logins.ts";
 import { Database } from "./components/database.ts";
 import { APPLICATION } from "./components/kubernetes/labels.ts";
-import {
-  ANNOTATIONS,
-  identityOf,
-  type NetworkPolicies,
-  SERVER_NAME,
-  SERVER_POD,
-} from "./components/kubernetes/names.ts";
+import { ANNOTATIONS, identityOf, SERVER_NAME, SERVER_POD } from "./components/kubernetes/names.ts";
 import { Migration } from "./components/migration/migration.ts";
 import { Upgrade } from "./components/migration/upgrade.ts";
+import { Monitoring } from "./components/monitoring/monitoring.ts";
 import { Notifier } from "./components/monitoring/notifier.ts";
-import type { SinkArgs } from "./components/monitoring/sinks.ts";
 import { Namespace } from "./components/namespace.ts";
 import { Network } from "./components/network/network.ts";
-import type { Destination } from "./components/network/policies.ts";
-import { type Clients, ways } from "./components/network/ways.ts";
+import { ways } from "./components/network/ways.ts";
 import { PORT } from "./components/server/server-pod.ts";
-import type { ServerExtension } from "./components/server/extension.ts";
-import type { Announcements } from "./components/server/server.ts";
-import { type CertificateSource, Tls } from "./components/tls/tls.ts";
+import { Tls } from "./components/tls/tls.ts";
 import { type PostgresEndpoint, rootCertificates } from "./components/postgres-endpoint.ts";
-import { readSealed } from "./components/secrets/sealed-folder.ts";
 import type { SecretSource } from "./components/secrets/source.ts";
-import type { NodeConnection } from "./components/storage/node-storage.ts";
 import type { Settings } from "./config.ts";
-import { directoryOf } from "./directories.ts";
-import { NEVER, portOf, walQueueBytes } from "./config/backup.ts";
-import { pathInStore, sealedDirectory } from "./config/secret-store.ts";
-import { type OutsideDestination, repositoryDestinations, sinkDestinations } from "./config/network.ts";
-import { NOTIFIER_LOGIN, portOfSink } from "./config/notify.ts";
+import { NEVER, walQueueBytes } from "./config/backup.ts";
+import { repositoryDestinations, sinkDestinations } from "./config/network.ts";
+import { EXPORTER_LOGIN, hasExporter, NOTIFIER_LOGIN, ownLogins } from "./config/own-logins.ts";
+import type { Live } from "./live.ts";
 import { shellWord } from "./shell-words.ts";
 import { bootstrapFiles, migrationFiles, upgradeFiles } from "./sql/files.ts";
-
-/** What was found in the live cluster, and the hooks that act on it during a deployment. */
-export interface Live {
-  /** The kubeconfig for the provider. @default the provider's own lookup */
-  kubeconfig?: string | undefined;
-  /**
-   * Whether the cluster has no server of this stack that the trial of the settings would protect.
-   * @default there may be one
-   */
-  isNewServer?: boolean | undefined;
-  /** Size that the claim in the cluster requested, a Kubernetes quantity. @default no claim */
-  claimed?: string | undefined;
-  /** Whether the server accepts logins over the network without encryption today. @default there is no server */
-  acceptsPlain?: boolean | undefined;
-  /**
-   * Whether network policies are deployed with the server, which stays so where nothing is configured.
-   * @default enforced, as for a new server
-   */
-  networkPolicies?: NetworkPolicies | undefined;
-  /** When a restore drill last proved the backups, ISO 8601. @default never, or not known */
-  lastProvenRestore?: string | undefined;
-  /** Names of Secrets in the cluster that no secret store makes, and that the engine may have in its state. @default none */
-  heldSecrets?: readonly string[] | undefined;
-  /** Socket of the SSH agent. @default none */
-  agentSocket?: string | undefined;
-  /** Report what a change does to the running server. */
-  announcements?: Announcements | undefined;
-  /** Says what to do with the passphrase of the backups when it is generated. */
-  announcePassphrase?: pulumi.ResourceHook | undefined;
-  /** Runs before the claim is created. */
-  beforeClaim?: pulumi.ResourceHook | undefined;
-  /** Runs before a Secret is created. */
-  beforeSecret?: pulumi.ResourceHook | undefined;
-  /** Runs after a Secret is created. */
-  afterSecret?: pulumi.ResourceHook | undefined;
-  /** Runs before a SealedSecret is created: lets its controller change the Secret that is there. */
-  handOverSecret?: pulumi.ResourceHook | undefined;
-  /** Runs before a Job is created. */
-  beforeJob?: pulumi.ResourceHook | undefined;
-  /** Runs after an object that the running pod mounts has changed. */
-  afterChange?: pulumi.ResourceHook | undefined;
-  /** Runs when the server accepts connections and the network policies are there. */
-  whenServing?: (() => Promise<void>) | undefined;
-  /** Runs when everything is deployed. Throwing fails the deployment. */
-  whenDeployed?: (() => Promise<void>) | undefined;
-}
+import {
+  archivingFor,
+  asDestination,
+  certificateSource,
+  clientsOf,
+  connectionTo,
+  repositoriesOf,
+  secretSource,
+  sinksOf,
+} from "./wiring.ts";
 
 /** Outputs of the stack. */
 export interface Outputs {
@@ -157,9 +107,15 @@ export function program(
             ...ways({
               port: PORT,
               namespace: APPLICATION,
-              clients: clientsOf(settings),
+              clients: clientsOf(settings.network.clients),
               repositories: repositoryDestinations(settings).map(asDestination),
               sinks: sinks.length > 0 ? sinkDestinations(settings).map(asDestination) : undefined,
+              metrics: hasExporter(settings)
+                ? {
+                    scrapers: clientsOf(settings.network.scrapers),
+                    bundled: settings.monitoring.prometheus === "bundled",
+                  }
+                : undefined,
             }),
           },
           onCluster,
@@ -184,7 +140,10 @@ export function program(
         password: secrets.databasePassword,
         superuserPassword: secrets.superuserPassword,
         rotation: database.rotation,
-        logins: { ...database.logins, ...(sinks.length > 0 && { [NOTIFIER_LOGIN]: "monitoring" as const }) },
+        logins: {
+          ...database.logins,
+          ...Object.fromEntries(ownLogins(settings).map((login) => [login, "monitoring" as const])),
+        },
       },
       volume: {
         path: storage.path,
@@ -305,22 +264,37 @@ export function program(
     );
   }
 
+  const observer = { namespace: namespaceName, placement, endpoint: postgres };
+  const limits = { queueAge: settings.monitoring.queueAge * 60 };
   if (sinks.length > 0) {
     new Notifier(
       "postgres-notify",
       {
-        namespace: namespaceName,
+        ...observer,
         stack: settings.stack,
-        placement,
-        endpoint: postgres,
         loginSecretName: loginSecretName(NOTIFIER_LOGIN),
         postgresImage: database.image,
         image: settings.notify.image,
         sinks,
         source,
         keys: secrets.sinks,
-        limits: { queueAge: settings.monitoring.queueAge * 60 },
+        limits,
         after: [schema],
+      },
+      onCluster,
+    );
+  }
+  const { prometheus: kind, ...monitored } = settings.monitoring;
+  if (kind !== "none") {
+    new Monitoring(
+      "postgres-monitoring",
+      {
+        ...observer,
+        ...monitored,
+        kind,
+        stack: settings.stack,
+        loginSecretName: loginSecretName(EXPORTER_LOGIN),
+        limits,
       },
       onCluster,
     );
@@ -349,35 +323,6 @@ export function program(
       ),
     }),
   };
-}
-
-/** Who keeps the values of the credentials. */
-function secretSource(settings: Settings, live: Live): SecretSource {
-  const { source, store = "", storeKind, separator, refreshInterval } = settings.secretStore;
-  switch (source) {
-    case "pulumi":
-      return { kind: source, beforeCreate: live.beforeSecret, afterCreate: live.afterSecret };
-    case "external-secrets":
-      return {
-        kind: source,
-        // The configuration's checks require it.
-        store: { name: store, kind: storeKind },
-        prefix: pathInStore(settings) + separator,
-        refreshInterval,
-        held: live.heldSecrets,
-      };
-    case "sealed-secrets": {
-      const directory = sealedDirectory(settings);
-      return {
-        kind: source,
-        directory,
-        stack: settings.stack,
-        objects: readSealed(directory),
-        handOver: live.handOverSecret,
-        held: live.heldSecrets,
-      };
-    }
-  }
 }
 
 /** How a URL says that the server is verified. */
@@ -414,102 +359,4 @@ function certificateFor(
     },
     opts,
   );
-}
-
-function certificateSource(tls: Settings["tls"]): CertificateSource {
-  switch (tls.source) {
-    case "none":
-    case "generated":
-      return { kind: tls.source };
-    case "existing":
-      return { kind: "existing", secretName: tls.secretName };
-    case "cert-manager":
-      // The configuration's checks require it.
-      return { kind: "cert-manager", issuer: { name: tls.issuer ?? "", kind: tls.issuerKind } };
-  }
-}
-
-/** The repositories, in the order of their names: that of their numbers. */
-function repositoriesOf(settings: Settings): RepositoryArgs[] {
-  const { stack, backup } = settings;
-  return Object.entries(backup.repositories)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, { kind, keepFull, ...written }]) => {
-      const directory = directoryOf(settings, name);
-      if (directory) return { name, kind: "directory", keepFull, ...directory };
-      // What the kind needs is there: the configuration's checks ask for it.
-      const { path = `/transcript-pipeline/${stack}`, endpoint = "", port } = written;
-      const { bucket = "", region, pathStyle, ca, user = "", hostKeys = "" } = written;
-      const common = { name, keepFull, path, endpoint, port: portOf({ kind, port }) };
-      switch (kind) {
-        case "s3":
-          return { ...common, kind, bucket, region, pathStyle, ca };
-        case "sftp":
-          return { ...common, kind, user, hostKeys };
-        default:
-          return { name, kind: "volume", keepFull };
-      }
-    });
-}
-
-/** Who may reach the database. */
-function clientsOf({ network }: Settings): Clients {
-  return Object.fromEntries(
-    Object.entries(network.clients).map(([name, { namespace, podLabels, ranges }]) => [
-      name,
-      ranges === undefined ? { namespace, podLabels } : { ranges },
-    ]),
-  );
-}
-
-/** What pods reach over the network. */
-function asDestination({ ports, ...peer }: OutsideDestination): Destination {
-  return { to: [peer], ports: ports.map((port) => ({ port, protocol: "TCP" })) };
-}
-
-/** Who is told what is wrong. */
-function sinksOf({ notify }: Settings): SinkArgs[] {
-  return Object.entries(notify.sinks).map(([name, sink]): SinkArgs => {
-    const { kind, least, ca } = sink;
-    switch (kind) {
-      // What the kind needs is there: the configuration's checks ask for it.
-      case "mail": {
-        const { host = "", from = "", to = [], user, security = "starttls" } = sink;
-        return { name, kind, least, ca, host, port: portOfSink(sink), security, user, from, to };
-      }
-      case "telegram":
-        return { name, kind, least, ca, chat: sink.chat ?? "" };
-      default:
-        return { name, kind, least, ca, bearer: sink.bearer === true };
-    }
-  });
-}
-
-/** What archiving adds to the server. */
-function archivingFor(
-  { backup, database }: Settings,
-  repositories: readonly RepositoryArgs[],
-): ServerExtension {
-  const from = repositories.findIndex(({ name }) => name === backup.restoreFrom);
-  return archiving({
-    archiveTimeout: backup.archiveTimeout,
-    terminationGracePeriod: database.terminationGracePeriod,
-    restore: from < 0 ? undefined : { repository: from + 1, time: backup.restoreTime },
-  });
-}
-
-/** How the node's file system is reached, or undefined if it is prepared by hand. */
-function connectionTo({ node, secrets }: Settings, { agentSocket }: Live): NodeConnection | undefined {
-  if (node.connection === "none") return undefined;
-  if (node.connection === "local") return { kind: "local" };
-  return {
-    kind: "ssh",
-    // The configuration's checks require both.
-    host: node.sshHost ?? "",
-    hostKey: node.sshHostKey ?? "",
-    port: node.sshPort,
-    user: node.sshUser,
-    privateKey: secrets.sshPrivateKey,
-    agentSocket,
-  };
 }

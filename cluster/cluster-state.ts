@@ -54,6 +54,8 @@ export interface Expectations extends OwnVolume {
   clusterRanges?: readonly string[] | undefined;
   /** Who keeps the values of the credentials. @default the stack */
   secretSource?: string | undefined;
+  /** Who collects metrics. @default nobody */
+  prometheus?: string | undefined;
   /** The directories next to the data's. @default none */
   directories?: readonly ExpectedDirectory[] | undefined;
 }
@@ -79,6 +81,8 @@ export interface ClusterState {
   store?: StoreState | undefined;
   /** What there is of Sealed Secrets. */
   sealed?: SealedState | undefined;
+  /** The API's groups. */
+  apiGroups?: readonly string[] | undefined;
 }
 
 /**
@@ -94,24 +98,37 @@ export async function lookAtCluster(
   volumes: readonly string[] = [],
   source = "pulumi",
 ): Promise<ClusterState> {
-  const [nodes, statefulSet, volume, claim, pods, jobs, others, provenRestore, acceptsPlain, store, sealed] =
-    await withProxy(cluster, (read) =>
-      Promise.all([
-        read<{ items: NodeObject[] }>("/api/v1/nodes"),
-        read<StatefulSetObject>(`/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
-        read<VolumeObject>(volumePath()),
-        read<ClaimObject>(claimPath(namespace)),
-        read<{ items: PodObject[] }>(podsPath(namespace)),
-        read<{ items: (InitJobObject & { metadata: { name: string } })[] }>(
-          `/apis/batch/v1/namespaces/${namespace}/jobs`,
-        ),
-        Promise.all(volumes.map(async (name) => [name, await read<VolumeObject>(volumePath(name))] as const)),
-        lookForProvenRestore(read, namespace),
-        lookForPlain(read, namespace),
-        lookAtStore(read, namespace, source === "external-secrets"),
-        lookAtSealed(read, namespace, source === "sealed-secrets"),
-      ]),
-    );
+  const [
+    nodes,
+    statefulSet,
+    volume,
+    claim,
+    pods,
+    jobs,
+    others,
+    provenRestore,
+    acceptsPlain,
+    store,
+    sealed,
+    groups,
+  ] = await withProxy(cluster, (read) =>
+    Promise.all([
+      read<{ items: NodeObject[] }>("/api/v1/nodes"),
+      read<StatefulSetObject>(`/apis/apps/v1/namespaces/${namespace}/statefulsets/${SERVER_NAME}`),
+      read<VolumeObject>(volumePath()),
+      read<ClaimObject>(claimPath(namespace)),
+      read<{ items: PodObject[] }>(podsPath(namespace)),
+      read<{ items: (InitJobObject & { metadata: { name: string } })[] }>(
+        `/apis/batch/v1/namespaces/${namespace}/jobs`,
+      ),
+      Promise.all(volumes.map(async (name) => [name, await read<VolumeObject>(volumePath(name))] as const)),
+      lookForProvenRestore(read, namespace),
+      lookForPlain(read, namespace),
+      lookAtStore(read, namespace, source === "external-secrets"),
+      lookAtSealed(read, namespace, source === "sealed-secrets"),
+      read<{ groups: { name: string }[] }>("/apis"),
+    ]),
+  );
   return {
     nodes: nodes?.items ?? [],
     statefulSet,
@@ -125,6 +142,7 @@ export async function lookAtCluster(
     acceptsPlain: statefulSet && acceptsPlain,
     store,
     sealed,
+    apiGroups: groups?.groups.map(({ name }) => name),
   };
 }
 

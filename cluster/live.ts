@@ -7,7 +7,7 @@ import { CONFIG_FILE_VARIABLE } from "../config/file-variable.ts";
 import type { Directory } from "../components/storage/directory.ts";
 import { directoriesOf } from "../directories.ts";
 import { problemLine } from "../problem.ts";
-import type { Live } from "../program.ts";
+import type { Live } from "../live.ts";
 import { effectsOfConfig, effectsOfServer } from "./change-effects.ts";
 import {
   type ClusterState,
@@ -129,7 +129,7 @@ async function sayPlainConnections(
 }
 
 function expectationsOf(
-  { node, storage, database, network, secretStore }: Settings,
+  { node, storage, database, network, secretStore, monitoring }: Settings,
   identity: string,
 ): Expectations {
   return {
@@ -144,6 +144,7 @@ function expectationsOf(
     names: { database: database.name, owner: database.owner },
     clusterRanges: network.clusterRanges,
     secretSource: secretStore.source,
+    prometheus: monitoring.prometheus,
   };
 }
 

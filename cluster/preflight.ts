@@ -7,6 +7,7 @@ import { checkClusterRanges } from "./checks/cluster-ranges.ts";
 import { checkDeletions } from "./checks/deletions.ts";
 import { checkDirectories } from "./checks/directories.ts";
 import { checkImage } from "./checks/image.ts";
+import { checkMetrics } from "./checks/metrics.ts";
 import { checkNames } from "./checks/names.ts";
 import { checkNode } from "./checks/node.ts";
 import { checkSealedSecrets, checkSecretStore } from "./checks/secret-store.ts";
@@ -27,6 +28,7 @@ const CHECKS: readonly Check[] = [
   checkClusterRanges,
   checkSecretStore,
   checkSealedSecrets,
+  checkMetrics,
 ];
 
 /** Runs all checks. */

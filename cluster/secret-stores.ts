@@ -5,7 +5,7 @@
 import { APPLICATION } from "../components/kubernetes/labels.ts";
 import type { Read } from "./api-proxy.ts";
 import { loginSecretName } from "../components/credentials/logins.ts";
-import { NOTIFIER_LOGIN } from "../config/notify.ts";
+import { ownLogins } from "../config/own-logins.ts";
 import {
   BACKUP_NAME,
   LOGINS_SECRET,
@@ -122,17 +122,16 @@ export function wantedSecrets({
   database,
   backup,
   notify,
-}: {
+  monitoring,
+}: Parameters<typeof ownLogins>[0] & {
   database: { logins: Readonly<Record<string, unknown>> };
   backup: { repositories: Readonly<Record<string, unknown>> };
-  notify: { sinks: Readonly<Record<string, unknown>> };
 }): string[] {
-  const notifies = Object.keys(notify.sinks).length > 0;
   return [
     ...[OWNER_SECRET, SUPERUSER_SECRET, LOGINS_SECRET],
-    ...[...Object.keys(database.logins), ...(notifies ? [NOTIFIER_LOGIN] : [])].map(loginSecretName),
+    ...[...Object.keys(database.logins), ...ownLogins({ notify, monitoring })].map(loginSecretName),
     ...(Object.keys(backup.repositories).length > 0 ? [BACKUP_NAME] : []),
-    ...(notifies ? [NOTIFIER_NAME] : []),
+    ...(Object.keys(notify.sinks).length > 0 ? [NOTIFIER_NAME] : []),
   ];
 }
 

@@ -5,7 +5,7 @@ import { AUTHORITY_NAME, LOGINS_SECRET } from "../components/kubernetes/names.ts
 import { readSealed } from "../components/secrets/sealed-folder.ts";
 import type { Settings } from "../config.ts";
 import { sealedDirectory } from "../config/secret-store.ts";
-import type { Live } from "../program.ts";
+import type { Live } from "../live.ts";
 import { withProxy } from "./api-proxy.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import { reasonOf } from "./preflight.ts";

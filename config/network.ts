@@ -1,10 +1,12 @@
-/** The section `network`: who may reach the database, and what the backups and the messages may reach. */
+/** The section `network`: who may reach the database and its metrics, and what the backups and the messages may reach. */
 import { isIP } from "node:net";
 import type { Problem } from "../problem.ts";
 import type { BackupValues } from "./backup.ts";
 import { isRemote, portOf, REPOSITORY_NAME } from "./backup.ts";
+import type { MonitoringValues } from "./monitoring.ts";
 import { type NotifyValues, portOfSink, SINK_NAME } from "./notify.ts";
 import { defaulted, dnsName, labels, oneOf, ports, ranges } from "./fields.ts";
+import { hasExporter } from "./own-logins.ts";
 import { commandToRemove, commandToSet, type Entries, type Section, type ValuesOf } from "./reader.ts";
 
 /** The namespace that everything is deployed to: its pods are named by labels alone. */
@@ -51,12 +53,22 @@ const sinkDestination = destinationFields("sink", "a `mail`'s host", "443, and t
 const repositories: Entries<typeof destination> = { fields: destination, ...REPOSITORY_NAME };
 const sinks: Entries<typeof sinkDestination> = { fields: sinkDestination, ...SINK_NAME };
 
+const scraper = {
+  ...client,
+  podLabels: labels({
+    description:
+      "Labels of the pods that may read the metrics, all of them. Default: every pod of that namespace",
+  }),
+} as const satisfies Section;
+const scrapers: Entries<typeof scraper> = { ...clients, fields: scraper };
+
 export const network = {
   policies: oneOf(["enforced", "none"], {
     description:
       "`enforced`: network policies deny everything in the namespace but what this section allows. `none`: every pod in the cluster can reach the database. Default: `enforced`, but a server that was deployed without stays without, and each preview warns",
   }),
   clients,
+  scrapers,
   repositories,
   sinks,
   clusterRanges: defaulted(
@@ -73,8 +85,12 @@ export type NetworkValues = ValuesOf<typeof network>;
 /** One client. */
 export type Client = ValuesOf<typeof client>;
 
-function clientProblems(name: string, { namespace, podLabels, ranges: addresses }: Client): Problem[] {
-  const key = `network.clients.${name}`;
+function clientProblems(
+  section: "clients" | "scrapers",
+  name: string,
+  { namespace, podLabels, ranges: addresses }: Client,
+): Problem[] {
+  const key = `network.${section}.${name}`;
   const labelled = `pulumi config set --path ${key}.podLabels.app <value>`;
   if (addresses !== undefined && (namespace !== undefined || podLabels !== undefined))
     return [
@@ -100,12 +116,23 @@ export function networkProblems({
   network: written,
   backup,
   notify,
+  monitoring,
 }: {
   network: NetworkValues;
   backup: BackupValues;
   notify: NotifyValues;
+  monitoring: MonitoringValues;
 }): Problem[] {
-  const problems = Object.entries(written.clients).flatMap(([name, values]) => clientProblems(name, values));
+  const problems = (["clients", "scrapers"] as const).flatMap((section) =>
+    Object.entries(written[section]).flatMap(([name, values]) => clientProblems(section, name, values)),
+  );
+  if (!hasExporter({ monitoring }))
+    problems.push(
+      ...Object.keys(written.scrapers).map((name) => ({
+        key: `network.scrapers.${name}`,
+        message: `is not used: monitoring.prometheus is none, so that there are no metrics. To remove it: ${commandToRemove(`network.scrapers.${name}`)}`,
+      })),
+    );
   for (const [name, values] of Object.entries(written.repositories)) {
     const repository = backup.repositories[name];
     problems.push(
@@ -243,15 +270,23 @@ export function sinkDestinations({
 export function networkWarnings({
   network: written,
   backup,
+  monitoring,
 }: {
   network: NetworkValues;
   backup: BackupValues;
+  monitoring: MonitoringValues;
 }): string[] {
   if (written.policies === "none")
     return [
       "network.policies is none: every pod in the cluster can reach the database's port, and only its password is in the way. docs/network-policies.md",
     ];
-  return Object.entries(backup.repositories).flatMap(([name, repository]) => {
+  const unread =
+    ["annotations", "operator"].includes(monitoring.prometheus) && Object.keys(written.scrapers).length === 0
+      ? [
+          `nobody may read the metrics: monitoring.prometheus is ${monitoring.prometheus}, and network.scrapers has nothing. Set it: pulumi config set --path network.scrapers.prometheus.namespace <namespace>`,
+        ]
+      : [];
+  const ofRepositories = Object.entries(backup.repositories).flatMap(([name, repository]) => {
     if (!isRemote(repository)) return [];
     const { namespace = namespaceOf(repository.endpoint), ports: chosen } = written.repositories[name] ?? {};
     if (namespace === undefined || chosen !== undefined) return [];
@@ -261,4 +296,5 @@ export function networkWarnings({
         `${portOf(repository)}, backups cannot reach it. Set it either way: pulumi config set --path '${key}[0]' <port>`,
     ];
   });
+  return [...unread, ...ofRepositories];
 }

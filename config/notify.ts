@@ -15,7 +15,7 @@ import {
 } from "./fields.ts";
 import { REPOSITORY_NAME } from "./backup.ts";
 import { kindProblems, type Kinds, strayProblems } from "./kinds.ts";
-import { commandToRemove, commandToSet, type Entries, type Section, type ValuesOf } from "./reader.ts";
+import { commandToSet, type Entries, type Section, type ValuesOf } from "./reader.ts";
 import { isStored } from "./secret-store.ts";
 
 /** How somebody is told. */
@@ -80,9 +80,6 @@ export type NotifyValues = ValuesOf<typeof notify>;
 /** One sink. */
 export type Sink = ValuesOf<typeof sink>;
 
-/** The login that reads the figures for whoever is told: the name is taken where there are sinks. */
-export const NOTIFIER_LOGIN = "notifier";
-
 const SINKS: Kinds<Sink["kind"]> = {
   path: "notify.sinks",
   secretPath: "secrets.sinks",
@@ -120,12 +117,11 @@ interface Looked {
   notify: NotifyValues;
   secrets: { sinks: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
   secretStore: { source: string };
-  database: { owner: string; logins: Readonly<Record<string, unknown>> };
 }
 
 /** How the fields of the section fit together, and to those of others. */
 export function notifyProblems(looked: Looked): Problem[] {
-  const { notify: written, secrets, database } = looked;
+  const { notify: written, secrets } = looked;
   const names = Object.keys(written.sinks);
   const problems = Object.entries(written.sinks).flatMap(([name, values]) => {
     const needed = { ...SINKS.fieldsOf[values.kind], secrets: secretsOfSink(values) };
@@ -139,21 +135,6 @@ export function notifyProblems(looked: Looked): Problem[] {
     problems.push({
       key,
       message: `is none, and ${user} would log in with a password that everybody on the way can read. Allowed: starttls or tls, or no user. Set it: ${commandToSet(key, false, { value: "starttls" })}`,
-    });
-  }
-  if (names.length === 0) return problems;
-  if (NOTIFIER_LOGIN in database.logins) {
-    const key = `database.logins.${NOTIFIER_LOGIN}`;
-    problems.push({
-      key,
-      message: `is the name of the login that reads the figures for the messages of notify.sinks. To remove it: ${commandToRemove(key)}`,
-    });
-  }
-  if (database.owner === NOTIFIER_LOGIN) {
-    const key = "database.owner";
-    problems.push({
-      key,
-      message: `is "${NOTIFIER_LOGIN}", the name of the login that reads the figures for the messages of notify.sinks. Allowed: any other name. Set it: ${commandToSet(key, false)}`,
     });
   }
   return problems;

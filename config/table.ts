@@ -8,6 +8,7 @@ import { monitoring } from "./monitoring.ts";
 import { network, networkProblems } from "./network.ts";
 import { notify, notifyProblems } from "./notify.ts";
 import { node, nodeProblems } from "./node.ts";
+import { ownLoginProblems } from "./own-logins.ts";
 import type { Section, ValuesOf } from "./reader.ts";
 import { secretStore, secretStoreProblems } from "./secret-store.ts";
 import { secrets } from "./secrets.ts";
@@ -43,5 +44,6 @@ export const checks: readonly ((written: Written) => Problem[])[] = [
   tlsProblems,
   networkProblems,
   notifyProblems,
+  ownLoginProblems,
   secretStoreProblems,
 ];

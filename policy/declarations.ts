@@ -24,6 +24,12 @@ export const OBJECTS: readonly string[] = [
     "Job/postgres-upgrade",
     "StatefulSet/postgres-backup",
     "StatefulSet/postgres-notify",
+    ...["exporter", "prometheus"].flatMap((name) => [
+      `StatefulSet/postgres-${name}`,
+      `Service/postgres-${name}`,
+    ]),
+    "PrometheusRule/postgres-alerts",
+    "ServiceMonitor/postgres-exporter",
     "CronJob/postgres-backup-full",
     "CronJob/postgres-backup-incremental",
     "CronJob/postgres-backup-drill",
@@ -31,9 +37,10 @@ export const OBJECTS: readonly string[] = [
     "Job/postgres-backup-first",
     "Certificate/postgres-tls",
     // One for each client in the namespace, as it is configured.
-    ...["default-deny", "database", "init", "client-*", "backup", "notify"].map(
-      (name) => `NetworkPolicy/postgres-network-${name}`,
-    ),
+    ...[
+      ...["default-deny", "database", "init", "client-*", "backup", "notify"],
+      ...["metrics", "exporter", "prometheus", "prometheus-out", "scraper-*"],
+    ].map((name) => `NetworkPolicy/postgres-network-${name}`),
     ...["Secret", "SealedSecret"].flatMap((kind) =>
       ["secret", "superuser", "logins", "login-*", "backup", "notify", "ca"].map(
         (name) => `${kind}/postgres-${name}`,
@@ -58,6 +65,10 @@ export const OBJECTS: readonly string[] = [
       "backup-archiving",
       "tls-scripts",
       "notify",
+      "exporter",
+      "alerts",
+      "dashboards",
+      "prometheus",
       "ca",
     ].map((name) => `ConfigMap/postgres-${name}`),
   ].map((subject) => `${subject} in ${NAMESPACE}`),
@@ -118,6 +129,12 @@ export const OBJECT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   "ConfigMap/postgres-tls-scripts": ['data["*.sh"]', "data.names"],
   // The rules, who is told, and the authorities of their servers' certificates.
   "ConfigMap/postgres-notify": ['data["*.sh"]', 'data["*.awk"]', 'data["*.tsv"]', 'data["*.crt"]'],
+  "ConfigMap/postgres-exporter": ['data["*.sh"]', 'data["*.yaml"]'],
+  "ConfigMap/postgres-alerts": ['data["alerts.yaml"]'],
+  "ConfigMap/postgres-dashboards": ['data["*.json"]', "metadata.labels.grafana_dashboard: 1"],
+  "ConfigMap/postgres-prometheus": ['data["*.sh"]', 'data["prometheus.yml"]'],
+  // By which a Prometheus that looks for it finds what to scrape.
+  "Service/postgres-exporter": ['metadata.annotations["prometheus.io/scrape"]: true'],
   "ConfigMap/postgres-ca": ['data["ca.crt"]'],
   // With the schedule `never`.
   "CronJob/postgres-backup-dump": ["spec.suspend: true"],
@@ -198,6 +215,10 @@ const BACKUP_CONTAINERS = [
 /** The containers that tell people what is wrong: one asks the database, the other one connects to the outside. */
 const LOOK = "StatefulSet/postgres-notify look";
 const SEND = "StatefulSet/postgres-notify send";
+
+/** The containers that have metrics, and the bundled Prometheus. */
+const EXPORTERS = ["figures", "database"].map((container) => `StatefulSet/postgres-exporter ${container}`);
+const PROMETHEUS = "StatefulSet/postgres-prometheus prometheus";
 
 /** What is mounted where: `<workload> <container> <path> <source>`: declared-mounts. */
 export const MOUNTS: readonly string[] = [
@@ -280,6 +301,17 @@ export const MOUNTS: readonly string[] = [
   `${LOOK} /tmp emptyDir look-tmp`,
   `${SEND} /etc/notify-secrets secret postgres-notify`,
   `${SEND} /tmp emptyDir send-tmp`,
+  ...EXPORTERS.flatMap((at) => [
+    `${at} ${SCRIPTS} configMap postgres-exporter`,
+    `${at} /etc/exporter configMap postgres-exporter`,
+    `${at} /etc/credentials secret postgres-login-exporter`,
+    ...TRUST.map((trusted) => `${at} /etc/postgres-ca ${trusted}`),
+    `${at} /tmp emptyDir *-tmp`,
+  ]),
+  `${PROMETHEUS} /etc/prometheus configMap postgres-prometheus`,
+  `${PROMETHEUS} ${SCRIPTS} configMap postgres-prometheus`,
+  `${PROMETHEUS} /etc/prometheus-alerts configMap postgres-alerts`,
+  `${PROMETHEUS} /prometheus emptyDir data`,
   ...DRILL_AGENTS.map((at) => `${at} /drill emptyDir handover`),
   ...DRILL_CONTAINERS.flatMap((at) => [
     // For the live server's socket. A copy writes nowhere but into the scratch space.
@@ -347,12 +379,15 @@ export const ENVIRONMENT: readonly string[] = [
   `${DUMP_TRANSFER} IDENTITY=transcript-pipeline/*`,
   `${DUMP_TRANSFER} RCLONE_CONFIG=/etc/pgbackrest/rclone.conf`,
   `${DUMP_TRANSFER} HOME=/tmp`,
-  `${LOOK} PGHOST=postgres.transcript-pipeline.svc.cluster.local`,
-  `${LOOK} PGPORT=5432`,
-  `${LOOK} PGSSLMODE=verify-full`,
-  `${LOOK} PGSSLROOTCERT=*`,
-  `${LOOK} PGSSLROOTCERT=/etc/postgres-ca/ca.crt`,
+  ...[LOOK, ...EXPORTERS].flatMap((at) => [
+    `${at} PGHOST=postgres.transcript-pipeline.svc.cluster.local`,
+    `${at} PGPORT=5432`,
+    `${at} PGSSLMODE=verify-full`,
+    `${at} PGSSLROOTCERT=*`,
+    `${at} PGSSLROOTCERT=/etc/postgres-ca/ca.crt`,
+  ]),
   `${SEND} STACK=*`,
+  ...["PORT", "RETENTION", "SIZE"].map((name) => `${PROMETHEUS} ${name}=*`),
   ...DRILL_CONTAINERS.flatMap((at) => [
     `${at} VOLUME=/drill`,
     `${at} COPY=/var/lib/postgresql/data/drill`,
@@ -439,6 +474,16 @@ export const PROGRAMS: readonly Program[] = [
     at: `${SEND} readinessProbe`,
     words: ["sh", "-c", `[ -z "$(find /run/notify -name 'failing.*' -mmin +10)" ]`],
   },
+  ...(
+    [
+      [EXPORTERS[0], "9187", "postgres", "figures.yaml", "none"],
+      [EXPORTERS[1], "9188", "-", "database.yaml", "all"],
+    ] as const
+  ).map(([at, port, database, queries, collectors]) => ({
+    at: `${at} command`,
+    words: ["sh", `${SCRIPTS}/exporter.sh`, port, database, `/etc/exporter/${queries}`, collectors],
+  })),
+  { at: `${PROMETHEUS} command`, words: ["sh", `${SCRIPTS}/prometheus.sh`] },
   { at: `${DUMP} command`, words: ["bash", `${SCRIPTS}/stoppable.sh`, `${SCRIPTS}/dump.sh`] },
   { at: `${DUMP_TRANSFER} command`, words: ["sh", `${SCRIPTS}/dump-transfer.sh`] },
   ...DRILL_CONTAINERS.map((at) => ({
@@ -477,6 +522,8 @@ export const IMAGES: readonly string[] = [
   ...[...BACKUP_CONTAINERS, ...DRILL_AGENTS].map((at) => `${at} woblerr/pgbackrest`),
   `${DUMP_TRANSFER} rclone/rclone`,
   `${SEND} curlimages/curl`,
+  ...EXPORTERS.map((at) => `${at} quay.io/prometheuscommunity/postgres-exporter`),
+  `${PROMETHEUS} quay.io/prometheus/prometheus`,
 ];
 
 /** Arguments of providers: `<package> <name> <argument>`, or with the one value that it may have: declared-providers. */
@@ -502,3 +549,43 @@ export const PROVIDER_ARGUMENTS: readonly string[] = [
 
 /** Services that lead to the server: one-backend. */
 export const SERVER_SERVICES: readonly string[] = ["Service/postgres", "Service/postgres-headless"];
+
+/** Alerts that whoever collects metrics must have: alerts-kept. */
+export const ALERTS: readonly string[] = [
+  "TranscriptsDatabaseSilent",
+  "TranscriptsDiskReadOnly",
+  "TranscriptsRaidDegraded",
+  "TranscriptsDamagedPages",
+  "TranscriptsDiskAlmostFull",
+  "TranscriptsDiskFilesAlmostUsed",
+  "TranscriptsArchiveBehind",
+  "TranscriptsRepositoryFailing",
+  "TranscriptsDrillFailed",
+  "TranscriptsConfigurationRefused",
+  "TranscriptsCertificateExpired",
+  "TranscriptsCertificateEnds",
+  "TranscriptsTransactionNumbersRunOut",
+  "TranscriptsFiguresSilent",
+  "TranscriptsDiskFullSoon",
+  "TranscriptsDiskFilling",
+  "TranscriptsBackupOld",
+  "TranscriptsRestoreUnproven",
+  "TranscriptsRepositoriesSilent",
+  "TranscriptsCertificateOverdue",
+  "TranscriptsCertificateRefused",
+  "TranscriptsSettingsRefused",
+  "TranscriptsCredentialsRefused",
+  "TranscriptsTransactionNumbersUsed",
+  "TranscriptsConnectionsUsed",
+  "TranscriptsTransactionOpen",
+  "TranscriptsLockAwaited",
+  "TranscriptsPreparedTransactionOpen",
+  "TranscriptsSlotKeepsWal",
+  "TranscriptsJobsDead",
+  "TranscriptsJobsWaiting",
+  "TranscriptsExporterSilent",
+  "TranscriptsJobsSilent",
+  "TranscriptsServerRestarting",
+  "TranscriptsExtensionBehind",
+  "TranscriptsDeadMansSwitch",
+];

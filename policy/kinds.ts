@@ -33,6 +33,9 @@ export const DECLARED_KINDS: readonly string[] = [
   "kubernetes:bitnami.com/v1alpha1:SealedSecret",
   // From which store, and that the Secret stays: secret-store.
   "kubernetes:external-secrets.io/v1:ExternalSecret",
+  // What the Prometheus operator's Prometheus asks, and what it tells: alerts-kept.
+  "kubernetes:monitoring.coreos.com/v1:ServiceMonitor",
+  "kubernetes:monitoring.coreos.com/v1:PrometheusRule",
 ];
 
 /** What kinds do, for whoever declares them. */
@@ -232,6 +235,25 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
       // The Secret outlives it.
       'template.metadata.annotations["sealedsecrets.bitnami.com/managed"]: true',
       'template.metadata.annotations["sealedsecrets.bitnami.com/skip-set-owner-references"]: true',
+    ]),
+  ],
+  "kubernetes:monitoring.coreos.com/v1:ServiceMonitor": [
+    ...OBJECT,
+    ...prefixed("spec", [
+      'selector.matchLabels["app.kubernetes.io/*"]',
+      // No address of its own, and no credentials.
+      ...["port", "interval", "scrapeTimeout", "relabelings[].targetLabel", "relabelings[].replacement"].map(
+        (part) => `endpoints[].${part}`,
+      ),
+    ]),
+  ],
+  "kubernetes:monitoring.coreos.com/v1:PrometheusRule": [
+    ...OBJECT,
+    ...prefixed("spec", [
+      ...["name", "interval"].map((part) => `groups[].${part}`),
+      ...["alert", "expr", "for", 'labels["severity"]', 'annotations["*"]'].map(
+        (part) => `groups[].rules[].${part}`,
+      ),
     ]),
   ],
   "kubernetes:external-secrets.io/v1:ExternalSecret": [

@@ -1,8 +1,15 @@
 /**
  * `npm run docs`: writes the tables generated from code: configuration into README.md, the pack's rules into
- * docs/policies.md, those of what is wrong into docs/status.md.
+ * docs/policies.md, those of what is wrong into docs/status.md, alerts and metrics into docs/monitoring.md.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { alertsFor, expressionOf } from "../components/monitoring/alerts.ts";
+import {
+  DATABASE_METRICS,
+  FIGURE_METRICS,
+  METRIC_PREFIX,
+  SILENT_METRIC,
+} from "../components/monitoring/metrics.ts";
 import { RULES, readable } from "../components/monitoring/rules.ts";
 import { table } from "../config.ts";
 import { readableSpan } from "../quantities.ts";
@@ -72,14 +79,29 @@ function statusRows(): string[] {
         : `above ${readable({ name: figure, value: above })}`;
     const [file = "", anchor] = page.split("#");
     const link = file === "status.md" ? `#${anchor}` : page;
+    return row(`[\`${name}\`](${link})`, severity, `\`${figure}\` ${limit}`, duration(lasts), why);
+  });
+}
+
+const duration = (seconds: number) => (seconds === 0 ? "at once" : readableSpan(seconds));
+
+function alertRows(): string[] {
+  return alertsFor(RULES, "").map((alert) => {
+    const link = alert.page.replace(/^monitoring\.md/, "");
     return row(
-      `[\`${name}\`](${link})`,
-      severity,
-      `\`${figure}\` ${limit}`,
-      lasts === 0 ? "at once" : readableSpan(lasts),
-      why,
+      `[\`${alert.name}\`](${link})`,
+      alert.severity,
+      `\`${expressionOf(alert)}\``,
+      duration(alert.lasts),
+      alert.why,
     );
   });
+}
+
+function metricRows(): string[] {
+  return [...FIGURE_METRICS, SILENT_METRIC, ...DATABASE_METRICS].map(({ name, of, help }) =>
+    row(`\`${METRIC_PREFIX}${name}\``, of === undefined ? "" : `\`${of}\``, help),
+  );
 }
 
 export const pages: readonly Page[] = [
@@ -105,6 +127,21 @@ export const pages: readonly Page[] = [
         "status",
         ["what", "how grave", "when", "told after", "why neither too early nor too late"],
         statusRows(),
+      ),
+  },
+  {
+    file: "docs/monitoring.md",
+    withTable: (page) =>
+      between(
+        between(
+          page,
+          "alerts",
+          ["alert", "severity", "when", "for", "why neither too early nor too late"],
+          alertRows(),
+        ),
+        "metrics",
+        ["metric", "label", "what it is"],
+        metricRows(),
       ),
   },
 ];

@@ -1,4 +1,4 @@
-/** A pod of its own that nobody connects to: an agent. */
+/** A pod of its own: an agent, or what is asked for metrics. */
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { ANNOTATIONS } from "./names.ts";
@@ -15,6 +15,11 @@ export interface LonePodArgs {
   scripts: Readonly<Record<string, string>>;
   containers: k8s.types.input.core.v1.Container[];
   volumes: readonly PodVolume[];
+  /** What others connect to. @default nobody connects to it */
+  service?: {
+    ports: Readonly<Record<string, number>>;
+    annotations?: Readonly<Record<string, string>> | undefined;
+  };
 }
 
 /**
@@ -22,18 +27,28 @@ export interface LonePodArgs {
  *
  * @param name of all its objects
  * @param more options of the StatefulSet alone
+ * @returns its Service
  */
 export function lonePod(
   name: string,
   args: LonePodArgs,
   child: pulumi.CustomResourceOptions,
   more: pulumi.CustomResourceOptions,
-): void {
+): { serviceName: pulumi.Output<string> } {
   const metadata = { name, namespace: args.namespace, labels: args.labels };
   // A StatefulSet names the Service that gives its pods their names in DNS.
   const headless = new k8s.core.v1.Service(
     name,
-    { metadata, spec: { clusterIP: "None", selector: { app: name } } },
+    {
+      metadata: { ...metadata, ...(args.service?.annotations && { annotations: args.service.annotations }) },
+      spec: {
+        clusterIP: "None",
+        selector: { app: name },
+        ...(args.service && {
+          ports: Object.entries(args.service.ports).map(([port, number]) => ({ name: port, port: number })),
+        }),
+      },
+    },
     child,
   );
   new k8s.apps.v1.StatefulSet(
@@ -62,4 +77,5 @@ export function lonePod(
     },
     { ...child, ...more },
   );
+  return { serviceName: headless.metadata.name };
 }

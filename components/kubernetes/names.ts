@@ -72,6 +72,20 @@ export const NOTIFIER_NAME = "postgres-notify";
 /** The container that looks at the figures, and the one that sends. */
 export const NOTIFIER_CONTAINERS = { look: "look", send: "send" } as const;
 
+/** The StatefulSet of the exporters, and its ConfigMap and Service. */
+export const EXPORTER_NAME = "postgres-exporter";
+/** Its containers: one for the figures of the server and its node, one for the application's database. */
+export const EXPORTER_CONTAINERS = { figures: "figures", database: "database" } as const;
+/** Their ports. The first is postgres_exporter's own (https://github.com/prometheus/prometheus/wiki/Default-port-allocations). */
+export const EXPORTER_PORTS = { figures: 9187, database: 9188 } as const;
+/** The ConfigMap with the alerts, or the operator's PrometheusRule. */
+export const ALERTS_NAME = "postgres-alerts";
+/** The ConfigMap with the dashboards. */
+export const DASHBOARDS_NAME = "postgres-dashboards";
+/** The bundled Prometheus: StatefulSet, ConfigMap and Service. */
+export const PROMETHEUS_NAME = "postgres-prometheus";
+export const PROMETHEUS_PORT = 9090;
+
 /** What the names of the network policies begin with. */
 export const POLICY_PREFIX = `${SERVER_NAME}-network-`;
 /** The policy that denies what no other one allows. */

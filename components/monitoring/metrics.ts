@@ -9,7 +9,7 @@ export interface Metric {
   name: string;
   /** What it is, in the words of Prometheus' `# HELP`. */
   help: string;
-  /** What its label says, which is the name of the label. @default it has no label */
+  /** The name of its label. @default it has none */
   of?: string;
 }
 
@@ -122,8 +122,12 @@ WHERE i.schemaname = 'public' ORDER BY i.idx_blks_hit + i.idx_blks_read DESC LIM
     name: "extension",
     of: "extension",
     columns: { behind: "Whether an extension is older than the one that the image has" },
-    cached: 600,
-    sql: `SELECT e.extname AS extension, (e.extversion IS DISTINCT FROM a.default_version)::int AS behind
+    cached: 60,
+    // A newer one than the image's is that of an image that was taken back: nothing brings it in line.
+    sql: `SELECT e.extname AS extension,
+  CASE WHEN e.extversion ~ '^[0-9.]+$' AND a.default_version ~ '^[0-9.]+$'
+       THEN string_to_array(e.extversion, '.')::int[] < string_to_array(a.default_version, '.')::int[]
+       ELSE e.extversion <> a.default_version END::int AS behind
 FROM pg_extension AS e JOIN pg_available_extensions AS a ON a.name = e.extname`,
   },
 ];
@@ -157,8 +161,8 @@ const labelled = (of: string | undefined): Query["metrics"] =>
   of === undefined ? [] : [{ [of]: { usage: "LABEL", description: "Which one" } }];
 
 /**
- * A metric's name is that of its query and that of a column, with `_` between them. No two queries have the same name, so
- * that it is divided where that is so.
+ * The exporter makes a metric's name of a query's name, `_` and a column's. Each query needs a name of its own: this divides
+ * the metrics' names so that it has one.
  */
 function divided(names: readonly string[]): Map<string, [query: string, column: string]> {
   const taken = new Set<string>();

@@ -32,10 +32,10 @@ export interface WayIn {
   name: string;
   pods: PodLabels;
   /**
-   * TCP port of the container. By number: policies see the port of the pod, behind any Service, and a name would be
+   * TCP ports of the container. By number: policies see the port of the pod, behind any Service, and a name would be
    * another port in a pod that names it otherwise.
    */
-  port: number;
+  ports: readonly number[];
   from: readonly Peer[];
 }
 
@@ -87,13 +87,13 @@ function peersOf(peer: Peer): PolicyPeer[] {
 }
 
 /** The policy of a way in. */
-export function policyIn({ pods, port, from }: WayIn): PolicySpec {
+export function policyIn({ pods, ports, from }: WayIn): PolicySpec {
   return {
     podSelector: selector(pods),
     policyTypes: ["Ingress"],
     // A rule with an empty list would let everybody in.
     ...(from.length > 0 && {
-      ingress: [{ from: from.flatMap(peersOf), ports: [{ port, protocol: "TCP" }] }],
+      ingress: [{ from: from.flatMap(peersOf), ports: ports.map((port) => ({ port, protocol: "TCP" })) }],
     }),
   };
 }

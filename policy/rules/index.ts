@@ -1,5 +1,6 @@
 /** All rules, in the order in which the documentation has them. */
 import type { Rule } from "../rule.ts";
+import { alertsKept } from "./alerts-kept.ts";
 import { backupElsewhere } from "./backup-elsewhere.ts";
 import { claimOfStack } from "./claim-of-stack.ts";
 import { claimOnRetainedVolume } from "./claim-on-retained-volume.ts";
@@ -86,6 +87,7 @@ export const rules: readonly Rule[] = [
   oneWriter,
   restoredCopy,
   backupElsewhere,
+  alertsKept,
   durableSettings,
   declaredSettings,
   keptSettings,

@@ -3,6 +3,7 @@ import { accessBreaks } from "./breaks/access.ts";
 import type { Break } from "./breaks/break.ts";
 import { dataBreaks } from "./breaks/data.ts";
 import { declaredBreaks } from "./breaks/declared.ts";
+import { monitoringBreaks } from "./breaks/monitoring.ts";
 import { networkBreaks } from "./breaks/network.ts";
 import { podsBreaks } from "./breaks/pods.ts";
 import { resourcesBreaks } from "./breaks/resources.ts";
@@ -16,6 +17,7 @@ export const breaks: Readonly<Record<string, readonly Break[]>> = {
   ...podsBreaks,
   ...accessBreaks,
   ...networkBreaks,
+  ...monitoringBreaks,
   ...secretsBreaks,
   ...stackBreaks,
   ...declaredBreaks,

@@ -159,6 +159,17 @@ describe("the shapes that the program can have", function () {
       secrets: { repositories: { box: { privateKey: userKey() } } },
     },
     "settings that fit": { database: { tuning: "auto" } },
+    "metrics for a Prometheus of its own": { monitoring: { prometheus: "bundled" } },
+    "metrics for the operator's Prometheus, and Grafana": {
+      monitoring: { prometheus: "operator" },
+      network: {
+        scrapers: { prometheus: { namespace: "monitoring" }, grafana: { ranges: ["10.1.0.0/16"] } },
+      },
+    },
+    "metrics for a Prometheus that looks for annotations": {
+      monitoring: { prometheus: "annotations" },
+      network: { scrapers: { prometheus: { namespace: "monitoring", podLabels: { app: "prometheus" } } } },
+    },
     "messages of every kind, to the outside, into the cluster and to one address": {
       notify: {
         sinks: {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { manifestsOf } from "../../tools/evaluation/manifests.ts";
-import type { Live } from "../../program.ts";
+import type { Live } from "../../live.ts";
 import { evaluate } from "../../tools/evaluation/evaluate.ts";
 import { type Registration, unwrapped } from "../../tools/evaluation/recorder.ts";
 import { changed, deployable, type Raw } from "../settings.ts";

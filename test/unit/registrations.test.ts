@@ -18,6 +18,7 @@ function everything(): Raw {
       },
     },
     notify: { sinks: { phone: { kind: "ntfy" } } },
+    monitoring: { prometheus: "bundled" },
     secrets: {
       repositories: { cloud: { accessKey: "AKIAEXAMPLE", secretKey: "of-the-store" } },
       sinks: { phone: { url: "https://ntfy.example.com/topic" } },

@@ -45,6 +45,7 @@ async function everythingOf(stack: string): Promise<Resource[]> {
     ...complete("backup", { repositories: withDirectory(filled) }),
     // Without a login it needs no secret.
     ...complete("notify", { sinks: { mail: { kind: "mail", host: "a", from: "a@b", to: ["a@b"] } } }),
+    ...complete("monitoring", { prometheus: "bundled" }),
   });
   return resourcesOf(evaluation);
 }

@@ -11,8 +11,8 @@ const hasRepositories = ({ repositories }: Record<string, unknown>) =>
 
 /** The configuration's images, with defaults for those that are not set, and whether a stack has them. */
 const IMAGES: readonly {
-  section: "database" | "migration" | "backup" | "notify";
-  field: "image" | "dumpImage";
+  section: "database" | "migration" | "backup" | "notify" | "monitoring";
+  field: "image" | "dumpImage" | "exporterImage" | "prometheusImage";
   usual: string | undefined;
   isUsed?: (section: Record<string, unknown>) => boolean;
 }[] = [
@@ -21,6 +21,18 @@ const IMAGES: readonly {
   { section: "backup", field: "image", usual: table.backup.image.default, isUsed: hasRepositories },
   { section: "backup", field: "dumpImage", usual: table.backup.dumpImage.default, isUsed: hasRepositories },
   { section: "notify", field: "image", usual: table.notify.image.default, isUsed: hasSinks },
+  {
+    section: "monitoring",
+    field: "exporterImage",
+    usual: table.monitoring.exporterImage.default,
+    isUsed: ({ prometheus }) => prometheus !== undefined && prometheus !== "none",
+  },
+  {
+    section: "monitoring",
+    field: "prometheusImage",
+    usual: table.monitoring.prometheusImage.default,
+    isUsed: ({ prometheus }) => prometheus === "bundled",
+  },
 ];
 
 /** The images of a stack's file. */

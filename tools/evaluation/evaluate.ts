@@ -6,7 +6,8 @@ import type { Directory } from "../../components/storage/directory.ts";
 import type { NetworkValues } from "../../config/network.ts";
 import { sealedDirectory } from "../../config/secret-store.ts";
 import { directoriesOf } from "../../directories.ts";
-import { type Live, program } from "../../program.ts";
+import type { Live } from "../../live.ts";
+import { program } from "../../program.ts";
 import { PROJECT } from "../stack-file/document.ts";
 import { recorded, type Registration } from "./recorder.ts";
 

@@ -4,7 +4,7 @@
  * differs is made up. No capability needs to declare it, and none is known by name.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Live } from "../../program.ts";
+import type { Live } from "../../live.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { isKubernetes, type Manifest, objectId } from "./manifests.ts";
 import { type Registration, unwrapped } from "./recorder.ts";

@@ -2,7 +2,7 @@ import type { NetworkValues } from "../../config/network.ts";
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
-import type { Live } from "../../program.ts";
+import type { Live } from "../../live.ts";
 import { evaluateMarked, type Generated, type MarkedEvaluation } from "./generated.ts";
 import {
   isKubernetes,

@@ -144,6 +144,17 @@ function clusterFindings(stack: string, { cluster, at }: Look): Finding[] {
       remedy: `npm run notify -- --test --stack ${stack}`,
       page: page("notifications.md#a-message-does-not-arrive"),
     });
+  for (const name of cluster.collectors) {
+    const reason = unreadiness(cluster.pods, `${name}-0`);
+    if (reason === undefined) continue;
+    findings.push({
+      name: "metrics-missing",
+      severity: "warning",
+      words: `metrics are not collected: ${name} is not up: ${reason}`,
+      remedy: `kubectl -n transcript-pipeline logs ${name}-0 --all-containers --tail 20`,
+      page: page("monitoring.md#prometheus-has-no-figures"),
+    });
+  }
   findings.push(...restarts(cluster.pods, at));
   return findings;
 }

@@ -5,7 +5,9 @@ import { type ClusterContext, contextFlags, kubectlEnvironment } from "../../clu
 import type { PodObject } from "../../cluster/pod-troubles.ts";
 import { APPLICATION } from "../../components/kubernetes/labels.ts";
 import {
+  EXPORTER_NAME,
   NOTIFIER_NAME,
+  PROMETHEUS_NAME,
   RECONCILER_CONTAINER,
   SERVER_CONTAINER,
   SERVER_NAME,
@@ -31,6 +33,8 @@ export interface ClusterLook extends BackupObjects<StatusPod> {
   isDeployed: boolean;
   /** Whether there is somebody who tells people what is wrong. */
   isNotified: boolean;
+  /** The StatefulSets that collect metrics. */
+  collectors: readonly string[];
 }
 
 /** What the server's node knows. */
@@ -179,15 +183,22 @@ async function lookAtJobs(cluster: ClusterContext, left: Left): Promise<Figure[]
   return figuresIn(answer.split("\n").map((line) => line.split("\t")));
 }
 
+/** The StatefulSets that collect metrics. */
+const COLLECTORS = [EXPORTER_NAME, PROMETHEUS_NAME];
+
 async function lookAtCluster(cluster: ClusterContext): Promise<ClusterLook> {
   const reads = async (read: Read): Promise<ClusterLook> => {
     const statefulSet = (name: string) => read(namespaced("apis/apps/v1", `statefulsets/${name}`));
-    const [objects, server, notifier] = await Promise.all([
+    const [objects, server, notifier, ...collectors] = await Promise.all([
       backupObjects<StatusPod>(read),
-      statefulSet(SERVER_NAME),
-      statefulSet(NOTIFIER_NAME),
+      ...[SERVER_NAME, NOTIFIER_NAME, ...COLLECTORS].map(statefulSet),
     ]);
-    return { ...objects, isDeployed: server !== undefined, isNotified: notifier !== undefined };
+    return {
+      ...objects,
+      isDeployed: server !== undefined,
+      isNotified: notifier !== undefined,
+      collectors: COLLECTORS.filter((_, index) => collectors[index] !== undefined),
+    };
   };
   return withProxy(cluster, reads, PATIENCE);
 }

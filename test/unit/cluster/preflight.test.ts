@@ -268,6 +268,15 @@ describe("preflight", () => {
     assert.equal(problemsIn(running, { ...expected, upgradeTo: earlier }).length, 1);
   });
 
+  it("must have the Prometheus operator where its objects are wanted", () => {
+    const wanted = { ...expected, prometheus: "operator" };
+    const [finding] = problemsIn(state({ apiGroups: ["apps"] }), wanted);
+    assert.equal(finding?.key, "monitoring.prometheus");
+    assert.match(finding.message, /helm upgrade --install.*monitoring\.prometheus bundled/);
+    assert.deepEqual(problemsIn(state({ apiGroups: ["apps", "monitoring.coreos.com"] }), wanted), []);
+    assert.deepEqual(problemsIn(state({ apiGroups: ["apps"] }), { ...expected, prometheus: "bundled" }), []);
+  });
+
   describe("a secret store", () => {
     const store = (versions: string[]) => ({ versions, objects: [], secrets: {}, events: [] });
     const wanted = { ...expected, secretSource: "external-secrets" };

@@ -37,7 +37,7 @@ const RULES = [
 ];
 
 describe("the look at the figures", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let root: string;
   let looking: ChildProcess | undefined;
   let log: string;

@@ -113,7 +113,7 @@ describe("the ways of the network policies", () => {
   });
 
   it("never turn a list of nobody into everybody", () => {
-    const policy = policyIn({ name: "x", pods: { app: "x" }, port: 1, from: [] });
+    const policy = policyIn({ name: "x", pods: { app: "x" }, ports: [1], from: [] });
     assert.ok(!("ingress" in policy));
     const out = policyOut({ name: "x", pods: { app: "x" }, destinations: [{ to: [], ports: [] }] });
     assert.deepEqual(out.egress, []);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { templateOf } from "../../../../components/secrets/external-secret.ts";
 import { wantedSecrets } from "../../../../cluster/secret-stores.ts";
 import { readSettings } from "../../../../config.ts";
-import type { Live } from "../../../../program.ts";
+import type { Live } from "../../../../live.ts";
 import { evaluate } from "../../../../tools/evaluation/evaluate.ts";
 import type { Manifest } from "../../../../tools/evaluation/manifests.ts";
 import { secretValues } from "../../../../tools/evaluation/generated.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { serverNames } from "../../../../components/tls/tls.ts";
-import type { Live } from "../../../../program.ts";
+import type { Live } from "../../../../live.ts";
 import { evaluate } from "../../../../tools/evaluation/evaluate.ts";
 import { type Registration, unwrapped } from "../../../../tools/evaluation/recorder.ts";
 import { deployable, type Raw } from "../../../settings.ts";

@@ -8,10 +8,16 @@ const RULES = "disk-filling\tdisk_free_ratio\tbelow\t0.15\n";
 
 type Data = Readonly<Record<string, string>>;
 
-function said(op: EventStep["op"], type: string, before: Data, after: Data): string {
+function said(
+  op: EventStep["op"],
+  type: string,
+  before: Data,
+  after: Data,
+  name = "postgres-notify",
+): string {
   const keys = Object.keys({ ...before, ...after });
   const metadata: EventStep = {
-    ...{ op, type, urn: `urn:pulumi:prod::transcript-pipeline::${type}::postgres-notify` },
+    ...{ op, type, urn: `urn:pulumi:prod::transcript-pipeline::${type}::${name}` },
     old: { inputs: { data: before } },
     new: { inputs: { data: after } },
     detailedDiff: Object.fromEntries(
@@ -46,5 +52,30 @@ describe("what a plan says about messages", () => {
       changed(SINKS, RULES.replace("0.15", "0.1")),
       /attention: Changes from when on .*disk-filling/,
     );
+  });
+});
+
+describe("what a plan says about metrics and alerts", () => {
+  const alerts = (...names: string[]) => ({
+    "alerts.yaml": JSON.stringify({
+      groups: [{ rules: names.map((name) => ({ alert: name.split(" ")[0], expr: name })) }],
+    }),
+  });
+  const change = (before: Data, after: Data) => said("update", CONFIG_MAP, before, after, "postgres-alerts");
+
+  it("is red when an alert is raised no more, or nobody has metrics any more", () => {
+    assert.match(change(alerts("A", "B"), alerts("B")), /danger: Raises no more alert .*A/);
+    assert.match(
+      said("delete", CONFIG_MAP, alerts("A"), {}, "postgres-alerts"),
+      /danger: Raises no more alerts/,
+    );
+    const workload = "kubernetes:apps/v1:StatefulSet";
+    assert.match(said("delete", workload, {}, {}, "postgres-exporter"), /danger: Has no more metrics/);
+    assert.match(said("delete", workload, {}, {}, "postgres-prometheus"), /danger: Collects no more metrics/);
+  });
+
+  it("names the alerts that are new, and those that are raised at another time", () => {
+    assert.match(change(alerts("A"), alerts("A", "B")), /attention: Raises .*B.* too/);
+    assert.match(change(alerts("A 1"), alerts("A 2")), /attention: Changes from when on .*A/);
   });
 });

@@ -54,6 +54,7 @@ function look(changes: Partial<Look> = {}): Look {
     cluster: {
       isDeployed: true,
       isNotified: false,
+      collectors: [],
       repositories: "1:cloud:s3",
       jobs: [],
       pods: [pod("postgres-0"), pod("postgres-backup-0")],

@@ -120,12 +120,26 @@ describe("a rendering, applied", () => {
         files: [],
         directories: [],
         undecrypted: [],
-        network: { policies: undefined, clients: {}, repositories: {}, sinks: {}, clusterRanges: [] },
+        network: {
+          policies: undefined,
+          clients: {},
+          scrapers: {},
+          repositories: {},
+          sinks: {},
+          clusterRanges: [],
+        },
         warnings: [],
         objects,
       },
       generated: generatedIn(objects, again),
-      network: { policies: undefined, clients: {}, repositories: {}, sinks: {}, clusterRanges: [] },
+      network: {
+        policies: undefined,
+        clients: {},
+        scrapers: {},
+        repositories: {},
+        sinks: {},
+        clusterRanges: [],
+      },
     };
     return applyRendering(cluster, rendering, {
       say: (line) => said.push(line),
