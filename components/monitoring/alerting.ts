@@ -26,7 +26,7 @@ export const SCRAPE = { interval: 30, timeout: 25 } as const;
 export const JOB = EXPORTER_NAME;
 
 /** The alerts for these limits. */
-export function alertsOf({ kind, stack, limits }: Omit<AlertingArgs, "namespace">): AlertGroup[] {
+function alertsOf({ kind, stack, limits }: Omit<AlertingArgs, "namespace">): AlertGroup[] {
   // Whoever finds the Service by its annotations names the labels.
   const selector = kind === "annotations" ? "" : `{job="${JOB}",stack="${stack}"}`;
   return alertGroups(alertsFor(rulesFor(limits), selector));

@@ -63,7 +63,7 @@ function alertOf(rule: Rule, selector: Selector): Alert {
   if (figure === "database_silent_seconds")
     return {
       ...common,
-      // Of an exporter that waits for a server that hangs there is no answer, and no pg_up.
+      // An exporter that waits for a server that hangs does not answer, so that pg_up is missing.
       measured: selector === "" ? "min(pg_up)" : `min(pg_up${selector} or up${selector})`,
       comparison: "== 0",
       lasts: SILENT,
@@ -71,7 +71,7 @@ function alertOf(rule: Rule, selector: Selector): Alert {
       why: "a restart for a deployment takes seconds, and a new password is in the exporter's pod within 90 s",
     };
   const metric = metricOf(figure);
-  if (metric === undefined) throw new Error(`${name}: there is no metric of ${figure}`);
+  if (metric === undefined) throw new Error(`${name}: ${figure} is not a metric`);
   return {
     ...common,
     measured: figureOf(figure, selector),

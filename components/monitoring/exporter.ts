@@ -108,7 +108,7 @@ export class Exporter extends pulumi.ComponentResource {
             ],
             env: environment,
             ports: [{ name: container, containerPort: port }],
-            // Its start page: a database that does not answer is no fault of the exporter's.
+            // Its start page: if the database does not answer, restarting the exporter does not help.
             livenessProbe: { ...probe, failureThreshold: 6 },
             // It may wait for its login.
             startupProbe: { ...probe, failureThreshold: 60 },

@@ -149,7 +149,7 @@ interface Query {
   cache_seconds?: number;
 }
 
-/** What the server wrote more than a minute ago is no figure of now: there is none then. */
+/** A figure that was written more than a minute ago is not current, and is left out. */
 const figureSql = ({ name, of }: Metric, column: string) =>
   `SELECT ${of === undefined ? "" : `label AS ${of}, `}value AS ${column} FROM monitoring.now ` +
   `WHERE name = '${name}' AND at > clock_timestamp() - interval '1 minute'`;

@@ -1,4 +1,4 @@
-/** The component that has metrics collected: exporters, alerts, and a Prometheus if there is no other one. */
+/** The component for metrics: exporters, alerts, dashboards, and a Prometheus unless another one collects them. */
 import * as pulumi from "@pulumi/pulumi";
 import type { Placement } from "../kubernetes/pods.ts";
 import type { PostgresEndpoint } from "../postgres-endpoint.ts";
@@ -61,7 +61,7 @@ export class Monitoring extends pulumi.ComponentResource {
           retention: args.retention,
           retentionSize: args.retentionSize,
           exporterService: exporter.serviceName,
-          // There are alerts in a ConfigMap where there is no operator.
+          // Without the operator, the alerts are in a ConfigMap.
           alertsName: alerting.configMapName ?? "",
         },
         child,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { projectFile } from "../../tools/cli.ts";
 import {
   makeDataDirectory,
@@ -10,11 +10,7 @@ import {
   stopServer,
 } from "../../tools/postgres-programs.ts";
 import { databaseLookIn, databaseQuestion } from "../../tools/status/look.ts";
-import { withPrograms } from "./programs.ts";
-
-const SCRIPTS = ["heartbeat.sql", "figures.sql", "figures-now.sql"].map(
-  (name) => `components/server/scripts/${name}`,
-);
+import { copyFigureScripts, withPrograms } from "./programs.ts";
 
 /** What an agent's file may hold: what it writes, what a loss of power leaves, and what nobody should have written. */
 const REPORTS: Readonly<Record<string, string | Buffer>> = {
@@ -53,7 +49,7 @@ describe("the figures of PostgreSQL", function () {
     data = await makeDataDirectory(programs, "figures");
     const started = await startServer(programs, data, "archive_mode = on\narchive_command = '/bin/true'\n");
     assert.ok(started.ready, started.log);
-    for (const path of SCRIPTS) copyFileSync(projectFile(path), join(programs.scratch, basename(path)));
+    copyFigureScripts(programs);
     writeFileSync(join(programs.scratch, "question.sql"), databaseQuestion());
     handover = join(programs.scratch, "handover");
     mkdirSync(handover, { recursive: true });

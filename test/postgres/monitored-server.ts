@@ -5,16 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import {
-  chownSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -29,10 +20,7 @@ import {
   startServer,
   stopServer,
 } from "../../tools/postgres-programs.ts";
-
-const SCRIPTS = ["heartbeat.sql", "figures.sql", "figures-now.sql"].map(
-  (name) => `components/server/scripts/${name}`,
-);
+import { copyFigureScripts } from "./programs.ts";
 
 /** What node-figures.sh says of a node without a fault: every figure, with a label where it has one. */
 export const NODE: Readonly<Record<string, number>> = {
@@ -157,7 +145,7 @@ export class MonitoredServer {
       String.raw`create role exporter login password 'a:b\c d' in role transcripts_monitoring`,
     );
     await query(programs, "create database transcripts_db");
-    for (const path of SCRIPTS) copyFileSync(projectFile(path), join(programs.scratch, basename(path)));
+    copyFigureScripts(programs);
     writeFileSync(join(programs.scratch, "application.sql"), APPLICATION);
     await monitored.#run("application.sql");
     mkdirSync(join(programs.scratch, "handover"), { recursive: true });

@@ -1,4 +1,7 @@
 /** The stand-in's programs for this folder's tests: unpacked once, and the reason if they are not available. */
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { projectFile } from "../../tools/cli.ts";
 import { postgresPrograms, type Programs } from "../../tools/postgres-programs.ts";
 import { skip } from "../skip.ts";
 
@@ -16,6 +19,12 @@ export function withPrograms(use: (ready: Programs) => Promise<void> | void): vo
     }
     await use(programs);
   });
+}
+
+/** Puts the scripts that write the figures where the programs find them. */
+export function copyFigureScripts({ scratch }: Programs): void {
+  for (const name of ["heartbeat.sql", "figures.sql", "figures-now.sql"])
+    copyFileSync(projectFile(`components/server/scripts/${name}`), join(scratch, name));
 }
 
 process.on("exit", () => programs?.remove());
