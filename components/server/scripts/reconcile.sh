@@ -200,6 +200,7 @@ look=5
 again=10
 
 applied=
+begun=
 noticed=
 tried=
 retry=0
@@ -215,9 +216,11 @@ while true; do
     if [ -n "$applied" ] && [ "$elapsed" -ge "$looked" ]; then
       looked=$((elapsed + look))
       watch_notifications
-      # Somebody changed by hand what the Secrets and the program say: everything is checked again.
+      # Somebody changed by hand what the Secrets and the program say, or this script did: everything is checked again.
+      # The hash is the one from before the check: what changes while it runs is a reason for the next one. The first
+      # look finds none, and checks what changed during the first check.
       if now=$(fingerprint) && [ "$now" != "$found" ]; then
-        [ -z "$found" ] || applied= logins_applied=
+        applied= logins_applied=
         found=$now
       fi
     fi
@@ -225,11 +228,10 @@ while true; do
       apply
       case $? in
       0)
-        applied=$wanted tried= retry=0
+        applied=$wanted begun=1 tried= retry=0
         touch "$state/done"
         [ "$noticed" = "$wanted" ] || notice "$(cat /etc/credentials/owner/POSTGRES_DB)"
         noticed=$wanted
-        found=$(fingerprint) || found=
         ;;
       2) tried=$wanted retry=$((elapsed + again)) ;;
       *) tried=$wanted retry=$((elapsed + 1)) ;;
@@ -237,11 +239,7 @@ while true; do
     fi
   fi
   # After what makes the pod ready, which no login delays. Without the Secret nothing is known about any login.
-  if [ -n "$applied" ]; then
-    before=$logins_applied
-    reconcile_logins
-    [ "$before" = "$logins_applied" ] || found=$(fingerprint) || found=
-  fi
+  if [ -n "$applied" ]; then reconcile_logins; fi
   reconcile_configuration
   version=$(configuration_version)
   if [ "$version" != "$loaded" ] && [ -n "$applied" ] && [ ! -s "$state/refused-configuration" ]; then
@@ -253,7 +251,12 @@ while true; do
       loaded=$version
     fi
   fi
-  if [ -n "$applied" ] && [ "$elapsed" -ge "$read_back_at" ]; then read_back; fi
-  if [ -n "$applied" ]; then write_heartbeat; describe; write_figures; fi
+  # Also while a check cannot be made, as with all of the owner's connections in use.
+  if [ -n "$begun" ]; then
+    [ "$elapsed" -lt "$read_back_at" ] || read_back
+    write_heartbeat
+    describe
+    write_figures
+  fi
   if [ -n "$applied" ]; then sleep 2; else sleep 0.2; fi
 done
