@@ -13,6 +13,7 @@ import { engineEnvironment } from "../tools/engine/environment.ts";
 import { succeeded } from "../tools/engine/runner.ts";
 import { stackEngine } from "../tools/engine/stack.ts";
 import { type LocalCluster, start, status, stop } from "../tools/local-cluster/cluster.ts";
+import { STAND_INS } from "../tools/local-cluster/images.ts";
 import { attempt, run } from "../tools/processes.ts";
 import { withFields } from "../tools/stack-file/editing.ts";
 import { renderStack, writeRendering } from "../tools/evaluation/rendering.ts";
@@ -68,9 +69,7 @@ async function measure(
       cluster: { kubeconfig: cluster.kubeconfig, context: cluster.context },
       node: { hostname: cluster.nodeName, connection: "local" },
       storage: { path },
-      database: { image: cluster.postgresImage },
-      migration: { image: cluster.dbmateImage },
-      backup: { image: cluster.pgbackrestImage, dumpImage: cluster.pgbackrestImage },
+      ...STAND_INS,
     });
     writeFileSync(file, configured);
     return path;

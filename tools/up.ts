@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { contextFlags } from "../cluster/kubectl.ts";
 import { APPLICATION } from "../components/kubernetes/labels.ts";
+import { PROMETHEUS_NAME } from "../components/kubernetes/names.ts";
 import { shellWord } from "../shell-words.ts";
 import { runTool } from "./cli.ts";
 import { upWithEngine } from "./dev/deploy-with-engine.ts";
@@ -12,8 +13,10 @@ import { upWithKubectl } from "./dev/deploy-with-kubectl.ts";
 import { type DevCluster, ensureCluster } from "./dev/cluster.ts";
 import { DevState } from "./dev/state.ts";
 import { findEngine } from "./engine/engine.ts";
+import { STAND_INS } from "./local-cluster/images.ts";
 import { withLock } from "./lock.ts";
 import { smokeTest } from "./dev/smoke-test.ts";
+import { plainSection, readDocument } from "./stack-file/stack-file.ts";
 import { report } from "./status/findings.ts";
 import { rulesOf } from "./status/limits.ts";
 import { look } from "./status/look.ts";
@@ -25,14 +28,7 @@ function overridesFor(cluster: DevCluster, state: DevState): Record<string, Reco
     cluster: { context: cluster.context, kubeconfig: cluster.kubeconfig, domain: cluster.domain },
     node: { hostname: cluster.node, ...(cluster.onThisMachine && { connection: "local" }) },
     storage: cluster.onThisMachine ? { path: state.dataDirectory } : {},
-    database: cluster.local?.postgresImage === undefined ? {} : { image: cluster.local.postgresImage },
-    migration: cluster.local?.dbmateImage === undefined ? {} : { image: cluster.local.dbmateImage },
-    // The stand-in has rclone too.
-    backup:
-      cluster.local?.pgbackrestImage === undefined
-        ? {}
-        : { image: cluster.local.pgbackrestImage, dumpImage: cluster.local.pgbackrestImage },
-    notify: cluster.local?.pgbackrestImage === undefined ? {} : { image: cluster.local.pgbackrestImage },
+    ...(cluster.local && STAND_INS),
   };
 }
 
@@ -92,6 +88,9 @@ await runTool(usage, async () => {
         `  its password:      ${kubectl} get secret -n ${APPLICATION} postgres-secret -o jsonpath='{.data.POSTGRES_PASSWORD}' | base64 -d`,
         `  from a pod:        postgres.${APPLICATION}.svc.${cluster.domain}:5432, with the Secret postgres-secret`,
         "  how it is:         npm run status",
+        ...(plainSection(readDocument(state.configFile), "monitoring").prometheus === "bundled"
+          ? [`  its metrics:       ${kubectl} port-forward -n ${APPLICATION} pod/${PROMETHEUS_NAME}-0 9090`]
+          : []),
         "  and down again:    npm run down",
       ].join("\n"),
     );

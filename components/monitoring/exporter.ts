@@ -97,7 +97,7 @@ export class Exporter extends pulumi.ComponentResource {
         containers: ([FIGURES, DATABASE] as const).map((container) => {
           const { database, queries, collectors, memory } = RUNS[container];
           const port = EXPORTER_PORTS[container];
-          const probe = { httpGet: { path: "/", port }, periodSeconds: 10, timeoutSeconds: 5 };
+          const answers = { httpGet: { path: "/", port }, periodSeconds: 10, timeoutSeconds: 5 };
           return {
             name: container,
             image: args.image,
@@ -109,10 +109,10 @@ export class Exporter extends pulumi.ComponentResource {
             env: environment,
             ports: [{ name: container, containerPort: port }],
             // Its start page: if the database does not answer, restarting the exporter does not help.
-            livenessProbe: { ...probe, failureThreshold: 6 },
+            livenessProbe: { ...answers, failureThreshold: 6 },
             // It may wait for its login.
-            startupProbe: { ...probe, failureThreshold: 60 },
-            readinessProbe: { ...probe, failureThreshold: 3 },
+            startupProbe: { ...answers, failureThreshold: 60 },
+            readinessProbe: { tcpSocket: { port }, periodSeconds: 10, failureThreshold: 3 },
             resources: withLog({
               requests: { cpu: "10m", memory: "24Mi" },
               limits: { cpu: "200m", memory },

@@ -8,6 +8,7 @@ import { repositoryOf } from "../../policy/postgres.ts";
 import { projectFile } from "../../tools/cli.ts";
 import { engineEnvironment } from "../../tools/engine/environment.ts";
 import type { LocalCluster } from "../../tools/local-cluster/cluster.ts";
+import { STAND_INS } from "../../tools/local-cluster/images.ts";
 import { copyProject } from "../../tools/project-copy.ts";
 import { withFields } from "../../tools/stack-file/editing.ts";
 import { CLUSTER, execute, type Ran, runEngine, state, theCluster, theEngine } from "./support.ts";
@@ -25,6 +26,17 @@ const SMALL = {
     tuning: "auto",
     settings: { max_connections: 40 },
   },
+};
+
+/** The stand-in for each repository of an image. */
+const STAND_IN_FOR: Readonly<Record<string, string>> = {
+  "pgvector/pgvector": STAND_INS.database.image,
+  "ghcr.io/amacneil/dbmate": STAND_INS.migration.image,
+  "woblerr/pgbackrest": STAND_INS.backup.image,
+  "rclone/rclone": STAND_INS.backup.dumpImage,
+  "curlimages/curl": STAND_INS.notify.image,
+  "quay.io/prometheuscommunity/postgres-exporter": STAND_INS.monitoring.exporterImage,
+  "quay.io/prometheus/prometheus": STAND_INS.monitoring.prometheusImage,
 };
 
 interface Named {
@@ -113,26 +125,21 @@ export class Checkout {
       cluster: { context, kubeconfig: this.kubeconfig },
       node: { hostname: cluster.nodeName, connection: "local" },
       storage: { ...SMALL.storage, path: this.dataDirectory, mount: undefined },
-      database: { ...SMALL.database, image: cluster.postgresImage },
-      migration: { image: cluster.dbmateImage },
-      backup: { image: cluster.pgbackrestImage, dumpImage: cluster.pgbackrestImage },
+      ...STAND_INS,
+      database: { ...SMALL.database, ...STAND_INS.database },
     });
     writeFileSync(file, configured);
     this.writeDeclarations(cluster);
   }
 
   /** Writes what the policy pack must compare the deployment with: the node, and the person's own repositories. */
-  private writeDeclarations({ nodeName, postgresImage, dbmateImage, pgbackrestImage }: LocalCluster): void {
+  private writeDeclarations({ nodeName }: LocalCluster): void {
     const file = join(this.directory, `policy/config.${STACK}.json`);
     const text = readFileSync(file, "utf8").replaceAll('"gen8"', JSON.stringify(nodeName));
     const mirrored = IMAGES.map((line) => {
       const [workload, container, repository] = line.split(" ");
-      const image =
-        repository === "pgvector/pgvector"
-          ? postgresImage
-          : ["woblerr/pgbackrest", "rclone/rclone", "curlimages/curl"].includes(repository ?? "")
-            ? pgbackrestImage
-            : dbmateImage;
+      const image = STAND_IN_FOR[repository ?? ""];
+      assert.ok(image, `${line} has no stand-in`);
       return `${workload} ${container} ${repositoryOf(image)}`;
     });
     const rules = { ...(JSON.parse(text) as object), "declared-images": { declared: mirrored } };

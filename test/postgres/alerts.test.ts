@@ -192,6 +192,22 @@ describe("the alerts, in a Prometheus that collects the metrics", function () {
     );
   });
 
+  it("fire on a server that hangs, whose port still takes connections, and no longer when it goes on", async () => {
+    const silent = "TranscriptsDatabaseSilent";
+    server.signalServer("SIGSTOP");
+    try {
+      await untilFiring([silent], 40);
+    } finally {
+      server.signalServer("SIGCONT");
+    }
+    for (let tries = 0; (await server.firing()).has(silent); tries++) {
+      assert.ok(tries < 80, "it still fires");
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    // For what comes next, which is another fault.
+    seen.delete(silent);
+  });
+
   it("fire when nobody writes figures, when the server is gone, and when nobody has metrics of it", async () => {
     stopLooking();
     await untilFiring(["TranscriptsFiguresSilent"], 30);

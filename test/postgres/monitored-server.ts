@@ -5,7 +5,17 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { chownSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -167,6 +177,15 @@ export class MonitoredServer {
 
   stopServer(): Promise<void> {
     return stopServer(this.#programs, this.#data);
+  }
+
+  /** Sends a signal to each process of the running server. */
+  signalServer(signal: NodeJS.Signals): void {
+    const [postmaster = ""] = readFileSync(join(this.#data, "postmaster.pid"), "utf8").split("\n");
+    const children = execFileSync("pgrep", ["-P", postmaster], { encoding: "utf8" });
+    for (const pid of [postmaster, ...children.trim().split("\n")])
+      // One that has ended by itself meanwhile needs none.
+      if (existsSync(`/proc/${pid}`)) process.kill(Number(pid), signal);
   }
 
   /** Has the stopped server go on with this transaction number, as if all before it had been used. */

@@ -18,7 +18,7 @@ export interface DeployedContainer {
 export interface DeployedPodSpec {
   containers: DeployedContainer[];
   initContainers?: DeployedContainer[];
-  volumes?: { name: string; emptyDir?: { medium?: string } }[];
+  volumes?: { name: string; emptyDir?: { medium?: string; sizeLimit?: string } }[];
 }
 
 /** The template of a workload's pods. */

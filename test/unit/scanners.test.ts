@@ -46,7 +46,7 @@ describe("what kube-score and checkov ask, and is not waived", function () {
 
       it("each StatefulSet has the headless Service that it names, for its pods", () => {
         const sets = pods.filter(({ kind }) => kind === "StatefulSet");
-        assert.equal(sets.length, stack === "dev" ? 2 : 1);
+        assert.equal(sets.length, stack === "dev" ? 4 : 1);
         for (const { name, labels } of sets) assert.ok(hasItsService(all, name, labels), name);
       });
 

@@ -20,7 +20,7 @@ export interface DevCluster extends ClusterContext {
   /** Whether the node's file system is this machine's. */
   onThisMachine: boolean;
   /** Set where this is the local cluster. */
-  local?: { name: string; postgresImage?: string; dbmateImage?: string; pgbackrestImage?: string };
+  local?: { name: string };
 }
 
 /** Options of the command line. */
@@ -158,12 +158,7 @@ async function localCluster(name: string, wanted: string | undefined): Promise<D
     context,
     ...(await described({ kubeconfig, context }, node)),
     onThisMachine: true,
-    local: {
-      name,
-      postgresImage: cluster.postgresImage,
-      dbmateImage: cluster.dbmateImage,
-      pgbackrestImage: cluster.pgbackrestImage,
-    },
+    local: { name },
   };
 }
 

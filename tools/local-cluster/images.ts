@@ -45,6 +45,19 @@ const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:
 export const postgresImage = "localhost/transcript-pipeline/postgres-standin:16-pgvector";
 export const dbmateImage = "localhost/transcript-pipeline/dbmate-standin:2.36.0";
 export const pgbackrestImage = "localhost/transcript-pipeline/pgbackrest-standin:2.55";
+/** Prometheus and postgres_exporter, each under its own name in /usr/bin. */
+export const monitoringImage = "localhost/transcript-pipeline/monitoring-standin:2.53";
+
+/** The configuration's fields that name an image, with the stand-ins, by section. */
+export const STAND_INS = {
+  database: { image: postgresImage },
+  migration: { image: dbmateImage },
+  // It has rclone and curl too.
+  backup: { image: pgbackrestImage, dumpImage: pgbackrestImage },
+  notify: { image: pgbackrestImage },
+  monitoring: { exporterImage: monitoringImage, prometheusImage: monitoringImage },
+} as const;
+
 /** For the tests of backups alone: `npm run up` neither packs nor imports it. */
 export const objectStoreImage = "localhost/transcript-pipeline/object-store:4.48";
 export const sftpServerImage = "localhost/transcript-pipeline/sftp-server:10";
@@ -52,9 +65,6 @@ export const sftpServerImage = "localhost/transcript-pipeline/sftp-server:10";
 export const newerPostgresImage = "localhost/transcript-pipeline/newer-postgres:17";
 /** For the tests of secret stores alone: OpenBao and moto. */
 export const secretStoresImage = "localhost/transcript-pipeline/secret-stores:2.7.2";
-/** Prometheus, postgres_exporter and promtool: for what monitors, which `npm run up` leaves out unless it is asked for. */
-export const prometheusImage = "localhost/transcript-pipeline/prometheus-standin:2.53";
-export const exporterImage = "localhost/transcript-pipeline/postgres-exporter-standin:0.17";
 /** Fully qualified; otherwise containerd would not recognise it as the image it must keep. */
 export const pauseImage = `localhost/transcript-pipeline/pause:${kubernetesVersion()}`;
 
@@ -89,6 +99,11 @@ const definitions: Definition[] = [
     layers: ["pgbackrest"],
     defaults: { Env: [path, "LANG=C.UTF-8"], Cmd: ["pgbackrest", "help"] },
   },
+  {
+    reference: monitoringImage,
+    layers: ["prometheus"],
+    defaults: { Env: [path, "LANG=C.UTF-8"], Cmd: ["prometheus", "--version"] },
+  },
 ];
 
 const objectStore: Definition = {
@@ -115,19 +130,6 @@ const secretStores: Definition = {
   defaults: { Env: [path, "LANG=C.UTF-8", "PYTHONPATH=/opt/moto"], Cmd: ["bao", "version"] },
 };
 
-const monitoringImages: Definition[] = [
-  {
-    reference: prometheusImage,
-    layers: ["prometheus"],
-    defaults: { Env: [path, "LANG=C.UTF-8"], Entrypoint: ["/usr/bin/prometheus"] },
-  },
-  {
-    reference: exporterImage,
-    layers: ["prometheus"],
-    defaults: { Env: [path, "LANG=C.UTF-8"], Entrypoint: ["/usr/bin/postgres_exporter"] },
-  },
-];
-
 /** Whether everything is fetched and packed. */
 export function imagesAreBuilt(): boolean {
   return definitions.every((definition) => existsSync(archivePath(definition)));
@@ -149,9 +151,6 @@ export const buildNewerPostgresImage = (log: (line: string) => void) => builtAlo
 
 /** Builds the image with OpenBao and moto, if the cache does not have it yet. */
 export const buildSecretStoresImage = (log: (line: string) => void) => builtAlone(secretStores, log);
-
-/** Builds the images of what monitors, if the cache does not have them yet. */
-export const buildMonitoringImages = (log: (line: string) => void) => built(monitoringImages, log);
 
 async function builtAlone(definition: Definition, log: (line: string) => void): Promise<Image> {
   const [image] = await built([definition], log);

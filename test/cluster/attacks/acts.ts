@@ -1,6 +1,7 @@
 /** What attackers, and those who may, do: connections, SQL, kubectl, and commands in pods and on the node. */
 import { addresses } from "../../../tools/local-cluster/network.ts";
 import { APPLICATION } from "../../../components/kubernetes/labels.ts";
+import { PROMETHEUS_PORT } from "../../../components/kubernetes/names.ts";
 import type { Who } from "../ci/identities.ts";
 import { AS_SUPERUSER, CLUSTER, execute, inPod, type Ran, theCluster } from "../support.ts";
 import type { Act, Attempt, Outcome } from "./attempt.ts";
@@ -22,6 +23,7 @@ export type Place = (stage: Stage) => readonly [host: string, port: number];
 /** The server's port, by the address of its pod. */
 export const database: Place = ({ server }) => [server, 5432];
 export const databaseService: Place = ({ service }) => [service, 5432];
+export const prometheus: Place = ({ prometheus }) => [prometheus, PROMETHEUS_PORT];
 /** The API server, as every pod can reach it in a cluster without policies. */
 export const api: Place = () => ["10.43.0.1", 443];
 export const dns: Place = () => ["10.43.0.10", 53];

@@ -8,7 +8,12 @@ import { join } from "node:path";
 import { promptKubelet } from "../../../cluster/kubelet-prompt.ts";
 import { LOGINS_KEY, loginsIn, loginsText } from "../../../components/credentials/logins.ts";
 import { APPLICATION } from "../../../components/kubernetes/labels.ts";
-import { ACCESS_LABEL, LOGINS_SECRET } from "../../../components/kubernetes/names.ts";
+import {
+  ACCESS_LABEL,
+  EXPORTER_NAME,
+  LOGINS_SECRET,
+  PROMETHEUS_NAME,
+} from "../../../components/kubernetes/names.ts";
 import { start } from "../../../tools/local-cluster/cluster.ts";
 import { clusterPaths } from "../../../tools/local-cluster/paths.ts";
 import { canary } from "../canary.ts";
@@ -40,8 +45,8 @@ export const OWNER = "transcript_user";
 /** Keywords of libpq of a connection as the documentation has it. */
 export const VERIFIED = `host=${HOST} sslmode=verify-full sslrootcert=${AUTHORITY}`;
 
-/** A port of the server on which something listens that nobody has declared a way in for: that of an exporter. */
-export const METRICS_PORT = 9187;
+/** A port of the server on which something listens that nobody has declared a way in for. */
+export const UNDECLARED_PORT = 9187;
 /** A port on which the foreign pod listens, and the port of the node that leads to it. */
 export const OTHERS_PORT = 8080;
 export const NODE_PORT = 31999;
@@ -50,6 +55,9 @@ export const CLIENTS_PORT = 8081;
 
 /** Everybody who may log in over the network. */
 export type Login = keyof typeof LOGINS | typeof OWNER;
+
+/** Pods and Services that are attacked, or would be reached. */
+type Address = "server" | "service" | "exporter" | "prometheus" | "foreign" | "client";
 
 /** The pods of those who attack, by what they are. */
 interface Pods {
@@ -80,14 +88,14 @@ export class Stage {
   /** Command lines and environments of the node's processes, while it was deployed. */
   readonly processes = new ProcessWatch();
   private attackers: Pods | undefined;
-  private addresses: Record<"server" | "service" | "foreign" | "client", string> | undefined;
+  private addresses: Record<Address, string> | undefined;
 
   get pods(): Pods {
     assert.ok(this.attackers, "the attackers' pods have not started");
     return this.attackers;
   }
 
-  private address(of: "server" | "service" | "foreign" | "client"): string {
+  private address(of: Address): string {
     assert.ok(this.addresses, "the product is not deployed");
     return this.addresses[of];
   }
@@ -99,6 +107,14 @@ export class Stage {
   /** Address of its Service. */
   get service(): string {
     return this.address("service");
+  }
+  /** Address of the exporters' pod. */
+  get exporter(): string {
+    return this.address("exporter");
+  }
+  /** Address of the bundled Prometheus' pod. */
+  get prometheus(): string {
+    return this.address("prometheus");
   }
   /** Address of the foreign pod. */
   get foreign(): string {
@@ -148,6 +164,8 @@ export class Stage {
     this.addresses = {
       server: await addressOf(APPLICATION, "postgres-0"),
       service: await kubectl("get", ...service),
+      exporter: await addressOf(APPLICATION, `${EXPORTER_NAME}-0`),
+      prometheus: await addressOf(APPLICATION, `${PROMETHEUS_NAME}-0`),
       foreign: await addressOf(FOREIGN, "foreign"),
       client: await addressOf(APPLICATION, "client"),
     };
@@ -196,7 +214,7 @@ export class Stage {
       },
     });
     await Promise.all([
-      listenIn(APPLICATION, "postgres-0", METRICS_PORT),
+      listenIn(APPLICATION, "postgres-0", UNDECLARED_PORT),
       listenIn(APPLICATION, "client", CLIENTS_PORT),
       listenIn(FOREIGN, "foreign", OTHERS_PORT),
     ]);

@@ -5,6 +5,7 @@ import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { projectFile } from "../../../tools/cli.ts";
 import type { LocalCluster } from "../../../tools/local-cluster/cluster.ts";
+import { STAND_INS } from "../../../tools/local-cluster/images.ts";
 import { copyProject } from "../../../tools/project-copy.ts";
 import { withFields } from "../../../tools/stack-file/editing.ts";
 import { endPluginsOf } from "../../orphans.ts";
@@ -32,9 +33,7 @@ export class CiCheckout {
     this.configure({
       node: { hostname: cluster.nodeName, connection: "local" },
       storage: { path: join(this.scratch, "pgdata"), capacity: "1Gi" },
-      database: { image: cluster.postgresImage },
-      migration: { image: cluster.dbmateImage },
-      backup: { image: cluster.pgbackrestImage, dumpImage: cluster.pgbackrestImage },
+      ...STAND_INS,
     });
   }
 

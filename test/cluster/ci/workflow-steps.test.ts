@@ -14,6 +14,7 @@ import { delimiter, dirname, join } from "node:path";
 import { projectFile } from "../../../tools/cli.ts";
 import { type Engine, findEngine } from "../../../tools/engine/engine.ts";
 import type { LocalCluster } from "../../../tools/local-cluster/cluster.ts";
+import { STAND_INS } from "../../../tools/local-cluster/images.ts";
 import type { StackPlan } from "../../../tools/plan/markdown.ts";
 import { copyProject } from "../../../tools/project-copy.ts";
 import { withFields } from "../../../tools/stack-file/editing.ts";
@@ -66,9 +67,7 @@ describe("the workflows' steps, on a cluster", function () {
     configure({
       node: { connection: "local" },
       storage: { path: join(scratch, "pgdata"), capacity: "1Gi" },
-      database: { image: cluster.postgresImage },
-      migration: { image: cluster.dbmateImage },
-      backup: { image: cluster.pgbackrestImage, dumpImage: cluster.pgbackrestImage },
+      ...STAND_INS,
     });
     mkdirSync(join(scratch, "state"));
     mkdirSync(join(scratch, "home"));

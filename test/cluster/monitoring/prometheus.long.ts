@@ -2,12 +2,7 @@ import assert from "node:assert/strict";
 import { alertsFor } from "../../../components/monitoring/alerts.ts";
 import { RULES } from "../../../components/monitoring/rules.ts";
 import { queries } from "../../../tools/dashboards/index.ts";
-import {
-  buildMonitoringImages,
-  exporterImage,
-  prometheusImage,
-} from "../../../tools/local-cluster/images.ts";
-import { configured, ctr, kubectl, needsEngine, npm, pulumi, sql, until, up } from "../support.ts";
+import { configured, kubectl, needsEngine, npm, pulumi, sql, until, up } from "../support.ts";
 
 const NAMESPACE = ["-n", "transcript-pipeline"];
 const PROXY = "/api/v1/namespaces/transcript-pipeline/pods/postgres-prometheus-0:9090/proxy";
@@ -32,27 +27,13 @@ describe("a Prometheus next to the database", function () {
   this.timeout(480_000);
   needsEngine();
   const deploy = async (more: Record<string, unknown> = {}) => {
-    const file = configured({
-      "monitoring.prometheus": "bundled",
-      "monitoring.exporterImage": exporterImage,
-      "monitoring.prometheusImage": prometheusImage,
-      ...more,
-    });
-    const ran = await pulumi(["up", "--yes", "--skip-preview", "--config-file", file]);
+    const ran = await pulumi(["up", "--yes", "--skip-preview", "--config-file", configured(more)]);
     assert.equal(ran.status, 0, ran.output);
-    return file;
   };
   const alerts = alertsFor(RULES, '{job="postgres-exporter"}');
 
   before(async function () {
     this.timeout(10 * 60_000);
-    await up();
-    for (const { archive } of await buildMonitoringImages(() => undefined))
-      await ctr("images", "import", "--local=false", archive);
-    await deploy();
-  });
-  after(async () => {
-    // The others' stack has none.
     await up();
   });
 
@@ -126,9 +107,8 @@ describe("a Prometheus next to the database", function () {
   });
 
   it("is part of the status when it is not up", async () => {
-    const file = await deploy();
     await kubectl("scale", "statefulset", "postgres-exporter", ...NAMESPACE, "--replicas=0");
-    const { output } = await npm("status", "--config-file", file);
+    const { output } = await npm("status");
     assert.match(output, /WARNING: metrics are not collected: postgres-exporter is not up/);
     await kubectl("scale", "statefulset", "postgres-exporter", ...NAMESPACE, "--replicas=1");
   });

@@ -11,12 +11,13 @@ import {
   type Place,
 } from "../acts.ts";
 import type { Attacker, Attempt } from "../attempt.ts";
-import { LOGINS, type Login, METRICS_PORT, OTHERS_PORT, OWNER, type Stage, VERIFIED } from "../stage.ts";
+import { metricsReading } from "./taken-over-monitoring.ts";
+import { LOGINS, type Login, UNDECLARED_PORT, OTHERS_PORT, OWNER, type Stage, VERIFIED } from "../stage.ts";
 
 const FAILED = /FATAL: {2}password authentication failed for user "(\w+)"/;
 const plain = VERIFIED.replace("verify-full", "disable");
 
-const metrics: Place = ({ server }) => [server, METRICS_PORT];
+const undeclared: Place = ({ server }) => [server, UNDECLARED_PORT];
 const others: Place = ({ foreign }) => [foreign, OTHERS_PORT];
 
 const inPlainText = (user: Login): Attempt<Stage> => ({
@@ -106,11 +107,12 @@ export const client: Attacker<Stage> = {
       control: asks("select 1", { user: "reader" as const }),
     })),
     {
-      tries: "connects to another port of the server, such as that of metrics",
-      attack: connects("client", metrics),
+      tries: "connects to another port of the server",
+      attack: connects("client", undeclared),
       refused: CLOSED,
-      control: inServer(connecting(["127.0.0.1", METRICS_PORT])),
+      control: inServer(connecting(["127.0.0.1", UNDECLARED_PORT])),
     },
+    ...metricsReading("client"),
     ...(
       [
         ["connects to the API server", api],

@@ -14,10 +14,11 @@ import {
   type Place,
 } from "../acts.ts";
 import type { Attacker } from "../attempt.ts";
-import { METRICS_PORT, NODE_PORT, type Stage, VERIFIED } from "../stage.ts";
+import { metricsReading } from "./taken-over-monitoring.ts";
+import { UNDECLARED_PORT, NODE_PORT, type Stage, VERIFIED } from "../stage.ts";
 
-/** The port of PostgreSQL's exporter: nothing has declared a way in for metrics. */
-const metrics: Place = ({ server }) => [server, METRICS_PORT];
+/** A port for which nothing has declared a way in. */
+const undeclared: Place = ({ server }) => [server, UNDECLARED_PORT];
 const databaseOnNode: Place = () => [addresses(CLUSTER).node, 5432];
 /** A Service of somebody else's that is open on the node. */
 const nodePort: Place = () => [addresses(CLUSTER).node, NODE_PORT];
@@ -84,11 +85,12 @@ export const foreignPod: Attacker<Stage> = {
       ]),
     },
     {
-      tries: "reads the server's metrics",
-      attack: connects("foreign", metrics),
+      tries: "connects to another port of the server",
+      attack: connects("foreign", undeclared),
       refused: CLOSED,
-      control: inServer(connecting(["127.0.0.1", METRICS_PORT])),
+      control: inServer(connecting(["127.0.0.1", UNDECLARED_PORT])),
     },
+    ...metricsReading("foreign"),
     {
       tries: "connects to the database by a port of the node",
       attack: connects("foreign", databaseOnNode),

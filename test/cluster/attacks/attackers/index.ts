@@ -12,12 +12,13 @@ import { owner } from "./owner.ts";
 import { patientReader, reader } from "./reader.ts";
 import { readonly } from "./readonly.ts";
 import { readwrite } from "./readwrite.ts";
+import { takenOverMonitoring } from "./taken-over-monitoring.ts";
 import { takenOverServer } from "./taken-over-server.ts";
 import { unlabelledPod } from "./unlabelled-pod.ts";
 
 /** Those of attacks.test.ts. */
 export const ATTACKERS: readonly Attacker<Stage>[] = [
-  ...[foreignPod, unlabelledPod, client, imposter, takenOverServer],
+  ...[foreignPod, unlabelledPod, client, imposter, takenOverServer, takenOverMonitoring],
   ...[readwrite, readonly, monitoring, owner],
   ...[previewIdentity, deployIdentity, nodeUser, reader],
 ];

@@ -11,6 +11,7 @@ import {
   kubelet,
 } from "../acts.ts";
 import type { Attacker } from "../attempt.ts";
+import { metricsReading } from "./taken-over-monitoring.ts";
 import { type Stage, VERIFIED } from "../stage.ts";
 
 /** A pod of the database's namespace that nobody has given access. */
@@ -43,6 +44,7 @@ export const unlabelledPod: Attacker<Stage> = {
       refused: /^no answer$/m,
       control: inPodOf("client", "timeout 15 getent hosts postgres"),
     },
+    ...metricsReading("unlabelled"),
     ...(
       [
         ["connects to the API server", api],

@@ -22,13 +22,20 @@ describe("the node's own disk", () => {
       }
   });
 
-  it("has nothing else of a container: each directory is in memory, and no limit has to count it", () => {
-    const onDisk = pods.flatMap(([where, { volumes = [] }]) =>
+  it("has nothing else but what Prometheus has collected, which its limit counts: each directory is in memory", () => {
+    const onDisk = pods.flatMap(([where, { volumes = [], containers }]) =>
       volumes
         .filter(({ emptyDir }) => emptyDir !== undefined && emptyDir.medium !== "Memory")
-        .map(({ name }) => `${where}: ${name}`),
+        .map(({ name, emptyDir }) => ({ what: `${where}: ${name}`, size: emptyDir?.sizeLimit, containers })),
     );
-    assert.deepEqual(onDisk, []);
+    assert.deepEqual(
+      onDisk.map(({ what }) => what),
+      ["dev StatefulSet/postgres-prometheus: data"],
+    );
+    for (const { what, size, containers } of onDisk) {
+      const [limit] = containers.map(({ resources }) => resources.limits["ephemeral-storage"] ?? "");
+      assert.ok((bytesOfQuantity(limit ?? "") ?? 0) > (bytesOfQuantity(size ?? "") ?? Infinity), what);
+    }
   });
 
   it("is limited for the server far above what it logs, since an eviction ends every session", () => {

@@ -8,12 +8,24 @@ import { probesNextToServer } from "../../../../components/kubernetes/probes.ts"
 import { podsOfStack } from "../../deployed-pods.ts";
 
 interface Probe {
-  exec: { command: string[] };
+  exec?: { command: string[] };
+  httpGet?: object;
+  tcpSocket?: object;
   periodSeconds: number;
   failureThreshold: number;
 }
 
+/** What it does: runs a command, asks for a page, or connects. */
+const action = ({ exec, httpGet, tcpSocket }: Probe) => exec?.command ?? httpGet ?? tcpSocket;
+
 const patience = ({ periodSeconds, failureThreshold }: Probe) => periodSeconds * failureThreshold;
+
+/** What `dev` has, and `prod` only where it is configured. */
+const OF_DEV = [
+  "postgres-backup pgbackrest",
+  ...["postgres-exporter figures", "postgres-exporter database"],
+  "postgres-prometheus prometheus",
+];
 
 describe("the probes", function () {
   this.timeout(60_000);
@@ -29,15 +41,15 @@ describe("the probes", function () {
         assert.ok(container.readinessProbe, `${where} has no readinessProbe`);
         // A pod whose readiness fails as its liveness does is restarted where it could have waited.
         assert.notDeepEqual(
-          (container.livenessProbe as Probe).exec.command,
-          (container.readinessProbe as Probe).exec.command,
+          action(container.livenessProbe as Probe),
+          action(container.readinessProbe as Probe),
           where,
         );
       }
       assert.deepEqual(
         containers.map(({ where }) => where),
         [
-          ...(stack === "dev" ? ["postgres-backup pgbackrest"] : []),
+          ...(stack === "dev" ? OF_DEV : []),
           ...["postgres postgres", "postgres reconcile", "postgres certificate"],
         ],
       );
@@ -59,8 +71,8 @@ describe("the probes", function () {
     let folder: string;
     const watched = () => join(folder, "heartbeat.watched");
     const passes = (name: "livenessProbe" | "readinessProbe") => {
-      const [file = "", ...args] = (probesNextToServer(join(folder, "heartbeat"))[name] as Probe).exec
-        .command;
+      const probe = probesNextToServer(join(folder, "heartbeat"))[name] as Probe;
+      const [file = "", ...args] = probe.exec?.command ?? [];
       return spawnSync(file, args).status === 0;
     };
     /** The last look was so many minutes from now. */
