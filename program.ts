@@ -21,7 +21,8 @@ import { type PostgresEndpoint, rootCertificates } from "./components/postgres-e
 import type { SecretSource } from "./components/secrets/source.ts";
 import type { Settings } from "./config.ts";
 import { NEVER, walQueueBytes } from "./config/backup.ts";
-import { repositoryDestinations, sinkDestinations } from "./config/network.ts";
+import { alertmanagerOf } from "./config/monitoring.ts";
+import { alertmanagerDestinations, repositoryDestinations, sinkDestinations } from "./config/network.ts";
 import { EXPORTER_LOGIN, hasExporter, NOTIFIER_LOGIN, ownLogins } from "./config/own-logins.ts";
 import type { Live } from "./live.ts";
 import { shellWord } from "./shell-words.ts";
@@ -114,6 +115,7 @@ export function program(
                 ? {
                     scrapers: clientsOf(settings.network.scrapers),
                     bundled: settings.monitoring.prometheus === "bundled",
+                    alertmanager: alertmanagerDestinations(settings).map(asDestination),
                   }
                 : undefined,
             }),
@@ -291,6 +293,7 @@ export function program(
       {
         ...observer,
         ...monitored,
+        alertmanager: alertmanagerOf(settings.monitoring),
         kind,
         stack: settings.stack,
         loginSecretName: loginSecretName(EXPORTER_LOGIN),

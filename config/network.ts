@@ -1,9 +1,9 @@
-/** The section `network`: who may reach the database and its metrics, and what the backups and the messages may reach. */
+/** The section `network`: who may reach the database and its metrics, and what backups, messages and alerts may reach. */
 import { isIP } from "node:net";
 import type { Problem } from "../problem.ts";
 import type { BackupValues } from "./backup.ts";
 import { isRemote, portOf, REPOSITORY_NAME } from "./backup.ts";
-import type { MonitoringValues } from "./monitoring.ts";
+import { alertmanagerOf, type MonitoringValues } from "./monitoring.ts";
 import { type NotifyValues, portOfSink, SINK_NAME } from "./notify.ts";
 import { defaulted, dnsName, labels, oneOf, ports, ranges } from "./fields.ts";
 import { hasExporter } from "./own-logins.ts";
@@ -50,6 +50,12 @@ const destinationFields = (what: string, named: string, port: string) =>
 const destination = destinationFields("repository", "an endpoint", "the repository's `port`");
 const sinkDestination = destinationFields("sink", "a `mail`'s host", "443, and the `port` of a `mail`");
 
+const alertmanager = destinationFields(
+  "Alertmanager",
+  "`monitoring.alertmanager`",
+  "`monitoring.alertmanagerPort`",
+);
+
 const repositories: Entries<typeof destination> = { fields: destination, ...REPOSITORY_NAME };
 const sinks: Entries<typeof sinkDestination> = { fields: sinkDestination, ...SINK_NAME };
 
@@ -71,6 +77,7 @@ export const network = {
   scrapers,
   repositories,
   sinks,
+  alertmanager,
   clusterRanges: defaulted(
     ["10.42.0.0/16", "10.43.0.0/16"],
     ranges({
@@ -138,42 +145,43 @@ export function networkProblems({
     problems.push(
       ...(repository === undefined || !isRemote(repository)
         ? unusedDestination(
-            "repositories",
-            name,
+            `network.repositories.${name}`,
             repository === undefined
               ? "repository of this name"
               : `repository ${name} that is reached over the network`,
           )
-        : destinationProblems("repositories", name, values, repository.endpoint)),
+        : destinationProblems(`network.repositories.${name}`, values, repository.endpoint)),
     );
   }
   for (const [name, values] of Object.entries(written.sinks)) {
     const sink = notify.sinks[name];
     problems.push(
       ...(sink === undefined
-        ? unusedDestination("sinks", name, "sink of this name")
-        : destinationProblems("sinks", name, values, sink.host)),
+        ? unusedDestination(`network.sinks.${name}`, "sink of this name")
+        : destinationProblems(`network.sinks.${name}`, values, sink.host)),
     );
   }
+  const told = alertmanagerOf(monitoring);
+  if (told !== undefined)
+    problems.push(...destinationProblems("network.alertmanager", written.alertmanager, told.host));
+  else if (Object.values(written.alertmanager).some((value) => value !== undefined))
+    problems.push(...unusedDestination("network.alertmanager", "monitoring.alertmanager"));
   return problems;
 }
 
 /** What is written of where something is. */
 type WrittenDestination = ValuesOf<typeof destination>;
 
-function unusedDestination(section: "repositories" | "sinks", name: string, what: string): Problem[] {
-  const key = `network.${section}.${name}`;
+function unusedDestination(key: string, what: string): Problem[] {
   return [{ key, message: `is not used: there is no ${what}. To remove it: ${commandToRemove(key)}` }];
 }
 
 /** @param endpoint the configured host. Undefined: only a secret has it */
 function destinationProblems(
-  section: "repositories" | "sinks",
-  name: string,
+  key: string,
   { namespace, podLabels, ranges: addresses }: WrittenDestination,
   endpoint: string | undefined,
 ): Problem[] {
-  const key = `network.${section}.${name}`;
   if (addresses !== undefined && (namespace !== undefined || podLabels !== undefined))
     return [
       {
@@ -196,7 +204,7 @@ export function namespaceOf(endpoint = ""): string | undefined {
   return /^(?:[a-z0-9-]+\.)+?([a-z0-9-]+)\.svc(?:\.|$)/.exec(endpoint)?.[1];
 }
 
-/** Where a repository or a sink is, as policies see it. */
+/** Where a repository, a sink or an Alertmanager is, as policies see it. */
 export type OutsideDestination = { ports: readonly number[] } & (
   | { namespace: string; podLabels?: Readonly<Record<string, string>> | undefined }
   | { ranges: readonly string[]; except?: readonly string[] }
@@ -264,6 +272,18 @@ export function sinkDestinations({
   );
   // Most sinks are somewhere outside, at one port.
   return [...new Map(all.map((one) => [JSON.stringify(one), one])).values()];
+}
+
+/** What the bundled Prometheus reaches over the network, next to the exporters. */
+export function alertmanagerDestinations({
+  network: written,
+  monitoring,
+}: {
+  network: NetworkValues;
+  monitoring: MonitoringValues;
+}): OutsideDestination[] {
+  const told = alertmanagerOf(monitoring);
+  return told ? destinationOf(told.host, told.port, written.clusterRanges, written.alertmanager) : [];
 }
 
 /** What every preview says about the network. */

@@ -4,7 +4,7 @@ import { backup, backupProblems } from "./backup.ts";
 import { cluster, clusterProblems } from "./cluster.ts";
 import { database, databaseProblems } from "./database.ts";
 import { migration } from "./migration.ts";
-import { monitoring } from "./monitoring.ts";
+import { monitoring, monitoringProblems } from "./monitoring.ts";
 import { network, networkProblems } from "./network.ts";
 import { notify, notifyProblems } from "./notify.ts";
 import { node, nodeProblems } from "./node.ts";
@@ -44,6 +44,7 @@ export const checks: readonly ((written: Written) => Problem[])[] = [
   tlsProblems,
   networkProblems,
   notifyProblems,
+  monitoringProblems,
   ownLoginProblems,
   secretStoreProblems,
 ];

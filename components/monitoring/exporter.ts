@@ -97,7 +97,7 @@ export class Exporter extends pulumi.ComponentResource {
         containers: ([FIGURES, DATABASE] as const).map((container) => {
           const { database, queries, collectors, memory } = RUNS[container];
           const port = EXPORTER_PORTS[container];
-          const answers = { httpGet: { path: "/", port }, periodSeconds: 10, timeoutSeconds: 5 };
+          const answers = { httpGet: { path: "/", port }, timeoutSeconds: 5 };
           return {
             name: container,
             image: args.image,
@@ -109,10 +109,10 @@ export class Exporter extends pulumi.ComponentResource {
             env: environment,
             ports: [{ name: container, containerPort: port }],
             // Its start page: if the database does not answer, restarting the exporter does not help.
-            livenessProbe: { ...answers, failureThreshold: 6 },
-            // It may wait for its login.
-            startupProbe: { ...answers, failureThreshold: 60 },
-            readinessProbe: { tcpSocket: { port }, periodSeconds: 10, failureThreshold: 3 },
+            livenessProbe: { ...answers, periodSeconds: 10, failureThreshold: 6 },
+            // It may wait for its login. A deployment waits for it.
+            startupProbe: { ...answers, periodSeconds: 2, failureThreshold: 300 },
+            readinessProbe: { tcpSocket: { port }, periodSeconds: 2, failureThreshold: 5 },
             resources: withLog({
               requests: { cpu: "10m", memory: "24Mi" },
               limits: { cpu: "200m", memory },

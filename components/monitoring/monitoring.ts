@@ -4,7 +4,7 @@ import type { Placement } from "../kubernetes/pods.ts";
 import type { PostgresEndpoint } from "../postgres-endpoint.ts";
 import { Alerting, type PrometheusKind } from "./alerting.ts";
 import { Exporter } from "./exporter.ts";
-import { Prometheus } from "./prometheus.ts";
+import { type Alertmanager, Prometheus } from "./prometheus.ts";
 import type { Limits } from "./rules.ts";
 
 /** Arguments of {@link Monitoring}. */
@@ -25,6 +25,8 @@ export interface MonitoringArgs {
   retention: number;
   /** From which size on the oldest of it is removed, a Kubernetes quantity. */
   retentionSize: string;
+  /** The Alertmanager that it tells of its alerts. @default it tells nobody */
+  alertmanager?: Alertmanager | undefined;
   limits: Limits;
 }
 
@@ -60,6 +62,7 @@ export class Monitoring extends pulumi.ComponentResource {
           image: args.prometheusImage,
           retention: args.retention,
           retentionSize: args.retentionSize,
+          alertmanager: args.alertmanager,
           exporterService: exporter.serviceName,
           // Without the operator, the alerts are in a ConfigMap.
           alertsName: alerting.configMapName ?? "",

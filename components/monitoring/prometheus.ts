@@ -15,6 +15,13 @@ import {
 import { scriptFiles, SCRIPTS_PATH } from "../kubernetes/scripts.ts";
 import { JOB, SCRAPE } from "./alerting.ts";
 
+/** An Alertmanager that is asked over HTTP. */
+export interface Alertmanager {
+  /** A name or an address, IPv6 without brackets. */
+  host: string;
+  port: number;
+}
+
 /** Arguments of {@link Prometheus}. */
 export interface PrometheusArgs {
   namespace: pulumi.Input<string>;
@@ -27,6 +34,8 @@ export interface PrometheusArgs {
   retention: number;
   /** From which size on the oldest of it is removed, a Kubernetes quantity. */
   retentionSize: string;
+  /** Who is told of alerts. @default nobody */
+  alertmanager?: Alertmanager | undefined;
   /** The Service of the exporters, in the same namespace. */
   exporterService: pulumi.Input<string>;
   /** The ConfigMap with the alerts. */
@@ -39,8 +48,15 @@ const ALERTS_PATH = "/etc/prometheus-alerts";
 const DATA_PATH = "/prometheus";
 const MIB = 2 ** 20;
 
+/** Host and port, as Prometheus takes them. */
+const target = ({ host, port }: Alertmanager) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
+
 /** Prometheus' own configuration: two targets by name, so that it needs no access to the API server. */
-function configuration({ exporterService, stack }: Pick<PrometheusArgs, "exporterService" | "stack">) {
+function configuration({
+  exporterService,
+  stack,
+  alertmanager,
+}: Pick<PrometheusArgs, "exporterService" | "stack" | "alertmanager">) {
   return pulumi.output(exporterService).apply((service) =>
     JSON.stringify(
       {
@@ -50,6 +66,9 @@ function configuration({ exporterService, stack }: Pick<PrometheusArgs, "exporte
           evaluation_interval: "15s",
         },
         rule_files: [`${ALERTS_PATH}/*.yaml`],
+        ...(alertmanager && {
+          alerting: { alertmanagers: [{ static_configs: [{ targets: [target(alertmanager)] }] }] },
+        }),
         scrape_configs: [
           {
             job_name: JOB,
@@ -115,7 +134,7 @@ export class Prometheus extends pulumi.ComponentResource {
       requests: { cpu: "20m", memory: "128Mi" },
       limits: { cpu: "500m", memory: "512Mi" },
     });
-    const probe = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 };
+    const answers = (path: string) => ({ httpGet: { path, port: PROMETHEUS_PORT }, timeoutSeconds: 5 });
     lonePod(
       PROMETHEUS_NAME,
       {
@@ -136,8 +155,9 @@ export class Prometheus extends pulumi.ComponentResource {
               { name: "SIZE", value: String(kept) },
             ],
             ports: [{ name: "http", containerPort: PROMETHEUS_PORT }],
-            livenessProbe: { httpGet: { path: "/-/healthy", port: PROMETHEUS_PORT }, ...probe },
-            readinessProbe: { httpGet: { path: "/-/ready", port: PROMETHEUS_PORT }, ...probe },
+            livenessProbe: { ...answers("/-/healthy"), periodSeconds: 10, failureThreshold: 6 },
+            // A deployment waits for it.
+            readinessProbe: { ...answers("/-/ready"), periodSeconds: 2, failureThreshold: 5 },
             resources: {
               requests: { ...resources.requests, "ephemeral-storage": "256Mi" },
               limits: { ...resources.limits, "ephemeral-storage": `${room + 256}Mi` },

@@ -56,6 +56,8 @@ export interface WaysArgs {
         scrapers: Clients;
         /** Whether there is a bundled Prometheus. */
         bundled: boolean;
+        /** Where the Alertmanager is that it tells. @default it tells nobody */
+        alertmanager?: readonly Destination[] | undefined;
       }
     | undefined;
 }
@@ -130,7 +132,13 @@ export function ways({ port, namespace, clients, repositories, sinks, metrics }:
         destinations: [DNS, metrics?.bundled ? toPrometheus : toExporters],
       })),
       ...(metrics?.bundled
-        ? [{ name: "prometheus-out", pods: PROMETHEUS, destinations: [DNS, toExporters] }]
+        ? [
+            {
+              name: "prometheus-out",
+              pods: PROMETHEUS,
+              destinations: [DNS, toExporters, ...(metrics.alertmanager ?? [])],
+            },
+          ]
         : []),
     ],
   };

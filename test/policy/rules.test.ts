@@ -159,7 +159,9 @@ describe("the shapes that the program can have", function () {
       secrets: { repositories: { box: { privateKey: userKey() } } },
     },
     "settings that fit": { database: { tuning: "auto" } },
-    "metrics for a Prometheus of its own": { monitoring: { prometheus: "bundled" } },
+    "metrics for a Prometheus of its own": {
+      monitoring: { prometheus: "bundled", alertmanager: "alertmanager.monitoring.svc" },
+    },
     "metrics for the operator's Prometheus, and Grafana": {
       monitoring: { prometheus: "operator" },
       network: {

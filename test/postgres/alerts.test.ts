@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { alertGroups, alertsFor } from "../../components/monitoring/alerts.ts";
 import { type Rule, RULES } from "../../components/monitoring/rules.ts";
 import { queries } from "../../tools/dashboards/index.ts";
+import { evaluate } from "../../tools/evaluation/evaluate.ts";
+import { unwrapped } from "../../tools/evaluation/recorder.ts";
+import { deployable } from "../settings.ts";
 import { skip } from "../skip.ts";
 import { MonitoredServer, NODE, unpackPrometheus } from "./monitored-server.ts";
 import { withPrograms } from "./programs.ts";
@@ -194,18 +197,22 @@ describe("the alerts, in a Prometheus that collects the metrics", function () {
 
   it("fire on a server that hangs, whose port still takes connections, and no longer when it goes on", async () => {
     const silent = "TranscriptsDatabaseSilent";
+    /** Until it does not fire; what was seen of another fault is forgotten. */
+    const over = async () => {
+      for (let tries = 0; (await server.firing()).has(silent); tries++) {
+        assert.ok(tries < 80, "it still fires");
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+      seen.delete(silent);
+    };
+    await over();
     server.signalServer("SIGSTOP");
     try {
       await untilFiring([silent], 40);
     } finally {
       server.signalServer("SIGCONT");
     }
-    for (let tries = 0; (await server.firing()).has(silent); tries++) {
-      assert.ok(tries < 80, "it still fires");
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-    // For what comes next, which is another fault.
-    seen.delete(silent);
+    await over();
   });
 
   it("fire when nobody writes figures, when the server is gone, and when nobody has metrics of it", async () => {
@@ -312,5 +319,20 @@ describe("the durations of the alerts, as promtool evaluates them", function () 
   it("are of rules that promtool takes, all together", () => {
     write("alerts.yaml", { groups: alertGroups(alertsFor(RULES, SELECTOR)) });
     promtool("check", "rules", "alerts.yaml");
+  });
+
+  it("are evaluated by a Prometheus whose whole configuration promtool takes, with an Alertmanager too", async () => {
+    const monitoring = { prometheus: "bundled", alertmanager: "alertmanager.monitoring.svc" };
+    const config = Object.entries({ ...deployable(), monitoring }).map(
+      ([name, value]) => [`transcript-pipeline:${name}`, JSON.stringify(value)] as const,
+    );
+    const { registrations } = await evaluate("prod", Object.fromEntries(config), []);
+    const files = registrations
+      .map(({ inputs }) => unwrapped(inputs) as { kind?: string; data?: Record<string, string> })
+      .flatMap(({ kind, data }) => (kind === "ConfigMap" ? Object.entries(data ?? {}) : []));
+    const text = files.find(([name]) => name === "prometheus.yml")?.[1] ?? "";
+    assert.match(text, /"alertmanager\.monitoring\.svc:9093"/);
+    writeFileSync(join(folder, "prometheus.yml"), text);
+    promtool("check", "config", "prometheus.yml");
   });
 });

@@ -156,7 +156,7 @@ describe("npm run up, with the engine", function () {
     const secrets = (JSON.parse(exported.stdout) as { items: { data?: Record<string, string> }[] }).items
       .flatMap(({ data }) => data?.POSTGRES_PASSWORD ?? [])
       .map((encoded) => Buffer.from(encoded, "base64").toString());
-    assert.equal(secrets.length, 2);
+    assert.equal(secrets.length, 3);
     const stateFile = (await pulumi(["stack", "export"])).stdout;
     const log = await kubectl("logs", "-n", "transcript-pipeline", "postgres-0", "--all-containers");
     for (const secret of secrets) {

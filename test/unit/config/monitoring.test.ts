@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigurationError, readSettings } from "../../../config.ts";
+import { alertmanagerDestinations } from "../../../config/network.ts";
 import { deployable, type Raw } from "../../settings.ts";
 
 function problems(changes: Raw): string {
@@ -59,6 +60,49 @@ describe("the section monitoring", () => {
     assert.match(
       problems({ monitoring: { prometheus: "bundled" }, network: { scrapers: { own: {} } } }),
       /network\.scrapers\.own: names nobody/,
+    );
+  });
+
+  it("takes an Alertmanager for the bundled Prometheus alone, and its port only with it", () => {
+    const alertmanager = "alertmanager.monitoring.svc";
+    const reading = readSettings("prod", {
+      ...deployable(),
+      monitoring: { prometheus: "bundled", alertmanager },
+    });
+    assert.deepEqual(alertmanagerDestinations(reading.settings), [
+      { ports: [9093], namespace: "monitoring", podLabels: undefined },
+    ]);
+    assert.match(
+      problems({ monitoring: { prometheus: "operator", alertmanager } }),
+      /monitoring\.alertmanager: is "alertmanager\.monitoring\.svc", and is used by the bundled Prometheus alone: monitoring\.prometheus is operator\. To remove it/,
+    );
+    assert.match(
+      problems({ monitoring: { prometheus: "bundled", alertmanagerPort: 9094 } }),
+      /monitoring\.alertmanagerPort: is 9094, the port of no host\. Set one: pulumi config set --path monitoring\.alertmanager <value>/,
+    );
+    assert.match(
+      problems({ monitoring: { prometheus: "bundled", alertmanager: "http://x:9093" } }),
+      /monitoring\.alertmanager.*only a host name or an IP address.*monitoring\.alertmanagerPort/,
+    );
+  });
+
+  it("says where the Alertmanager is, and refuses where one is that is not configured", () => {
+    const monitoring = { prometheus: "bundled", alertmanager: "192.168.1.9", alertmanagerPort: 9094 };
+    const at = (alertmanager: object) =>
+      alertmanagerDestinations(
+        readSettings("prod", { ...deployable(), monitoring, network: { alertmanager } }).settings,
+      );
+    assert.deepEqual(at({}), [{ ports: [9094], ranges: ["192.168.1.9/32"] }]);
+    assert.deepEqual(at({ ranges: ["192.168.1.0/24"], ports: [80] }), [
+      { ports: [80], ranges: ["192.168.1.0/24"] },
+    ]);
+    assert.match(
+      problems({ network: { alertmanager: { namespace: "monitoring" } } }),
+      /network\.alertmanager: is not used: there is no monitoring\.alertmanager\. To remove it/,
+    );
+    assert.match(
+      problems({ monitoring, network: { alertmanager: { podLabels: { app: "alertmanager" } } } }),
+      /network\.alertmanager\.namespace: is missing/,
     );
   });
 });

@@ -68,6 +68,30 @@ describe("metrics", function () {
     assert.equal(of(all, "Service/postgres-exporter").metadata.annotations, undefined);
   });
 
+  it("are told of to an Alertmanager, which Prometheus may then reach", async () => {
+    const all = await objects({
+      ...{ prometheus: "bundled", alertmanager: "fd00::9", alertmanagerPort: 9094 },
+    });
+    const config = JSON.parse(of(all, "ConfigMap/postgres-prometheus").data?.["prometheus.yml"] ?? "") as {
+      alerting?: object;
+    };
+    assert.deepEqual(config.alerting, {
+      alertmanagers: [{ static_configs: [{ targets: ["[fd00::9]:9094"] }] }],
+    });
+    const policy = of(all, "NetworkPolicy/postgres-network-prometheus-out").spec as {
+      egress: { to: object[]; ports: { port: number }[] }[];
+    };
+    assert.deepEqual(policy.egress.at(-1), {
+      to: [{ ipBlock: { cidr: "fd00::9/128" } }],
+      ports: [{ port: 9094, protocol: "TCP" }],
+    });
+    const none = await objects({ prometheus: "bundled" });
+    assert.doesNotMatch(
+      of(none, "ConfigMap/postgres-prometheus").data?.["prometheus.yml"] ?? "",
+      /alertmanager/,
+    );
+  });
+
   it("are found by the operator, which also gets the alerts, each for its own exporters alone", async () => {
     const all = await objects({ prometheus: "operator" });
     const monitor = of(all, "ServiceMonitor/postgres-exporter").spec as {

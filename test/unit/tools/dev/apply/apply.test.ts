@@ -126,6 +126,7 @@ describe("a rendering, applied", () => {
           scrapers: {},
           repositories: {},
           sinks: {},
+          alertmanager: {},
           clusterRanges: [],
         },
         warnings: [],
@@ -138,6 +139,7 @@ describe("a rendering, applied", () => {
         scrapers: {},
         repositories: {},
         sinks: {},
+        alertmanager: { namespace: undefined, podLabels: undefined, ranges: undefined, ports: undefined },
         clusterRanges: [],
       },
     };
