@@ -33,6 +33,7 @@ import { imageTag } from "./image-tag.ts";
 import { initJobAfterServer } from "./init-job-after-server.ts";
 import { jobsEnd } from "./jobs-end.ts";
 import { keptSettings } from "./kept-settings.ts";
+import { monitoringReads } from "./monitoring-reads.ts";
 import { namespaceLabels } from "./namespace-labels.ts";
 import { networkDefaultDeny } from "./network-default-deny.ts";
 import { networkWayOut } from "./network-way-out.ts";
@@ -129,6 +130,7 @@ export const rules: readonly Rule[] = [
   networkDefaultDeny,
   networkWayOut,
   ownNamespace,
+  monitoringReads,
   namespaceLabels,
   secretsOnlyInSecrets,
   secretInputs,
