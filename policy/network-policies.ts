@@ -78,8 +78,9 @@ function isEverybody(peer: unknown): boolean {
   return !narrows(peer.podSelector) && !narrows(peer.namespaceSelector);
 }
 
-/** Whether a rule's ports include the database's. A name is that of a port of the pod. */
+/** Whether a rule's ports include the database's, as far as they are known. A name is that of a port of the pod. */
 function hasDatabasePort(rule: Record<string, unknown>, pod: Pod): boolean {
+  if (rule.ports === UNKNOWN) return false;
   const ports = listAt(rule, "ports");
   if (ports.length === 0) return true;
   const names = pod.containers.flatMap(({ body }) =>
@@ -88,6 +89,7 @@ function hasDatabasePort(rule: Record<string, unknown>, pod: Pod): boolean {
   return ports.some((entry) => {
     if (textAt(entry, "protocol") === "UDP") return false;
     const port = field(entry, "port");
+    if (entry === UNKNOWN || port === UNKNOWN || field(entry, "endPort") === UNKNOWN) return false;
     if (typeof port !== "string") {
       const last = field(entry, "endPort") ?? port;
       return (

@@ -76,7 +76,7 @@ describe("the rules", function () {
 });
 
 describe("a declaration", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   /** The configuration that a remedy prints, and the line in it. */
   const PRINTED = /"([a-z-]+)": (\{ "declared": \["(?:[^"\\]|\\.)*"\] \})/;
 
