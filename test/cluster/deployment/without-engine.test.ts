@@ -10,6 +10,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { loginSecretName, loginsIn } from "../../../components/credentials/logins.ts";
+import { EXPORTER_LOGIN } from "../../../config/own-logins.ts";
 import { copyProject } from "../../../tools/project-copy.ts";
 import { withFields } from "../../../tools/stack-file/editing.ts";
 import { CLUSTER, execute, kubectl, npm, sql, state, until, up, upWithKubectl } from "../support.ts";
@@ -86,15 +88,27 @@ describe("npm run up, when no Pulumi CLI is available", function () {
     await deploy({ kept_reader: "readonly", gone: "readwrite" });
     await haveGroups("gone transcripts_readwrite, kept_reader transcripts_readonly");
     const password = await decoded("postgres-login-kept-reader", "POSTGRES_PASSWORD");
-    assert.equal(
-      await decoded("postgres-logins", "credentials"),
-      `readwrite gone ${await decoded("postgres-login-gone", "POSTGRES_PASSWORD")}\n` +
-        `readonly kept_reader ${password}\n`,
-    );
+    /** The kinds of the logins that the server is told of, and whether each has the password of its own Secret. */
+    const told = async () =>
+      Object.fromEntries(
+        await Promise.all(
+          loginsIn(await decoded("postgres-logins", "credentials")).map(async (login) => {
+            const own = await decoded(loginSecretName(login.name), "POSTGRES_PASSWORD");
+            return [login.name, `${login.kind}${own === login.password ? "" : ", with another password"}`];
+          }),
+        ),
+      ) as Record<string, string>;
+    // `dev` has its own for the metrics.
+    const exporter = { [EXPORTER_LOGIN]: "monitoring" };
+    assert.deepEqual(await told(), { gone: "readwrite", kept_reader: "readonly", ...exporter });
     await deploy({ kept_reader: "monitoring" });
-    assert.equal(await decoded("postgres-logins", "credentials"), `monitoring kept_reader ${password}\n`);
+    assert.deepEqual(await told(), { kept_reader: "monitoring", ...exporter });
+    assert.ok(password === (await decoded("postgres-login-kept-reader", "POSTGRES_PASSWORD")));
     const secrets = await kubectl("get", "secrets", "-n", "transcript-pipeline", "-o", "name");
-    assert.deepEqual(secrets.match(/postgres-login-.*/g), ["postgres-login-kept-reader"]);
+    assert.deepEqual(secrets.match(/postgres-login-.*/g), [
+      "postgres-login-exporter",
+      "postgres-login-kept-reader",
+    ]);
     await haveGroups("kept_reader transcripts_monitoring");
   });
 
