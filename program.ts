@@ -4,7 +4,6 @@ import * as pulumi from "@pulumi/pulumi";
 import { contextFlags } from "./cluster/kubectl.ts";
 import { Backup } from "./components/backup/backup.ts";
 import { FirstBackup } from "./components/backup/first-backup.ts";
-import { loginSecretName } from "./components/credentials/logins.ts";
 import { Database } from "./components/database.ts";
 import { APPLICATION } from "./components/kubernetes/labels.ts";
 import { ANNOTATIONS, identityOf, SERVER_NAME, SERVER_POD } from "./components/kubernetes/names.ts";
@@ -268,13 +267,19 @@ export function program(
 
   const observer = { namespace: namespaceName, placement, endpoint: postgres };
   const limits = { queueAge: settings.monitoring.queueAge * 60 };
+  // By its output: a pod that starts before its Secret is there gets it when the kubelet next looks, a minute later.
+  const secretOf = (login: string) => {
+    const name = postgres.loginSecretNames[login];
+    if (name === undefined) throw new Error(`there is no login ${login}`);
+    return name;
+  };
   if (sinks.length > 0) {
     new Notifier(
       "postgres-notify",
       {
         ...observer,
         stack: settings.stack,
-        loginSecretName: loginSecretName(NOTIFIER_LOGIN),
+        loginSecretName: secretOf(NOTIFIER_LOGIN),
         postgresImage: database.image,
         image: settings.notify.image,
         sinks,
@@ -296,7 +301,7 @@ export function program(
         alertmanager: alertmanagerOf(settings.monitoring),
         kind,
         stack: settings.stack,
-        loginSecretName: loginSecretName(EXPORTER_LOGIN),
+        loginSecretName: secretOf(EXPORTER_LOGIN),
         limits,
       },
       onCluster,

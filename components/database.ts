@@ -52,6 +52,8 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
   readonly database: pulumi.Output<string>;
   readonly owner: pulumi.Output<string>;
   readonly secretName: pulumi.Output<string>;
+  /** The Secret of each login but the owner's, by the login's name. */
+  readonly loginSecretNames: Readonly<Record<string, pulumi.Output<string>>>;
   readonly ready: pulumi.Resource;
   readonly trust: ServerTrust | undefined;
   /** The claim with the server's socket, for superuser sessions. */
@@ -109,6 +111,7 @@ export class Database extends pulumi.ComponentResource implements PostgresEndpoi
     this.database = pulumi.output(args.credentials.database);
     this.owner = pulumi.output(args.credentials.owner);
     this.secretName = credentials.secretName;
+    this.loginSecretNames = credentials.loginSecretNames;
     this.claimName = volume.claimName;
     this.password = credentials.password;
     this.ready = server.ready;

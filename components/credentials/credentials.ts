@@ -43,6 +43,8 @@ export class Credentials extends pulumi.ComponentResource {
   readonly superuserSecretName: pulumi.Output<string>;
   /** Name of the Secret with the other logins, for the reconciler that creates them in the database. */
   readonly loginsSecretName: pulumi.Output<string>;
+  /** The Secret of each of these, by its name. */
+  readonly loginSecretNames: Record<string, pulumi.Output<string>> = {};
   /** The owner's password. A secret. Undefined: only a store knows it. */
   readonly password: pulumi.Output<string> | undefined;
 
@@ -95,7 +97,7 @@ export class Credentials extends pulumi.ComponentResource {
 
     const logins = Object.entries(args.logins).map(([name, kind]) => {
       const password = leaf(LEAVES.login(name), () => generated(loginsSource, name));
-      secretOf(loginSecretName(name), {
+      this.loginSecretNames[name] = secretOf(loginSecretName(name), {
         POSTGRES_USER: [name],
         POSTGRES_DB: [args.database],
         POSTGRES_PASSWORD: [password],

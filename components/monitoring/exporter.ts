@@ -22,7 +22,7 @@ export interface ExporterArgs {
   placement: Placement;
   endpoint: PostgresEndpoint;
   /** The Secret of a login of the kind `monitoring`. */
-  loginSecretName: string;
+  loginSecretName: pulumi.Input<string>;
   /** An image with postgres_exporter. */
   image: string;
   /** Annotations of the Service, for those who find it by them. */

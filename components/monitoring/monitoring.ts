@@ -15,7 +15,7 @@ export interface MonitoringArgs {
   placement: Placement;
   endpoint: PostgresEndpoint;
   /** The Secret of a login of the kind `monitoring`. */
-  loginSecretName: string;
+  loginSecretName: pulumi.Input<string>;
   /** Whose Prometheus it is. */
   kind: PrometheusKind;
   exporterImage: string;

@@ -43,7 +43,7 @@ export interface NotifierArgs {
   placement: Placement;
   endpoint: PostgresEndpoint;
   /** The Secret of a login of the kind `monitoring`. */
-  loginSecretName: string;
+  loginSecretName: pulumi.Input<string>;
   /** The server's image, for psql. */
   postgresImage: string;
   /** An image with curl, a shell and awk. */
