@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Status } from "../../../tools/backup/status.ts";
 import { execute, inPod, kubectl, needsEngine, npm, pulumi, sql, theCluster, until, up } from "../support.ts";
+import { itLong } from "../../sample.ts";
 
 const NAMESPACE = ["-n", "transcript-pipeline"];
 const VOLUME = "/var/lib/postgresql/data";
@@ -140,7 +141,7 @@ describe("restore drills", function () {
     assert.equal(await left(), "");
   });
 
-  it("what a killed drill leaves on the disk, the next one removes", async () => {
+  itLong("what a killed drill leaves on the disk, the next one removes", async () => {
     await startDrill("drill-killed");
     await until(
       "the copy is there",

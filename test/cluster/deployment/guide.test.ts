@@ -206,7 +206,7 @@ describe("the guide's commands work as printed", function () {
     assert.equal(await sql("select count(*) from recordings where source_uri = 'guide:cleanup-1'"), "1");
   });
 
-  it("Cleanup, Remove All Resources, the directory kept: the next `up` finds the rows", async () => {
+  itLong("Cleanup, Remove All Resources, the directory kept: the next `up` finds the rows", async () => {
     for (const line of ["kubectl delete namespace transcript-pipeline", "kubectl delete pv postgres-pv"]) {
       const ran = await shell(line);
       assert.equal(ran.status, 0, ran.output);

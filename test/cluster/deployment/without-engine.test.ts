@@ -112,7 +112,7 @@ describe("npm run up, when no Pulumi CLI is available", function () {
     await haveGroups("kept_reader transcripts_monitoring");
   });
 
-  it("grows the volume, though its claim cannot be changed", async () => {
+  itLong("grows the volume, though its claim cannot be changed", async () => {
     const checkout = join(home, "checkout");
     copyProject(checkout);
     const file = join(checkout, "Pulumi.dev.yaml");
@@ -157,7 +157,7 @@ describe("npm run up, when no Pulumi CLI is available", function () {
     assert.equal(await sql("select count(*) from recordings where source_uri = 'without-engine'"), "1");
   });
 
-  it("is taken over by the engine when one is available again", async function () {
+  itLong("is taken over by the engine when one is available again", async function (this: Mocha.Context) {
     const ran = await up();
     if (!ran.stdout.includes("deploying stack dev with Pulumi")) {
       skip(this, "no Pulumi CLI can be had on this machine");
