@@ -15,7 +15,7 @@ import {
   until,
   up,
 } from "../support.ts";
-import { itLong } from "../../sample.ts";
+import { describeLong, itLong } from "../../sample.ts";
 import {
   addressOf,
   apply,
@@ -210,7 +210,7 @@ describe("network policies", () => {
     );
   });
 
-  describe("of a server that was deployed without them", function () {
+  describeLong("of a server that was deployed without them", function () {
     this.timeout(400_000);
     needsEngine();
 
@@ -284,7 +284,7 @@ describe("network policies", () => {
       assert.doesNotMatch(next.output, /it stays so/);
     });
 
-    itLong("can be switched back, which is reported as long as it lasts", async () => {
+    it("can be switched back, which is reported as long as it lasts", async () => {
       const said = await deploy({ "network.policies": "none" });
       assert.match(said, /network\.policies is none: every pod in the cluster can reach the database's port/);
       await opens("the database", foreign, server);
