@@ -40,7 +40,7 @@ const destinationFields = (what: string, named: string, port: string) =>
     }),
     podLabels: labels({ description: "Labels of those pods. Default: every pod of that namespace" }),
     ranges: ranges({
-      description: `Addresses of a ${what} that is not in the cluster. Default: ${named}, if it is an address; otherwise every one outside \`network.clusterRanges\``,
+      description: `Addresses of the ${what}, if it is not in the cluster. Default: ${named}, if it is an address; otherwise every one outside \`network.clusterRanges\``,
     }),
     ports: ports({
       description: `Ports that the ${what} listens on. Behind a Service: its \`targetPort\`. Default: ${port}`,
