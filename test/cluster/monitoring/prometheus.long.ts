@@ -24,7 +24,7 @@ async function firing(): Promise<string[]> {
 }
 
 describe("a Prometheus next to the database", function () {
-  this.timeout(480_000);
+  this.timeout(600_000);
   needsEngine();
   const deploy = async (more: Record<string, unknown> = {}) => {
     const ran = await pulumi(["up", "--yes", "--skip-preview", "--config-file", configured(more)]);
