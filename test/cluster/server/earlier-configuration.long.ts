@@ -40,6 +40,9 @@ async function restart(): Promise<void> {
   await kubectl("wait", ...NAMESPACE, "--for=condition=Ready", "pod/postgres-0", "--timeout=170s");
 }
 
+/** No container of the pod was restarted, however many it has. */
+const NONE = /^0( 0)*$/;
+
 const restarts = () =>
   kubectl(
     "get",
@@ -87,7 +90,7 @@ describe("a start with a configuration that PostgreSQL refuses, on a cluster", f
   it("becomes ready with the last one that started, without a crash, and says so everywhere", async () => {
     await replace(changed("idle_in_transaction_session_timeout = '5m'"));
     await restart();
-    assert.equal(await restarts(), "0 0");
+    assert.match(await restarts(), NONE);
     assert.equal(await sql("select count(*) from safe"), "1000");
     const words =
       /runs with the last configuration that started, because PostgreSQL refuses.*idle_in_transaction_session_timeout.*5m/;
@@ -138,7 +141,7 @@ describe("a start with a configuration that PostgreSQL refuses, on a cluster", f
       await superuser("select current_setting('transcript_pipeline.refused_configuration', true)"),
       "",
     );
-    assert.equal(await restarts(), "0 0");
+    assert.match(await restarts(), NONE);
   });
 
   it("is found where only the data decides: fewer prepared transactions than exist", async () => {
@@ -147,7 +150,7 @@ describe("a start with a configuration that PostgreSQL refuses, on a cluster", f
     await superuser("begin; create table public.prepared (id int); prepare transaction 'theirs'");
     await replace(changed("max_prepared_transactions = 0"));
     await restart();
-    assert.equal(await restarts(), "0 0");
+    assert.match(await restarts(), NONE);
     assert.equal(await superuser("show max_prepared_transactions"), "5");
     assert.match(await follow("refused-look"), /Increase max_prepared_transactions/);
     assert.equal(await superuser("select gid from pg_prepared_xacts"), "theirs");
