@@ -270,7 +270,7 @@ export function program(
   // By its output: a pod that starts before its Secret is there gets it when the kubelet next looks, a minute later.
   const secretOf = (login: string) => {
     const name = postgres.loginSecretNames[login];
-    if (name === undefined) throw new Error(`there is no login ${login}`);
+    if (name === undefined) throw new Error(`login ${login} has no Secret`);
     return name;
   };
   if (sinks.length > 0) {

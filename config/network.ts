@@ -118,7 +118,7 @@ function clientProblems(
   return [];
 }
 
-/** How the fields of the section fit together, and to the repositories and the sinks. */
+/** How the fields of the section fit together, and to the repositories, the sinks and the Alertmanager. */
 export function networkProblems({
   network: written,
   backup,

@@ -16,7 +16,7 @@ import { buildBinaries } from "./build.ts";
 import { clusterCgroups, clusterProcesses, makeCgroups, removeCgroups } from "./cgroups.ts";
 import { requireSpace } from "./disk.ts";
 import type { Image } from "./images.ts";
-import { buildImages, dbmateImage, pgbackrestImage, postgresImage } from "./images.ts";
+import { buildImages, pgbackrestImage, postgresImage } from "./images.ts";
 import { withLock } from "../lock.ts";
 import { addresses, connect, disconnect, requireFreeRange, serviceRange } from "./network.ts";
 import { buildMetricsServer, METRICS_SERVER, metricsServerObjects } from "./metrics-server.ts";
@@ -38,8 +38,6 @@ export interface LocalCluster {
   nodeName: string;
   /** Reference of the stand-in for the PostgreSQL 16 + pgvector image. */
   postgresImage: string;
-  /** Reference of the stand-in for the dbmate image. */
-  dbmateImage: string;
   /** Reference of the stand-in for the image with pgBackRest. */
   pgbackrestImage: string;
   /** Path of a kubectl of the cluster's version. */
@@ -496,7 +494,6 @@ function describe(paths: ClusterPaths, kubectl: string): LocalCluster {
     context: paths.fullName,
     nodeName: paths.nodeName,
     postgresImage,
-    dbmateImage,
     pgbackrestImage,
     kubectl,
   };

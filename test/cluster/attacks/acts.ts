@@ -5,7 +5,15 @@ import { PROMETHEUS_PORT } from "../../../components/kubernetes/names.ts";
 import type { Who } from "../ci/identities.ts";
 import { AS_SUPERUSER, CLUSTER, execute, inPod, type Ran, theCluster } from "../support.ts";
 import type { Act, Attempt, Outcome } from "./attempt.ts";
-import { type Login, OWNER, type Stage, VERIFIED } from "./stage.ts";
+import {
+  CLIENTS_PORT,
+  type Login,
+  OTHERS_PORT,
+  OWNER,
+  type Stage,
+  UNDECLARED_PORT,
+  VERIFIED,
+} from "./stage.ts";
 
 /** An act on the stage. */
 export type Deed = Act<Stage>;
@@ -24,6 +32,11 @@ export type Place = (stage: Stage) => readonly [host: string, port: number];
 export const database: Place = ({ server }) => [server, 5432];
 export const databaseService: Place = ({ service }) => [service, 5432];
 export const prometheus: Place = ({ prometheus }) => [prometheus, PROMETHEUS_PORT];
+/** A port of the server for which nothing has declared a way in. */
+export const undeclared: Place = ({ server }) => [server, UNDECLARED_PORT];
+/** What others listen on: a pod of another namespace, and the client's. */
+export const others: Place = ({ foreign }) => [foreign, OTHERS_PORT];
+export const clients: Place = ({ client }) => [client, CLIENTS_PORT];
 /** The API server, as every pod can reach it in a cluster without policies. */
 export const api: Place = () => ["10.43.0.1", 443];
 export const dns: Place = () => ["10.43.0.10", 53];

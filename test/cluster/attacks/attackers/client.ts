@@ -8,17 +8,15 @@ import {
   inPodOf,
   inServer,
   kubelet,
-  type Place,
+  undeclared,
+  others,
 } from "../acts.ts";
 import type { Attacker, Attempt } from "../attempt.ts";
 import { metricsReading } from "./taken-over-monitoring.ts";
-import { LOGINS, type Login, UNDECLARED_PORT, OTHERS_PORT, OWNER, type Stage, VERIFIED } from "../stage.ts";
+import { LOGINS, type Login, UNDECLARED_PORT, OWNER, type Stage, VERIFIED } from "../stage.ts";
 
 const FAILED = /FATAL: {2}password authentication failed for user "(\w+)"/;
 const plain = VERIFIED.replace("verify-full", "disable");
-
-const undeclared: Place = ({ server }) => [server, UNDECLARED_PORT];
-const others: Place = ({ foreign }) => [foreign, OTHERS_PORT];
 
 const inPlainText = (user: Login): Attempt<Stage> => ({
   tries: `logs in as ${user} in plain text`,

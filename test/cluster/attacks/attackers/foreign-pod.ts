@@ -12,13 +12,12 @@ import {
   inServer,
   connecting,
   type Place,
+  undeclared,
 } from "../acts.ts";
 import type { Attacker } from "../attempt.ts";
 import { metricsReading } from "./taken-over-monitoring.ts";
 import { UNDECLARED_PORT, NODE_PORT, type Stage, VERIFIED } from "../stage.ts";
 
-/** A port for which nothing has declared a way in. */
-const undeclared: Place = ({ server }) => [server, UNDECLARED_PORT];
 const databaseOnNode: Place = () => [addresses(CLUSTER).node, 5432];
 /** A Service of somebody else's that is open on the node. */
 const nodePort: Place = () => [addresses(CLUSTER).node, NODE_PORT];

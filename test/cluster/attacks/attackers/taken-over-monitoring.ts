@@ -12,12 +12,11 @@ import {
   kubelet,
   type Place,
   prometheus,
+  others,
+  clients,
 } from "../acts.ts";
 import type { Attacker, Attempt } from "../attempt.ts";
-import { CLIENTS_PORT, OTHERS_PORT, type Stage } from "../stage.ts";
-
-const others: Place = ({ foreign }) => [foreign, OTHERS_PORT];
-const clients: Place = ({ client }) => [client, CLIENTS_PORT];
+import { CLIENTS_PORT, type Stage } from "../stage.ts";
 
 const inExporter = (line: string) => inContainer(`${EXPORTER_NAME}-0`, "database", line);
 const inPrometheus = (line: string) => inContainer(`${PROMETHEUS_NAME}-0`, "prometheus", line);

@@ -11,12 +11,12 @@ import {
   onNode,
   type Place,
   CLOSED,
+  others,
+  clients,
 } from "../acts.ts";
 import type { Attacker, Attempt } from "../attempt.ts";
-import { CLIENTS_PORT, OTHERS_PORT, type Stage } from "../stage.ts";
+import { CLIENTS_PORT, type Stage } from "../stage.ts";
 
-const others: Place = ({ foreign }) => [foreign, OTHERS_PORT];
-const clients: Place = ({ client }) => [client, CLIENTS_PORT];
 const itself: Place = () => ["127.0.0.1", CLIENTS_PORT];
 
 const wayOut = (tries: string, place: Place, control = connects("foreign", place)): Attempt<Stage> => ({
