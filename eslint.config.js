@@ -37,6 +37,17 @@ export default defineConfig(
     rules: {
       "@pulumi/no-output-in-template-literal": "error",
       "@pulumi/no-output-instance-in-template-literal": "error",
+      "no-restricted-syntax": [
+        "error",
+        ...[
+          "CallExpression[callee.property.name='on'][arguments.0.value='data'] AssignmentExpression CallExpression[callee.property.name='toString'][arguments.length=0]",
+          "CallExpression[callee.property.name='on'][arguments.0.value='data'] AssignmentExpression CallExpression[callee.name='String']",
+        ].map((selector) => ({
+          selector,
+          message:
+            'A chunk may end within a character: stream.setEncoding("utf8").on("data", (text: string) => …).',
+        })),
+      ],
     },
   },
   wall(

@@ -112,8 +112,8 @@ export async function withProxy<T>(
   ended.catch(() => undefined);
   const serving = new Promise<void>((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (text: Buffer) => {
-        said += text.toString();
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
         if (said.includes("Starting to serve on")) resolve();
       });
     }

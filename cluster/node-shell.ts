@@ -61,8 +61,8 @@ function answered(command: string, args: readonly string[], script: string): Pro
     const child = spawn(command, args, { stdio: "pipe", timeout: PATIENCE, killSignal: "SIGKILL" });
     let stdout = "";
     let stderr = "";
-    child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
-    child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
+    child.stdout.setEncoding("utf8").on("data", (data: string) => (stdout += data));
+    child.stderr.setEncoding("utf8").on("data", (data: string) => (stderr += data));
     child.on("error", ({ message }) => resolve({ status: undefined, stdout, reason: message }));
     child.on("close", (status) => {
       const last = stderr.trim().split("\n").at(-1)?.trim();

@@ -82,7 +82,7 @@ export class WebReceiver {
   constructor(tls: { key: string; cert: string }) {
     this.server = createServer(tls, (request, response) => {
       let body = "";
-      request.on("data", (data: Buffer) => (body += data.toString()));
+      request.setEncoding("utf8").on("data", (data: string) => (body += data));
       request.on("end", () => {
         const { method = "", url = "", headers } = request;
         this.meanwhile();
@@ -127,7 +127,7 @@ export class MailReceiver {
         done(address.startsWith("refused") ? new Error("no such user") : null),
       onData: (stream, session, done) => {
         let text = "";
-        stream.on("data", (data: Buffer) => (text += data.toString()));
+        stream.setEncoding("utf8").on("data", (data: string) => (text += data));
         stream.on("end", () => {
           const { mailFrom, rcptTo } = session.envelope;
           const one = {

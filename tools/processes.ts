@@ -56,8 +56,8 @@ export function attempt(
     });
     let stdout = "";
     let stderr = "";
-    child.stdout?.on("data", (data: Buffer) => (stdout += data.toString()));
-    child.stderr?.on("data", (data: Buffer) => (stderr += data.toString()));
+    child.stdout?.setEncoding("utf8").on("data", (data: string) => (stdout += data));
+    child.stderr?.setEncoding("utf8").on("data", (data: string) => (stderr += data));
     // What a killed program has started, such as kubectl's credential plugin, may hold its output open.
     child.on("exit", () => {
       if (!child.killed) return;

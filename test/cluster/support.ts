@@ -131,13 +131,13 @@ export function execute(
       timeout: options.timeout ?? 600_000,
     });
     const ran: Ran = { status: null, stdout: "", stderr: "", output: "", seconds: 0 };
-    child.stdout.on("data", (data: Buffer) => {
-      ran.stdout += data.toString();
-      ran.output += data.toString();
+    child.stdout.setEncoding("utf8").on("data", (data: string) => {
+      ran.stdout += data;
+      ran.output += data;
     });
-    child.stderr.on("data", (data: Buffer) => {
-      ran.stderr += data.toString();
-      ran.output += data.toString();
+    child.stderr.setEncoding("utf8").on("data", (data: string) => {
+      ran.stderr += data;
+      ran.output += data;
     });
     child.on("error", reject);
     child.on("close", (status) => resolve({ ...ran, status, seconds: (Date.now() - started) / 1000 }));

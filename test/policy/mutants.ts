@@ -163,7 +163,9 @@ export const WEAKNESSES: readonly Weakness[] = [
   },
   { at: /\/secret\/defaultMode$/, to: () => [0o644, 0o777, 0o404] },
   { at: /^spec\/activeDeadlineSeconds$/, to: () => [0] },
-  { at: /^spec\/replicas$/, kinds: /^StatefulSet\//, to: () => [2, 100], optional: true },
+  // Two of what keeps nothing are only more of it.
+  { at: /^spec\/replicas$/, kinds: SERVER, to: () => [2], optional: true },
+  { at: /^spec\/replicas$/, kinds: /^StatefulSet\//, to: () => [100], optional: true },
   {
     at: /^spec\/type$/,
     kinds: /^Service\//,

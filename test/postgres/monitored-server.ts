@@ -359,7 +359,7 @@ export class MonitoredServer {
       detached: true,
     });
     for (const stream of [child.stdout, child.stderr])
-      stream.on("data", (text: Buffer) => (this.log += `${name}: ${text.toString()}`));
+      stream.setEncoding("utf8").on("data", (text: string) => (this.log += `${name}: ${text}`));
     this.#children.set(name, child);
   }
 

@@ -16,7 +16,7 @@ interface Post {
 
 async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {
   let text = "";
-  for await (const chunk of request) text += String(chunk);
+  for await (const chunk of request.setEncoding("utf8")) text += chunk as string;
   return text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
 }
 

@@ -295,8 +295,8 @@ export class Heartbeat {
     const exec = ["exec", "-i", "-n", NAMESPACE, "postgres-0", "--", ...psql, "-d", "transcripts_db"];
     this.session = spawn("kubectl", ["--kubeconfig", theCluster().kubeconfig, ...exec]);
     let rest = "";
-    this.session.stdout.on("data", (data: Buffer) => {
-      const lines = (rest + data.toString()).split("\n");
+    this.session.stdout.setEncoding("utf8").on("data", (data: string) => {
+      const lines = (rest + data).split("\n");
       rest = lines.pop() ?? "";
       this.acknowledged.push(...lines.filter((line) => /^\d+$/.test(line)).map(Number));
     });

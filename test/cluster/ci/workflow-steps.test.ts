@@ -149,8 +149,8 @@ describe("the workflows' steps, on a cluster", function () {
     let output = "";
     await new Promise<void>((resolve) => {
       killed.on("close", () => resolve());
-      killed.stdout.on("data", (data: Buffer) => {
-        output += data.toString();
+      killed.stdout.setEncoding("utf8").on("data", (data: string) => {
+        output += data;
         if (/StatefulSet postgres creating .*Waiting/.test(output))
           process.kill(-(killed.pid ?? 0), "SIGKILL");
       });

@@ -178,7 +178,7 @@ function firstStart(lab: Lab): { output: () => string; end: Promise<void> } {
     "exec bash /usr/local/lib/transcript-pipeline/start-server.sh 2>&1",
   );
   let output = "";
-  child.stdout?.on("data", (data: Buffer) => (output += data.toString()));
+  child.stdout?.setEncoding("utf8").on("data", (data: string) => (output += data));
   return { output: () => output, end: new Promise((resolve) => child.on("exit", () => resolve())) };
 }
 

@@ -49,7 +49,7 @@ export class RunningUp {
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [this.child.stdout, this.child.stderr])
-      stream.on("data", (data: Buffer) => (this.output += data.toString()));
+      stream.setEncoding("utf8").on("data", (data: string) => (this.output += data));
     this.end = new Promise((resolve) => this.child.on("exit", (status) => resolve(status)));
   }
 

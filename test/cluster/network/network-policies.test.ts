@@ -136,7 +136,7 @@ describe("network policies", () => {
       );
       try {
         let said = "";
-        forward.stdout.on("data", (data: Buffer) => (said += data.toString()));
+        forward.stdout.setEncoding("utf8").on("data", (data: string) => (said += data));
         await until("the port is forwarded", () => /127\.0\.0\.1:(\d+)/.test(said), 30_000);
         const port = Number(/127\.0\.0\.1:(\d+)/.exec(said)?.[1]);
         // PostgreSQL's answer to a request for TLS: one letter.

@@ -18,7 +18,7 @@ export class SecretWatch {
     this.child = spawn(theCluster().kubectl, [...withKubeconfig(), ...command], {
       stdio: ["ignore", "pipe", "inherit"],
     });
-    this.child.stdout?.on("data", (data: Buffer) => (this.events += data.toString()));
+    this.child.stdout?.setEncoding("utf8").on("data", (data: string) => (this.events += data));
   }
 
   /** Starts it, and waits until it sees. */

@@ -80,7 +80,7 @@ describe("a switch to a secret store, and back", function () {
     const each = 'jsonpath={.type} {.object.metadata.name}{"\\n"}';
     const args = ["get", "secrets", "-n", "transcript-pipeline", "-w", "--output-watch-events", "-o", each];
     watch = spawn("kubectl", ["--kubeconfig", theCluster().kubeconfig, ...args]);
-    watch.stdout?.on("data", (data: Buffer) => (seen += data.toString()));
+    watch.stdout?.setEncoding("utf8").on("data", (data: string) => (seen += data));
     await until("the watch sees the Secrets", () => SECRETS.every((name) => seen.includes(`ADDED ${name}`)));
   });
 
@@ -175,7 +175,7 @@ describe("a switch to a secret store, and back", function () {
       ...["psql", "-X", "-At", "-U", "transcript_user", "-d", "transcripts_db"],
     ]);
     let answered = "";
-    session.stdout.on("data", (data: Buffer) => (answered += data.toString()));
+    session.stdout.setEncoding("utf8").on("data", (data: string) => (answered += data));
     session.stdin.write("select 'first';\n");
     await until("the session answers", () => answered.includes("first"));
     store.owner = "rotated-in-the-store-0123456789";

@@ -36,7 +36,7 @@ export async function watchSecrets(namespace: string): Promise<{ end: () => Seen
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   let output = "";
-  child.stdout.on("data", (data: Buffer) => (output += data.toString()));
+  child.stdout.setEncoding("utf8").on("data", (data: string) => (output += data));
   let ended = false;
   child.on("close", () => (ended = true));
   await until("the watch shows the Secrets", () => eventsIn(output).length > 0, 30_000);

@@ -151,7 +151,8 @@ export class DumpRun {
       },
     });
     let said = "";
-    for (const stream of [dump.stdout, dump.stderr]) stream.on("data", (data) => (said += String(data)));
+    for (const stream of [dump.stdout, dump.stderr])
+      stream.setEncoding("utf8").on("data", (data: string) => (said += data));
     const [status] = (await once(dump, "close")) as [number | null];
     process.kill(-(transfer.pid ?? 0), "SIGKILL");
     await once(transfer, "close");

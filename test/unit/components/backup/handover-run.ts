@@ -130,7 +130,7 @@ export class Handover {
   async agent(): Promise<ChildProcess> {
     const agent = this.start("agent.sh", [], {});
     for (const stream of [agent.stdout, agent.stderr])
-      stream?.on("data", (data) => (this.said += String(data)));
+      stream?.setEncoding("utf8").on("data", (data: string) => (this.said += data));
     await this.until(() => this.said.includes("ready"));
     return agent;
   }
@@ -150,8 +150,8 @@ export class Handover {
 
   async ended(begun: ChildProcess): Promise<Ended> {
     let [stdout, stderr] = ["", ""];
-    begun.stdout?.on("data", (data) => (stdout += String(data)));
-    begun.stderr?.on("data", (data) => (stderr += String(data)));
+    begun.stdout?.setEncoding("utf8").on("data", (data: string) => (stdout += data));
+    begun.stderr?.setEncoding("utf8").on("data", (data: string) => (stderr += data));
     const [status] = (await once(begun, "close")) as [number | null];
     return { status, stdout, stderr };
   }

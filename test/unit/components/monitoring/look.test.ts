@@ -92,7 +92,7 @@ describe("the look at the figures", function () {
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [looking.stdout, looking.stderr])
-      stream?.on("data", (data: Buffer) => (log += data.toString()));
+      stream?.setEncoding("utf8").on("data", (data: string) => (log += data));
   }
   const findings = () => {
     const path = join(root, "run/notify/findings");

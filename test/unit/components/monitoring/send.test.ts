@@ -103,7 +103,7 @@ describe("what is sent", function () {
       detached: true,
     });
     for (const stream of [sender.stdout, sender.stderr])
-      stream?.on("data", (data: Buffer) => (log += data.toString()));
+      stream?.setEncoding("utf8").on("data", (data: string) => (log += data));
   }
   const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
   async function until(what: string, isSo: () => boolean, milliseconds = 30_000): Promise<void> {

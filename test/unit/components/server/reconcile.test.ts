@@ -95,7 +95,7 @@ describe("the reconciler", function () {
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [reconciler.stdout, reconciler.stderr])
-      stream?.on("data", (data) => (log += String(data)));
+      stream?.setEncoding("utf8").on("data", (data: string) => (log += data));
   }
 
   beforeEach(() => {

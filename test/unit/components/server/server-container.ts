@@ -97,7 +97,7 @@ export class Run {
       },
     );
     for (const stream of [this.child.stdout, this.child.stderr])
-      stream?.on("data", (data: Buffer) => (this.log += data.toString()));
+      stream?.setEncoding("utf8").on("data", (data: string) => (this.log += data));
     this.ended = once(this.child, "close").then(([status]: unknown[]) => status as number | null);
   }
 

@@ -73,7 +73,7 @@ describe("the server's certificate, in its container", function () {
       env: { PATH: process.env.PATH, ROOT: root, SOURCE: source, HOST, TRUST, LOOK: "1" },
     });
     for (const stream of [keeper.stdout, keeper.stderr])
-      stream?.on("data", (text: Buffer) => (said += text.toString()));
+      stream?.setEncoding("utf8").on("data", (text: string) => (said += text));
   }
   async function until(what: string, holds: () => boolean): Promise<void> {
     for (const end = Date.now() + 20_000; !holds(); await pause(50))

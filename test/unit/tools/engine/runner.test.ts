@@ -94,8 +94,8 @@ describe("the engine's runner", () => {
     let sent = false;
     await new Promise((resolve) => {
       child.on("close", resolve);
-      child.stdout.on("data", (data: Buffer) => {
-        output += data.toString();
+      child.stdout.setEncoding("utf8").on("data", (data: string) => {
+        output += data;
         if (sent || !output.includes("operating")) return;
         sent = true;
         for (const signal of ["SIGINT", "SIGTERM", "SIGTERM"] as const) child.kill(signal);
