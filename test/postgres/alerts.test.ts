@@ -8,6 +8,7 @@ import { type Rule, RULES } from "../../components/monitoring/rules.ts";
 import { queries } from "../../tools/dashboards/index.ts";
 import { evaluate } from "../../tools/evaluation/evaluate.ts";
 import { unwrapped } from "../../tools/evaluation/recorder.ts";
+import { itLong } from "../sample.ts";
 import { deployable } from "../settings.ts";
 import { skip } from "../skip.ts";
 import { MonitoredServer, NODE, unpackPrometheus } from "./monitored-server.ts";
@@ -157,43 +158,46 @@ describe("the alerts, in a Prometheus that collects the metrics", function () {
     );
   });
 
-  it("fire on a server that is started again and again, that reads what it has not written, and that has used its numbers", async () => {
-    stopLooking();
-    const file = await server.sql(
-      "create table broken as select generate_series(1, 10000) as n",
-      "checkpoint",
-      "select pg_relation_filepath('broken')",
-    );
-    for (let start = 0; start < 4; start++) {
-      await server.stopServer();
-      if (start === 0) {
-        const handle = openSync(server.dataFile(file), "r+");
-        writeSync(handle, "not what was written", 2000);
-        closeSync(handle);
+  itLong(
+    "fire on a server that is started again and again, that reads what it has not written, and that has used its numbers",
+    async () => {
+      stopLooking();
+      const file = await server.sql(
+        "create table broken as select generate_series(1, 10000) as n",
+        "checkpoint",
+        "select pg_relation_filepath('broken')",
+      );
+      for (let start = 0; start < 4; start++) {
+        await server.stopServer();
+        if (start === 0) {
+          const handle = openSync(server.dataFile(file), "r+");
+          writeSync(handle, "not what was written", 2000);
+          closeSync(handle);
+        }
+        // The prepared transaction keeps vacuum from freeing any.
+        if (start === 3) await server.useTransactions(1_700_000_000);
+        await server.startServer();
+        // Until that was seen, and is long enough ago for the next start to be seen as one.
+        for (let tries = 0; start < 3; tries++) {
+          await server.lookAt();
+          const [running = 0] = await server.values("transcripts_server_running_seconds");
+          const [resets] = await server.values("resets(transcripts_server_running_seconds[1h])");
+          if (resets === start + 1 && running > 6) break;
+          assert.ok(tries < 100, `start ${start} is not seen: ${running} s, ${resets}`);
+          await new Promise((resolve) => setTimeout(resolve, 500));
+        }
       }
-      // The prepared transaction keeps vacuum from freeing any.
-      if (start === 3) await server.useTransactions(1_700_000_000);
-      await server.startServer();
-      // Until that was seen, and is long enough ago for the next start to be seen as one.
-      for (let tries = 0; start < 3; tries++) {
-        await server.lookAt();
-        const [running = 0] = await server.values("transcripts_server_running_seconds");
-        const [resets] = await server.values("resets(transcripts_server_running_seconds[1h])");
-        if (resets === start + 1 && running > 6) break;
-        assert.ok(tries < 100, `start ${start} is not seen: ${running} s, ${resets}`);
-        await new Promise((resolve) => setTimeout(resolve, 500));
-      }
-    }
-    await assert.rejects(server.sql("select count(*) from broken"), /invalid page/);
-    keepLooking();
-    await untilFiring(
-      [
-        ...["TranscriptsServerRestarting", "TranscriptsDamagedPages"],
-        ...["TranscriptsTransactionNumbersUsed", "TranscriptsTransactionNumbersRunOut"],
-      ],
-      60,
-    );
-  });
+      await assert.rejects(server.sql("select count(*) from broken"), /invalid page/);
+      keepLooking();
+      await untilFiring(
+        [
+          ...["TranscriptsServerRestarting", "TranscriptsDamagedPages"],
+          ...["TranscriptsTransactionNumbersUsed", "TranscriptsTransactionNumbersRunOut"],
+        ],
+        60,
+      );
+    },
+  );
 
   it("fire on a server that hangs, whose port still takes connections, and no longer when it goes on", async () => {
     const silent = "TranscriptsDatabaseSilent";

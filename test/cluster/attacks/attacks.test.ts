@@ -12,10 +12,10 @@ import { staged } from "./stage.ts";
 describe("attacks on the deployed product", function () {
   this.timeout(120_000);
   needsEngine();
-  // Half of each attacker's, another half each day.
+  // A quarter of each attacker's, another one each day.
   const taken = ATTACKERS.map(({ who, attempts }) => ({
     who,
-    attempts: sampled(`attacks by ${who}`, attempts, Math.ceil(attempts.length / 2)),
+    attempts: sampled(`attacks by ${who}`, attempts, Math.ceil(attempts.length / 4)),
   }));
   attacksOf(taken, staged());
 });
