@@ -101,7 +101,7 @@ export function asDestination({ ports, ...peer }: OutsideDestination): Destinati
 /** Who is told what is wrong. */
 export function sinksOf({ notify }: Settings): SinkArgs[] {
   return Object.entries(notify.sinks).map(([name, sink]): SinkArgs => {
-    const { kind, least, ca } = sink;
+    const { kind, least = "warning", ca } = sink;
     switch (kind) {
       // What the kind needs is there: the configuration's checks ask for it.
       case "mail": {

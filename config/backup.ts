@@ -77,7 +77,14 @@ export const REPOSITORY_NAME = {
   most: 2,
 };
 
-const repositories: Entries<typeof repository> = { fields: repository, ...REPOSITORY_NAME };
+/** A repository's secrets, in `secrets.repositories`. */
+export const REPOSITORY_SECRETS = ["accessKey", "secretKey", "privateKey"] as const;
+
+const repositories: Entries<typeof repository> = {
+  fields: repository,
+  ...REPOSITORY_NAME,
+  secrets: { path: "secrets.repositories", fields: REPOSITORY_SECRETS },
+};
 
 /** Five fields of cron, or one of its words. */
 const CRON = "@(yearly|monthly|weekly|daily|hourly)|[0-9*/,A-Za-z-]+( [0-9*/,A-Za-z-]+){4}";

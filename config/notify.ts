@@ -28,12 +28,9 @@ const sink = {
         "`mail`: SMTP. `ntfy`, `slack`, `telegram`: that service. `webhook`: JSON to an address of yours. `heartbeat`: no message, but an address that is requested each minute as long as the database is watched; who expects that notices when the whole machine is gone",
     }),
   ),
-  least: defaulted(
-    "warning",
-    oneOf(["warning", "critical"], {
-      description: "The least grave thing that is told. Not of a `heartbeat`",
-    }),
-  ),
+  least: oneOf(["warning", "critical"], {
+    description: "All but `heartbeat`: the least grave thing that is told. Default: `warning`",
+  }),
   host: host(
     { description: "`mail`: host name or address of the SMTP server" },
     { elsewhere: "set a port in notify.sinks.<name>.port", zones: false },
@@ -65,7 +62,14 @@ const sink = {
 /** The name of a sink: part of files' names. */
 export const SINK_NAME = { ...REPOSITORY_NAME, most: 8 };
 
-const sinks: Entries<typeof sink> = { fields: sink, ...SINK_NAME };
+/** A sink's secrets, in `secrets.sinks`. */
+export const SINK_SECRETS = ["url", "token", "password"] as const;
+
+const sinks: Entries<typeof sink> = {
+  fields: sink,
+  ...SINK_NAME,
+  secrets: { path: "secrets.sinks", fields: SINK_SECRETS },
+};
 
 export const notify = {
   sinks,
@@ -87,19 +91,19 @@ const SINKS: Kinds<Sink["kind"]> = {
   fieldsOf: {
     mail: {
       needs: ["host", "from", "to"],
-      has: ["port", "security", "user", "ca"],
+      has: ["least", "port", "security", "user", "ca"],
       secrets: [],
     },
-    ntfy: { needs: [], has: ["bearer", "ca"], secrets: ["url"] },
-    slack: { needs: [], has: [], secrets: ["url"] },
-    telegram: { needs: ["chat"], has: [], secrets: ["token"] },
-    webhook: { needs: [], has: ["bearer", "ca"], secrets: ["url"] },
+    ntfy: { needs: [], has: ["least", "bearer", "ca"], secrets: ["url"] },
+    slack: { needs: [], has: ["least"], secrets: ["url"] },
+    telegram: { needs: ["chat"], has: ["least"], secrets: ["token"] },
+    webhook: { needs: [], has: ["least", "bearer", "ca"], secrets: ["url"] },
     heartbeat: { needs: [], has: ["ca"], secrets: ["url"] },
   },
 };
 
 /** The secrets that a sink is reached with. */
-function secretsOfSink({ kind, user, bearer }: Sink): ("url" | "token" | "password")[] {
+function secretsOfSink({ kind, user, bearer }: Sink): (typeof SINK_SECRETS)[number][] {
   return [
     ...(SINKS.fieldsOf[kind].secrets as ("url" | "token")[]),
     ...(user === undefined ? [] : (["password"] as const)),

@@ -18,6 +18,8 @@ export interface Entries<S extends Section> {
   readonly allowed: string;
   /** How many there may be. */
   readonly most: number;
+  /** Where their secrets are, which people write next to the other fields; `secrets.sinks` for `notify.sinks`. */
+  readonly secrets?: { readonly path: string; readonly fields: readonly string[] };
 }
 
 /** The values of a section: a field that is required or has a default always has one. */
@@ -114,6 +116,7 @@ function shown(written: unknown): string {
 /**
  * Reads one section. Adds missing, unknown and invalid fields to the problems.
  *
+ * @param secrets the secrets that belong to it, with where they are
  * @returns the values, without those that have a problem
  */
 export function readSection(
@@ -121,6 +124,7 @@ export function readSection(
   section: Section,
   written: unknown,
   problems: Problem[],
+  secrets: Entries<Section>["secrets"] = undefined,
 ): Record<string, unknown> {
   if (typeof written !== "object" || written === null || Array.isArray(written)) {
     problems.push({
@@ -133,6 +137,16 @@ export function readSection(
   }
   for (const name of Object.keys(written)) {
     if (Object.hasOwn(section, name)) continue;
+    if (secrets?.fields.includes(name)) {
+      problems.push({
+        key: `${path}.${name}`,
+        message:
+          `is a secret, which belongs in ${secrets.path}.${name}. Replace it at its service if others have seen this ` +
+          `file. Set it: ${commandToSet(`${secrets.path}.${name}`, true)}; ` +
+          `then remove it here: ${commandToRemove(`${path}.${name}`)}`,
+      });
+      continue;
+    }
     const meant = nearest(name, Object.keys(section));
     problems.push({
       key: `${path}.${name}`,
@@ -181,8 +195,10 @@ function readEntries(
   }
   return Object.fromEntries(
     Object.entries(written).flatMap(([name, values]) => {
-      if (entries.name.test(name))
-        return [[name, readSection(`${path}.${name}`, entries.fields, values ?? {}, problems)]];
+      if (entries.name.test(name)) {
+        const secrets = entries.secrets && { ...entries.secrets, path: `${entries.secrets.path}.${name}` };
+        return [[name, readSection(`${path}.${name}`, entries.fields, values ?? {}, problems, secrets)]];
+      }
       problems.push({
         key: `${path}.${name}`,
         message: `is not a name. Allowed: ${entries.allowed}. To remove it: ${removal(name)}`,

@@ -1,7 +1,7 @@
 /** The section `secrets`: values that are encrypted in the stack's file. */
-import { REPOSITORY_NAME } from "./backup.ts";
+import { REPOSITORY_NAME, type REPOSITORY_SECRETS } from "./backup.ts";
 import { password, privateKey, secretUrl, storeKey, token } from "./fields.ts";
-import { SINK_NAME } from "./notify.ts";
+import { SINK_NAME, type SINK_SECRETS } from "./notify.ts";
 import type { Entries, Section } from "./reader.ts";
 
 const repository = {
@@ -14,7 +14,7 @@ const repository = {
       instead: "Make one for the backups alone: ssh-keygen -t ed25519 -N '' -f backup-key",
     },
   ),
-} as const satisfies Section;
+} as const satisfies Record<(typeof REPOSITORY_SECRETS)[number], Section[string]>;
 
 const repositories: Entries<typeof repository> = { fields: repository, ...REPOSITORY_NAME };
 
@@ -22,7 +22,7 @@ const sink = {
   url: secretUrl({ description: "`ntfy`, `slack`, `webhook`, `heartbeat`: the address" }),
   token: token({ description: "`telegram`: the bot's token. `ntfy`, `webhook` with `bearer`: that token" }),
   password: token({ description: "`mail`: password of the `user`" }),
-} as const satisfies Section;
+} as const satisfies Record<(typeof SINK_SECRETS)[number], Section[string]>;
 
 const sinks: Entries<typeof sink> = { fields: sink, ...SINK_NAME };
 

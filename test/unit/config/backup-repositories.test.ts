@@ -103,6 +103,11 @@ describe("the repositories of backups", () => {
       /backup\.repositories\.cloud\.buckte: is not a field of backup\.repositories\.cloud\. Did you mean backup\.repositories\.cloud\.bucket\?/,
     ],
     [
+      "with a key among what is shown, and does not repeat it",
+      one({ ...S3, secretKey: "abcdefgh12345678" }),
+      /cloud\.secretKey: is a secret, which belongs in secrets\.repositories\.cloud\.secretKey\. (?!.*abcdefgh).*pulumi config set --secret --path secrets\.repositories\.cloud\.secretKey;/,
+    ],
+    [
       "with a bucket that can be none",
       one({ ...S3, bucket: "My_Bucket" }),
       /cloud\.bucket: is "My_Bucket"\. Allowed: 3 to 63/,

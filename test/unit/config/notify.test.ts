@@ -45,6 +45,18 @@ describe("the section notify", () => {
       {},
       /^secrets\.sinks\.a\.password: is missing/,
     ],
+    [
+      "an address in the place of what is shown, and does not repeat it",
+      { a: { kind: "slack", url: "https://hooks.slack.com/services/T0/B0/xyz" } },
+      { a: { url: URL } },
+      /^notify\.sinks\.a\.url: is a secret, which belongs in secrets\.sinks\.a\.url\. (?!.*xyz).*pulumi config set --secret --path secrets\.sinks\.a\.url; .*pulumi config rm --path notify\.sinks\.a\.url$/,
+    ],
+    [
+      "a gravity of a heartbeat, which tells nothing",
+      { a: { kind: "heartbeat", least: "critical" } },
+      { a: { url: URL } },
+      /^notify\.sinks\.a\.least: is not a field of a sink of kind heartbeat/,
+    ],
     ["a password without a user", { a: MAIL }, { a: { password: "abcdef" } }, /password: is not used/],
     [
       "a login that everybody can read",
