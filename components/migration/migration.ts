@@ -5,7 +5,7 @@ import type { Placement } from "../kubernetes/pods.ts";
 import type { PostgresEndpoint } from "../postgres-endpoint.ts";
 import { namesFiles, superuserFiles } from "../server/superuser-files.ts";
 import { scriptFiles, SCRIPTS_PATH, stoppableFiles } from "../kubernetes/scripts.ts";
-import { ACCESS_LABEL, INIT_JOB_NAME, JOB_LABEL } from "../kubernetes/names.ts";
+import { ACCESS_LABEL, INIT_JOB_NAME } from "../kubernetes/names.ts";
 
 /** Arguments of {@link Migration}. */
 export interface MigrationArgs {
@@ -52,9 +52,9 @@ export class Migration extends pulumi.ComponentResource {
         endpoint,
         placement,
         timeout,
-        // What the network policies select: it connects as clients do. The Job controller sets the first one anyway, but
-        // who reads the manifests sees only what is written.
-        podLabels: { [JOB_LABEL]: INIT_JOB_NAME, ...ACCESS_LABEL },
+        // What the network policies select: it connects as clients do. The label that the Job controller sets would be
+        // the same, but a preview could not replace a Job that has it in its template.
+        podLabels: { app: INIT_JOB_NAME, ...ACCESS_LABEL },
         before: args.beforeJob,
         scriptsName: filesForJob("postgres-init-scripts", namespace, scripts, child),
         containers: [

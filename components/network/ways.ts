@@ -5,7 +5,6 @@ import {
   EXPORTER_NAME,
   EXPORTER_PORTS,
   INIT_JOB_NAME,
-  JOB_LABEL,
   NOTIFIER_NAME,
   PROMETHEUS_NAME,
   PROMETHEUS_PORT,
@@ -16,7 +15,7 @@ import { DNS, type Destination, type Peer, type PodLabels, type WayIn, type Ways
  * The pods of the init Job. Of our own pods they, the notifier and the exporters alone connect to the database: the others
  * use its socket, on the volume or in the pod.
  */
-const INIT_JOB: PodLabels = { [JOB_LABEL]: INIT_JOB_NAME };
+const INIT_JOB: PodLabels = { app: INIT_JOB_NAME };
 
 /** Every pod that makes, restores or compares backups and dumps. */
 const BACKUP_PODS: PodLabels = {

@@ -28,9 +28,8 @@ export const HARMLESS: readonly { pattern: RegExp; why: string }[] = [
     why: "refused: the selector does not match",
   },
   {
-    pattern:
-      /^Job spec\/template\/metadata\/labels\/(batch\.kubernetes\.io~1job-name|transcript-pipeline~1database-access)$/,
-    why: "the Job controller sets the first itself, and the policies select the pod by that",
+    pattern: /^Job spec\/template\/metadata\/labels\/(app|transcript-pipeline~1database-access)$/,
+    why: "the policies no longer let it to the database, and it fails",
   },
   { pattern: /^Job spec\/(backoffLimit|podFailurePolicy)(\/|$)/, why: "the deadline ends it all the same" },
   {

@@ -156,7 +156,7 @@ export class Stage {
       ClientPod.start("foreign", { namespace: FOREIGN, labels: { attacker: "foreign" }, token: true }),
       ClientPod.start("disguised", {
         namespace: FOREIGN,
-        labels: { ...labels, app: "postgres", "batch.kubernetes.io/job-name": "postgres-init" },
+        labels: { ...labels, app: "postgres-init" },
       }),
     ]);
     this.attackers = { client, unlabelled, foreign, disguised };

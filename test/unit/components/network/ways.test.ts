@@ -17,7 +17,7 @@ const made = (args: Partial<WaysArgs> = {}) => {
 };
 
 const server = { podSelector: { matchLabels: { app: "postgres" } } };
-const init = { podSelector: { matchLabels: { "batch.kubernetes.io/job-name": "postgres-init" } } };
+const init = { podSelector: { matchLabels: { app: "postgres-init" } } };
 const labelled = { podSelector: { matchLabels: { "transcript-pipeline/database-access": "true" } } };
 const port = [{ port: 5432, protocol: "TCP" }];
 const dns = {

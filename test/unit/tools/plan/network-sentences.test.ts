@@ -85,7 +85,7 @@ describe("a plan with network policies", () => {
   it("says what a single policy allowed that is deleted", () => {
     assert.match(
       said(["delete", DATABASE, database({})]).join(),
-      /attention: Takes away what a network policy allows: `.*job-name=postgres-init on 5432, transcript-pipeline/,
+      /attention: Takes away what a network policy allows: `.*app=postgres-init on 5432, transcript-pipeline/,
     );
   });
 });
