@@ -71,7 +71,7 @@ describe("docs/moving.md", function () {
     assert.notEqual(stuck.status, 0);
     assert.match(
       stuck.output,
-      new RegExp(`node\\.hostname: .*the data is on node ${OLD}: .*docs/moving\\.md`),
+      new RegExp(`node\\.hostname: .*the data is on node ${OLD}, .*docs/moving\\.md`),
     );
 
     const output = await follow("move-node", { OLD, NEW });
