@@ -117,6 +117,9 @@ async function measure(
       "-o",
       "jsonpath={.status.failed}",
     );
+    // All at once, the server would wait for the end of the archiving, whose agent is gone already.
+    await kubectl("delete", "statefulsets", "--all", "-n", NAMESPACE, "--cascade=orphan");
+    await kubectl("delete", "pods", "--all", "-n", NAMESPACE, "--force", "--grace-period=0");
     await kubectl("delete", "-k", out);
     return done && failed === "" ? took : undefined;
   };
@@ -141,13 +144,23 @@ async function measure(
         kubectlTook.push(second);
       }
     }
-    const engineTook = engineRounds.map(({ took }) => took);
+    const untilJob = engineRounds.map(
+      ({ took, spans }) => spans.find(({ resource }) => resource === "Job postgres-init")?.to ?? took,
+    );
     const figure = (what: string, values: readonly number[]) =>
       `${what}: median ${median(values).toFixed(1)} s of ${values.length}, 95th percentile ${percentile(values, 0.95).toFixed(1)} s (${Math.min(...values).toFixed(1)} to ${Math.max(...values).toFixed(1)})`;
     const lines = [
-      figure("pulumi up", engineTook),
-      figure("kubectl apply -k and wait", kubectlTook),
-      ratioLine("pulumi up / kubectl apply -k and wait", median(engineTook) / median(kubectlTook), AIM),
+      figure("pulumi up until the Job is done", untilJob),
+      figure("kubectl apply -k and wait for the Job", kubectlTook),
+      ratioLine(
+        "pulumi up / kubectl, both until the Job is done",
+        median(untilJob) / median(kubectlTook),
+        AIM,
+      ),
+      figure(
+        "pulumi up until everything else is ready too",
+        engineRounds.map(({ took }) => took),
+      ),
       `rounds left out because kubectl's Job backed off: ${backedOff} of ${rounds}`,
     ];
     const split = splitTable(engineRounds);
