@@ -120,7 +120,7 @@ async function measure(
     // All at once, the server would wait for the end of the archiving, whose agent is gone already.
     await kubectl("delete", "statefulsets", "--all", "-n", NAMESPACE, "--cascade=orphan");
     await kubectl("delete", "pods", "--all", "-n", NAMESPACE, "--force", "--grace-period=0");
-    await kubectl("delete", "-k", out);
+    await kubectl("delete", "-k", out, "--ignore-not-found");
     return done && failed === "" ? took : undefined;
   };
 
