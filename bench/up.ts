@@ -62,6 +62,12 @@ async function measure(
   });
   const kubectl = (...args: string[]) => run("kubectl", args, { env });
 
+  /** Ends what runs at once: a server whose backup agent is gone waits for the end of the archiving. */
+  const endPods = async () => {
+    await kubectl("delete", "statefulsets", "--all", "-n", NAMESPACE, "--cascade=orphan");
+    await kubectl("delete", "pods", "--all", "-n", NAMESPACE, "--force", "--grace-period=0");
+  };
+
   /** Writes the configuration of one round, and returns its directory. */
   const configure = (round: string): string => {
     const path = join(directory, "data", round);
@@ -90,6 +96,7 @@ async function measure(
       items: TimedPod[];
     };
     const pods = items.map((pod) => ({ name: pod.metadata.name, moments: momentsOf(pod, began) }));
+    await endPods();
     await operate("destroy");
     succeeded("pulumi stack rm", await stack.manage(["stack", "rm", "--yes", "--preserve-config"]));
     return { took, spans, pods };
@@ -117,9 +124,7 @@ async function measure(
       "-o",
       "jsonpath={.status.failed}",
     );
-    // All at once, the server would wait for the end of the archiving, whose agent is gone already.
-    await kubectl("delete", "statefulsets", "--all", "-n", NAMESPACE, "--cascade=orphan");
-    await kubectl("delete", "pods", "--all", "-n", NAMESPACE, "--force", "--grace-period=0");
+    await endPods();
     await kubectl("delete", "-k", out, "--ignore-not-found");
     return done && failed === "" ? took : undefined;
   };
