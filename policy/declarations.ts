@@ -101,7 +101,7 @@ const GITOPS_JOB = [
 
 /** What the network policies select the init Job's pod by. */
 const LABELS_OF_INIT = [
-  'spec.template.metadata.labels.app: postgres-init',
+  "spec.template.metadata.labels.app: postgres-init",
   'spec.template.metadata.labels["transcript-pipeline/database-access"]: true',
 ];
 
